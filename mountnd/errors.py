@@ -1,0 +1,152 @@
+"""Every error mountnd raises on purpose, as one tree.
+
+    MountndError
+    ├── UsageError            what was typed cannot be meant        exit code 2
+    │   └── ConfigError       a file or a variable cannot be meant  exit code 2
+    ├── MountError            mounting or unmounting failed         exit code 1
+    ├── StoreError            a provider said no, or said nothing
+    │   ├── NotFound          no such key
+    │   │   └── NoSuchBucket
+    │   ├── Forbidden         403: the key, the listing or the credentials
+    │   │   ├── NoCredentials none were found, and the source needs some
+    │   │   └── LinkExpired   a signed URL whose time is over
+    │   ├── Archived          in a storage tier that must be restored first
+    │   ├── Changed           the object is not the version that was pinned (412)
+    │   ├── WrongRegion       the bucket lives elsewhere
+    │   ├── BadAnswer         an answer that no S3 (or HTTP) server should give
+    │   ├── Throttled         slow down            transient
+    │   ├── ServerFault       5xx                  transient
+    │   ├── Unreachable       no connection        transient
+    │   └── TimedOut          no answer in time    transient
+    └── VfsError              what the tree itself refuses
+        ├── NotADirectory
+        ├── IsADirectory
+        ├── ReadOnly
+        ├── Interrupted       the reader got a signal
+        └── StaleHandle       the handle was closed
+
+Stores translate what their libraries raise into StoreError; `fuse/errnos.py` translates all of it
+into errnos; `cli/main.py` into one line and an exit code. Nobody else translates.
+"""
+
+from __future__ import annotations
+
+
+class MountndError(Exception):
+    """Root of the tree. `str()` of it is one line for a person: what, why, and what to do.
+
+    Attributes:
+        exit_code: what the command line exits with when this error ends it.
+    """
+
+    exit_code = 1
+
+
+class UsageError(MountndError):
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    pass
+
+
+class MountError(MountndError):
+    pass
+
+
+class StoreError(MountndError):
+    """A provider refused, or did not answer.
+
+    Args:
+        message: one line for a person.
+        code: the provider's own code where it has one (S3 `Error.Code`, an HTTP status), for the log.
+
+    Attributes:
+        transient: asking again may help; `stores/retry.py` does, inside a deadline.
+    """
+
+    transient = False
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotFound(StoreError):
+    pass
+
+
+class NoSuchBucket(NotFound):
+    pass
+
+
+class Forbidden(StoreError):
+    pass
+
+
+class NoCredentials(Forbidden):
+    pass
+
+
+class LinkExpired(Forbidden):
+    pass
+
+
+class Archived(StoreError):
+    pass
+
+
+class Changed(StoreError):
+    pass
+
+
+class WrongRegion(StoreError):
+    """Attributes: region: where the bucket lives, "" when the server did not say."""
+
+    def __init__(self, message: str = "", *, code: str = "", region: str = "") -> None:
+        super().__init__(message, code=code)
+        self.region = region
+
+
+class BadAnswer(StoreError):
+    pass
+
+
+class Throttled(StoreError):
+    transient = True
+
+
+class ServerFault(StoreError):
+    transient = True
+
+
+class Unreachable(StoreError):
+    transient = True
+
+
+class TimedOut(StoreError):
+    transient = True
+
+
+class VfsError(MountndError):
+    pass
+
+
+class NotADirectory(VfsError):
+    pass
+
+
+class IsADirectory(VfsError):
+    pass
+
+
+class ReadOnly(VfsError):
+    pass
+
+
+class Interrupted(VfsError):
+    pass
+
+
+class StaleHandle(VfsError):
+    pass

@@ -1,0 +1,126 @@
+"""What a provider must be able to do: list names, say what a name is, give bytes of one version.
+
+A store makes one attempt a call, blocks the calling thread (releasing the GIL while it waits), is
+safe to call from many threads, keeps no cache, and raises only `errors.StoreError`. Retrying
+(`retry.py`) is a store that wraps a store. `tests/contract/` holds what each must pass.
+
+Keys are `str`. Bytes that are not UTF-8 come as surrogates (`surrogateescape`), and a key goes back
+to its provider exactly as the listing gave it: never normalised, never joined as a path.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class ObjectId(NamedTuple):
+    """Names immutable bytes: the same id is always the same bytes. Caches key on it, handles pin it.
+
+    Args:
+        source: the source's identity (its URL and endpoint, not its display name): caches outlive names.
+        key: the object's whole key in the store.
+        etag: the ETag with its quotes as the provider gave it, or a weaker token (generation, size + mtime).
+        version: S3 version id; "" where the bucket is not versioned or the current version is meant.
+    """
+
+    source: str
+    key: str
+    etag: str
+    version: str = ""
+
+
+class ObjectStat(NamedTuple):
+    """What a listing or a HEAD tells of an object. `size` in bytes, `mtime_ns` since the epoch (LastModified)."""
+
+    id: ObjectId
+    size: int
+    mtime_ns: int
+    storage_class: str = ""
+
+
+class Page(NamedTuple):
+    """One answer of a listing: objects and common prefixes (each ending in the delimiter), in the store's order.
+
+    `token` continues it; None on the last page. `unshowable` holds keys the store could not even spell
+    as `str` (as `repr`), so that they can be reported.
+    """
+
+    objects: list[ObjectStat]
+    prefixes: list[str]
+    token: str | None = None
+    unshowable: tuple[str, ...] = ()
+
+
+class Deadline:
+    """A moment on the monotonic clock until which a whole operation, retries included, may take.
+
+    Args:
+        seconds: from now; `float("inf")` never ends.
+        clock: monotonic seconds; tests inject their own.
+    """
+
+    __slots__ = ("_clock", "_end")
+
+    def __init__(self, seconds: float, clock: object = None) -> None:
+        self._clock = clock if callable(clock) else time.monotonic
+        self._end = self._clock() + seconds
+
+    def left(self) -> float:
+        """Seconds left, 0.0 when it is over."""
+        return max(0.0, self._end - self._clock())
+
+
+class Store(Protocol):
+    """One provider. Attributes:
+
+    source: the identity that goes into every `ObjectId` it gives (bucket and endpoint, no prefix: two
+        sources on one bucket share cached bytes).
+    root: key prefix below which the tree begins: "" or ending in "/". Keys are always whole keys.
+    url: how a person would name it (`s3://bucket/prefix`), for messages.
+    flat: whether `list_page` can list without a delimiter at the price of a page per 1,000 keys.
+    pins: whether `read` is refused by the server itself when the object changed (If-Match, generation);
+        False means the weaker before/after comparison.
+    """
+
+    source: str
+    root: str
+    url: str
+    flat: bool
+    pins: bool
+
+    def list_page(
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: str | None = None,
+        start_after: str = "",
+        limit: int = 1000,
+        deadline: Deadline,
+    ) -> Page:
+        """One page of the keys below `prefix` (a whole key prefix, "" for all), `delimiter` "" for a flat listing.
+
+        Keys come in the provider's order (S3: UTF-8 byte order). A prefix under which nothing lies is
+        an empty page, not an error. Raises NoSuchBucket, Forbidden, and every transient error.
+        """
+        ...
+
+    def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        """What `key` is now. Raises NotFound, Forbidden, and every transient error."""
+        ...
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        """Fill `views` (writable, in order, none empty) with the bytes from `start` on: one ranged GET.
+
+        The caller never asks past the end of the object. Either every view is filled with bytes of
+        exactly this version, or an error is raised (the views' content is then undefined):
+        Changed when the object is no longer `id`, NotFound, Forbidden, Archived, BadAnswer (short or
+        misplaced body), and every transient error.
+        """
+        ...
+
+    def close(self) -> None:
+        """Drop connections. Idempotent; calls in flight may fail."""
+        ...
