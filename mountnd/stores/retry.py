@@ -1,0 +1,109 @@
+"""A store around a store: asks again after a transient error, with growing random pauses, inside the deadline."""
+
+from __future__ import annotations
+
+import random as _random
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ..errors import StoreError, Throttled, TimedOut
+from .base import Deadline, ObjectId, ObjectStat, Page, Store
+
+T = TypeVar("T")
+
+# A second attempt after a dropped connection should cost a person nothing, so start at 0.1 s; a
+# server that asks to slow down means it, so there at 1 s. Neither waits longer than 8 s: with the
+# default deadline of 60 s that still leaves some ten attempts.
+BASE_S = 0.1
+THROTTLED_BASE_S = 1.0
+CAP_S = 8.0
+
+# One attempt gets at most half of the default deadline, so that a server which trickles bytes for ever
+# does not use it all up. The stores themselves give up on a silent server sooner.
+ATTEMPT_S = 30.0
+
+
+def delay(failures: int, jitter: float, *, throttled: bool = False) -> float:
+    """Seconds to wait after the `failures`-th failed attempt (1, 2, ...), with `jitter` in [0, 1).
+
+    "Full jitter" of M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015: uniform
+    between nothing and an exponentially growing bound, so that clients which failed together do not
+    come back together.
+    """
+    base = THROTTLED_BASE_S if throttled else BASE_S
+    # 2**20 is past the cap already; bounded so that no count of failures overflows a float
+    return jitter * min(CAP_S, base * 2.0 ** min(failures - 1, 20))
+
+
+class Retrying:
+    """Forwards to `store`; a transient StoreError is asked again until the deadline, then raised.
+
+    Args:
+        store: what is asked.
+        attempt_seconds: the most one attempt may take.
+        sleep, random, clock: injected by tests; seconds, uniform in [0, 1), monotonic seconds.
+        notice: called before each repetition with the error and the pause in seconds (log, counter).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        attempt_seconds: float = ATTEMPT_S,
+        sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] = _random.random,
+        clock: Callable[[], float] = time.monotonic,
+        notice: Callable[[StoreError, float], object] | None = None,
+    ) -> None:
+        self.store = store
+        self.source, self.root, self.url = store.source, store.root, store.url
+        self.flat, self.pins = store.flat, store.pins
+        self._attempt_s, self._sleep, self._random, self._clock = attempt_seconds, sleep, random, clock
+        self._notice = notice
+
+    def list_page(
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: str | None = None,
+        start_after: str = "",
+        limit: int = 1000,
+        deadline: Deadline,
+    ) -> Page:
+        return self._ask(
+            lambda attempt: self.store.list_page(
+                prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=attempt
+            ),
+            prefix,
+            deadline,
+        )
+
+    def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        return self._ask(lambda attempt: self.store.head(key, deadline=attempt), key, deadline)
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        self._ask(lambda attempt: self.store.read(id, start, views, deadline=attempt), id.key, deadline)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _ask(self, call: Callable[[Deadline], T], what: str, deadline: Deadline) -> T:
+        failures = 0
+        while True:
+            left = deadline.left()
+            if left <= 0:
+                raise TimedOut(f"{self.url}: no time left to ask for {what!r}")
+            try:
+                return call(Deadline(min(self._attempt_s, left), self._clock))
+            except StoreError as error:
+                if not error.transient:
+                    raise
+                failures += 1
+                pause = delay(failures, self._random(), throttled=isinstance(error, Throttled))
+                if pause >= deadline.left():
+                    raise
+                if self._notice is not None:
+                    self._notice(error, pause)
+            self._sleep(pause)
