@@ -1,0 +1,37 @@
+"""What holds for every test: nobody's own settings, credentials or cache take part, and nobody's are changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+_home: str | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run, and every process it starts, an environment of its own.
+
+    `AWS_*` and `MOUNTND_*` of whoever runs the tests go away (a developer's keys must neither be needed
+    nor used), and the XDG directories lie in a temporary one. Without this line botocore would ask the
+    link-local address of EC2 for credentials, and wait.
+    """
+    global _home
+    for name in [n for n in os.environ if n.startswith(("AWS_", "MOUNTND_"))]:
+        del os.environ[name]
+    _home = tempfile.mkdtemp(prefix="mountnd-tests-")
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["AWS_CONFIG_FILE"] = os.path.join(_home, "aws-config")
+    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.path.join(_home, "aws-credentials")
+    for name in ("CACHE", "CONFIG", "DATA", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = os.path.join(_home, name.lower())
+    runtime = os.path.join(_home, "run")
+    os.mkdir(runtime, 0o700)  # a run directory that others may write is refused
+    os.environ["XDG_RUNTIME_DIR"] = runtime
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _home is not None:
+        shutil.rmtree(_home, ignore_errors=True)
