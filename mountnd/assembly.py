@@ -1,0 +1,154 @@
+"""The composition root: a settled configuration becomes a running mount. The only file that names concrete classes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from .blocks.cache import Blocks
+from .catalog.catalogue import Catalogue
+from .config import INDEFINITE, MountConfig, SourceConfig
+from .stats import Stats
+from .stores.base import Deadline, Store
+from .stores.retry import Retrying
+from .vfs.inodes import Ownership
+from .vfs.tree import Vfs
+from .workers import Waiter, Workers
+
+log = logging.getLogger(__name__)
+
+# Requests for bytes under way at once: more than 24 large ones made streams slower on two cores (measured), and as
+# many stay free for what a reader waits for.
+BYTE_WORKERS = 32
+BYTE_RESERVED = 8
+# Listings and HEADs under way at once.
+NAME_WORKERS = 16
+NAME_RESERVED = 4
+# The kernel's time-outs add to a listing's age: a change is seen at the latest TTL + 1 s after.
+KERNEL_TTL_S = 1.0
+KERNEL_TTL_INDEFINITE_S = 86_400.0 * 365
+# What start-up may take of the 20 s that the waiting parent grants.
+PROBE_S = 15.0
+
+
+class Mount(NamedTuple):
+    """Everything between the kernel's door and the stores. `close()` when done."""
+
+    vfs: Vfs
+    stats: Stats
+    catalogues: dict[str, Catalogue]
+    stores: dict[str, Store]
+    blocks: Blocks
+    workers: tuple[Workers, ...]
+
+    def close(self) -> None:
+        for workers in self.workers:
+            workers.close()
+        for catalogue in self.catalogues.values():
+            catalogue.close()
+        self.blocks.close()
+        for store in self.stores.values():
+            store.close()
+
+
+def open_store(source: SourceConfig) -> Store:
+    """The store of one source, retries included. Raises ConfigError, NoCredentials, ..."""
+    return Retrying(_bare_store(source))
+
+
+def _bare_store(source: SourceConfig) -> Store:
+    # Imported where chosen: s3fs alone takes 0.3 s, and most verbs need no store.
+    if source.urls is not None:
+        from .stores.signed_urls import SignedUrlStore
+
+        return SignedUrlStore(source.urls)
+    parts = urlsplit(source.url)
+    if parts.scheme == "s3":
+        from .stores.s3 import S3Store
+
+        bucket, _, prefix = source.url.removeprefix("s3://").partition("/")
+        return S3Store(
+            bucket,
+            prefix if not prefix or prefix.endswith("/") else prefix + "/",
+            endpoint_url=source.endpoint_url,
+            region=source.region,
+            profile=source.profile,
+            anonymous=source.anonymous,
+            requester_pays=source.requester_pays,
+            path_style=source.path_style,
+            connections=BYTE_WORKERS,
+        )
+    from .stores.fsspec import FsspecStore
+
+    return FsspecStore(source.url)
+
+
+def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
+    """A catalogue of its own for one source: for looking at names without a mount. Close it when done."""
+    workers = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
+    return Catalogue(
+        open_store(source), ttl=source.ttl, workers=workers, waiter=Waiter(), timeout=timeout, stats=Stats()
+    )
+
+
+def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: False) -> Mount:
+    """Wire up a mount without a door. No request is made; threads start with the first."""
+    stats, waiter = Stats(), Waiter(interrupted)
+    names = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
+    bytes_ = Workers(BYTE_WORKERS, "bytes", reserved=BYTE_RESERVED)
+    stores = {source.name: open_store(source) for source in config.sources}
+    catalogues = {
+        source.name: Catalogue(
+            stores[source.name], ttl=source.ttl, workers=names, waiter=waiter, timeout=config.timeout, stats=stats
+        )
+        for source in config.sources
+    }
+    blocks = Blocks(
+        {store.source: store for store in stores.values()},
+        memory=config.memory,
+        workers=bytes_,
+        waiter=waiter,
+        timeout=config.timeout,
+        stats=stats,
+    )
+    owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
+    vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1)
+    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
+
+
+def serve(config: MountConfig, ready: Callable[[], None]) -> None:
+    """Mount, say `ready` when the tree answers, and return when it is unmounted. Call it in the main thread.
+
+    Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
+    """
+    from .fuse.binding import interrupted
+    from .fuse.session import Session
+
+    mount = build(config, interrupted=interrupted)
+    try:
+        for source in config.sources:
+            probe(mount.stores[source.name])
+        session = Session(
+            mount.vfs,
+            str(config.mountpoint),
+            fsname=_fsname(config),
+            allow_other=config.allow_other,
+            timeout=KERNEL_TTL_INDEFINITE_S if all(s.ttl == INDEFINITE for s in config.sources) else KERNEL_TTL_S,
+        )
+        session.run(ready)
+    finally:
+        mount.close()
+
+
+def probe(store: Store, seconds: float = PROBE_S) -> None:
+    """Whether the store answers: its root is listed. Raises its error, with the source's name in front."""
+    store.list_page(store.root, limit=1, deadline=Deadline(seconds))
+
+
+def _fsname(config: MountConfig) -> str:
+    if len(config.sources) > 1:
+        return "mountnd"
+    source = config.sources[0]
+    return source.url or source.name

@@ -1,0 +1,155 @@
+"""mfusepy's libfuse 3 as this room uses it: prototypes, struct layouts, the callback table.
+
+mfusepy loads the library and knows its structs by version; its `FUSE` class is not used, because it sits
+in C's own loop, never sends attributes with directory entries, and copies each read once more. What was
+measured for that, and the traps, are in the comments below.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import MountError
+from .errnos import errno_of, expected
+
+# find_library("fuse") would take libfuse 2 where both are installed.
+os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
+try:
+    import mfusepy
+except (ImportError, OSError, AttributeError) as e:
+    raise MountError("libfuse 3 is not installed. Install it: sudo apt-get install fuse3 libfuse3-3") from e
+if mfusepy.fuse_version_major != 3:
+    raise MountError("libfuse 3 is needed, and an older one was found. Install it: sudo apt-get install fuse3")
+
+log = logging.getLogger(__name__)
+lib: Any = mfusepy._libfuse
+MINOR: int = mfusepy.fuse_version_minor
+
+lib.fuse_get_session.restype = ctypes.c_void_p
+lib.fuse_get_session.argtypes = [ctypes.c_void_p]
+lib.fuse_mount.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+for _name in ("fuse_unmount", "fuse_destroy", "fuse_session_loop", "fuse_session_fd"):
+    getattr(lib, _name).argtypes = [ctypes.c_void_p]
+lib.fuse_invalidate_path.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+lib.fuse_session_process_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+
+CAP_PARALLEL_DIROPS = 1 << 18
+FILL_DIR_PLUS = 2
+READDIR_PLUS = 1
+
+FileInfo = mfusepy.fuse_file_info
+FH_OFFSET: int = FileInfo.fh.offset
+fh_at = ctypes.c_uint64.from_address
+
+# struct stat on x86-64 Linux, 144 bytes of which the first 120 carry what we set; see put_stat.
+_STAT = struct.Struct("=QQQIIIiQqqqqqqqqq")
+_X86_64: bool = mfusepy._machine == "x86_64"
+
+
+def version() -> str:
+    """libfuse's version, such as "3.14.0"."""
+    lib.fuse_pkgversion.restype = ctypes.c_char_p
+    return str(lib.fuse_pkgversion().decode())
+
+
+def interrupted() -> bool:
+    """Whether the reader of the request that this thread serves got a signal. Poll it in every long wait."""
+    return bool(lib.fuse_interrupted())
+
+
+def put_stat(address: int, ino: int, mode: int, nlink: int, uid: int, gid: int, size: int, mtime_ns: int) -> None:
+    """Write a struct stat at `address`. One pack is 5 times as fast as 15 ctypes fields, and `ls -lR` is made of it.
+
+    st_blksize stays 4096: Python reads that much for a header. st_blocks is ceil(size / 512): 0 makes
+    `tar -S` write zeros.
+    """
+    s, ns = divmod(mtime_ns, 10**9)
+    if _X86_64:
+        blocks = (size + 511) >> 9
+        packed = _STAT.pack(0, ino, nlink, mode, uid, gid, 0, 0, size, 4096, blocks, s, ns, s, ns, s, ns)
+        ctypes.memmove(address, packed, 120)
+        return
+    st = mfusepy.c_stat.from_address(address)
+    st.st_ino, st.st_mode, st.st_nlink, st.st_uid, st.st_gid = ino, mode, nlink, uid, gid
+    st.st_size, st.st_blksize, st.st_blocks = size, 4096, (size + 511) >> 9
+    for name in ("st_atimespec", "st_mtimespec", "st_ctimespec"):
+        t = getattr(st, name)
+        t.tv_sec, t.tv_nsec = s, ns
+
+
+Stat = mfusepy.c_stat
+StatVfs = mfusepy.c_statvfs
+ConnInfo = mfusepy.fuse_conn_info
+FuseConfig = mfusepy.fuse_config
+
+_v, _p, _i = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+# Our own prototypes for the hot callbacks: plain addresses instead of pointer objects made for each call.
+_LEAN: dict[str, Any] = {
+    "read": ctypes.CFUNCTYPE(_i, _v, _v, ctypes.c_size_t, ctypes.c_longlong, _v),
+    "getattr": ctypes.CFUNCTYPE(_i, _p, _v, _v),
+    "open": ctypes.CFUNCTYPE(_i, _p, _v),
+    "flush": ctypes.CFUNCTYPE(_i, _v, _v),
+    "release": ctypes.CFUNCTYPE(_i, _v, _v),
+    "opendir": ctypes.CFUNCTYPE(_i, _p, _v),
+    "releasedir": ctypes.CFUNCTYPE(_i, _v, _v),
+    "readdir": ctypes.CFUNCTYPE(_i, _v, _v, _v, ctypes.c_longlong, _v, _i),
+    "statfs": ctypes.CFUNCTYPE(_i, _p, _v),
+    "init": ctypes.CFUNCTYPE(_v, _v, _v),
+}
+Filler = ctypes.CFUNCTYPE(_i, _v, _p, _v, ctypes.c_longlong, _i)
+
+
+def _guarded(call: Callable[..., int | None]) -> Callable[..., int]:
+    """`call` with whatever it raises turned into an errno: an exception must never reach libfuse."""
+
+    def guarded(*args: Any) -> int:
+        try:
+            return call(*args) or 0
+        except BaseException as e:
+            if not expected(e):
+                log.exception("unforeseen error in %s", getattr(call, "__name__", call))
+            return -errno_of(e)
+
+    return guarded
+
+
+def callbacks(table: Mapping[str, Callable[..., int | None]]) -> Any:
+    """libfuse's struct fuse_operations with these callbacks by name; keep it alive as long as the session."""
+    operations = mfusepy.fuse_operations()
+    keep = []
+    for field in mfusepy.fuse_operations._fields_:
+        name, prototype = field[0], field[1]
+        if name not in table:
+            continue
+        lean = _LEAN.get(name, prototype)(_guarded(table[name]))
+        keep.append(lean)
+        setattr(operations, name, ctypes.cast(lean, prototype))
+    operations.keep = keep
+    return operations
+
+
+class _Args(ctypes.Structure):
+    _fields_ = [("argc", ctypes.c_int), ("argv", ctypes.c_void_p), ("allocated", ctypes.c_int)]
+
+
+def fuse_new(options: str, operations: Any) -> ctypes.c_void_p:
+    """libfuse's handle for a mount with these `-o` options. Raises MountError."""
+    argv = (ctypes.c_char_p * 4)(b"mountnd", b"-o", os.fsencode(options), None)
+    args = _Args(3, ctypes.cast(argv, ctypes.c_void_p), 0)
+    size = ctypes.c_size_t(ctypes.sizeof(operations))
+    try:
+        new = lib.fuse_new  # libfuse 3.0 to 3.16
+        tail: tuple[Any, ...] = (None,)
+    except AttributeError:  # 3.17 hides it behind an old symbol version, which dlsym cannot see
+        new = lib._fuse_new_31
+        tail = ((ctypes.c_uint32 * 4)(3, MINOR, 0, 0), None)
+    new.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(new(ctypes.byref(args), ctypes.byref(operations), size, *tail))
+    if not handle.value:
+        raise MountError(f"libfuse {version()} refused the mount options {options!r}")
+    return handle

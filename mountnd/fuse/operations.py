@@ -1,0 +1,118 @@
+"""The adapter: libfuse's callbacks in terms of the vfs. Paths are walked to inodes here and nowhere else."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import ReadOnly
+from ..vfs.inodes import Inode
+from ..vfs.tree import Vfs
+from . import binding
+from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, put_stat
+from .kernel import Invalidator
+
+# Each entry given with its attributes makes a node in libfuse that lives until the kernel forgets it: fine for
+# an `ls -l`, gigabytes for a directory of millions. Past this many, entries carry name, number and type only.
+PLUS_LIMIT = 20_000
+
+_CHANGING = (
+    "mknod mkdir unlink rmdir symlink rename link chmod chown truncate write create utimens fallocate write_buf"
+    " copy_file_range"
+).split()
+
+
+class Operations:
+    """Callbacks over one vfs. `table()` is what `binding.callbacks` takes; `init` is added by the session."""
+
+    def __init__(self, vfs: Vfs, invalidator: Invalidator) -> None:
+        self._vfs, self._invalidator = vfs, invalidator
+        self._read_into = vfs.read_into
+        self._paths: dict[int, bytes] = {}  # of open files: with nullpath_ok only open is told the path
+        self._stat = _stat_per_thread()
+
+    def table(self) -> dict[str, Callable[..., int | None]]:
+        own = ("getattr", "open", "read", "flush", "release", "opendir", "readdir", "releasedir", "statfs")
+        # xattrs, locks, lseek and access are left out: libfuse then answers ENOSYS, which the kernel remembers,
+        # and does them itself where it can (flock, SEEK_DATA, permissions).
+        return {name: getattr(self, name) for name in own} | dict.fromkeys(_CHANGING, _refuse)
+
+    def getattr(self, path: bytes | None, stat: int, info: int | None) -> None:
+        if info:  # of an open file: its own version's, also when the name is gone
+            put_stat(stat, *self._vfs.fstat(fh_at(info + FH_OFFSET).value))
+        else:
+            put_stat(stat, *self._vfs.getattr(self._walk(path or b"")))
+
+    def open(self, path: bytes, info: int) -> None:
+        fi = FileInfo.from_address(info)
+        if fi.flags & os.O_ACCMODE != os.O_RDONLY:
+            raise ReadOnly("the tree is read-only")
+        fi.fh, fi.keep_cache = fh, _ = self._vfs.open(self._walk(path))
+        self._paths[fh] = path
+
+    def read(self, path: int | None, buffer: int, size: int, offset: int, info: int) -> int:
+        return self._read_into(fh_at(info + FH_OFFSET).value, buffer, size, offset)
+
+    def flush(self, path: int | None, info: int) -> None:
+        fh = fh_at(info + FH_OFFSET).value
+        self._vfs.flush(fh)
+        if self._vfs.stale(fh):  # close(2) waits for this answer: what is opened after it must see the new object
+            self._invalidator.drop(self._paths[fh])
+
+    def release(self, path: int | None, info: int) -> None:
+        fh = fh_at(info + FH_OFFSET).value
+        known = self._paths.pop(fh, None)
+        if self._vfs.release(fh) and known is not None:
+            self._invalidator.drop(known)
+
+    def opendir(self, path: bytes, info: int) -> None:
+        FileInfo.from_address(info).fh = self._vfs.opendir(self._walk(path))
+
+    def readdir(self, path: int | None, buffer: int, filler: int, offset: int, info: int, flags: int) -> None:
+        fill: Any = Filler(filler)
+        stat = self._stat()
+        wants_plus = FILL_DIR_PLUS if flags & READDIR_PLUS else 0
+        for count, (name, attributes, following) in enumerate(self._vfs.readdir(fh_at(info + FH_OFFSET).value, offset)):
+            put_stat(stat, *attributes)
+            plus = wants_plus if offset + count < PLUS_LIMIT else 0
+            if fill(buffer, name, stat, following, plus):
+                break
+
+    def releasedir(self, path: int | None, info: int) -> None:
+        self._vfs.releasedir(fh_at(info + FH_OFFSET).value)
+
+    def statfs(self, path: bytes, address: int) -> None:
+        """A bucket has no size: 1 PiB, none of it free (the tree is read-only), so that df shows a line."""
+        st = binding.StatVfs.from_address(address)
+        st.f_bsize = st.f_frsize = 4096
+        st.f_blocks = 1 << 38
+        st.f_namemax = 255
+
+    def _walk(self, path: bytes) -> Inode:
+        inode = self._vfs.root
+        for name in path.split(b"/"):
+            if name:
+                inode = self._vfs.lookup(inode, name)
+        return inode
+
+
+def _refuse(*_: object) -> int:
+    raise ReadOnly("the tree is read-only")
+
+
+def _stat_per_thread() -> Callable[[], int]:
+    """Gives each thread the address of a struct stat of its own, to fill and hand to libfuse's filler."""
+    local = threading.local()
+
+    def address() -> int:
+        try:
+            return int(local.address)
+        except AttributeError:
+            local.stat = binding.Stat()
+            local.address = ctypes.addressof(local.stat)
+            return int(local.address)
+
+    return address

@@ -1,0 +1,103 @@
+"""Open files. Each is pinned to one version of its object, and so is the inode while anybody has it open.
+
+The kernel keeps pages and size per inode, not per handle. So while a handle is open, everybody who opens
+the same inode gets that handle's version; once all are closed, the next open takes the new version with
+the kernel's pages dropped. `FLUSH` comes before close(2) returns and `RELEASE` some time after, so a handle
+that was flushed and not read since counts as closed.
+
+Lock: `Handles._lock` is a leaf; no I/O happens under it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+from cachetools import LRUCache
+
+from ..blocks.cache import Stream
+from ..stores.base import ObjectId, ObjectStat
+from .inodes import Inode
+
+# Inodes whose last opened version is remembered, to know whether the kernel's pages are still right.
+# About 300 bytes each; one that is forgotten only costs its pages.
+REMEMBERED = 65_536
+
+
+class Pin:
+    """The version an inode stays at while handles hold it. `stale`: the store said it is gone."""
+
+    __slots__ = ("handles", "meta", "stale")
+
+    def __init__(self, meta: ObjectStat) -> None:
+        self.meta = meta
+        self.handles: set[Handle] = set()
+        self.stale = False
+
+    def held(self) -> bool:
+        return any(not h.flushed for h in self.handles)
+
+
+class Handle:
+    """One open file: its inode, the version it reads, and its stream of bytes. `size` in bytes."""
+
+    __slots__ = ("flushed", "inode", "pin", "size", "stream")
+
+    def __init__(self, inode: Inode, pin: Pin, stream: Stream) -> None:
+        self.inode, self.pin, self.stream = inode, pin, stream
+        self.size = pin.meta.size
+        self.flushed = False
+
+
+class Handles:
+    """The table of open files and of pinned inodes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._open: dict[int, Handle] = {}
+        self._pins: dict[int, Pin] = {}
+        self._last: LRUCache[int, ObjectId] = LRUCache(REMEMBERED)
+        self.get = self._open.__getitem__  # the hot path: one dict look-up; raises KeyError
+
+    def pinned(self, number: int) -> ObjectStat | None:
+        """The version inode `number` is held at, None where nobody holds it."""
+        if number not in self._pins:  # the common case takes no lock
+            return None
+        with self._lock:
+            pin = self._pins.get(number)
+            return pin.meta if pin is not None and pin.held() else None
+
+    def add(self, inode: Inode, current: ObjectStat, open_stream: object) -> tuple[int, bool]:
+        """Open `inode`, whose newest version is `current`; `open_stream(id, size)` makes the stream.
+
+        Returns (handle number, whether the kernel may keep the pages it has of this inode).
+        """
+        assert callable(open_stream)
+        with self._lock:
+            pin = self._pins.get(inode.number)
+            if pin is None or (pin.meta.id != current.id and not pin.held()):
+                pin = self._pins[inode.number] = Pin(current)
+            id = pin.meta.id
+            keep = self._last.get(inode.number) == id and not pin.stale
+            self._last[inode.number] = id
+            handle = Handle(inode, pin, open_stream(id, pin.meta.size))
+            pin.handles.add(handle)
+            number = next(self._numbers)
+            self._open[number] = handle
+            return number, keep
+
+    def remove(self, number: int) -> tuple[Handle, bool]:
+        """Close a handle. Returns it, and whether the kernel should drop what it has of the inode: the version
+        turned out to be gone and nobody holds it any more. Raises KeyError for a number that is not open."""
+        with self._lock:
+            handle = self._open.pop(number)
+            pin = handle.pin
+            pin.handles.discard(handle)
+            last = not pin.handles
+            if last and self._pins.get(handle.inode.number) is pin:
+                del self._pins[handle.inode.number]
+            return handle, last and pin.stale
+
+    def __len__(self) -> int:
+        return len(self._open)

@@ -1,0 +1,79 @@
+"""Inodes: what a name in the tree is, its number, and the attributes programs see.
+
+An inode is a value made anew from the catalogue at each look-up; nothing is kept for one that nobody
+has open. Its number is a hash of (source, key), so it is the same after a remount and on another machine.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+from ..catalog.catalogue import Catalogue
+from ..catalog.entry import Entry
+from ..stores.base import ObjectStat
+
+ROOT_NUMBER = 1
+
+# The mtime of a directory without a marker object, 2000-01-01T00:00:00Z: S3 keeps none. A constant, so that
+# tools which hash or compare mtimes see no change; not 0 or -1, which Python's importer and tar trip over.
+DIRECTORY_MTIME_NS = 946_684_800 * 10**9
+
+
+class Attributes(NamedTuple):
+    """What stat(2) shows. `mode` with its type bits, `size` in bytes, `mtime_ns` since the epoch (also atime, ctime)."""
+
+    ino: int
+    mode: int
+    nlink: int
+    uid: int
+    gid: int
+    size: int
+    mtime_ns: int
+
+
+class Inode(NamedTuple):
+    """One file or directory of one source; `catalogue` is None for the directory that lists several sources."""
+
+    number: int
+    catalogue: Catalogue | None
+    entry: Entry
+
+    @property
+    def is_dir(self) -> bool:
+        return self.entry.is_dir
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """Who owns everything in the tree, and the permission bits (no x on files: git would call the tree dirty)."""
+
+    uid: int
+    gid: int
+    file_mode: int = 0o444
+    dir_mode: int = 0o555
+
+    def attributes(self, number: int, is_dir: bool, meta: ObjectStat | None) -> Attributes:
+        """Attributes of an inode whose object (for a directory: its marker, None without one) is `meta`.
+
+        A directory's nlink is 1, the convention for "not counted": 2 would tell find(1) that there are no
+        sub-directories.
+        """
+        if is_dir:
+            mtime = meta.mtime_ns if meta else DIRECTORY_MTIME_NS
+            return Attributes(number, stat.S_IFDIR | self.dir_mode, 1, self.uid, self.gid, 4096, mtime)
+        assert meta is not None, "a file without a stat"
+        return Attributes(number, stat.S_IFREG | self.file_mode, 1, self.uid, self.gid, meta.size, meta.mtime_ns)
+
+
+def inode_number(salt: bytes, key: str) -> int:
+    """A stable 63-bit number for `key` of the source that `salt` names.
+
+    63 bits of BLAKE2b: by the birthday bound two of 10 million names meet with a chance of 1 in 180,000; signed
+    64-bit readers stay positive. 0 and the root's number are stepped over.
+    """
+    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8, key=salt).digest()
+    number = int.from_bytes(digest, "little") >> 1
+    return number if number > ROOT_NUMBER else number + 2

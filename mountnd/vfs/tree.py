@@ -1,0 +1,215 @@
+"""The tree: look-ups, attributes, open files and directories, over catalogues (names) and blocks (bytes).
+
+Every door (the kernel's, a test's, later fsspec's) calls exactly this. Methods are thread-safe, block
+while the network answers, and raise `errors.StoreError` or `errors.VfsError`; errnos are the door's
+business. This file holds no lock of its own beside the handles' table.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+from ..blocks.cache import Blocks
+from ..catalog.catalogue import Catalogue, Scan
+from ..catalog.entry import Entry
+from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle
+from ..stats import Stats
+from .handles import Handle, Handles
+from .inodes import ROOT_NUMBER, Attributes, Inode, Ownership, inode_number
+
+log = logging.getLogger(__name__)
+
+DirectoryRow = tuple[bytes, Attributes, int]
+OnOpen = Callable[[Inode], None]
+
+_TOP = Entry(b"/", "", True, None)
+
+
+class Vfs:
+    """One mounted tree.
+
+    Args:
+        sources: catalogue of each source by name. One source: its content is the root; several: a directory each.
+        blocks: where the bytes come from.
+        owner: uid, gid and modes shown.
+        single: whether the one source is the root (a mount of one may still be shown as a directory).
+        on_open: told each file that is opened (readahead across files); must not block or raise.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Catalogue],
+        blocks: Blocks,
+        owner: Ownership,
+        stats: Stats,
+        *,
+        single: bool = True,
+        on_open: OnOpen | None = None,
+    ) -> None:
+        if single and len(sources) != 1:
+            raise ValueError("only one source can be the root")
+        self._blocks, self._owner, self._stats, self._on_open = blocks, owner, stats, on_open
+        self._salts = {id(c): name.encode("utf-8", "surrogateescape")[:64] for name, c in sources.items()}
+        self._top: dict[bytes, Inode] = {}
+        if single:
+            (catalogue,) = sources.values()
+            self.root = Inode(ROOT_NUMBER, catalogue, catalogue.root)
+        else:
+            self.root = Inode(ROOT_NUMBER, None, _TOP)
+            for source, catalogue in sources.items():
+                name = source.encode("utf-8", "surrogateescape")
+                entry = catalogue.root._replace(name=name)
+                self._top[name] = Inode(inode_number(name[:64], entry.key), catalogue, entry)
+        self._handles = Handles()
+        self._scans: dict[int, tuple[Inode, Scan | None]] = {}
+        self._scan_numbers = itertools.count(1)
+        self._scan_lock = threading.Lock()  # leaf
+
+    # -- names
+    def lookup(self, parent: Inode, name: bytes) -> Inode:
+        """The inode called `name` in directory `parent`. Raises NotFound, NotADirectory, Forbidden, ..."""
+        if not parent.entry.is_dir:
+            raise NotADirectory(f"{parent.entry.key}: not a directory")
+        if parent.catalogue is None:
+            if name not in self._top:
+                raise NotFound(f"no source is called {name!r} here")
+            return self._top[name]
+        entry = parent.catalogue.lookup(parent.entry, name)
+        return Inode(self._number(parent.catalogue, entry), parent.catalogue, entry)
+
+    def getattr(self, inode: Inode) -> Attributes:
+        """Attributes of `inode`: those of the version that open handles hold it at, else the newest known."""
+        entry = inode.entry
+        meta = None if entry.is_dir else self._handles.pinned(inode.number)
+        return self._owner.attributes(inode.number, entry.is_dir, meta or entry.stat)
+
+    # -- files
+    def open(self, inode: Inode) -> tuple[int, bool]:
+        """Open a file for reading. Returns (handle, whether the kernel's pages of it are still right).
+
+        Costs no request. Raises IsADirectory.
+        """
+        if inode.entry.is_dir or inode.entry.stat is None:
+            raise IsADirectory(f"{inode.entry.key}: is a directory")
+        opened = self._handles.add(inode, inode.entry.stat, self._blocks.open)
+        self._stats.add("open.calls")
+        if self._on_open is not None:
+            self._on_open(inode)
+        return opened
+
+    def read_into(self, fh: int, address: int, size: int, offset: int) -> int:
+        """Copy up to `size` bytes from `offset` to memory at `address`; returns how many (0 at the end).
+
+        Raises Changed once the pinned version is gone (also when the object was deleted), StaleHandle, and
+        what stores raise.
+        """
+        try:
+            handle = self._handles.get(fh)
+        except KeyError:
+            raise StaleHandle(f"handle {fh} is not open") from None
+        size = min(size, handle.size - offset)
+        if size <= 0:
+            return 0
+        handle.flushed = False
+        try:
+            handle.stream.read_into(address, size, offset)
+        except (Changed, NotFound) as e:
+            raise self._gone(handle, e) from e
+        return size
+
+    def read(self, fh: int, size: int, offset: int) -> bytes:
+        """As `read_into`, into bytes of its own."""
+        buffer = ctypes.create_string_buffer(max(size, 1))
+        return buffer.raw[: self.read_into(fh, ctypes.addressof(buffer), size, offset)]
+
+    def fstat(self, fh: int) -> Attributes:
+        """Attributes of an open file: its own version's."""
+        try:
+            handle = self._handles.get(fh)
+        except KeyError:
+            raise StaleHandle(f"handle {fh} is not open") from None
+        return self._owner.attributes(handle.inode.number, False, handle.pin.meta)
+
+    def flush(self, fh: int) -> None:
+        """close(2) was called on a descriptor of this handle: what was fetched ahead for it is not wanted now."""
+        try:
+            handle = self._handles.get(fh)
+        except KeyError:
+            return
+        handle.flushed = True
+        handle.stream.close()
+
+    def release(self, fh: int) -> bool:
+        """The last descriptor is closed. True: the kernel should drop pages and attributes of the inode."""
+        try:
+            handle, drop = self._handles.remove(fh)
+        except KeyError:
+            return False
+        handle.stream.close()
+        return drop
+
+    def stale(self, fh: int) -> bool:
+        """Whether this handle's version turned out to be gone."""
+        try:
+            return self._handles.get(fh).pin.stale
+        except KeyError:
+            return False
+
+    # -- directories
+    def opendir(self, inode: Inode) -> int:
+        """Open a directory: one listing, answered once; rows come from `readdir`."""
+        if not inode.entry.is_dir:
+            raise NotADirectory(f"{inode.entry.key}: not a directory")
+        scan = None if inode.catalogue is None else inode.catalogue.scan(inode.entry)
+        with self._scan_lock:
+            number = next(self._scan_numbers)
+            self._scans[number] = inode, scan
+        return number
+
+    def readdir(self, dh: int, offset: int) -> Iterator[DirectoryRow]:
+        """Rows (name, attributes, offset of the next row) from `offset` on: 0 is the start, others were given before."""
+        try:
+            inode, scan = self._scans[dh]
+        except KeyError:
+            raise StaleHandle(f"directory handle {dh} is not open") from None
+        here = self.getattr(inode)
+        if offset < 1:
+            yield b".", here, 1
+        if offset < 2:
+            yield b"..", here, 2
+        if scan is None:
+            rows = list(self._top.items())
+            for i in range(max(0, offset - 2), len(rows)):
+                yield rows[i][0], self.getattr(rows[i][1]), i + 3
+            return
+        catalogue = inode.catalogue
+        assert catalogue is not None
+        salt, owner, pinned = self._salts[id(catalogue)], self._owner, self._handles.pinned
+        for entry, following in scan.read(max(0, offset - 2)):
+            number = inode_number(salt, entry.key)
+            meta = entry.stat if entry.is_dir else pinned(number) or entry.stat
+            yield entry.name, owner.attributes(number, entry.is_dir, meta), following + 2
+
+    def releasedir(self, dh: int) -> None:
+        with self._scan_lock:
+            _, scan = self._scans.pop(dh, (None, None))
+        if scan is not None:
+            scan.close()
+
+    # -- within
+    def _number(self, catalogue: Catalogue, entry: Entry) -> int:
+        return inode_number(self._salts[id(catalogue)], entry.key)
+
+    def _gone(self, handle: Handle, why: Exception) -> Changed:
+        """The store no longer has the pinned version: forget its name, so that the next open asks."""
+        catalogue, key = handle.inode.catalogue, handle.inode.entry.key
+        assert catalogue is not None
+        if not handle.pin.stale:
+            handle.pin.stale = True
+            log.warning("%s changed or was deleted while it was open; its readers get ESTALE (%s)", key, why)
+        catalogue.forget(key)
+        return Changed(f"{key}: the version that was opened is gone")
