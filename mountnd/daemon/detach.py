@@ -1,0 +1,223 @@
+"""Into the background: fork before the first thread, and tell the waiting parent how it went.
+
+A thread does not survive a fork but the locks it holds do, so everything that makes threads (the
+stores, the FUSE loop) is built in the child. The child talks to its parent through a pipe, one JSON
+object a line: {"say": line}, {"error": line, "code": exit code}, {"ready": true}. Then it closes it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MountError, MountndError
+from . import mounts
+
+log = logging.getLogger(__name__)
+
+# How long a child that was told to end may take before it is killed.
+_END_S = 3.0
+
+
+class Reporter:
+    """The child's end of the pipe. Safe to use after the parent is gone."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.done = False
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self.done:
+            return
+        try:
+            os.write(self._fd, json.dumps(message).encode() + b"\n")
+        except OSError:
+            self.done = True  # nobody waits any more
+
+    def say(self, line: str) -> None:
+        """A line for the person at the terminal."""
+        self._send({"say": line})
+
+    def ready(self) -> None:
+        """The tree is there; the parent may go."""
+        self._finish({"ready": True})
+
+    def error(self, line: str, code: int) -> None:
+        """It failed; the parent prints `line` and exits with `code`."""
+        self._finish({"error": line, "code": code})
+
+    def _finish(self, message: dict[str, Any]) -> None:
+        if not self.done:
+            self._send(message)
+            self.done = True
+            os.close(self._fd)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The parent's view: the daemon's pid, and the pipe to read from."""
+
+    pid: int
+    fd: int
+
+    def end(self) -> None:
+        """Terminate it, after some seconds kill it, and wait for it."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                break
+            if mounts.wait_exit(self.pid, _END_S):
+                break
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            pass
+
+
+def detach(work: Callable[[Reporter], int]) -> Child:
+    """Fork. The child becomes a session of its own in "/", with /dev/null as its three streams and no other
+    descriptor of its parent's but the pipe, runs `work` and ends with what it returns.
+
+    `work` points the streams elsewhere with `early_output` when it has a log file.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write_end)
+        return Child(pid, read_end)
+    status = 1
+    try:
+        os.setsid()
+        os.chdir("/")
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        # The interpreter kept no descriptor that matters: what it opened so far are files it has read.
+        _close_all_but(write_end)
+        status = _run(work, Reporter(write_end))
+    finally:
+        os._exit(status)  # not sys.exit: the parent's exit handlers and buffers are not the child's
+
+
+def _run(work: Callable[[Reporter], int], report: Reporter) -> int:
+    try:
+        return work(report)
+    except MountndError as e:
+        log.error("%s", e)
+        report.error(str(e), e.exit_code)
+        return e.exit_code
+    except BaseException as e:
+        log.exception("unexpected")
+        last = traceback.extract_tb(e.__traceback__)[-1]
+        report.error(f"internal error: {type(e).__name__}: {e} ({os.path.basename(last.filename)}:{last.lineno})", 1)
+        return 1
+    finally:
+        logging.shutdown()
+
+
+def _close_all_but(keep: int) -> None:
+    try:
+        open_fds = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        open_fds = list(range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+    for fd in open_fds:
+        if fd > 2 and fd != keep:
+            try:
+                os.close(fd)
+            except OSError:
+                pass  # the descriptor that listed the directory
+
+
+@contextmanager
+def early_output(path: str, report: Reporter) -> Iterator[Callable[[], None]]:
+    """Keep what C and Rust libraries print (libfuse says on stderr why a mount was refused) for the person who waits.
+
+    Yields a function that ends this: from then on, as after the block, it goes to the log file at `path`.
+    When the block fails before, what was printed goes to the parent first.
+    """
+    kept = os.memfd_create("early")
+    settled = False
+    for fd in (1, 2):
+        os.dup2(kept, fd)
+
+    def settle() -> None:
+        nonlocal settled
+        if settled:
+            return
+        settled = True
+        log_fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.write(log_fd, said())
+        for fd in (1, 2):
+            os.dup2(log_fd, fd)
+        os.close(log_fd)
+        os.close(kept)
+
+    def said() -> bytes:
+        return os.pread(kept, os.fstat(kept).st_size, 0)
+
+    try:
+        yield settle
+    except BaseException:
+        if not settled:
+            for line in said().decode(errors="replace").splitlines():
+                report.say(line)
+        raise
+    finally:
+        settle()
+
+
+def await_ready(child: Child, seconds: float, say: Callable[[str], None]) -> None:
+    """Wait until the child says that it is ready, passing on what it says before.
+
+    Raises MountError (with the child's exit code) when it fails, ends, or is not ready after `seconds`; the child has
+    ended then.
+    """
+    try:
+        for message in _messages(child.fd, seconds):
+            if "say" in message:
+                say(message["say"])
+            elif "error" in message:
+                error = MountError(message["error"])
+                error.exit_code = message["code"]
+                raise error
+            elif "ready" in message:
+                return
+        if mounts.wait_exit(child.pid, 0):
+            raise MountError("The daemon ended before the tree was there.")
+        raise MountError(f"The tree did not answer within {seconds:.0f} s; given up.")
+    except BaseException:
+        child.end()
+        raise
+    finally:
+        os.close(child.fd)
+
+
+def _messages(fd: int, seconds: float) -> Iterator[dict[str, Any]]:
+    """The objects that come through the pipe, until it closes or the time is over."""
+    end = time.monotonic() + seconds
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    rest = b""
+    while (left := end - time.monotonic()) > 0:
+        if not poll.poll(left * 1000):
+            continue
+        chunk = os.read(fd, 65536)
+        if not chunk:
+            return
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield json.loads(line)

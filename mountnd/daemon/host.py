@@ -1,0 +1,123 @@
+"""What this machine must have before anything can be mounted, and the command that gives it.
+
+Each check looks at one thing and returns a `Finding`; `run_mount` refuses on a bad one, `doctor` prints them all.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import stat
+import subprocess
+from ctypes.util import find_library
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+FUSE_DEVICE = Path("/dev/fuse")
+FUSE_CONF = Path("/etc/fuse.conf")
+
+
+Level = Literal["ok", "warn", "bad"]
+
+
+class Finding(NamedTuple):
+    """Outcome of one check: how it stands, what was looked at and found, and how to mend it ("" when ok)."""
+
+    level: Level
+    what: str
+    mend: str = ""
+
+
+def fuse_device(path: Path = FUSE_DEVICE) -> Finding:
+    """Whether this user can open the FUSE device for reading and writing."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return Finding(
+            "bad", f"{path} is missing", "sudo modprobe fuse   (in a container: start it with --device /dev/fuse)"
+        )
+    except PermissionError:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        return Finding("bad", f"{path} (mode {mode:04o}) is not open to this user", f"sudo chmod 0666 {path}")
+    except OSError as e:
+        return Finding(
+            "bad", f"{path} cannot be opened: {e.strerror}", "sudo modprobe fuse   (in a container: it needs SYS_ADMIN)"
+        )
+    return Finding("ok", f"{path} can be opened")
+
+
+def fusermount() -> Finding:
+    """Whether fusermount3 is there, and may mount for an ordinary user. Root mounts without it."""
+    path = shutil.which("fusermount3")
+    if path is None:
+        level: Level = "warn" if os.getuid() == 0 else "bad"
+        return Finding(level, "fusermount3 is not installed", "sudo apt-get install fuse3   (or: dnf install fuse3)")
+    st = os.stat(path)
+    if not (st.st_mode & stat.S_ISUID and st.st_uid == 0):
+        level = "ok" if os.getuid() == 0 else "warn"
+        return Finding(level, f"{path} is not setuid root", f"sudo chown root {path} && sudo chmod u+s {path}")
+    return Finding("ok", f"{path} is installed, setuid root")
+
+
+def libfuse() -> Finding:
+    """Whether libfuse 3 can be loaded, and which version it is."""
+    mend = "sudo apt-get install fuse3   (or: dnf install fuse3)"
+    name = find_library("fuse3")
+    if name is None:
+        return Finding("bad", "libfuse 3 is not installed", mend)
+    try:
+        library = ctypes.CDLL(name)
+        library.fuse_pkgversion.restype = ctypes.c_char_p
+        version: bytes = library.fuse_pkgversion()
+    except (OSError, AttributeError) as e:
+        return Finding("bad", f"{name} cannot be used: {e}", mend)
+    return Finding("ok", f"libfuse {version.decode()} ({name})")
+
+
+def allows_other(conf: str) -> bool:
+    """Whether the text of fuse.conf lets ordinary users pass allow_other. Pure."""
+    return any(line.strip() == "user_allow_other" for line in conf.splitlines())
+
+
+def allow_other(conf: Path = FUSE_CONF) -> Finding:
+    """Whether this user may mount with --allow-other."""
+    mend = f"echo user_allow_other | sudo tee -a {conf}"
+    if os.getuid() == 0:
+        return Finding("ok", "root may use --allow-other")
+    try:
+        allowed = allows_other(conf.read_text())
+    except OSError:
+        allowed = False
+    if allowed:
+        return Finding("ok", f"{conf} has user_allow_other: --allow-other works")
+    return Finding("warn", f"{conf} has no user_allow_other: --allow-other is refused", mend)
+
+
+def kernel() -> Finding:
+    """Whether the kernel knows the FUSE file system type."""
+    try:
+        known = any(line.split()[-1:] == ["fuse"] for line in Path("/proc/filesystems").read_text().splitlines())
+    except OSError:
+        known = True  # no /proc/filesystems to ask: the device decides
+    if known:
+        return Finding("ok", f"Linux {os.uname().release} has FUSE")
+    return Finding("bad", "this kernel has no FUSE", "sudo modprobe fuse")
+
+
+def unmount(path: Path, *, lazy: bool = False) -> str:
+    """Unmount `path` through fusermount3 (root without it: umount). Returns "" or what the tool said, as one line.
+
+    It takes the path without looking into the mount, so it also ends one whose daemon is dead.
+    """
+    if tool := shutil.which("fusermount3"):
+        command = [tool, "-u", *(["-z"] if lazy else []), "--", str(path)]
+    elif tool := shutil.which("umount"):
+        command = [tool, "-i", *(["-l"] if lazy else []), "--", str(path)]
+    else:
+        return "neither fusermount3 nor umount is installed"
+    done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.decode(errors="replace").strip().replace("\n", "; ")
+    return said or f"{tool} ended with {done.returncode}"

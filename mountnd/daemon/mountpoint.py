@@ -1,0 +1,133 @@
+"""Is this a place where the tree can be shown? Makes what is missing, heals what died, refuses the rest."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import MountError
+from . import host, mounts, rundir
+
+# How long a mount that stands already may take to say whether it lives: it answers in milliseconds or,
+# when its daemon hangs, never.
+_ANSWER_S = 3.0
+
+
+def prepare(path: Path, say: Callable[[str], None]) -> bool:
+    """Make `path` (resolved) ready to be mounted on.
+
+    Args:
+        say: told what was healed.
+
+    Returns:
+        Whether the directory is of our making, and so goes when the mount goes.
+
+    Raises:
+        MountError: it is a file, is not empty, is mounted already, or cannot be made; with the line to type.
+    """
+    mounted = mounts.mount_at(path)
+    healed = _heal(path, mounted, say) if mounted else False
+    try:
+        st = os.stat(path)
+    except FileNotFoundError:
+        _make(path)
+        return True
+    except NotADirectoryError:
+        raise MountError(f"{path} lies below a file; choose another directory.") from None
+    except PermissionError:
+        raise MountError(f"{path} cannot be reached by this user. {_elsewhere(path)}") from None
+    except OSError as e:
+        raise MountError(f"{path}: {e.strerror}.") from e
+    if not stat.S_ISDIR(st.st_mode):
+        raise MountError(f"{path} is a file; a mountpoint must be an empty directory.")
+    _check_use(path)
+    return healed
+
+
+def _check_use(path: Path) -> None:
+    """It is empty, and the kernel lets this user mount there."""
+    try:
+        with os.scandir(path) as entries:
+            first = next(entries, None)
+    except PermissionError:
+        raise MountError(f"{path} cannot be read by this user. {_hint(path)}") from None
+    if first is not None:
+        raise MountError(
+            f"{path} is not empty (it holds {first.name!r}); a mountpoint must be an empty directory, "
+            f"for instance {path / 'mnt'}."
+        )
+    if os.getuid() != 0 and not os.access(path, os.W_OK):  # fusermount3 asks for it
+        raise MountError(f"{path} is not writable by this user, so it may not mount there. {_hint(path)}")
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return  # somebody else just made it
+    except FileNotFoundError:
+        raise MountError(f"{path} cannot be made: {path.parent} is missing. Type: {_install(path)}") from None
+    except OSError as e:
+        raise MountError(f"{path} is missing and cannot be made ({e.strerror}). {_hint(path)}") from e
+
+
+def _install(path: Path) -> str:
+    """The command that makes `path` for this user; without sudo where the user may."""
+    parent = next(p for p in path.parents if p.exists())
+    if os.access(parent, os.W_OK):
+        return f"mkdir -p {shlex.quote(str(path))}"
+    return f"sudo install -d -o $USER {shlex.quote(str(path))}"
+
+
+def _hint(path: Path) -> str:
+    return f"Type: sudo install -d -o $USER {shlex.quote(str(path))}   or use a directory of yours: {_at_home(path)}"
+
+
+def _elsewhere(path: Path) -> str:
+    return f"Use a directory of yours: {_at_home(path)}"
+
+
+def _at_home(path: Path) -> str:
+    return f"mountnd ~/{shlex.quote(path.name)}"
+
+
+def _heal(path: Path, mounted: mounts.Mount, say: Callable[[str], None]) -> bool:
+    """Unmount a dead mount of ours. Returns whether its directory was of our making; raises for every other mount."""
+    record = rundir.find(path)
+    ours = mounted.fstype == mounts.FSTYPE and (record is not None or mounted.user_id == os.getuid())
+    if ours and record is not None and record.alive():
+        shown = ", ".join(url for _, url in record.sources) or mounted.source
+        raise MountError(
+            f"{path} is mounted already ({shown}, process {record.pid}). End it with: mountnd umount {path}"
+        )
+    answer = mounts.answers(path, _ANSWER_S)
+    if answer is None:
+        raise MountError(f"{path} is mounted already and does not answer. End it with: {_end(path, mounted, ours)}")
+    if answer not in (errno.ENOTCONN, errno.ECONNABORTED):
+        raise MountError(
+            f"{path} is mounted already ({mounted.source}, type {mounted.fstype}). Choose another directory."
+        )
+    if not ours:
+        raise MountError(
+            f"{path} is a dead mount ({mounted.source}, type {mounted.fstype}) that is not mountnd's: "
+            f"{os.strerror(answer)}. End it with: {_end(path, mounted, ours)}"
+        )
+    if said := host.unmount(path, lazy=True):
+        raise MountError(f"{path} is a dead mount and cannot be unmounted: {said}.")
+    if record is not None:
+        rundir.release(record)
+    say(f"{path} was left behind by a mountnd that died ({os.strerror(answer)}); it was unmounted first.")
+    return record is not None and record.made
+
+
+def _end(path: Path, mounted: mounts.Mount, ours: bool) -> str:
+    quoted = shlex.quote(str(path))
+    if ours:
+        return f"mountnd umount --lazy {quoted}"
+    if mounted.user_id == os.getuid() and os.getuid() != 0:
+        return f"fusermount3 -u -z {quoted}"
+    return f"umount -l {quoted}" if os.getuid() == 0 else f"sudo umount -l {quoted}"

@@ -1,0 +1,156 @@
+"""What is mounted where, as the kernel says it, and how to ask a mount for an answer without hanging on it.
+
+Nothing here calls stat(2) on a mountpoint from this process: a mount whose daemon hangs would hang us too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# The type that the kernel shows for our mounts: libfuse makes it of the mount option `subtype=mountnd`.
+FSTYPE = "fuse.mountnd"
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+
+# Symbolic links followed by `resolve` before it gives up: the kernel's own limit (MAXSYMLINKS).
+_MAX_LINKS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of mountinfo (proc(5)).
+
+    Attributes:
+        device: "major:minor", the st_dev of everything inside.
+        path: the mountpoint, absolute.
+        fstype: `fuse.mountnd`, `ext4`, ...
+        source: what was mounted, as the mounter named it.
+        options: the options of the superblock (`user_id=1000`, ...).
+    """
+
+    device: str
+    path: Path
+    fstype: str
+    source: str
+    options: tuple[str, ...]
+
+    @property
+    def user_id(self) -> int | None:
+        """The user who mounted it (FUSE only)."""
+        for option in self.options:
+            name, _, value = option.partition("=")
+            if name == "user_id" and value.isdigit():
+                return int(value)
+        return None
+
+
+def _unescape(field: str) -> str:
+    """mountinfo writes space, tab, newline and backslash as \\ooo."""
+    raw = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), os.fsencode(field))
+    return os.fsdecode(raw)
+
+
+def parse(text: str) -> list[Mount]:
+    """The mounts in a mountinfo file, oldest first; lines that are not of its form are passed over."""
+    found = []
+    for line in text.split("\n"):
+        head, dash, tail = line.partition(" - ")
+        left, right = head.split(" "), tail.split(" ")
+        if not dash or len(left) < 6 or len(right) < 3:
+            continue
+        found.append(
+            Mount(
+                device=left[2],
+                path=Path(_unescape(left[4])),
+                fstype=right[0],
+                source=_unescape(right[1]),
+                options=tuple(_unescape(right[2]).split(",")),
+            )
+        )
+    return found
+
+
+def mounts() -> list[Mount]:
+    """Everything mounted in this process's mount namespace, oldest first."""
+    return parse(MOUNTINFO.read_text(errors="surrogateescape"))
+
+
+def mount_at(path: Path) -> Mount | None:
+    """The topmost mount at exactly this (resolved) path, None where nothing is mounted."""
+    return next((m for m in reversed(mounts()) if m.path == path), None)
+
+
+def resolve(path: Path) -> Path:
+    """`path` absolute and without symbolic links, never looking into a mount that stands at its last component."""
+    table = mounts()
+    mounted, fuse = {m.path for m in table}, {m.path for m in table if m.fstype.startswith("fuse")}
+    path = Path(os.path.abspath(path))
+    if path in mounted or not fuse.isdisjoint(path.parents):
+        return path
+    for _ in range(_MAX_LINKS):
+        path = Path(os.path.realpath(path.parent)) / path.name if path.name else path
+        if path in mounted or not path.is_symlink():
+            break
+        path = Path(os.path.normpath(path.parent / os.readlink(path)))
+    return path
+
+
+def ask(question: Callable[[], object], seconds: float) -> int | None:
+    """Run `question` in a process of its own. Returns 0, the errno of its OSError, or None: no answer in time.
+
+    A process, because one that waits for a hung FUSE daemon can be killed and a thread cannot. Call it
+    only while this process has no threads, or with a question that takes no lock.
+    """
+    pid = os.fork()
+    if pid == 0:
+        status = 255
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            question()
+            status = 0
+        except OSError as e:
+            status = e.errno or 255
+        finally:
+            os._exit(status)
+    try:
+        if not wait_exit(pid, seconds):
+            os.kill(pid, signal.SIGKILL)
+            return None
+    finally:
+        _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def answers(path: Path, seconds: float) -> int | None:
+    """Ask for the attributes of `path`: 0 when they came, the errno, or None when nothing came in time."""
+    return ask(lambda: os.stat(path), seconds)
+
+
+def wait_exit(pid: int, seconds: float) -> bool:
+    """Whether process `pid` has ended within `seconds`; a child of ours is left to be waited for."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return _readable(fd, seconds)
+    finally:
+        os.close(fd)
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    end = time.monotonic() + seconds
+    while True:
+        if poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            return True
+        if time.monotonic() >= end:
+            return False

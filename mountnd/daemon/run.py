@@ -1,0 +1,177 @@
+"""A mount's life: check the place, claim it, go to the background, serve, and leave nothing behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import MountConfig
+from ..errors import MountError
+from . import detach, host, logs, mountpoint, mounts, rundir
+
+log = logging.getLogger(__name__)
+
+# A person waits at most this long for the prompt; a listing takes seconds over the worst network.
+READY_S = 20.0
+
+Serve = Callable[[MountConfig, Callable[[], None]], None]
+
+
+def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) -> int:
+    """Mount as `config` says, in the background unless `config.foreground`. Returns the exit code 0.
+
+    In the background it returns in the parent once the tree answers, at most READY_S after the fork.
+
+    Args:
+        serve: mounts, calls its second argument when the tree is there, and blocks until it is unmounted.
+            Runs in the process that serves, on its main thread.
+        say: prints a line for the person.
+
+    Raises:
+        MountError: the machine, the mountpoint or the source will not have it; nothing is left behind.
+    """
+    config = _absolute(config)
+    _check_machine(config, say)
+    made = mountpoint.prepare(config.mountpoint, say)
+    try:
+        if config.foreground:
+            return _in_front(config, made, serve, say)
+        return _in_background(config, made, serve, say)
+    except BaseException:
+        if rundir.find(config.mountpoint) is None:
+            _remove_made(config.mountpoint, made)
+        raise
+
+
+def _absolute(config: MountConfig) -> MountConfig:
+    """The daemon's working directory is "/", so that it holds nobody's directory: paths must not depend on it."""
+
+    def absolute(path: Path | None) -> Path | None:
+        return None if path is None else Path(os.path.abspath(path.expanduser()))
+
+    return replace(
+        config,
+        mountpoint=mounts.resolve(config.mountpoint.expanduser()),
+        cache_dir=absolute(config.cache_dir),
+        log_file=absolute(config.log_file),
+        sources=tuple(replace(s, urls=absolute(s.urls)) for s in config.sources),
+    )
+
+
+def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
+    for check in (host.kernel, host.fuse_device, host.fusermount):
+        finding = check()
+        if finding.level == "bad":
+            raise MountError(f"{finding.what}. To mend it: {finding.mend}")
+    if config.allow_other:
+        finding = host.allow_other()
+        if finding.level != "ok":
+            raise MountError(f"{finding.what}. To mend it: {finding.mend}   or leave out --allow-other.")
+    elif os.getuid() == 0:
+        say("Mounted by root without --allow-other: no other user can see the files, not even through sudo -u.")
+
+
+def _in_front(config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None]) -> int:
+    with _claimed(config, made, str(config.log_file or "")):
+        if config.log_file:
+            logs.to_file(config.log_file, config.verbose, config.debug, own=False)
+        else:
+            logs.to_terminal(config.verbose, config.debug)
+        serve(config, lambda: say(f"{config.mountpoint} is mounted; Ctrl-C unmounts it."))
+    return 0
+
+
+def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None]) -> int:
+    own = config.log_file is None
+    path = config.log_file or rundir.log_path(config.mountpoint)
+    logs.check(path)  # here, so that the terminal shows it
+    if threading.active_count() > 1:
+        raise RuntimeError(f"threads before the fork: {threading.enumerate()}")
+
+    def work(report: detach.Reporter) -> int:
+        with _claimed(config, made, str(path)):  # first: a daemon that is refused must not touch another's log
+            logs.to_file(path, config.verbose, config.debug, own=own)
+            with detach.early_output(str(path), report) as settle:
+                stop = logs.forward(report.say, config.verbose, config.debug)
+
+                def ready() -> None:
+                    stop()
+                    settle()
+                    report.ready()
+
+                serve(config, ready)
+        return 0
+
+    start = time.monotonic()
+    child = detach.detach(work)
+    try:
+        detach.await_ready(child, READY_S, say)
+        answer = mounts.answers(config.mountpoint, READY_S - (time.monotonic() - start))
+        if answer != 0:
+            child.end()
+            why = "no answer" if answer is None else os.strerror(answer)
+            raise MountError(f"{config.mountpoint} was mounted but does not answer ({why}); unmounted again.")
+    except BaseException:
+        _sweep(config.mountpoint, child.pid, made)
+        raise
+    return 0
+
+
+@contextmanager
+def _claimed(config: MountConfig, made: bool, log_name: str) -> Iterator[None]:
+    """A record in the run directory while this process serves; then it goes, with a directory of our making."""
+    start = rundir.started(os.getpid())
+    assert start is not None
+    record = rundir.Record(
+        mountpoint=str(config.mountpoint),
+        pid=os.getpid(),
+        started=start,
+        since=time.time(),
+        sources=tuple((s.name, s.url or str(s.urls)) for s in config.sources),
+        made=made,
+        log=log_name,
+    )
+    rundir.claim(record)
+    try:
+        yield
+    finally:
+        _leave(record)
+
+
+def _leave(record: rundir.Record) -> None:
+    """After the end. A mount that still stands is left, with its record: it says "not connected" rather than
+    looking like an empty dataset, and the next mount heals it."""
+    path = Path(record.mountpoint)
+    mounted = mounts.mount_at(path)
+    if mounted is not None and mounted.fstype == mounts.FSTYPE:
+        log.error("%s is still mounted; the next mount there, or mountnd umount, clears it", path)
+        return
+    if rundir.release(record):  # else `umount --lazy` has done both, and another mount may stand there
+        _remove_made(path, record.made)
+
+
+def _sweep(path: Path, pid: int, made: bool) -> None:
+    """What a daemon that failed or was killed at its start did not clean up itself."""
+    record = rundir.find(path)
+    if record is not None and record.pid != pid:
+        return  # somebody else's mount
+    mounted = mounts.mount_at(path)
+    if mounted is not None and mounted.fstype == mounts.FSTYPE:
+        host.unmount(path, lazy=True)
+    if record is not None:
+        rundir.release(record)
+    _remove_made(path, made)
+
+
+def _remove_made(path: Path, made: bool) -> None:
+    if made:
+        try:
+            os.rmdir(path)
+        except OSError as e:
+            log.info("%s stays: %s", path, e.strerror)

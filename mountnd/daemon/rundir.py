@@ -1,0 +1,185 @@
+"""The run directory: who is mounted where. One JSON file a mount, for `umount`, `doctor` and healing.
+
+It is `$XDG_RUNTIME_DIR/mountnd`, else `/run/user/UID/mountnd`, else `/tmp/mountnd-UID`: the first whose
+parent is there and safe. It belongs to the user and is open to nobody else (0700). A mount is looked
+for in all of them, because the variable may differ between the shell that mounted and the one that unmounts.
+
+A record is claimed by link(2), which is atomic: of two daemons for one mountpoint the second finds the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..errors import MountError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One mount.
+
+    Attributes:
+        mountpoint: absolute, resolved.
+        pid: the daemon's.
+        started: field 22 of its /proc/PID/stat (clock ticks after boot): a pid used anew does not match.
+        since: seconds since the epoch when it was mounted.
+        sources: names and URLs.
+        made: the mountpoint was made by mountnd and goes when the mount goes.
+        log: where the daemon logs, "" for the terminal.
+    """
+
+    mountpoint: str
+    pid: int
+    started: int
+    since: float
+    sources: tuple[tuple[str, str], ...] = ()
+    made: bool = False
+    log: str = ""
+
+    def alive(self) -> bool:
+        """Whether the daemon that wrote it still runs."""
+        return started(self.pid) == self.started
+
+
+def started(pid: int) -> int | None:
+    """When process `pid` started, in clock ticks after boot; None where there is none, or only its zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The name (field 2) is in brackets and may hold anything, brackets too: count from the last one.
+    fields = text[text.rindex(b")") + 2 :].split()
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def candidates(environ: Mapping[str, str], uid: int) -> list[Path]:
+    """Where the run directory of `uid` may be, best first. Pure."""
+    found = []
+    if environ.get("XDG_RUNTIME_DIR"):
+        found.append(Path(environ["XDG_RUNTIME_DIR"]) / "mountnd")
+    found += [Path(f"/run/user/{uid}/mountnd"), Path(f"/tmp/mountnd-{uid}")]
+    return list(dict.fromkeys(found))
+
+
+def _ours(path: Path, uid: int) -> bool:
+    """A real directory (no link) of this user, closed to the others."""
+    try:
+        st = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(st.st_mode) and st.st_uid == uid and not st.st_mode & 0o077
+
+
+def run_dir() -> Path:
+    """This user's run directory, made where it is missing. Raises MountError when no place for it is safe."""
+    uid = os.getuid()
+    for path in (places := candidates(os.environ, uid)):
+        shared = path.parent == Path("/tmp")  # anybody may have made a directory of our name there
+        try:
+            if not shared and path.parent.stat().st_uid != uid:
+                continue  # `su` and `sudo -E` keep the variable of somebody else
+            path.mkdir(mode=0o700, exist_ok=True)
+            if not shared and path.lstat().st_uid == uid and not path.is_symlink():
+                path.chmod(0o700)
+        except OSError:
+            continue
+        if _ours(path, uid):
+            return path
+    raise MountError(
+        f"No safe run directory: {places[-1]} is not a directory of user {uid} with mode 0700; "
+        f"remove it, or set XDG_RUNTIME_DIR to a directory of yours."
+    )
+
+
+def stem(mountpoint: Path) -> str:
+    """Name of a mount's files in the run directory: readable, and unique by a hash. Pure."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", str(mountpoint)).strip("-.")[-60:]
+    return f"{readable}-{hashlib.sha256(os.fsencode(mountpoint)).hexdigest()[:8]}"
+
+
+def log_path(mountpoint: Path) -> Path:
+    """Where the daemon of `mountpoint` logs when nobody named a file."""
+    return run_dir() / f"{stem(mountpoint)}.log"
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        fields = json.loads(path.read_text())
+        fields["sources"] = tuple((str(name), str(url)) for name, url in fields["sources"])
+        return Record(**fields)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # gone meanwhile, or not ours to understand
+
+
+def records(uid: int | None = None) -> list[Record]:
+    """All records of a user (default: this one), also those whose daemon is dead. Others' are only readable by root."""
+    uid = os.getuid() if uid is None else uid
+    environ = os.environ if uid == os.getuid() else {}
+    return [
+        record
+        for place in candidates(environ, uid)
+        if _ours(place, uid)
+        for path in sorted(place.glob("*.json"))
+        if (record := _read(path))
+    ]
+
+
+def find(mountpoint: Path, uid: int | None = None) -> Record | None:
+    """The record of the mount at `mountpoint`: a living daemon's before a dead one's."""
+    here = [r for r in records(uid) if r.mountpoint == str(mountpoint)]
+    return max(here, key=lambda r: (r.alive(), r.since), default=None)
+
+
+def claim(record: Record) -> Path:
+    """Write `record`, in place of one whose daemon is dead. Returns its file.
+
+    Raises MountError when a living daemon has the mountpoint.
+    """
+    place = run_dir()
+    final = place / f"{stem(Path(record.mountpoint))}.json"
+    with tempfile.NamedTemporaryFile("w", dir=place, suffix=".tmp", delete=False) as f:
+        json.dump(asdict(record), f)
+    try:
+        for _ in range(10):  # each turn somebody else won a race for a dead record
+            try:
+                os.link(f.name, final)
+                return final
+            except FileExistsError:
+                other = _read(final)
+                if other is not None and other.alive():
+                    raise MountError(
+                        f"{record.mountpoint} is being served already by process {other.pid}; "
+                        f"end it with: mountnd umount {record.mountpoint}"
+                    ) from None
+                final.unlink(missing_ok=True)
+    finally:
+        os.unlink(f.name)
+    raise MountError(f"{final} is written by several daemons at once; try again.")
+
+
+def release(record: Record) -> bool:
+    """Take the record away if it is still this one. Returns whether it was."""
+    gone = False
+    for place in candidates(os.environ, os.getuid()):
+        path = place / f"{stem(Path(record.mountpoint))}.json"
+        held = _read(path) if _ours(place, os.getuid()) else None
+        if held is not None and (held.pid, held.started) == (record.pid, record.started):
+            path.unlink(missing_ok=True)
+            gone = True
+    return gone
+
+
+def clean(mounted: set[str]) -> list[Record]:
+    """Take away the records of dead daemons whose mountpoint is not mounted any more. Returns them."""
+    stale = [r for r in records() if not r.alive() and r.mountpoint not in mounted]
+    for record in stale:
+        release(record)
+    return stale

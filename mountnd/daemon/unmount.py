@@ -1,0 +1,169 @@
+"""Unmounting: who holds a mount, how to end it, and waiting until its daemon is gone.
+
+Reads only /proc, so it neither hangs on a mount that hangs nor wakes one that is busy.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import MountError
+from . import host, mounts, rundir
+
+# A daemon that was unmounted closes its connections and goes; the longest it may wait for is one request.
+_GONE_S = 10.0
+
+# After a lazy unmount the daemon lives as long as the last open file does; only see whether it goes at once.
+_GONE_LAZY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that keeps a mount busy. `how`: "working directory", "root directory", "open file", "mapped file"."""
+
+    pid: int
+    name: str
+    how: str
+
+
+def _inside(target: str, path: str) -> bool:
+    return target == path or target.startswith(path + "/")
+
+
+def _uses(proc: Path, path: str) -> str:
+    """How the process below `proc` uses `path`, "" when it does not or may not be looked at."""
+    for link, how in (("cwd", "working directory"), ("root", "root directory")):
+        try:
+            if _inside(os.readlink(proc / link), path):
+                return how
+        except OSError:
+            pass
+    try:
+        fds = os.listdir(proc / "fd")
+    except OSError:
+        fds = []
+    for fd in fds:
+        try:
+            if _inside(os.readlink(proc / "fd" / fd), path):
+                return "open file"
+        except OSError:
+            pass
+    try:
+        maps = (proc / "maps").read_text(errors="surrogateescape")
+    except OSError:
+        return ""
+    # address perms offset dev inode PATH, the path with newlines as \012
+    wanted = path.replace("\n", "\\012")
+    if any(len(f := line.split(maxsplit=5)) == 6 and _inside(f[5], wanted) for line in maps.split("\n")):
+        return "mapped file"
+    return ""
+
+
+def holders(path: Path) -> Iterator[Holder]:
+    """The processes (as far as this user may see) that keep the mount at `path` busy, this one left out."""
+    for name in sorted((n for n in os.listdir("/proc") if n.isdigit()), key=int):
+        proc = Path("/proc") / name
+        if int(name) != os.getpid() and (how := _uses(proc, str(path))):
+            try:
+                comm = (proc / "comm").read_text(errors="replace").strip()
+            except OSError:
+                continue  # it has just gone
+            yield Holder(int(name), comm, how)
+
+
+def unmount(directory: Path, *, lazy: bool = False) -> str:
+    """Unmount a mountnd mount, and wait until its daemon is gone.
+
+    Args:
+        lazy: take it out of the tree at once; it ends when the last program closes its last file.
+
+    Returns:
+        "" or a line for the person (the daemon still serves open files).
+
+    Raises:
+        MountError: not a mount of mountnd's, or busy (names the holders), or not permitted.
+    """
+    path = mounts.resolve(directory)
+    mounted = mounts.mount_at(path)
+    if mounted is None:
+        raise MountError(f"{path} is not mounted{_enclosing(path)}.")
+    record: rundir.Record | None = rundir.find(path)
+    if record is None and mounted.user_id not in (None, os.getuid()):
+        record = rundir.find(path, mounted.user_id)  # root unmounts for somebody
+    if mounted.fstype != mounts.FSTYPE:
+        raise MountError(
+            f"{path} is a mount of type {mounted.fstype} ({mounted.source}), not mountnd's. "
+            f"To unmount it: sudo umount {shlex.quote(str(path))}"
+        )
+    os.chdir("/")  # `mountnd umount .` must not be its own holder
+    said = host.unmount(path, lazy=lazy)
+    still = mounts.mount_at(path) if said else None
+    if still is not None and still.device == mounted.device:
+        raise MountError(_why_not(path, mounted, said))
+    return _aftermath(path, record, lazy)
+
+
+def _enclosing(path: Path) -> str:
+    """A remark " (it lies inside the mount X)", for whoever named a directory of the tree instead of its root."""
+    ours = {m.path for m in mounts.mounts() if m.fstype == mounts.FSTYPE}
+    inside = next((p for p in path.parents if p in ours), None)
+    return f" (it lies inside the mount {inside})" if inside else ""
+
+
+def _why_not(path: Path, mounted: mounts.Mount, said: str) -> str:
+    quoted = shlex.quote(str(path))
+    below = [m.path for m in mounts.mounts() if m.path != path and m.path.is_relative_to(path)]
+    if below:
+        return f"{path} is busy: {below[0]} is mounted inside it; unmount that first."
+    if held := list(holders(path)):
+        named = ", ".join(f"{h.name} (pid {h.pid}, {h.how})" for h in held)
+        return f"{path} is busy: {named}. End them, or: mountnd umount --lazy {quoted}"
+    if os.getuid() not in (0, mounted.user_id):
+        return f"{path} was mounted by user {mounted.user_id}; only that user or root can unmount it: {said}"
+    return (
+        f"{path} cannot be unmounted: {said}. If it is busy, another user's program holds it "
+        f"(sudo fuser -vm {quoted}); or: mountnd umount --lazy {quoted}"
+    )
+
+
+def _aftermath(path: Path, record: rundir.Record | None, lazy: bool) -> str:
+    if record is None:
+        return ""
+    if lazy:
+        # Here and not at the daemon's end, so that the place is free for another mount now.
+        rundir.release(record)
+        _remove(path, record)
+        if wait_gone(record, _GONE_LAZY_S):
+            return ""
+        return f"Programs still use files of {path}; its daemon (pid {record.pid}) ends when they close them."
+    if not wait_gone(record, _GONE_S):
+        return f"{path} is unmounted, but its daemon (pid {record.pid}) is still finishing requests."
+    rundir.release(record)  # one that was dead before could not
+    _remove(path, record)
+    return ""
+
+
+def _remove(path: Path, record: rundir.Record) -> None:
+    try:
+        if record.made and path.lstat().st_uid == os.getuid():
+            path.rmdir()
+    except OSError:
+        pass  # gone already, or somebody put something there
+
+
+def wait_gone(record: rundir.Record, seconds: float) -> bool:
+    """Whether the daemon has ended within `seconds`."""
+    if not record.alive():
+        return True
+    end = time.monotonic() + seconds
+    mounts.wait_exit(record.pid, seconds)
+    while (
+        record.alive() and time.monotonic() < end
+    ):  # dead, but its parent has not waited for it: a zombie is not alive
+        time.sleep(0.01)
+    return not record.alive()
