@@ -1,0 +1,117 @@
+"""Which part of a path moves: the pure half of the readahead across files.
+
+A walk over a data set opens files of one kind (`*_T1w.nii.gz`) in listing order, and from one to the next
+only some parts of the path change: the subject, in the directory's name and again in the file's; perhaps the
+session. `learn` finds those parts from the paths opened lately, `successors` gives the files that such a walk
+opens next. Sessions and runs that the walk skips never change, so they are not given.
+
+Paths are tuples of components. No I/O, no clock; `children` answers from memory or says None.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+Path = tuple[str, ...]
+
+
+class Name(NamedTuple):
+    """A name in a directory as `children` gives it."""
+
+    text: str
+    is_dir: bool
+
+
+Children = Callable[[Path], Sequence[Name] | None]
+
+
+class Moving(NamedTuple):
+    """The parts of a path that change: directory levels, and `_`-separated parts of the file's name."""
+
+    levels: frozenset[int]
+    parts: frozenset[int]
+
+
+_DIGITS = re.compile(r"^\d+")
+
+
+def kind(path: Path) -> tuple[int, str]:
+    """Files of one kind lie equally deep and end alike: the last `_` part of the name with the digits it starts with erased
+    (BIDS' suffix and extension), or just the extension where the name has no such parts."""
+    return len(path), _ending(path[-1])
+
+
+def _ending(name: str) -> str:
+    _, underscore, last = name.rpartition("_")
+    return _DIGITS.sub("#", last) if underscore else "*" + name[name.find(".") :]
+
+
+def learn(paths: Iterable[Path]) -> Moving:
+    """What moved between consecutive `paths` (of one kind, oldest first).
+
+    A directory's new name is put into the rest of the path first, as BIDS repeats `sub-01` in every file's
+    name: what then still differs moves by itself.
+    """
+    levels: set[int] = set()
+    parts: set[int] = set()
+    for old, new in pairwise(paths):
+        for level in range(len(new) - 1):
+            if old[level] != new[level]:
+                levels.add(level)
+                old = _put(old, level, new[level])
+        before, after = old[-1].split("_"), new[-1].split("_")
+        if len(before) != len(after):
+            parts.update(range(max(len(before), len(after))))
+        else:
+            parts.update(i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y)
+    return Moving(frozenset(levels), frozenset(parts))
+
+
+def _put(path: Path, level: int, name: str) -> Path:
+    """`path` with component `level` replaced, and its old name in all later components too."""
+    old = path[level]
+    later = tuple(c.replace(old, name) if len(old) > 1 else c for c in path[level + 1 :])
+    return (*path[:level], name, *later)
+
+
+def successors(children: Children, path: Path, moving: Moving) -> Iterator[Path]:
+    """The files after `path` in listing order that differ from it only in what moves. Lazy: look as far as needed.
+
+    Directories that `children` does not know are passed over, never asked for.
+    """
+    return _descend(children, path, moving, 0, after=True)
+
+
+def _descend(children: Children, path: Path, moving: Moving, level: int, *, after: bool) -> Iterator[Path]:
+    if level == len(path) - 1:
+        yield from _files(children, path, moving.parts, after=after)
+        return
+    if level not in moving.levels:
+        yield from _descend(children, path, moving, level + 1, after=after)
+        return
+    for name in children(path[:level]) or ():
+        if not name.is_dir or (after and name.text < path[level]):
+            continue
+        still = after and name.text == path[level]
+        yield from _descend(children, path if still else _put(path, level, name.text), moving, level + 1, after=still)
+
+
+def _files(children: Children, path: Path, parts: frozenset[int], *, after: bool) -> Iterator[Path]:
+    directory, wanted = path[:-1], path[-1]
+    names = children(directory)
+    if names is None:
+        return
+    if not parts:
+        if not after and any(n.text == wanted and not n.is_dir for n in names):
+            yield path
+        return
+    fixed, ending = wanted.split("_"), _ending(wanted)
+    for name in names:
+        if name.is_dir or (after and name.text <= wanted) or _ending(name.text) != ending:
+            continue
+        got = name.text.split("_")
+        if len(got) == len(fixed) and all(i in parts or got[i] == fixed[i] for i in range(len(got))):
+            yield (*directory, name.text)
