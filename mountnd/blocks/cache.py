@@ -1,0 +1,208 @@
+"""The bytes room's door: `Blocks` for a mount, a `Stream` for a handle.
+
+A hit takes the lock once, copies outside it, and wakes no thread.
+"""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from ..errors import StoreError
+from ..stats import Stats
+from ..stores.base import ObjectId, Store
+from ..workers import Waiter, Workers
+from . import counters, geometry
+from .fetcher import Fetcher, Flight, Tier
+from .geometry import SHIFT, Extent, Run
+from .memory import Block
+from .readahead import DEFAULT, Limits, Readahead
+
+# How long a failed extent is remembered for its handle. The kernel asks again page by page when a
+# readahead failed; without this each page would wait for the whole deadline once more.
+FAILED_S = 5.0
+
+_memmove: Final = ctypes.memmove  # releases the GIL while it copies
+
+
+class Blocks:
+    """All bytes of a mount: what is in memory, on its way, and what will be wanted next.
+
+    Args:
+        stores: by their `source`.
+        memory: limit in bytes for cached and in-flight blocks.
+        timeout: seconds a read may wait, retries included.
+        disk: the tier below memory, if any.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        stores: Mapping[str, Store],
+        *,
+        memory: int,
+        workers: Workers,
+        waiter: Waiter,
+        timeout: float,
+        stats: Stats,
+        disk: Tier | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        limits: Limits = DEFAULT,
+    ) -> None:
+        self._fetcher = Fetcher(stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock)
+        self._waiter, self._disk, self._limits = waiter, disk, limits
+
+    def open(self, id: ObjectId, size: int) -> Stream:
+        """A stream for one handle on an object of `size` bytes. Costs no I/O."""
+        return Stream(self._fetcher, self._waiter, id, size, self._limits)
+
+    def prefetch(self, id: ObjectId, size: int, start: int, stop: int) -> None:
+        """Fetch `[start, stop)` when there is nothing better to do and room for it. Never raises, never waits."""
+        fetcher = self._fetcher
+        with fetcher.lock:
+            fetcher.prefetch(id, size, [Extent(start, stop)], self)
+
+    def close(self) -> None:
+        """Drop what waits to be prefetched, and close the disk tier. Idempotent."""
+        with self._fetcher.lock:
+            self._fetcher.forget(self)
+        if self._disk is not None:
+            self._disk.close()
+
+
+class Stream:
+    """Reads of one handle. Safe to call from many threads."""
+
+    def __init__(self, fetcher: Fetcher, waiter: Waiter, id: ObjectId, size: int, limits: Limits) -> None:
+        self._fetcher, self._waiter, self._id, self._size = fetcher, waiter, id, size
+        self._limits = limits
+        self._policy = Readahead(size, limits)  # guarded by the fetcher's lock, as `_failed` is
+        self._failed: list[tuple[Run, float, StoreError]] = []
+
+    def read_into(self, address: int, size: int, offset: int) -> None:
+        """Copy `[offset, offset + size)`, which must lie inside the object, to the memory at `address`.
+
+        Raises StoreError (TimedOut after the mount's timeout) and Interrupted. After a failure the same
+        bytes fail at once for a few seconds, with the same error.
+        """
+        if size <= 0:
+            return
+        fetcher, id = self._fetcher, self._id
+        first, last = offset >> SHIFT, (offset + size - 1) >> SHIFT
+        used = 0
+        parts: Sequence[Block | Flight]
+        blocks: Sequence[Block] | None
+        with fetcher.lock:
+            lru = fetcher.memory.lru
+            try:
+                blocks = [lru[id, i] for i in range(first, last + 1)]
+            except KeyError:
+                blocks = None
+            if blocks is None:
+                parts = self._missing(offset, size, Run(first, last + 1))
+            else:
+                for b in blocks:
+                    if b.fresh:
+                        b.fresh = False
+                        used += b.size
+            soon = self._policy.read(offset, size, fetcher.share)
+            if soon:
+                fetcher.reading_ahead(self)
+                fetcher.prefetch(id, self._size, soon, self)
+        if blocks is None:
+            blocks = self._collect(parts, first, size)
+        else:
+            fetcher.stats.add(counters.MEMORY, size)
+        _copy(blocks, offset - (first << SHIFT), address, size)
+        fetcher.stats.add(counters.ASKED, size)
+        if used:
+            fetcher.stats.add(counters.USED, used)
+
+    def close(self) -> None:
+        """Cancel what was to be fetched ahead. Idempotent; the stream can still be read (another descriptor may)."""
+        with self._fetcher.lock:
+            self._fetcher.forget(self)
+            self._policy = Readahead(self._size, self._limits)
+
+    def _missing(self, offset: int, size: int, need: Run) -> list[Block | Flight]:
+        """With the lock held: what brings `need`. Raises what is remembered of a failure."""
+        fetcher = self._fetcher
+        if self._failed:
+            now = fetcher.clock()
+            self._failed = [f for f in self._failed if f[1] > now]
+            lru = fetcher.memory.lru
+            for run, _, error in self._failed:
+                if any((self._id, i) not in lru for i in range(max(run.first, need.first), min(run.stop, need.stop))):
+                    raise copy.copy(error) from None
+        return fetcher.demand(self._id, self._size, need, self._policy.wanted(offset, size))
+
+    def _collect(self, parts: Sequence[Block | Flight], first: int, size: int) -> list[Block]:
+        """Wait for the flights among `parts`; all blocks from `first` on, in order."""
+        fetcher = self._fetcher
+        end = fetcher.clock() + fetcher.timeout
+        blocks: list[Block] = []
+        held = {p for p in parts if isinstance(p, Flight)}
+        memory = 0
+        try:
+            while len(blocks) < len(parts):
+                part = parts[len(blocks)]
+                index = first + len(blocks)
+                if isinstance(part, Block):
+                    blocks.append(part)
+                    memory += part.size
+                    continue
+                got = self._await(part, end)
+                if got is None:  # a prefetch that came to nothing: fetch what is left of it as demand
+                    with fetcher.lock:
+                        fetcher.release(held)
+                        held = set()
+                        need = Run(index, first + len(parts))
+                        rest = fetcher.demand(self._id, self._size, need, geometry.extent(need, self._size))
+                        held = {p for p in rest if isinstance(p, Flight)}
+                    parts = [*blocks, *rest]
+                    continue
+                n = min(part.run.stop, first + len(parts)) - index
+                blocks += got[index - part.run.first :][:n]
+        finally:
+            with fetcher.lock:
+                fetcher.release(held)
+                used = 0
+                for b in blocks:
+                    if b.fresh:
+                        b.fresh = False
+                        used += b.size
+        if used:
+            fetcher.stats.add(counters.USED, used)
+        fetcher.stats.add(counters.MEMORY, min(memory, size))
+        return blocks
+
+    def _await(self, flight: Flight, end: float) -> list[Block] | None:
+        """The flight's blocks; None where it was a prefetch that gave up or failed for a moment."""
+        fetcher = self._fetcher
+        left = end - fetcher.clock()
+        try:
+            return self._waiter(flight.future, max(0.0, left))
+        except StoreError as e:
+            if flight.retry and e.transient and fetcher.clock() < end:
+                return None
+            with fetcher.lock:
+                self._failed = [*self._failed[-15:], (flight.run, fetcher.clock() + FAILED_S, e)]
+            raise
+
+
+def _copy(blocks: Sequence[Block], skip: int, address: int, size: int) -> None:
+    """Copy `size` bytes, beginning `skip` bytes into the first block; neighbours in memory in one go."""
+    start = blocks[0].address + skip
+    n = blocks[0].size - skip
+    for b in blocks[1:]:
+        if b.address == start + n:
+            n += b.size
+        else:
+            _memmove(address, start, n)
+            address += n
+            size -= n
+            start, n = b.address, b.size
+    _memmove(address, start, size)

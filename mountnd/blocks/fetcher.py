@@ -1,0 +1,274 @@
+"""Gets blocks from stores: single flight per block, one GET for neighbours, demand before prefetch.
+
+A flight is one GET on its way: it begins when somebody asks for blocks that nobody has, and whoever
+asks for one of them until it lands waits for the same flight. A prefetch that somebody comes to wait
+for is promoted to demand. Failed prefetches are counted and forgotten.
+
+Lock order: `Fetcher.lock` before the lock of `Workers`. No lock is held across I/O.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from threading import Lock
+from typing import Protocol
+
+from ..errors import StoreError
+from ..stats import Stats
+from ..stores.base import Deadline, ObjectId, Store
+from ..workers import Task, Workers
+from . import counters, geometry
+from .geometry import Extent, Run
+from .memory import Block, Memory
+
+# A longer demand is cut: its reader waits for the slowest byte, and several connections bring it sooner.
+DEMAND_PIECE = 512 << 10
+# A file that asked for more within this time counts as being read, and has its share of the window.
+ACTIVE_S = 2.0
+
+
+class Flight:
+    """One GET on its way. Guarded by `Fetcher.lock`.
+
+    Attributes:
+        future: completes with the blocks, or None if a prefetch was given up.
+        task: what a worker has or will have of it; None once it landed (it refers back, and a cycle would
+            keep the blocks until the next garbage collection).
+        prefetch: it began as one.
+        demand: somebody waits for it.
+        retry: it runs as a prefetch: when it fails for a moment, who waits for it may ask anew.
+        waiters: how many threads wait now.
+        owners: the streams that want it ahead; when the last one closes and nobody waits, it is dropped.
+        began: its worker has begun; from then on it runs to its end.
+    """
+
+    __slots__ = (
+        "began",
+        "bytes",
+        "cancelled",
+        "demand",
+        "future",
+        "id",
+        "owners",
+        "prefetch",
+        "retry",
+        "run",
+        "size",
+        "task",
+        "waiters",
+    )
+
+    future: Future[list[Block] | None]
+
+    def __init__(self, id: ObjectId, size: int, run: Run, *, demand: bool) -> None:
+        self.id, self.size, self.run, self.demand = id, size, run, demand
+        self.prefetch = self.retry = not demand
+        self.bytes = geometry.extent(run, size).size
+        self.owners: set[object] = set()
+        self.task: Task[list[Block] | None] | None = None
+        self.waiters = 0
+        self.began = self.cancelled = False
+
+
+class Tier(Protocol):
+    """A second tier below memory (the disk cache)."""
+
+    def load(self, id: ObjectId, size: int, run: Run, blocks: Sequence[Block]) -> Collection[int]:
+        """Fill what it holds of `run`; the indexes it filled. Never raises."""
+        ...
+
+    def keep(self, id: ObjectId, size: int, run: Run, blocks: Sequence[Block]) -> None:
+        """Take these blocks, which were just fetched, for later. Returns at once, never raises."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Fetcher:
+    """Memory and what is on its way into it.
+
+    Args:
+        memory: limit in bytes, for cached and in-flight blocks.
+        timeout: seconds one GET may take, retries included.
+    """
+
+    def __init__(
+        self,
+        stores: Mapping[str, Store],
+        workers: Workers,
+        stats: Stats,
+        *,
+        memory: int,
+        timeout: float,
+        disk: Tier | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lock = Lock()
+        self.memory = Memory(memory, stats)
+        self.timeout, self.clock, self.stats = timeout, clock, stats
+        self._stores, self._workers, self._disk = stores, workers, disk
+        self._flights: dict[tuple[ObjectId, int], Flight] = {}
+        # Half of memory for what nobody has asked for yet: the other half keeps what somebody has.
+        self._ahead_limit = memory // 2
+        self._ahead = 0  # bytes of prefetches that are planned or under way
+        self._owned: dict[object, set[Flight]] = {}
+        self._active: dict[object, float] = {}
+        self.share = self._ahead_limit  # how far ahead one stream may be now
+
+    # -- with the lock held by the caller -------------------------------------------------------
+
+    def demand(self, id: ObjectId, size: int, need: Run, wanted: Extent) -> list[Block | Flight]:
+        """For each block of `need`: the block, or the flight that brings it. Missing ones of `wanted` begin to fly.
+
+        The caller must `release` every flight it was given, once.
+        """
+        lru, flights = self.memory.lru, self._flights
+        run = geometry.covering(wanted.start, wanted.stop, size)
+        run = Run(min(run.first, need.first), max(run.stop, need.stop))
+        for gap in geometry.missing(run, lambda i: (id, i) in lru or (id, i) in flights):
+            for piece in geometry.split(gap, DEMAND_PIECE):
+                self._start(Flight(id, size, piece, demand=True))
+        parts: list[Block | Flight] = []
+        joined: set[Flight] = set()
+        for i in range(*need):
+            flight = flights.get((id, i))
+            if flight is None:
+                parts.append(lru[id, i])
+                continue
+            parts.append(flight)
+            if flight not in joined:
+                joined.add(flight)
+                flight.waiters += 1
+                if not flight.demand:
+                    flight.demand = True
+                    if flight.task is not None:
+                        self._workers.promote(flight.task)
+        return parts
+
+    def release(self, flights: Iterable[Flight]) -> None:
+        """Waiting for these is over."""
+        for f in flights:
+            f.waiters -= 1
+
+    def prefetch(self, id: ObjectId, size: int, extents: Sequence[Extent], owner: object) -> None:
+        """Fetch what is missing of `extents` when there is nothing more urgent, as far as the budget goes."""
+        lru, flights = self.memory.lru, self._flights
+        for e in extents:
+            run = geometry.covering(e.start, e.stop, size)
+            todo = []
+            for i in range(*run):
+                flight = flights.get((id, i))
+                if flight is not None:
+                    self._own(flight, owner)
+                elif (id, i) not in lru:
+                    todo.append(i)
+            for gap in geometry.runs(todo):
+                flight = Flight(id, size, gap, demand=False)
+                if self._ahead + flight.bytes > self._ahead_limit:
+                    self.stats.add(counters.PREFETCH_REFUSED)
+                    return
+                try:
+                    self._start(flight)
+                except StoreError:
+                    return  # the mount is closing
+                self._own(flight, owner)
+
+    def reading_ahead(self, owner: object) -> None:
+        """`owner` fetches ahead now: it has a share of the budget until it closes or rests."""
+        now = self.clock()
+        known = owner in self._active
+        self._active[owner] = now
+        if not known or len(self._active) > 1:
+            for o in [o for o, t in self._active.items() if now - t > ACTIVE_S]:
+                del self._active[o]
+            self.share = self._ahead_limit // len(self._active)
+
+    def forget(self, owner: object) -> None:
+        """`owner` closed: drop its prefetches that have not begun, unless others want them."""
+        if self._active.pop(owner, None) is not None:
+            self.share = self._ahead_limit // max(1, len(self._active))
+        for f in self._owned.pop(owner, ()):
+            f.owners.discard(owner)
+            if not (f.owners or f.waiters or f.began or f.demand):
+                f.cancelled = True
+                f.future.cancel()
+                self._land(f)
+                self.stats.add(counters.PREFETCH_CANCELLED)
+
+    def _start(self, flight: Flight) -> None:
+        try:
+            flight.task = self._workers.submit(self._fly, flight, demand=flight.demand)
+        except RuntimeError:
+            raise StoreError("the mount is closing") from None
+        flight.future = flight.task.future
+        for i in range(*flight.run):
+            self._flights[flight.id, i] = flight
+        if flight.prefetch:
+            self._ahead += flight.bytes
+
+    def _own(self, flight: Flight, owner: object) -> None:
+        flight.owners.add(owner)
+        self._owned.setdefault(owner, set()).add(flight)
+
+    def _land(self, flight: Flight) -> None:
+        flight.task = None
+        for i in range(*flight.run):
+            del self._flights[flight.id, i]
+        if flight.prefetch:
+            self._ahead -= flight.bytes
+        for owner in flight.owners:
+            if (flights := self._owned.get(owner)) is not None:
+                flights.discard(flight)
+
+    # -- on a worker's thread, without the lock -------------------------------------------------
+
+    def _fly(self, flight: Flight) -> list[Block] | None:
+        """One GET: the blocks of its run, or None where there is no room for a prefetch."""
+        id, size, run = flight.id, flight.size, flight.run
+        with self.lock:
+            if flight.cancelled:
+                return None
+            flight.began = True
+            demand = flight.demand
+            flight.retry = not demand
+            blocks = self.memory.allocate([geometry.length(i, size) for i in range(*run)], overdraft=demand)
+            if blocks is None:
+                self._land(flight)
+                self.stats.add(counters.PREFETCH_REFUSED)
+                return None
+        try:
+            self._fill(flight, blocks, demand)
+        except BaseException as e:
+            del blocks  # the future keeps the traceback, and with it this frame
+            with self.lock:
+                self._land(flight)
+            self.stats.add(counters.GETS_FAILED if demand else counters.PREFETCH_FAILED)
+            if isinstance(e, StoreError):
+                raise e.with_traceback(None) from None
+            raise
+        with self.lock:
+            for i, block in zip(range(*run), blocks, strict=True):
+                block.fresh = flight.prefetch
+                self.memory.put((id, i), block)
+            self._land(flight)
+            self.memory.trim()
+        return blocks
+
+    def _fill(self, flight: Flight, blocks: list[Block], demand: bool) -> None:
+        id, size, run = flight.id, flight.size, flight.run
+        held = self._disk.load(id, size, run, blocks) if self._disk is not None else ()
+        store = self._stores[id.source]
+        for gap in geometry.missing(run, held.__contains__):
+            part = blocks[gap.first - run.first : gap.stop - run.first]
+            where = geometry.extent(gap, size)
+            self.stats.add(counters.GETS)
+            if demand:
+                self.stats.add(counters.GETS_DEMAND)
+            store.read(id, where.start, self.memory.views(part), deadline=Deadline(self.timeout))
+            self.stats.add(counters.FETCHED, where.size)
+            if flight.prefetch:
+                self.stats.add(counters.PREFETCHED, where.size)
+            if self._disk is not None:
+                self._disk.keep(id, size, gap, part)

@@ -1,0 +1,85 @@
+"""Where blocks lie in an object. Pure arithmetic: offsets, sizes and extents in bytes, block indexes from 0.
+
+A block is the aligned unit of caching and of checksums; the last block of an object is shorter. An
+extent is a half-open byte range, the unit of one ranged GET.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+# 64 KiB: a header or a random 4 KiB read costs one block, which comes in the two round trips that a
+# new connection's first 64 KiB take anyway; and 256 MiB are 4,096 blocks, few enough to keep one by one.
+SHIFT = 16
+BLOCK = 1 << SHIFT
+
+
+class Extent(NamedTuple):
+    """Half-open byte range `[start, stop)`."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+class Run(NamedTuple):
+    """Neighbouring blocks `[first, stop)`, as indexes."""
+
+    first: int
+    stop: int
+
+
+def count(size: int) -> int:
+    """How many blocks an object of `size` bytes has."""
+    return (size + BLOCK - 1) >> SHIFT
+
+
+def length(index: int, size: int) -> int:
+    """Bytes of block `index` in an object of `size` bytes; 0 past its end."""
+    return max(0, min(BLOCK, size - (index << SHIFT)))
+
+
+def covering(start: int, stop: int, size: int) -> Run:
+    """The blocks that hold any byte of `[start, stop)`, clamped to an object of `size` bytes."""
+    start, stop = max(0, start), min(stop, size)
+    if stop <= start:
+        return Run(0, 0)
+    return Run(start >> SHIFT, (stop + BLOCK - 1) >> SHIFT)
+
+
+def extent(run: Run, size: int) -> Extent:
+    """The bytes of the blocks of `run`, clamped to an object of `size` bytes."""
+    return Extent(min(run.first << SHIFT, size), min(run.stop << SHIFT, size))
+
+
+def runs(indexes: Iterable[int]) -> Iterator[Run]:
+    """Ascending indexes as runs of neighbours."""
+    first = stop = -1
+    for i in indexes:
+        if i != stop:
+            if stop > first:
+                yield Run(first, stop)
+            first = i
+        stop = i + 1
+    if stop > first:
+        yield Run(first, stop)
+
+
+def missing(run: Run, held: Callable[[int], bool]) -> list[Run]:
+    """The runs of blocks in `run` that are not `held`."""
+    return list(runs(i for i in range(*run) if not held(i)))
+
+
+def split(run: Run, piece: int) -> list[Run]:
+    """`run` in pieces of at most `piece` bytes (at least one block), as equal as blocks allow."""
+    blocks = run.stop - run.first
+    pieces = -(-blocks // max(1, piece >> SHIFT))
+    if pieces <= 1:
+        return [run] if blocks > 0 else []
+    cuts = [run.first + blocks * k // pieces for k in range(pieces + 1)]
+    return [Run(a, b) for a, b in itertools.pairwise(cuts)]

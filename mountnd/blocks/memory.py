@@ -1,0 +1,191 @@
+"""The memory tier: blocks in an arena, in least-recently-used order, under one limit in bytes.
+
+What counts against the limit is every block that is alive: cached, being filled, or still being
+copied to a reader after its eviction. A block's room comes back when the last reference to it goes, so
+a reader's copy, which releases the GIL, never sees its bytes replaced.
+
+Threading: the caller holds one lock around every method. Only `Block.__del__` runs anywhere, without
+it: it appends to a deque (atomic), which the next allocation drains.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections import deque
+from collections.abc import Sequence
+
+from cachetools import LRUCache
+
+from ..stats import Stats
+from ..stores.base import ObjectId
+from . import counters
+from .geometry import BLOCK
+
+# A block at most this long lives on the heap at its own size: a slot would waste half of itself or more.
+HEAP_MAX = BLOCK // 2
+# What a heap block costs beside its bytes (the object, its bytearray, its place in the LRU).
+HEAP_OVERHEAD = 512
+
+Key = tuple[ObjectId, int]
+
+
+class Block:
+    """The bytes of one block, at a fixed address.
+
+    Attributes:
+        address: where the bytes lie.
+        size: how many there are.
+        fresh: prefetched, and nobody has read it yet.
+    """
+
+    __slots__ = ("_heap", "_returned", "address", "fresh", "size", "slot")
+
+    def __init__(self, address: int, size: int, slot: int, heap: bytearray | None, returned: deque[int]) -> None:
+        self.address, self.size, self.slot = address, size, slot
+        self._heap, self._returned = heap, returned
+        self.fresh = False
+
+    def __del__(self) -> None:
+        self._returned.append(self.slot if self.slot >= 0 else -1 - self.size)
+
+
+class Memory:
+    """Blocks by (ObjectId, index), and the room for new ones.
+
+    Args:
+        limit: bytes that all living blocks together may take.
+        stats: evictions and waste are counted there.
+    """
+
+    def __init__(self, limit: int, stats: Stats) -> None:
+        self.limit = limit
+        self.lru: LRUCache[Key, Block] = LRUCache(float("inf"))  # the limit is kept by `_evict`, for all blocks alive
+        self._stats = stats
+        self._slots = limit // BLOCK
+        # Private: a shared mapping gets no huge pages and gives none back. Pages come when first written.
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+        self._arena = mmap.mmap(-1, max(1, self._slots) * BLOCK, flags=flags)
+        self._madvise("MADV_HUGEPAGE")
+        self._view = memoryview(self._arena)
+        self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._arena))
+        self._untouched = 0  # slots from here on were never used
+        self._cold: list[int] = []  # free, given back to the system
+        self._warm: deque[int] = deque()  # free, with pages behind them; last in, first out
+        self._returned: deque[int] = deque()  # of dropped blocks: the slot, or -1 - size of one on the heap
+        self._taken = 0  # slots in use
+        self._heap = 0  # bytes in use on the heap, overhead included
+
+    @property
+    def used(self) -> int:
+        """Bytes of all living blocks, as they count against the limit."""
+        self._drain()
+        return self._taken * BLOCK + self._heap
+
+    def allocate(self, sizes: Sequence[int], *, overdraft: bool) -> list[Block] | None:
+        """One empty block for each of `sizes`; older blocks are evicted for them.
+
+        None when that much cannot be had. With `overdraft` the request is always granted: what does
+        not fit is a reader's, who would wait for ever otherwise, and goes as soon as it was read.
+        """
+        need = sum(BLOCK if n > HEAP_MAX else n + HEAP_OVERHEAD for n in sizes)
+        over = self._make_room(need)
+        if over:
+            if not overdraft:
+                return None
+            self._stats.add(counters.OVERDRAFT, min(over, need))
+        slots = self._take(sum(n > HEAP_MAX for n in sizes))
+        blocks = []
+        for n in sizes:
+            if n > HEAP_MAX and slots:
+                slot = slots.pop()
+                blocks.append(Block(self._base + slot * BLOCK, n, slot, None, self._returned))
+            else:
+                data = bytearray(n)
+                address = ctypes.addressof(ctypes.c_char.from_buffer(data))
+                self._heap += n + HEAP_OVERHEAD
+                blocks.append(Block(address, n, -1, data, self._returned))
+        self._cool()
+        return blocks
+
+    def views(self, blocks: Sequence[Block]) -> list[memoryview]:
+        """Writable views of neighbouring `blocks`; those that are neighbours in the arena too share one."""
+        views: list[memoryview] = []
+        start = stop = -1  # bytes of the arena in the view that is being made
+        for b in blocks:
+            if b._heap is not None:
+                if stop > start:
+                    views.append(self._view[start:stop])
+                start = stop = -1
+                views.append(memoryview(b._heap))
+                continue
+            at = b.slot * BLOCK
+            if at != stop:
+                if stop > start:
+                    views.append(self._view[start:stop])
+                start = at
+            stop = at + b.size
+        if stop > start:
+            views.append(self._view[start:stop])
+        return views
+
+    def put(self, key: Key, block: Block) -> None:
+        """Keep `block` as the most recently used one."""
+        self.lru[key] = block
+
+    def trim(self) -> None:
+        """Evict until the limit holds again, after an overdraft."""
+        self._make_room(0)
+
+    def _make_room(self, need: int) -> int:
+        """Evict the oldest until `need` bytes fit; the bytes that are still too many."""
+        over = self.used + need - self.limit
+        while over > 0 and self.lru:
+            _, block = self.lru.popitem()
+            self._stats.add(counters.EVICTED, block.size)
+            if block.fresh:
+                self._stats.add(counters.WASTED, block.size)
+            del block
+            over = self.used + need - self.limit
+        return max(0, over)
+
+    def _drain(self) -> None:
+        returned = self._returned
+        while returned:
+            slot = returned.popleft()
+            if slot >= 0:
+                self._taken -= 1
+                self._warm.append(slot)
+            else:
+                self._heap -= -1 - slot + HEAP_OVERHEAD
+
+    def _take(self, n: int) -> list[int]:
+        """Up to `n` free slots, in descending order (so that popping gives neighbours first)."""
+        slots = [self._warm.pop() for _ in range(min(n, len(self._warm)))]
+        while len(slots) < n and self._untouched < self._slots:
+            slots.append(self._untouched)
+            self._untouched += 1
+        while len(slots) < n and self._cold:
+            slots.append(self._cold.pop())
+        self._taken += len(slots)
+        slots.sort(reverse=True)
+        return slots
+
+    def _cool(self) -> None:
+        """Give free slots back to the system where heap and arena together would hold more than the limit."""
+        over = self._heap + (self._taken + len(self._warm)) * BLOCK - self.limit
+        while over > 0 and self._warm:
+            slot = self._warm.popleft()
+            # Without its flag for huge pages: the kernel would put a whole one back where it finds one page in use.
+            self._madvise("MADV_NOHUGEPAGE", slot * BLOCK, BLOCK)
+            self._madvise("MADV_DONTNEED", slot * BLOCK, BLOCK)
+            self._cold.append(slot)
+            over -= BLOCK
+
+    def _madvise(self, advice: str, *where: int) -> None:
+        option = getattr(mmap, advice, None)
+        if option is not None:
+            try:
+                self._arena.madvise(option, *where)
+            except OSError:
+                pass  # advice: a kernel without it works all the same
