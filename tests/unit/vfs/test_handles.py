@@ -1,0 +1,91 @@
+"""The version rule: one inode, one version, for as long as anybody holds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from mountnd.catalog.entry import Entry
+from mountnd.stores.base import ObjectId, ObjectStat
+from mountnd.vfs.handles import Handles
+from mountnd.vfs.inodes import ROOT_NUMBER, Inode, inode_number
+
+
+class FakeStream:
+    def __init__(self, id: ObjectId, size: int) -> None:
+        self.id, self.size = id, size
+
+
+def meta(etag: str, size: int = 10) -> ObjectStat:
+    return ObjectStat(ObjectId("s", "k", etag), size, 0)
+
+
+INODE = Inode(7, None, Entry(b"k", "k", False, meta("one")))
+
+
+@pytest.fixture
+def handles() -> Handles:
+    return Handles()
+
+
+def test_the_first_open_and_the_same_version_again(handles: Handles) -> None:
+    first, keep = handles.add(INODE, meta("one"), FakeStream)
+    assert not keep
+    _, drop = handles.remove(first)
+    assert not drop
+    _, keep = handles.add(INODE, meta("one"), FakeStream)
+    assert keep
+
+
+def test_a_new_version_waits_for_the_last_handle(handles: Handles) -> None:
+    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    second, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    assert keep
+    assert handles.get(second).size == 10
+    assert handles.pinned(7) == meta("one")
+    handles.remove(first)
+    handles.remove(second)
+    assert handles.pinned(7) is None
+    third, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    assert not keep
+    assert handles.get(third).size == 20
+
+
+def test_a_flushed_handle_counts_as_closed_until_it_is_read_again(handles: Handles) -> None:
+    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    handles.get(first).flushed = True
+    assert handles.pinned(7) is None
+    handles.get(first).flushed = False  # a duplicate descriptor was closed, not the file
+    assert handles.pinned(7) == meta("one")
+    handles.get(first).flushed = True
+    second, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    assert not keep
+    assert handles.get(second).size == 20
+    assert handles.get(first).size == 10
+    handles.remove(first)  # the late RELEASE must not take the new pin with it
+    assert handles.pinned(7) == meta("two", 20)
+
+
+def test_pages_of_a_version_that_is_gone_are_dropped_with_its_last_handle(handles: Handles) -> None:
+    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    second, _ = handles.add(INODE, meta("one"), FakeStream)
+    handles.get(first).pin.stale = True
+    assert handles.remove(first)[1] is False
+    assert handles.remove(second)[1] is True
+
+
+def test_closing_twice_is_an_error_of_the_caller(handles: Handles) -> None:
+    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    handles.remove(first)
+    with pytest.raises(KeyError):
+        handles.remove(first)
+    assert len(handles) == 0
+
+
+def test_inode_numbers_are_stable_and_tell_sources_apart() -> None:
+    assert inode_number(b"openneuro", "ds000001/README") == inode_number(b"openneuro", "ds000001/README")
+    assert inode_number(b"a", "k") != inode_number(b"b", "k")
+    assert inode_number(b"a", "k") != inode_number(b"a", "k/")
+    numbers = {inode_number(b"a", f"k{i}") for i in range(10_000)}
+    assert len(numbers) == 10_000
+    assert all(ROOT_NUMBER < n < 1 << 63 for n in numbers)
+    assert inode_number(b"a", "\udcff\udcfe")  # not UTF-8: surrogates stand for its bytes
