@@ -1,0 +1,155 @@
+"""The demo's server, mount and reader, each entered and left as a context. Nothing outlives it, unless kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..daemon import mounts
+from ..errors import MountError
+
+# The server makes the images and puts them into the bucket before it answers: some seconds on two cores.
+_SERVER_S = 60
+# The command itself waits at most 20 s for the tree, and 10 s for the daemon's end.
+_COMMAND_S = 40
+_READER_S = 60
+
+
+def command(*args: str) -> list[str]:
+    """The mountnd command of this installation, whatever PATH says."""
+    return [sys.executable, "-m", "mountnd", *args]
+
+
+def _environment() -> dict[str, str]:
+    """Nobody's settings, keys or proxies take part; one variable keeps boto from asking EC2 for credentials."""
+    foreign = ("AWS_", "MOUNTND_")
+    proxies = ("http_proxy", "https_proxy", "all_proxy")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign) and k.lower() not in proxies}
+    # The children import the mountnd that started them, also from a checkout that is not installed.
+    path = [str(Path(__file__).parents[2]), kept.get("PYTHONPATH", "")]
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+
+class Server:
+    """The embedded S3 server. `url`; `objects` and `bytes` in its bucket."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        hello = self._answer()
+        self.url = f"http://127.0.0.1:{hello['port']}"
+        self.objects, self.bytes = hello["objects"], hello["bytes"]
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def _answer(self) -> dict[str, int]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise MountError(f"The demo's S3 server ended at once (exit {self._process.wait(_SERVER_S)}).")
+        answer: dict[str, int] = json.loads(line)
+        return answer
+
+    def counts(self) -> tuple[int, int]:
+        """Requests and bytes of bodies that it answered since it was filled."""
+        self._tell("counts")
+        answer = self._answer()
+        return answer["requests"], answer["bytes"]
+
+    def outlive(self, pid: int, directory: Path) -> None:
+        """Let it run on without us, until process `pid` ends; then it also removes `directory`, empty by then."""
+        self._tell(f"until {pid} {directory}")
+
+    def end(self) -> None:
+        """End it and wait for it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+def start_server(stack: ExitStack) -> Server:
+    """The server, ended when `stack` is left. In a session of its own: Ctrl-C is for us, who then end it in order."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"{__package__}.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+        start_new_session=True,
+    )
+    try:
+        server = Server(process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    stack.callback(server.end)
+    return server
+
+
+def _run(args: list[str], seconds: int) -> str:
+    done = subprocess.run(args, env=_environment(), capture_output=True, text=True, timeout=seconds, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or [f"exit {done.returncode}"]
+        raise MountError(f"{' '.join(args[2:4])}: {said[-1].removeprefix('mountnd: ')}")
+    return done.stdout
+
+
+@contextmanager
+def mounted(source: str, directory: Path, url: str) -> Iterator[list[str]]:
+    """Mount through the real command; unmounted in the end. Yields what was typed, for the screen."""
+    typed = [source, str(directory), "--endpoint-url", url, "--anonymous"]
+    try:
+        # With the region said, not even a question for it goes out.
+        _run(command(*typed, "--region", "us-east-1"), _COMMAND_S)
+        yield ["mountnd", *typed]
+    finally:
+        unmount(directory)
+
+
+def unmount(directory: Path) -> None:
+    """`mountnd umount`; lazily when a program still holds it. Nothing when it is not mounted."""
+    if mounts.mount_at(mounts.resolve(directory)) is not None:
+        try:
+            _run(command("umount", str(directory)), _COMMAND_S)
+        except MountError:
+            _run(command("umount", "--lazy", str(directory)), _COMMAND_S)
+
+
+def read(directory: Path, picture: Path) -> dict[str, Any]:
+    """Let the reader read below `directory` and draw `picture`. Returns what it says it did."""
+    args = [sys.executable, "-m", f"{__package__}.reader", str(directory), str(picture)]
+    done: dict[str, Any] = json.loads(_run(args, _READER_S))
+    return done
+
+
+def scratch(stack: ExitStack) -> Path:
+    """A directory that goes when `stack` is left, if it is empty by then."""
+    path = Path(tempfile.mkdtemp(prefix="mountnd-demo-"))
+
+    def remove() -> None:
+        try:
+            path.rmdir()
+        except OSError:
+            pass  # kept: the mount stands in it
+
+    stack.callback(remove)
+    return path
