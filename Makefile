@@ -49,4 +49,4 @@ bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 6 G
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -f tests/benchmarks/server/wan tests/benchmarks/server/pace.so mountnd-demo.png
+	rm -f mountnd-demo.png

@@ -1,0 +1,10 @@
+"""mountnd beside its peers: mounts of one S3 bucket behind a link with a real round trip.
+
+    make bench                                             data, bottleneck, all peers x all workloads, tables, plot
+    python -m tests.benchmarks run --rtt 30 --peers ours,geesefs --workloads W1-cat256,W5-find
+    python -m tests.benchmarks run --help
+
+Needs root, Debian's nginx-light and libnginx-mod-http-lua, gcc, and 8 GB of memory for the data. Everything is kept
+under `$MOUNTND_BENCH` (place.py). Peers take part when their program is in `$MOUNTND_BENCH/bin`, beside
+this Python, or on PATH.
+"""

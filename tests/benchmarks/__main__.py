@@ -1,0 +1,120 @@
+"""`python -m tests.benchmarks`: everything, or with a verb one part of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from . import bottleneck, data, goals, limit, plot, report
+from . import run as runner
+from .peers import BY_NAME, OURS, Peer
+from .place import LOCK, RESULTS, WORK
+from .workloads import ALL
+from .world import World
+
+
+def main() -> None:
+    a = arguments().parse_args()
+    if a.verb == "show":
+        records = [record for path in a.results for record in json.loads(Path(path).read_text())]
+        print(report.table(records), report.overview(records), goals.judge(records), sep="\n\n")
+        if a.plot:
+            plot.draw(records, a.plot, "mountnd and its peers")
+        return
+    for place in (WORK, RESULTS):
+        place.mkdir(parents=True, exist_ok=True)
+    LOCK.touch()
+    if a.verb == "data":
+        data.mount()
+        data.make()
+        print(data.DATA)
+        return
+    with data.at_hand():
+        if a.verb == "limit":
+            limit.run(a.rtt)
+        if a.verb in ("all", "bottleneck"):
+            rates, shown = bottleneck.run(a.floor or bottleneck.floor_command(), a.runs)
+            (RESULTS / "bottleneck.json").write_text(json.dumps(rates, indent=1))
+            (RESULTS / "bottleneck.md").write_text(shown + "\n")
+            print(f"\n{shown}\n")
+        if a.verb in ("all", "run"):
+            compare(a)
+
+
+def compare(a: argparse.Namespace) -> None:
+    """Run peers beside each other; results as JSON, tables and a plot in `results/`."""
+    peers = chosen(a)
+    plan = runner.Plan(
+        peers=peers,
+        workloads=a.workloads.split(","),
+        phases=a.phases.split(","),
+        repeat=a.repeat,
+        limit=a.limit,
+        everywhere=a.everywhere,
+    )
+    name = a.name or ("loopback" if a.rtt is None else f"{a.rtt:g}ms") + ("-tls" if a.tls else "")
+    about = {"rtt": a.rtt, "conn_mb": a.conn_mb, "tls": a.tls}
+    with World(rtt=a.rtt, conn_mb=a.conn_mb, link_mb=a.link_mb, tls=a.tls) as world:
+        records = runner.run(plan, world, about, RESULTS / f"{name}.json")
+    texts = [report.overview(records), goals.judge(records), report.table(records)]
+    (RESULTS / f"{name}.md").write_text("\n\n".join(texts) + "\n")
+    print(*texts, sep="\n\n")
+    try:
+        plot.draw(records, RESULTS / f"{name}.svg", f"mountnd and its peers, {name}")
+    except ImportError:
+        print("no plot: matplotlib is missing (pip install 'mountnd[bench]')")
+
+
+def chosen(a: argparse.Namespace) -> list[Peer]:
+    peers = dict(BY_NAME)
+    for given in a.peer_cmd:
+        name, _, command = given.partition("=")
+        peers[name] = Peer(name=name, command=command, judged=False)
+    names = a.peers.split(",") if a.peers else [name for name, peer in peers.items() if peer.available]
+    names += [given.partition("=")[0] for given in a.peer_cmd if given.partition("=")[0] not in names]
+    unknown = [name for name in names if name not in peers]
+    if unknown:
+        sys.exit(f"no such peer: {', '.join(unknown)}; there are {', '.join(peers)}")
+    absent = [name for name in names if not peers[name].available]
+    if absent:
+        print("left out, program not found:", ", ".join(absent))
+    return [peers[name] for name in names if name not in absent]
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument(
+        "verb",
+        nargs="?",
+        default="all",
+        choices=("all", "run", "bottleneck", "limit", "data", "show"),
+        help="all: bottleneck and run; limit: raw sockets on the same link; data: make the bucket and keep it; "
+        "show: tables of saved results",
+    )
+    parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs")
+    parser.add_argument("--rtt", type=float, default=30, help="round trip in ms (default 30)")
+    parser.add_argument("--loopback", dest="rtt", action="store_const", const=None, help="no delay, no limits")
+    parser.add_argument("--tls", action="store_true", help="https, as S3 is, with an authority of its own")
+    parser.add_argument("--conn-mb", type=float, default=90, help="MB/s one connection may reach, 0: no limit")
+    parser.add_argument("--link-mb", type=float, default=0, help="MB/s of the link, 0: no limit")
+    parser.add_argument("--peers", help=f"default: {OURS} and every peer whose program is here")
+    parser.add_argument("--peer-cmd", action="append", default=[], metavar="NAME=COMMAND", help="a further candidate")
+    parser.add_argument("--workloads", default=",".join(ALL))
+    parser.add_argument("--phases", default=",".join(runner.PHASES), help="of cold, warm, dropped, restart")
+    parser.add_argument("--repeat", type=int, default=3, help="runs, of which medians are shown")
+    parser.add_argument("--limit", type=float, default=30, help="seconds after which a run is called late")
+    parser.add_argument("--everywhere", action="store_true", help="also settings that do not suit a workload")
+    parser.add_argument("--name", help="of the result files (default: by the network)")
+    parser.add_argument("--runs", type=int, default=5, help="bottleneck: runs, of which medians are shown")
+    parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
+    parser.add_argument("--plot", type=Path, help="show: also draw to this file")
+    return parser
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        sys.exit("the benchmark makes network namespaces and drops the page cache: run it as root")
+    main()

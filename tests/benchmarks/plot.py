@@ -1,0 +1,43 @@
+"""A picture of a run: for each workload the peers' seconds, cold, on a logarithmic axis, ours first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from .peers import OURS
+from .report import Record, medians
+
+
+def draw(records: Iterable[Record], out: Path, title: str) -> None:
+    """Write the picture to `out` (.png or .svg by its name)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    cold = {(w, p): r for (w, p, phase), r in medians(records).items() if phase == "cold" and "wall" in r}
+    workloads = list(dict.fromkeys(w for w, _ in cold))
+    peers = sorted(dict.fromkeys(p for _, p in cold), key=lambda p: p != OURS)
+    colours = dict(zip(peers, ["#d62728", *plt.get_cmap("tab20c").colors], strict=False))
+    columns = 4
+    rows = -(-len(workloads) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(4.2 * columns, 0.6 + 2.6 * rows), squeeze=False)
+    for axis, workload in zip(axes.flat, workloads, strict=False):
+        shown = sorted(
+            ((r["wall"], p, bool(r.get("late"))) for (w, p), r in cold.items() if w == workload), reverse=True
+        )
+        names = [peer for _, peer, _ in shown]
+        axis.barh(names, [wall for wall, _, _ in shown], color=[colours[peer] for peer in names])
+        for y, (wall, _, late) in enumerate(shown):
+            axis.text(wall * 1.05, y, f"{'>' if late else ''}{wall:.2g}", va="center", fontsize=7)
+        axis.set_xscale("log")
+        axis.set_xlim(right=max(wall for wall, _, _ in shown) * 2.5)
+        axis.set_title(workload, fontsize=9)
+        axis.tick_params(labelsize=7)
+    for axis in axes.flat[len(workloads) :]:
+        axis.set_visible(False)
+    figure.suptitle(f"{title}: seconds, cold, median; less is better", fontsize=11)
+    figure.tight_layout()
+    figure.savefig(out, dpi=120)
+    plt.close(figure)

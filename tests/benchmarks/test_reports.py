@@ -1,0 +1,64 @@
+"""What the benchmark says of its records: medians, who counts as a rival, and the verdicts."""
+
+from __future__ import annotations
+
+import pytest
+
+from .goals import judge
+from .report import Record, medians
+from .world import tally
+
+
+def record(peer: str, wall: float, workload: str = "W1-cat256", phase: str = "cold", **more: object) -> Record:
+    return {"peer": peer, "workload": workload, "phase": phase, "wall": wall, "srv_net": 30e6, "srv_req": 10, **more}
+
+
+def verdict(records: list[Record]) -> str:
+    return judge(records).splitlines()[2]
+
+
+def test_medians_are_taken_of_each_number_over_the_repeats() -> None:
+    runs = [record("ours", wall, cpu=cpu) for wall, cpu in ((1.0, 9), (5.0, 7), (2.0, 8))]
+    (middle,) = medians(runs).values()
+    assert (middle["wall"], middle["cpu"], middle["runs"]) == (2.0, 8, 3)
+
+
+def test_a_peer_that_failed_once_has_failed() -> None:
+    (middle,) = medians([record("ours", 1.0), record("ours", 1.0, error="wrong bytes")]).values()
+    assert middle["error"] == "wrong bytes"
+
+
+def test_ahead_is_measured_against_the_fastest_setting_that_ended() -> None:
+    rivals = [record("geesefs", 2.0), record("geesefs-16", 1.5), record("rclone", 0.1, late=True)]
+    assert "held (1.50 s)" in verdict([record("ours", 1.4), *rivals])
+    assert "missed" in verdict([record("ours", 1.6), *rivals])
+
+
+def test_a_candidate_from_the_command_line_is_no_rival() -> None:
+    assert "held" in verdict([record("ours", 1.0), record("geesefs", 1.1), record("prototype", 0.1)])
+
+
+def test_a_row_without_its_fast_peer_is_not_judged() -> None:
+    row = verdict([record("ours", 9.0, "W3-hdr200"), record("rclone-streams", 1.0, "W3-hdr200")])
+    assert "not judged: geesefs is absent" in row
+
+
+def test_who_downloads_the_file_for_scattered_reads_does_not_count() -> None:
+    ours = record("ours", 1.5, "W4-rand8")
+    greedy = record("s3fs-fuse-tuned", 0.1, "W4-rand8", srv_net=2000e6)
+    assert "held" in verdict([ours, greedy, record("geesefs", 1.6, "W4-rand8")])
+
+
+@pytest.mark.parametrize(("mb", "word"), [(44, "held"), (46, "46 > 45 MB")])
+def test_bytes_received_are_part_of_the_goal(mb: int, word: str) -> None:
+    ours = record("ours", 1.0, "W6-slice", srv_net=mb * 1e6)
+    assert word in verdict([ours, record("rclone-streams", 1.0, "W6-slice", srv_net=269e6)])
+
+
+def test_requests_are_told_apart_by_method_and_path() -> None:
+    rows = [("GET", "200", "/neuro?list-type=2"), ("HEAD", "404", "/neuro/a"), ("GET", "206", "/neuro/a/b")]
+    log = "".join(f"1.0\t{method}\t{status}\t100\tbytes=0-1\t7\t{uri}\n" for method, status, uri in rows)
+    counts = tally(log)
+    assert {k: counts[k] for k in ("req", "get", "head", "list", "miss", "sent", "conns")} == {
+        "req": 3, "get": 1, "head": 1, "list": 1, "miss": 1, "sent": 300, "conns": 1,
+    }  # fmt: skip
