@@ -10,6 +10,7 @@ Lock order: `Fetcher.lock` before the lock of `Workers`. No lock is held across 
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import Lock
@@ -241,12 +242,12 @@ class Fetcher:
         try:
             self._fill(flight, blocks, demand)
         except BaseException as e:
-            del blocks  # the future keeps the traceback, and with it this frame
+            # The future keeps the traceback, its frames keep their locals, and these would keep the room taken.
+            del blocks
+            traceback.clear_frames(e.__traceback__)
             with self.lock:
                 self._land(flight)
             self.stats.add(counters.GETS_FAILED if demand else counters.PREFETCH_FAILED)
-            if isinstance(e, StoreError):
-                raise e.with_traceback(None) from None
             raise
         with self.lock:
             for i, block in zip(range(*run), blocks, strict=True):

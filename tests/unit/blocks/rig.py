@@ -1,0 +1,146 @@
+"""What the tests of the bytes room share: a store in memory, workers, and reads that come back as bytes."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from mountnd.blocks.cache import Blocks, Stream
+from mountnd.blocks.fetcher import Tier
+from mountnd.blocks.readahead import DEFAULT, Limits
+from mountnd.stats import Stats
+from mountnd.stores.base import ObjectStat
+from mountnd.stores.memory import Call, MemoryStore
+from mountnd.workers import Waiter, Workers
+
+KIB, MIB = 1 << 10, 1 << 20
+
+# Long enough that only a hang reaches it.
+PATIENCE_S = 20.0
+
+
+def body(size: int, seed: int = 1) -> bytes:
+    """Bytes in which no two places look alike."""
+    return random.Random(seed).randbytes(size)
+
+
+def read(stream: Stream, offset: int, size: int) -> bytes:
+    """What `read_into` fills in, with a guard on both sides that must stay as it is."""
+    buffer = bytearray(b"\xa5" * (size + 32))
+    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer)) + 16
+    stream.read_into(address, size, offset)
+    assert buffer[:16] == buffer[-16:] == b"\xa5" * 16
+    return bytes(buffer[16:-16])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds; fails when it never does."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "the condition never came true"
+        time.sleep(0.001)
+
+
+class Clock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Gate:
+    """A store's fault hook that holds reads back until they are let go.
+
+    Attributes:
+        held: reads that wait now.
+        error: what a read raises when it is let go, if anything.
+    """
+
+    def __init__(self, only: Callable[[Call], bool] = lambda call: True) -> None:
+        self._only, self._open = only, threading.Event()
+        self.held: list[Call] = []
+        self.error: Exception | None = None
+
+    def __call__(self, call: Call) -> None:
+        if call.op != "read" or not self._only(call):
+            return
+        self.held.append(call)
+        assert self._open.wait(PATIENCE_S), "nobody opened the gate"
+        self.held.remove(call)
+        if self.error is not None:
+            raise self.error
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class Rig:
+    """A bytes room over a store in memory. A context manager: its workers end with it."""
+
+    def __init__(
+        self,
+        *,
+        memory: int = 64 * MIB,
+        timeout: float = PATIENCE_S,
+        threads: int = 16,
+        reserved: int = 4,
+        clock: Callable[[], float] = time.monotonic,
+        interrupted: Callable[[], bool] = lambda: False,
+        disk: Tier | None = None,
+        limits: Limits = DEFAULT,
+        store: MemoryStore | None = None,
+    ) -> None:
+        self.store = store or MemoryStore()
+        self.stats = Stats()
+        self.workers = Workers(threads, "test", reserved=reserved)
+        self.blocks = Blocks(
+            {self.store.source: self.store},
+            memory=memory,
+            workers=self.workers,
+            waiter=Waiter(interrupted),
+            timeout=timeout,
+            stats=self.stats,
+            disk=disk,
+            clock=clock,
+            limits=limits,
+        )
+        self.fetcher = self.blocks._fetcher
+
+    def put(self, key: str, data: bytes) -> ObjectStat:
+        return self.store.put(key, data)
+
+    def open(self, key: str, data: bytes) -> Stream:
+        """A stream on a new object `key`."""
+        stat = self.put(key, data)
+        return self.blocks.open(stat.id, stat.size)
+
+    @property
+    def gets(self) -> list[tuple[int, int]]:
+        """The ranges asked for, sorted."""
+        return sorted((c.start, c.stop) for c in list(self.store.calls) if c.op == "read")
+
+    @property
+    def used(self) -> int:
+        with self.fetcher.lock:
+            return self.fetcher.memory.used
+
+    def quiet(self) -> None:
+        """Wait until nothing is on its way."""
+        until(lambda: not self.fetcher._flights)
+
+    def count(self, name: str) -> int:
+        return self.stats.snapshot().get(name, 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.blocks.close()
+        self.workers.close()
