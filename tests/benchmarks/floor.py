@@ -53,6 +53,9 @@ class Floor(mfusepy.Operations):
     def open(self, path: str, flags: int) -> int:
         return 0
 
+    def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
+        raise NotImplementedError  # mfusepy registers only callbacks that stand here; Door.read is what runs
+
 
 class Door(mfusepy.FUSE):
     """mfusepy's FUSE with the loop in Python's threads and the read without a copy in between."""
