@@ -1,0 +1,174 @@
+"""`mountnd`: finds the verb, runs it, and turns every error into one line on stderr and an exit code.
+
+Exit codes: 0 done; 1 it failed; 2 what was typed or configured cannot be meant; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from ..errors import MountndError
+from ..options import OPTIONS
+from . import helper
+
+# A verb's module is imported when the verb is used, so that none pays for another's libraries.
+VERBS = {
+    "mount": "mount a source (this verb may be left out)",
+    "umount": "unmount a directory",
+    "presets": "list the datasets known by name",
+    "config": "show the settings in effect, and where each comes from",
+    "doctor": "find out what is wrong, and the command that mends it",
+    "demo": "try it: a small dataset, a mount and a picture, without a network",
+}
+
+_ABOUT = """Mount datasets in S3 (and elsewhere) as a tree of plain, read-only files.
+
+\b
+  mountnd ~/openneuro             the preset that the directory is named after
+  mountnd SOURCE DIR [-o OPT,...] a preset, a name of the config file,
+                                  s3://BUCKET/PREFIX, gs://, https://, ...
+  mountnd umount DIR              unmount it
+"""
+
+_DEBUG = ("--debug", "--no-debug")
+
+
+class Verbs(click.Group):
+    """The command line: `mount` where no verb is written, and options before the verb as well as after it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"..{cmd_name}", __name__)
+        command: click.Command = getattr(module, cmd_name)
+        if not any(_DEBUG[0] in param.opts for param in command.params):
+            # `main` looks for it itself; here it only must not be an unknown option.
+            help_ = "show tracebacks"
+            command.params.append(click.Option(["--debug", "_debug"], is_flag=True, expose_value=False, help=help_))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs (each has its own --help)"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = self._first_word(args)
+        if at is not None and args[at] in VERBS:
+            args = [args[at], *args[:at], *args[at + 1 :]]
+        elif at is not None or (args and not all(arg in ("-h", "--help", "--version") for arg in args)):
+            args = ["mount", *args]
+        elif not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def _first_word(self, args: Sequence[str]) -> int | None:
+        """Index of the first argument that is neither an option nor an option's value; None when there is none."""
+        at = 0
+        while at < len(args):
+            arg = args[at]
+            if arg == "--":
+                return None if at + 1 == len(args) else at
+            if not arg.startswith("-") or arg == "-":
+                return at
+            at += 2 if self._takes_next(arg) else 1
+        return None
+
+    def _takes_next(self, arg: str) -> bool:
+        """Whether the argument after the option `arg` is its value."""
+        if not arg.startswith("--"):
+            return arg.endswith("o") and arg[1:-1].strip("fv") == ""  # -o OPTS, also -fo OPTS
+        if "=" in arg or arg in ("--help", "--version", "--debug"):
+            return False
+        for option in OPTIONS:
+            if arg == option.flag:
+                return bool(option.kind.metavar)
+        context = click.Context(self)
+        commands = [self.get_command(context, verb) for verb in VERBS]
+        params = [param for command in commands if command for param in command.params]
+        return any(arg in p.opts and isinstance(p, click.Option) and not p.is_flag and not p.count for p in params)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        mount = self.get_command(ctx, "mount")
+        assert mount is not None
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            return found + mount.shell_complete(click.Context(mount, info_name="mount", parent=ctx), incomplete)
+        from .flags import complete_word
+
+        return found + complete_word(ctx, mount.params[0], incomplete)
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        argv = list(sys.argv[1:] if args is None else args)
+        extra["prog_name"] = "mountnd"
+        if not standalone_mode:
+            return super().main(argv, standalone_mode=False, **extra)
+        debug = "--debug" in argv or os.environ.get("MOUNTND_DEBUG", "").lower() in ("1", "true", "yes", "on")
+        try:
+            code = super().main(argv, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader of a list went away (`| head`): no error, and nothing more to write at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            code = 1
+        except (Exception, KeyboardInterrupt) as error:
+            if debug:
+                traceback.print_exception(error)
+            message, code = describe(error)
+            if message:
+                click.echo(f"mountnd: {one_line(message)}", err=True)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def describe(error: BaseException) -> tuple[str, int]:
+    """The line that tells a person of `error`, and the exit code it ends with."""
+    if isinstance(error, MountndError):
+        return str(error) or type(error).__name__, error.exit_code
+    if isinstance(error, click.UsageError):
+        return f"{error.format_message()} (see mountnd --help)", 2
+    if isinstance(error, click.ClickException):
+        return error.format_message(), 1
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return "", 130  # 128 + SIGINT, as shells do
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1
+    return f"internal error: {type(error).__name__}: {error} (--debug shows where)", 1
+
+
+def one_line(message: str) -> str:
+    """`message` without line breaks or other control characters, which names of files may hold."""
+    folded = " ".join(part.strip() for part in message.splitlines() if part.strip())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in folded)
+
+
+@click.group(
+    cls=Verbs,
+    help=_ABOUT,
+    epilog="All options of a mount: mountnd mount --help",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    options_metavar="",
+    subcommand_metavar="[VERB] ... | [SOURCE] MOUNTPOINT [OPTIONS]",
+)
+@click.version_option(package_name="mountnd", prog_name="mountnd", message="%(prog)s %(version)s")
+def cli() -> None:
+    pass
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit. `argv`: without the program's name; this process's when None."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and Path(sys.argv[0]).name.startswith("mount."):
+        args = helper.translate(args)
+    cli.main(args)
+    raise AssertionError("click returned")

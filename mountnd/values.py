@@ -1,0 +1,164 @@
+"""From what a person wrote to a value: sizes, times, modes, switches and paths.
+
+Every parser takes what a layer gave (text from a flag, `-o` or the environment; text, a number or a
+boolean from TOML) and raises ValueError with the words that follow "accepted is ..." in the message.
+Nothing here knows which option a value belongs to.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+# As GNU coreutils reads them: a bare letter and KiB count in 1024s, KB in 1000s.
+_UNITS = {"": 1, "b": 1}
+for _power, _letter in enumerate("kmgt", start=1):
+    _UNITS[_letter] = _UNITS[f"{_letter}ib"] = 1024**_power
+    _UNITS[f"{_letter}b"] = 1000**_power
+
+_ON = ("1", "true", "yes", "on")
+_OFF = ("0", "false", "no", "off")
+# The largest id the kernel hands out is 2^32 - 2: -1 means "no change" to chown(2).
+_MAX_ID = 2**32 - 2
+
+
+def size(raw: object) -> int:
+    """Bytes, from `512M`, `2GiB`, `1.5G`, `500MB` or a plain number."""
+    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
+        return raw
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(raw).strip().lower())
+    if isinstance(raw, str) and found and found[2] in _UNITS:
+        return int(float(found[1]) * _UNITS[found[2]])
+    raise ValueError("a size such as 512M, 2GiB or a number of bytes")
+
+
+def memory(raw: object) -> int:
+    """Bytes, at least 8 MiB: below that not even one large read of each of a few threads fits."""
+    expected = "a size of at least 8M, such as 512M or 2GiB"
+    try:
+        bytes_ = size(raw)
+    except ValueError:
+        raise ValueError(expected) from None
+    if bytes_ < 8 << 20:
+        raise ValueError(expected)
+    return bytes_
+
+
+def _number(raw: object) -> float | None:
+    if isinstance(raw, bool):
+        return None
+    try:
+        value = float(raw) if isinstance(raw, (int, float, str)) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def ttl(raw: object) -> float:
+    """Seconds, 0 to ask every time; infinity for `indefinite`."""
+    if isinstance(raw, str) and raw.strip().lower() == "indefinite":
+        return math.inf
+    value = _number(raw)
+    if value is None or value < 0:
+        raise ValueError("a number of seconds such as 300, or indefinite")
+    return value
+
+
+def seconds(raw: object) -> float:
+    """More than 0 seconds, at most a day."""
+    value = _number(raw)
+    if value is None or not 0 < value <= 86400:
+        raise ValueError("a number of seconds above 0, such as 60")
+    return value
+
+
+def mode(raw: object) -> int:
+    """Permission bits, written in octal as text. A TOML number is refused: nobody can tell 444 from 0o674."""
+    if isinstance(raw, str) and re.fullmatch(r"(0o)?[0-7]{1,4}", raw.strip()):
+        value = int(raw.strip().removeprefix("0o"), 8)
+        if value <= 0o777:
+            return value
+    raise ValueError('an octal mode from 0000 to 0777, such as 0444 (in TOML with quotes: "0444")')
+
+
+def numeric_id(raw: object) -> int:
+    """A user's or group's number."""
+    try:
+        value = int(raw) if isinstance(raw, (int, str)) and not isinstance(raw, bool) else -1
+    except ValueError:
+        value = -1
+    if not 0 <= value <= _MAX_ID:
+        raise ValueError("a number from `id -u` or `id -g`, such as 1000")
+    return value
+
+
+def switch(raw: object) -> bool:
+    """True or False."""
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower() if isinstance(raw, (str, int)) else ""
+    if word in _ON or word in _OFF:
+        return word in _ON
+    raise ValueError("true or false")
+
+
+def count(raw: object) -> int:
+    """How often a flag that may be repeated was given."""
+    if isinstance(raw, bool):
+        return int(raw)
+    if isinstance(raw, int) and raw >= 0:
+        return raw
+    if isinstance(raw, str) and raw.strip().isascii() and raw.strip().isdigit():
+        return int(raw)
+    raise ValueError("0, 1 or 2")
+
+
+def text(raw: object) -> str:
+    """A word: not empty, no spaces or control characters."""
+    if isinstance(raw, str) and raw and raw.isprintable() and " " not in raw:
+        return raw
+    raise ValueError("a word without spaces")
+
+
+def endpoint(raw: object) -> str:
+    """An http or https URL of a server, without a trailing slash."""
+    if isinstance(raw, str) and re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", raw):
+        return raw.rstrip("/")
+    raise ValueError("a URL such as https://s3.example.org or http://127.0.0.1:9000")
+
+
+def path(raw: object, base: Path) -> Path:
+    """An absolute path: `~` is expanded, a relative one is taken from `base`. It need not exist."""
+    if not isinstance(raw, str) or not raw or "\0" in raw:
+        raise ValueError("a path")
+    # Not resolved: a link that is moved later should lead to where it points then.
+    return Path(os.path.normpath(base / os.path.expanduser(raw)))
+
+
+def file(raw: object, base: Path) -> Path:
+    """An absolute path of a file that is there."""
+    where = path(raw, base)
+    if not where.is_file():
+        raise ValueError("a file that exists")
+    return where
+
+
+def near(word: str, known: Any, *, limit: int = 3) -> list[str]:
+    """The names of `known` that look like `word`, best first: close spellings, then names it begins or is part of."""
+    import difflib
+
+    names = [str(name) for name in known]
+    by_fold = {name.casefold(): name for name in reversed(names)}
+    folded = word.casefold()
+    close = [by_fold[n] for n in difflib.get_close_matches(folded, list(by_fold), n=limit, cutoff=0.7)]
+    parts = [name for fold, name in by_fold.items() if len(folded) > 2 and (folded in fold or fold in folded)]
+    return list(dict.fromkeys([*close, *sorted(parts)]))[:limit]
+
+
+def did_you_mean(word: str, known: Any) -> str:
+    """`: did you mean a or b?`, or nothing."""
+    names = near(word, known)
+    return f": did you mean {' or '.join(names)}?" if names else ""
