@@ -20,9 +20,23 @@ from .kernel import Invalidator
 PLUS_LIMIT = 20_000
 
 _CHANGING = (
-    "mknod mkdir unlink rmdir symlink rename link chmod chown truncate write create utimens fallocate write_buf"
-    " copy_file_range"
-).split()
+    "mknod",
+    "mkdir",
+    "unlink",
+    "rmdir",
+    "symlink",
+    "rename",
+    "link",
+    "chmod",
+    "chown",
+    "truncate",
+    "write",
+    "create",
+    "utimens",
+    "fallocate",
+    "write_buf",
+    "copy_file_range",
+)
 
 
 class Operations:

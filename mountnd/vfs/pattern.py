@@ -11,21 +11,38 @@ Paths are tuples of components. No I/O, no clock; `children` answers from memory
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 Path = tuple[str, ...]
 
 
 class Name(NamedTuple):
-    """A name in a directory as `children` gives it."""
+    """A name in a directory."""
 
     text: str
     is_dir: bool
 
+    def order(self) -> bytes:
+        """What listings are sorted by: UTF-8, with "/" behind a directory."""
+        return (self.text + "/" * self.is_dir).encode("utf-8", "surrogateescape")
 
+
+# The names in a directory, in `Name.order`; None where they are not known. May decode lazily: only what is
+# looked at is touched.
 Children = Callable[[Path], Sequence[Name] | None]
+
+
+def position(names: Sequence[Name], name: Name) -> int:
+    """Index of the first of `names` that is not before `name`."""
+    return bisect_left(names, name.order(), key=Name.order)
+
+
+def contains(names: Sequence[Name], name: Name) -> bool:
+    i = position(names, name)
+    return i < len(names) and names[i] == name
 
 
 class Moving(NamedTuple):
@@ -39,8 +56,8 @@ _DIGITS = re.compile(r"^\d+")
 
 
 def kind(path: Path) -> tuple[int, str]:
-    """Files of one kind lie equally deep and end alike: the last `_` part of the name with the digits it starts with erased
-    (BIDS' suffix and extension), or just the extension where the name has no such parts."""
+    """Files of one kind lie equally deep and end alike: the last `_` part of the name (BIDS' suffix and
+    extension) with the digits it starts with erased, or just the extension where the name has no such parts."""
     return len(path), _ending(path[-1])
 
 
@@ -92,8 +109,10 @@ def _descend(children: Children, path: Path, moving: Moving, level: int, *, afte
     if level not in moving.levels:
         yield from _descend(children, path, moving, level + 1, after=after)
         return
-    for name in children(path[:level]) or ():
-        if not name.is_dir or (after and name.text < path[level]):
+    names = children(path[:level]) or ()
+    for i in range(position(names, Name(path[level], True)) if after else 0, len(names)):
+        name = names[i]
+        if not name.is_dir:
             continue
         still = after and name.text == path[level]
         yield from _descend(children, path if still else _put(path, level, name.text), moving, level + 1, after=still)
@@ -105,12 +124,13 @@ def _files(children: Children, path: Path, parts: frozenset[int], *, after: bool
     if names is None:
         return
     if not parts:
-        if not after and any(n.text == wanted and not n.is_dir for n in names):
+        if not after and contains(names, Name(wanted, False)):
             yield path
         return
     fixed, ending = wanted.split("_"), _ending(wanted)
-    for name in names:
-        if name.is_dir or (after and name.text <= wanted) or _ending(name.text) != ending:
+    for i in range(position(names, Name(wanted, False)) if after else 0, len(names)):
+        name = names[i]
+        if name.is_dir or (after and name.text == wanted) or _ending(name.text) != ending:
             continue
         got = name.text.split("_")
         if len(got) == len(fixed) and all(i in parts or got[i] == fixed[i] for i in range(len(got))):

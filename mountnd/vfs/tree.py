@@ -11,20 +11,21 @@ import ctypes
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ..blocks.cache import Blocks
-from ..catalog.catalogue import Catalogue, Scan
+from ..catalog.catalogue import Catalogue
 from ..catalog.entry import Entry
+from ..catalog.scan import Scan
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle
 from ..stats import Stats
+from .ahead import Ahead
 from .handles import Handle, Handles
 from .inodes import ROOT_NUMBER, Attributes, Inode, Ownership, inode_number
 
 log = logging.getLogger(__name__)
 
 DirectoryRow = tuple[bytes, Attributes, int]
-OnOpen = Callable[[Inode], None]
 
 _TOP = Entry(b"/", "", True, None)
 
@@ -37,7 +38,7 @@ class Vfs:
         blocks: where the bytes come from.
         owner: uid, gid and modes shown.
         single: whether the one source is the root (a mount of one may still be shown as a directory).
-        on_open: told each file that is opened (readahead across files); must not block or raise.
+        ahead: readahead across files; None for none.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class Vfs:
         stats: Stats,
         *,
         single: bool = True,
-        on_open: OnOpen | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         if single and len(sources) != 1:
             raise ValueError("only one source can be the root")
-        self._blocks, self._owner, self._stats, self._on_open = blocks, owner, stats, on_open
+        self._blocks, self._owner, self._stats, self._ahead = blocks, owner, stats, ahead
         self._salts = {id(c): name.encode("utf-8", "surrogateescape")[:64] for name, c in sources.items()}
         self._top: dict[bytes, Inode] = {}
         if single:
@@ -97,8 +98,8 @@ class Vfs:
             raise IsADirectory(f"{inode.entry.key}: is a directory")
         opened = self._handles.add(inode, inode.entry.stat, self._blocks.open)
         self._stats.add("open.calls")
-        if self._on_open is not None:
-            self._on_open(inode)
+        if self._ahead is not None:
+            self._ahead.opened(inode)
         return opened
 
     def read_into(self, fh: int, address: int, size: int, offset: int) -> int:
@@ -115,6 +116,8 @@ class Vfs:
         if size <= 0:
             return 0
         handle.flushed = False
+        if offset + size > handle.top:
+            handle.top = offset + size
         try:
             handle.stream.read_into(address, size, offset)
         except (Changed, NotFound) as e:
@@ -142,6 +145,8 @@ class Vfs:
             return
         handle.flushed = True
         handle.stream.close()
+        if self._ahead is not None and handle.top:
+            self._ahead.closed(handle.inode, handle.size, handle.top)
 
     def release(self, fh: int) -> bool:
         """The last descriptor is closed. True: the kernel should drop pages and attributes of the inode."""
@@ -171,7 +176,7 @@ class Vfs:
         return number
 
     def readdir(self, dh: int, offset: int) -> Iterator[DirectoryRow]:
-        """Rows (name, attributes, offset of the next row) from `offset` on: 0 is the start, others were given before."""
+        """Rows (name, attributes, offset of the next row) from `offset` on: 0, or one that was given before."""
         try:
             inode, scan = self._scans[dh]
         except KeyError:

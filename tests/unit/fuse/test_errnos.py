@@ -16,7 +16,9 @@ def every_class(root: type) -> set[type]:
     return {root}.union(*(every_class(c) for c in root.__subclasses__()))
 
 
-@pytest.mark.parametrize("kind", sorted(every_class(errors.StoreError) | every_class(errors.VfsError), key=lambda c: c.__name__))
+@pytest.mark.parametrize(
+    "kind", sorted(every_class(errors.StoreError) | every_class(errors.VfsError), key=lambda c: c.__name__)
+)
 def test_every_error_is_in_the_table_or_below_one_that_is_more_than_the_root(kind: type[errors.MountndError]) -> None:
     nearest = next(c for c in kind.__mro__ if c in _ERRNO)
     assert nearest not in (errors.MountndError,)
@@ -43,7 +45,16 @@ def test_what_programs_see(error: Exception, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [TimeoutError(), FutureTimeout(), CancelledError(), KeyError("x"), KeyboardInterrupt(), SystemExit(1), OSError(errno.ENOSPC, "")]
+    "error",
+    [
+        TimeoutError(),
+        FutureTimeout(),
+        CancelledError(),
+        KeyError("x"),
+        KeyboardInterrupt(),
+        SystemExit(1),
+        OSError(errno.ENOSPC, ""),
+    ],
 )
 def test_whatever_else_is_an_input_output_error(error: BaseException) -> None:
     assert errno_of(error) == errno.EIO

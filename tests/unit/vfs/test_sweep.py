@@ -26,7 +26,7 @@ class Tree:
     def __call__(self, path: Path) -> list[Name] | None:
         if path in self.unknown or path not in self.dirs:
             return None
-        return [Name(n, d) for n, d in sorted(self.dirs[path].items())]
+        return sorted((Name(n, d) for n, d in self.dirs[path].items()), key=Name.order)
 
 
 def bids(subjects: int, sessions: int = 3, runs: int = 2) -> list[str]:
@@ -64,7 +64,10 @@ def test_successors_keep_what_does_not_move() -> None:
     assert [p[0] for p in subjects] == ["sub-002", "sub-003"]
     assert {p[1] for p in subjects} == {"ses-1"}
     both = list(successors(tree, at, Moving(frozenset({0, 1}), frozenset())))
-    assert [p[:2] for p in both] == [("sub-001", "ses-2"), *[(f"sub-00{s}", f"ses-{e}") for s in (2, 3) for e in range(3)]]
+    assert [p[:2] for p in both] == [
+        ("sub-001", "ses-2"),
+        *[(f"sub-00{s}", f"ses-{e}") for s in (2, 3) for e in range(3)],
+    ]
     runs = list(successors(tree, at, Moving(frozenset(), frozenset({3}))))
     assert [p[-1] for p in runs] == ["sub-001_ses-1_task-rest_run-1_bold.json"]
 
@@ -125,7 +128,9 @@ def test_a_broken_pattern_stops_the_sweep() -> None:
     assert len(fetched) <= 2 * MOST
 
 
-@pytest.mark.parametrize(("size", "whole", "expect"), [(SMALL, False, True), (SMALL + 1, False, False), (10 << 20, True, True)])
+@pytest.mark.parametrize(
+    ("size", "whole", "expect"), [(SMALL, False, True), (SMALL + 1, False, False), (10 << 20, True, True)]
+)
 def test_starts_or_wholes(size: int, whole: bool, expect: bool) -> None:
     sweep = Sweep(Tree([f"f_{i:04d}.nii.gz" for i in range(100)]))
     for i in range(10):
