@@ -1,0 +1,236 @@
+"""Which names exist: what vfs asks, answered from memory where that is known and fresh, else by the store.
+
+Lock order: `Catalogue._lock`, `Pagers._lock` before `Pager._lock`, `Shelf._lock`, `Flights._lock`,
+`Requests._lock`; the latter are leaves. No lock is held while the store is asked or a future completed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import Forbidden, NotADirectory, NotFound, StoreError
+from ..stats import Stats
+from ..stores.base import Store
+from ..workers import Waiter, Workers
+from .asker import Asker
+from .entry import Entry
+from .listing import Listing
+from .names import Hidden, segment_of
+from .pager import Pager
+from .pagers import Pagers
+from .requests import OUTAGES, Requests
+from .scan import Entries, Scan
+from .shelf import Shelf
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+# Listings held in memory: about a million and a half names of 30 bytes.
+LIMIT_BYTES = 128 << 20
+
+# A directory that takes more than this part of the limit is huge: streamed, not kept.
+HUGE_PART = 8
+
+# Names to be asked for again, up to which a scan asks for them one by one; with more it lists anew.
+HOLES_MAX = 8
+
+# Directories whose hidden keys were reported in the log; past that a report may come twice.
+REPORTED_MAX = 100_000
+
+
+class Catalogue:
+    """The names of one store.
+
+    Args:
+        ttl: seconds an answer, present or absent, is believed; `config.INDEFINITE` for ever.
+        workers: where requests run; `waiter`: how the calling thread waits for them.
+        timeout: seconds one call may take.
+        state_dir: where names are kept across restarts; None keeps them in memory only.
+        clock, wall: monotonic and calendar seconds.
+        limit_bytes: listings held in memory, together.
+        offline: ask the store nothing; what is known is believed whatever its age.
+
+    Attributes:
+        root: the tree's top.
+
+    Every method may be called from any thread. `lookup` and `scan` raise NotADirectory, NotFound,
+    Forbidden and every other StoreError, Interrupted, and TimedOut.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        ttl: float,
+        workers: Workers,
+        waiter: Waiter,
+        timeout: float,
+        stats: Stats,
+        state_dir: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        limit_bytes: int = LIMIT_BYTES,
+        offline: bool = False,
+    ) -> None:
+        self.root = Entry(b"", store.root, True, None)
+        self._store, self._waiter, self._timeout, self._stats = store, waiter, timeout, stats
+        self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock, offline=offline)
+        self._shelf = Shelf(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, offline=offline)
+        self._pagers = Pagers(self._requests, self._shelf, keep=self._keep, keep_bytes=limit_bytes // HUGE_PART)
+        self._asker = Asker(self._requests, self._shelf, self._pagers, wait=self._wait, keep=self._keep)
+        self._lock = threading.Lock()
+        self._reported: set[str] = set()
+
+    def lookup(self, directory: Entry, name: bytes) -> Entry:
+        """The entry called `name` in a directory."""
+        if not directory.is_dir:
+            raise NotADirectory(f"{self._say(directory.key)} is not a directory")
+        prefix, segment = directory.key, segment_of(name)
+        if segment is None:
+            raise NotFound(f"no {name!r} in {self._say(prefix)}")
+        answer = self._shelf.answer(prefix, name)
+        if answer is None:
+            answer = self._or_stale(
+                lambda: self._asker.ask(prefix, name, segment), lambda: self._shelf.answer(prefix, name, stale=True)
+            )
+        if isinstance(answer, Entry):
+            return answer
+        if isinstance(answer, Forbidden):
+            raise Forbidden(f"{self._say(prefix + segment)}: access denied", code=answer.code)
+        raise NotFound(f"no {self._say(prefix + segment)}")
+
+    def scan(self, directory: Entry) -> Scan:
+        """A directory's entries, for one opendir. Returns when the first page is there."""
+        if not directory.is_dir:
+            raise NotADirectory(f"{self._say(directory.key)} is not a directory")
+        prefix = directory.key
+        got = self._shelf.listing(prefix)
+        if got is not None and not got[1]:
+            self._check(prefix, got[0])
+            return self._scan(got[0], prefix)
+        return self._or_stale(lambda: self._ask(prefix), lambda: self._stale(prefix))
+
+    def forget(self, key: str) -> None:
+        """The store said that `key` is gone or changed: believe nothing of it, also under an indefinite TTL."""
+        self._drop(*_cut(key))
+
+    def refresh(self, prefix: str) -> None:
+        """Believe nothing at or below a key prefix any more (the prefix of a directory ends in "/")."""
+        self._shelf.refresh(prefix)
+        self._asker.clear()
+        self._pagers.clear()
+        if prefix != self._store.root:
+            self._drop(*_cut(prefix.removesuffix("/")))
+
+    def known(self, directory: Entry) -> Sequence[Entry] | None:
+        """A directory's entries from memory, None when they are not all known or not to be believed."""
+        got = self._shelf.listing(directory.key)
+        if got is None or got[1]:
+            return None
+        return Entries(got[0], directory.key, self._store.source)
+
+    def hidden(self, directory: Entry) -> list[Hidden]:
+        """Keys in this directory that are not shown under their own name, at most 1,000. Lists it when needed."""
+        got = self._shelf.listing(directory.key)
+        if got is not None:
+            return list(got[0].hidden)
+        scan = self.scan(directory)
+        try:
+            for _ in scan.read(0):
+                pass
+            return scan.hidden()
+        finally:
+            scan.close()
+
+    def close(self) -> None:
+        """Keep what is to be kept. Idempotent."""
+
+    def _ask(self, prefix: str) -> Scan:
+        got = self._shelf.listing(prefix)
+        if got is not None and len(got[1]) <= HOLES_MAX:
+            for name in got[1]:
+                self._asker.ask_point(prefix, name, segment_of(name) or "")
+            got = self._shelf.listing(prefix)
+            if got is not None and not got[1]:
+                return self._scan(got[0], prefix)
+        pager, _ = self._pagers.join(prefix)
+        try:
+            if (task := pager.fetch(0)) is not None:
+                self._wait(task.future)
+            if pager.listing is not None:
+                self._check(prefix, pager.listing)
+        except BaseException:
+            self._pagers.leave(pager)
+            raise
+        return self._scan(pager, prefix, lambda: self._pagers.leave(pager))
+
+    def _stale(self, prefix: str) -> Scan | None:
+        got = self._shelf.listing(prefix, stale=True)
+        return None if got is None else self._scan(got[0], prefix)
+
+    def _scan(self, what: Listing | Pager, prefix: str, closed: Callable[[], None] = lambda: None) -> Scan:
+        return Scan(
+            what,
+            prefix,
+            self._store.source,
+            marked=self._shelf.marked,
+            wait=lambda task: self._wait(task.future),
+            closed=closed,
+        )
+
+    def _check(self, prefix: str, listing: Listing) -> None:
+        """In an object store a directory below which no key lies is gone, and its parent does not know yet."""
+        if not listing.exists and self._store.flat and prefix != self._store.root:
+            self._drop(*_cut(prefix.removesuffix("/")))
+            raise NotFound(f"no {self._say(prefix)}")
+
+    def _keep(self, prefix: str, listing: Listing, stamp: int) -> None:
+        self._shelf.put(prefix, listing, stamp)
+        if not listing.hidden:
+            return
+        with self._lock:
+            if prefix in self._reported:
+                return
+            if len(self._reported) >= REPORTED_MAX:
+                self._reported.clear()
+            self._reported.add(prefix)
+        count = len(listing.hidden) + listing.more_hidden
+        first = listing.hidden[0]
+        log.warning("%s: %d key(s) not shown, the first: %r: %s", self._say(prefix), count, first.key, first.reason)
+
+    def _drop(self, prefix: str, segment: str) -> None:
+        self._shelf.drop(prefix, segment.encode("utf-8", "surrogateescape"))
+        self._asker.forget(prefix + segment)
+        self._pagers.forget(prefix)
+
+    def _or_stale(self, ask: Callable[[], T], stale: Callable[[], T | None]) -> T:
+        """`ask()`; when the store is out of reach, what is known from before, whatever its age."""
+        why: StoreError | None = self._requests.down()
+        if why is None:
+            try:
+                return ask()
+            except OUTAGES as e:
+                why = e
+        answer = stale()
+        if answer is None:
+            raise why
+        self._stats.add("names.stale.answers")
+        return answer
+
+    def _wait(self, future: Future[Any]) -> Any:
+        return self._waiter(future, self._timeout)
+
+    def _say(self, key: str) -> str:
+        return f"{self._store.url.rstrip('/')}/{key.removeprefix(self._store.root)}"
+
+
+def _cut(key: str) -> tuple[str, str]:
+    """(prefix of the directory around it, segment) of a key."""
+    around, slash, segment = key.rpartition("/")
+    return around + slash, segment

@@ -1,0 +1,92 @@
+"""Requests under way, by what they ask for: whoever asks the same joins (single flight). Futures combined.
+
+Lock order: `Flights._lock` is a leaf; futures are completed outside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Flights:
+    """What is being asked for now."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flying: dict[tuple[str, Hashable], Future[Any]] = {}
+
+    def join(self, what: tuple[str, Hashable], start: Callable[[], Future[T]]) -> Future[T]:
+        """The future of `what`, made by `start()` (which must not block) unless one is under way."""
+        with self._lock:
+            future = self._flying.get(what)
+            if future is not None:
+                return future
+            future = self._flying[what] = start()
+
+        def landed(_: Future[T]) -> None:
+            with self._lock:
+                if self._flying.get(what) is future:
+                    del self._flying[what]
+
+        future.add_done_callback(landed)
+        return future
+
+    def forget(self, what: Hashable) -> None:
+        """Nobody may join what is under way for `what` any more."""
+        with self._lock:
+            for key in [key for key in self._flying if key[1] == what]:
+                del self._flying[key]
+
+    def clear(self) -> None:
+        """Nobody may join anything that is under way now."""
+        with self._lock:
+            self._flying.clear()
+
+
+def either(futures: Sequence[Future[Any]], decide: Callable[[], T | None]) -> Future[Any]:
+    """Completes with `decide()` as soon as that is not None, which is asked each time one of `futures` ends.
+
+    When all have ended and it still is None: the first of their errors, or None.
+    """
+    result: Future[Any] = Future()
+    lock = threading.Lock()
+    left = len(futures)
+    settled = False
+
+    def settle(answer: T | None, error: BaseException | None = None) -> None:
+        nonlocal settled
+        with lock:
+            if settled:
+                return
+            settled = True
+        if error is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(answer)
+
+    def landed(_: Future[Any]) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = not left
+        try:
+            answer = decide()
+        except BaseException as e:
+            settle(None, e)
+            return
+        if answer is not None:
+            settle(answer)
+        elif last:
+            errors = [future.exception() for future in futures if not future.cancelled()]
+            settle(None, next((error for error in errors if error is not None), None))
+
+    if not futures:
+        settle(decide())
+    for future in futures:
+        future.add_done_callback(landed)
+    return result

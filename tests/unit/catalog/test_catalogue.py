@@ -1,0 +1,86 @@
+"""What the catalogue answers, and how many requests that takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from mountnd import errors
+from mountnd.config import INDEFINITE
+
+from .conftest import Make, ls
+
+TREE = ["a/b/c/file", "a/b/other", "z.txt"]
+
+
+def test_path_never_listed_costs_one_round_trip(make: Make) -> None:
+    w = make(TREE)
+    entry = w.at("a/b/c/file")
+    assert entry.key == "a/b/c/file" and entry.stat is not None and entry.stat.size == 1
+    # The root's first page and all that begins with "a", side by side: the rest of the path was in the second.
+    assert sorted(w.requests()) == [("list", ""), ("list", "a")]
+
+
+def test_complete_directory_answers_all(make: Make) -> None:
+    w = make(TREE)
+    assert w.ls() == ["a/", "z.txt"]
+    assert w.requests() == [("list", "")]
+    assert w.at("z.txt").stat is not None and w.at("a").is_dir
+    with pytest.raises(errors.NotFound):
+        w.at("absent")
+    assert w.requests() == []
+
+
+def test_long_listing_of_1001_takes_two_lists(make: Make) -> None:
+    w = make([f"d/f{i:04}" for i in range(1001)])
+    d = w.at("d")
+    w.requests()
+    names = ls(w.cat, d)
+    assert len(names) == 1001
+    for name in names:
+        assert w.cat.lookup(d, name.encode()).stat is not None
+    assert w.requests() == [("list", "d/")] * 2
+
+
+def test_ttl_and_absence(make: Make) -> None:
+    w = make(["d/x"])
+    with pytest.raises(errors.NotFound):
+        w.at("d/new")
+    w.store.put("d/new", b"1")
+    w.clock.now += 299
+    w.requests()
+    with pytest.raises(errors.NotFound):
+        w.at("d/new")
+    assert w.requests() == []
+    w.clock.now += 1
+    assert w.at("d/new").key == "d/new"
+
+
+def test_forget_asks_once_also_when_indefinite(make: Make) -> None:
+    w = make({"d/x": b"1", "d/y": b"2"}, ttl=INDEFINITE)
+    w.ls("d")
+    w.store.put("d/x", b"longer")
+    w.cat.forget("d/x")
+    w.requests()
+    stat = w.at("d/x").stat
+    assert stat is not None and stat.size == 6
+    assert w.requests() == [("list", "d/x")]
+    assert w.at("d/x").stat == stat and w.ls("d") == ["x", "y"] and w.requests() == []
+    w.store.delete("d/y")
+    w.cat.forget("d/y")
+    assert w.ls("d") == ["x"]
+    assert w.requests() == [("list", "d/y")]
+
+
+def test_below_a_file(make: Make) -> None:
+    w = make(TREE)
+    with pytest.raises(errors.NotADirectory):
+        w.at("z.txt/x")
+
+
+def test_not_flat_store(make: Make) -> None:
+    w = make([f"d/f{i:04}" for i in range(1500)] + ["d/s/x"], flat=False)
+    assert w.at("d/f1400").stat is not None
+    assert w.at("d/s").is_dir
+    with pytest.raises(errors.NotFound):
+        w.at("d/absent")
+    assert len(w.ls("d")) == 1501
