@@ -58,7 +58,9 @@ class MemoryStore:
     flat = True
     pins = True
 
-    def __init__(self, objects: Mapping[str, bytes] | None = None, *, url: str = "memory://test", root: str = "") -> None:
+    def __init__(
+        self, objects: Mapping[str, bytes] | None = None, *, url: str = "memory://test", root: str = ""
+    ) -> None:
         self.source = url
         self.root = root
         self.url = f"{url}/{root}" if root else url
@@ -147,7 +149,7 @@ class MemoryStore:
         if found.storage_class in ARCHIVE_CLASSES:
             raise Archived(f"{self.url}: {id.key!r} is archived", code="InvalidObjectState")
         if stop > len(found.body):
-            raise BadAnswer(f"{self.url}: {id.key!r} ends at {len(found.body)}, asked up to {stop}", code="InvalidRange")
+            raise BadAnswer(f"{self.url}: {id.key!r} has {len(found.body)} bytes, asked to {stop}", code="InvalidRange")
         at = start
         for view in views:
             view[:] = found.body[at : at + len(view)]

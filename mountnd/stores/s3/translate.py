@@ -1,0 +1,228 @@
+"""What S3 and the libraries that speak to it raise -> `errors.StoreError`, by code or class, never by text. Pure.
+
+Codes: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. A HEAD has no body and so only an
+HTTP status for a code; obstore's exceptions have neither, and `NEEDS_CODE` says for which of them the
+store must ask again by a client that gives the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ...errors import (
+    Archived,
+    BadAnswer,
+    Changed,
+    Forbidden,
+    NoCredentials,
+    NoSuchBucket,
+    NotFound,
+    ServerFault,
+    StoreError,
+    Throttled,
+    TimedOut,
+    Unreachable,
+    WrongRegion,
+)
+
+BY_CODE: dict[str, type[StoreError]] = {
+    "NoSuchKey": NotFound,
+    "NoSuchVersion": NotFound,
+    "NoSuchBucket": NoSuchBucket,
+    "InvalidBucketName": NoSuchBucket,
+    "NoSuchAccessPoint": NoSuchBucket,
+    "AccessDenied": Forbidden,
+    "AllAccessDisabled": Forbidden,
+    "AccountProblem": Forbidden,
+    "InvalidPayer": Forbidden,
+    "NotSignedUp": Forbidden,
+    "InvalidAccessKeyId": Forbidden,
+    "SignatureDoesNotMatch": Forbidden,
+    "AuthorizationHeaderMalformed": Forbidden,
+    "ExpiredToken": Forbidden,
+    "InvalidToken": Forbidden,
+    "TokenRefreshRequired": Forbidden,
+    "InvalidSecurity": Forbidden,
+    "RequestTimeTooSkewed": Forbidden,
+    "RequestExpired": Forbidden,
+    "InvalidObjectState": Archived,
+    "PreconditionFailed": Changed,
+    "PermanentRedirect": WrongRegion,
+    "TemporaryRedirect": WrongRegion,
+    "Redirect": WrongRegion,
+    "IllegalLocationConstraintException": WrongRegion,
+    "SlowDown": Throttled,
+    "Throttling": Throttled,
+    "ThrottlingException": Throttled,
+    "RequestLimitExceeded": Throttled,
+    "TooManyRequests": Throttled,
+    "TooManyRequestsException": Throttled,
+    "BandwidthLimitExceeded": Throttled,
+    "ServiceUnavailable": Throttled,
+    "Busy": Throttled,
+    "InternalError": ServerFault,
+    "RequestTimeout": ServerFault,
+    "OperationAborted": ServerFault,
+    "InvalidRange": BadAnswer,
+}
+
+BY_STATUS: dict[int, type[StoreError]] = {
+    301: WrongRegion,
+    302: WrongRegion,
+    307: WrongRegion,
+    308: WrongRegion,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    405: NotFound,  # what stands at this name is a delete marker
+    408: ServerFault,
+    410: NotFound,
+    412: Changed,
+    416: BadAnswer,
+    429: Throttled,
+    503: Throttled,
+    509: Throttled,
+}
+
+# What a person can do about a code that refuses everybody in the same way.
+_ADVICE = {
+    "InvalidAccessKeyId": "the server does not know this access key: check the profile and the endpoint",
+    "SignatureDoesNotMatch": "the secret key does not fit the access key: check the profile",
+    "ExpiredToken": "the session token has expired: get a new one (for example `aws sso login`)",
+    "InvalidToken": "the session token is not valid: get a new one (for example `aws sso login`)",
+    "TokenRefreshRequired": "the session token must be renewed (for example `aws sso login`)",
+    "RequestTimeTooSkewed": "this machine's clock is wrong: set it",
+    "InvalidPayer": "the bucket lets requesters pay, and this account cannot",
+    "AllAccessDisabled": "its owner has closed the bucket",
+    "InvalidObjectState": "the object is archived and must be restored before it can be read",
+}
+
+# By class, looked up along the exception's own ancestry as `package.Class`, so that no library is imported for it.
+BY_CLASS: dict[str, type[StoreError]] = {
+    "botocore.NoCredentialsError": NoCredentials,
+    "botocore.PartialCredentialsError": NoCredentials,
+    "botocore.CredentialRetrievalError": NoCredentials,
+    "botocore.ProfileNotFound": NoCredentials,
+    "botocore.ConfigParseError": NoCredentials,
+    "botocore.ConfigNotFound": NoCredentials,
+    "botocore.InvalidConfigError": NoCredentials,
+    "botocore.InfiniteLoopConfigError": NoCredentials,
+    "botocore.UnknownCredentialError": NoCredentials,
+    "botocore.MetadataRetrievalError": NoCredentials,
+    "botocore.RefreshWithMFAUnsupportedError": NoCredentials,
+    "botocore.SSOError": NoCredentials,
+    "botocore.TokenRetrievalError": NoCredentials,
+    "botocore.LoginError": NoCredentials,
+    "botocore.ParamValidationError": NotFound,
+    "botocore.ValidationError": NotFound,
+    "botocore.InvalidRegionError": WrongRegion,
+    "botocore.ConnectTimeoutError": TimedOut,
+    "botocore.ReadTimeoutError": TimedOut,
+    "botocore.ConnectionError": Unreachable,
+    "botocore.HTTPClientError": Unreachable,
+    "botocore.IncompleteReadError": Unreachable,
+    "botocore.ResponseStreamingError": Unreachable,
+    "botocore.ChecksumError": BadAnswer,
+    "botocore.FlexibleChecksumError": BadAnswer,
+    "botocore.ResponseParserError": BadAnswer,
+    "botocore.BotoCoreError": StoreError,
+    "obstore.NotFoundError": NotFound,
+    "obstore.PreconditionError": Changed,
+    "obstore.NotModifiedError": BadAnswer,
+    "obstore.PermissionDeniedError": Forbidden,
+    "obstore.UnauthenticatedError": Forbidden,
+    "obstore.GenericError": Unreachable,
+    "obstore.BaseError": StoreError,
+    "aiohttp.ClientError": Unreachable,
+    "asyncio.IncompleteReadError": Unreachable,
+    "builtins.TimeoutError": TimedOut,
+    "concurrent.CancelledError": TimedOut,
+    "asyncio.CancelledError": TimedOut,
+    "builtins.OSError": Unreachable,
+}
+
+# One class for whatever has no better one: 403 of many codes, and connections, time-outs, 5xx and odd answers alike.
+NEEDS_CODE = frozenset(
+    {"obstore.PermissionDeniedError", "obstore.UnauthenticatedError", "obstore.GenericError", "obstore.BaseError"}
+)
+
+
+class Subject(NamedTuple):
+    """What was asked, for the message: url of the source, key ("" for the bucket), and how it was asked."""
+
+    url: str
+    key: str = ""
+    unsigned: bool = False
+    region: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.key!r}" if self.key else self.url
+
+
+def lookup(error: BaseException) -> tuple[str, type[StoreError]] | None:
+    """The entry of BY_CLASS nearest in the ancestry of `error`."""
+    for ancestor in type(error).__mro__:
+        name = f"{ancestor.__module__.partition('.')[0]}.{ancestor.__name__}"
+        if name in BY_CLASS:
+            return name, BY_CLASS[name]
+    return None
+
+
+def needs_code(error: BaseException) -> bool:
+    """Whether only another client can say what this was."""
+    found = lookup(error)
+    return found is not None and found[0] in NEEDS_CODE
+
+
+def translate(error: BaseException, subject: Subject) -> StoreError:
+    """What to raise instead of `error`; chain it with `from error`."""
+    if isinstance(error, StoreError):
+        return error
+    response = getattr(error, "response", None)  # botocore's ClientError
+    if isinstance(response, Mapping) and "Error" in response:
+        return from_response(response, subject)
+    found = lookup(error)
+    if found is None:
+        return StoreError(f"{subject}: {_line(error)}", code=type(error).__name__)
+    kind, code = found[1], type(error).__name__
+    if kind is NoCredentials:
+        return NoCredentials(f"{subject.url}: no usable credentials: {_line(error)}", code=code)
+    if kind is TimedOut:
+        return TimedOut(f"{subject}: no answer in time", code=code)
+    if kind is Unreachable:
+        return Unreachable(f"{subject}: no connection, or it broke: {_line(error)}", code=code)
+    return kind(f"{subject}: {_line(error)}", code=code)
+
+
+def from_response(response: Mapping[str, Any], subject: Subject) -> StoreError:
+    """The error in a botocore response, by its `Error.Code`, else by its HTTP status."""
+    fault, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
+    code, status = str(fault.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
+    region = str(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region", "") or fault.get("Region", ""))
+    if code.isdigit():  # botocore puts the status there when a body is missing
+        status = status or int(code)
+    kind = BY_CODE.get(code) or BY_STATUS.get(status) or (ServerFault if status >= 500 else StoreError)
+    # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
+    if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):
+        kind = WrongRegion
+    label = code or str(status)
+    if kind is WrongRegion:
+        advice = f"use --region {region}" if region else "name its region with --region"
+        return WrongRegion(f"{subject.url}: the bucket is in another region: {advice}", code=label, region=region)
+    if kind is NoSuchBucket:
+        return NoSuchBucket(f"{subject.url}: no such bucket; check its name and the endpoint", code=label)
+    if kind is NotFound:
+        return NotFound(f"{subject}: not found", code=label)
+    if kind is Changed:
+        return Changed(f"{subject}: the object was replaced since it was opened", code=label)
+    if kind is Forbidden and label not in _ADVICE:
+        how = "unsigned: it may need credentials (--profile NAME)" if subject.unsigned else "with these credentials"
+        return Forbidden(f"{subject}: access denied {how}", code=label)
+    said = " ".join(str(fault.get("Message", "")).split())
+    return kind(f"{subject}: {_ADVICE.get(label) or said or 'the server refused'} ({label})", code=label)
+
+
+def _line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
