@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import MountError, MountndError
@@ -180,7 +181,7 @@ def early_output(path: str, report: Reporter) -> Iterator[Callable[[], None]]:
         settle()
 
 
-def await_ready(child: Child, seconds: float, say: Callable[[str], None]) -> None:
+def await_ready(child: Child, seconds: float, log_file: Path, say: Callable[[str], None]) -> None:
     """Wait until the child says that it is ready, passing on what it says before.
 
     Raises MountError (with the child's exit code) when it fails, ends, or is not ready after `seconds`; the child has
@@ -196,9 +197,10 @@ def await_ready(child: Child, seconds: float, say: Callable[[str], None]) -> Non
                 raise error
             elif "ready" in message:
                 return
-        if mounts.wait_exit(child.pid, 0):
-            raise MountError("The daemon ended before the tree was there.")
-        raise MountError(f"The tree did not answer within {seconds:.0f} s; given up.")
+        raise MountError(f"The daemon ended before the tree was there; its log is {log_file}")
+    except TimeoutError:
+        child.end()
+        raise MountError(f"The tree did not answer within {seconds:.0f} s; given up. The log is {log_file}") from None
     except BaseException:
         child.end()
         raise
@@ -207,7 +209,7 @@ def await_ready(child: Child, seconds: float, say: Callable[[str], None]) -> Non
 
 
 def _messages(fd: int, seconds: float) -> Iterator[dict[str, Any]]:
-    """The objects that come through the pipe, until it closes or the time is over."""
+    """The objects that come through the pipe, until it closes. Raises TimeoutError after `seconds`."""
     end = time.monotonic() + seconds
     poll = select.poll()
     poll.register(fd, select.POLLIN)
@@ -221,3 +223,4 @@ def _messages(fd: int, seconds: float) -> Iterator[dict[str, Any]]:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             yield json.loads(line)
+    raise TimeoutError

@@ -44,6 +44,9 @@ def fuse_device(path: Path = FUSE_DEVICE) -> Finding:
         return Finding(
             "bad", f"{path} cannot be opened: {e.strerror}", "sudo modprobe fuse   (in a container: it needs SYS_ADMIN)"
         )
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.getuid() == 0 and mode & 0o006 != 0o006:
+        return Finding("warn", f"{path} (mode {mode:04o}) is open to root only", f"sudo chmod 0666 {path}")
     return Finding("ok", f"{path} can be opened")
 
 

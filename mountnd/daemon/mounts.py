@@ -129,8 +129,11 @@ def ask(question: Callable[[], object], seconds: float) -> int | None:
 
 
 def answers(path: Path, seconds: float) -> int | None:
-    """Ask for the attributes of `path`: 0 when they came, the errno, or None when nothing came in time."""
-    return ask(lambda: os.stat(path), seconds)
+    """Ask the file system at `path` how full it is: 0 when it said, the errno, or None when nothing came in time.
+
+    Not stat(2): the kernel answers that from what it remembers, long after the daemon died.
+    """
+    return ask(lambda: os.statvfs(path), seconds)
 
 
 def wait_exit(pid: int, seconds: float) -> bool:

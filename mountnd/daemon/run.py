@@ -74,7 +74,7 @@ def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
         if finding.level != "ok":
             raise MountError(f"{finding.what}. To mend it: {finding.mend}   or leave out --allow-other.")
     elif os.getuid() == 0:
-        say("Mounted by root without --allow-other: no other user can see the files, not even through sudo -u.")
+        say("Mounting as root without --allow-other: no other user will see the files.")
 
 
 def _in_front(config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None]) -> int:
@@ -105,13 +105,16 @@ def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[
                     settle()
                     report.ready()
 
-                serve(config, ready)
+                try:
+                    serve(config, ready)
+                finally:
+                    stop()
         return 0
 
     start = time.monotonic()
     child = detach.detach(work)
     try:
-        detach.await_ready(child, READY_S, say)
+        detach.await_ready(child, READY_S, path, say)
         answer = mounts.answers(config.mountpoint, READY_S - (time.monotonic() - start))
         if answer != 0:
             child.end()

@@ -1,0 +1,125 @@
+"""What `mountnd doctor SOURCE` asks of a source: can it be reached and listed, how is it signed, which keys hide."""
+
+from __future__ import annotations
+
+import shlex
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from ..config import SourceConfig
+from ..daemon.host import Finding
+from ..errors import (
+    Forbidden,
+    LinkExpired,
+    NoCredentials,
+    NoSuchBucket,
+    NotFound,
+    StoreError,
+    Unreachable,
+    WrongRegion,
+)
+from ..presets import Preset
+
+# `--keys` looks into so many directories below its prefix; a whole archive would take hours and money.
+DIRECTORIES_MAX = 1000
+
+
+def check(source: SourceConfig, preset: Preset | None, seconds: float) -> Iterator[Finding]:
+    """Findings about one source; asks it for one name of its root, for at most `seconds`."""
+    from .. import assembly  # its libraries take a moment, and most checks of the machine need none
+
+    yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
+    try:
+        store = assembly.open_store(source)
+    except StoreError as e:
+        yield Finding("bad", str(e), mend(e, source, preset))
+        return
+    try:
+        assembly.probe(store, seconds)
+        yield Finding("ok", f"{store.url} can be listed")
+        yield from _told(store, source)
+    except StoreError as e:
+        yield Finding("bad", str(e), mend(e, source, preset))
+    finally:
+        store.close()
+
+
+def _at(source: SourceConfig) -> str:
+    region = f", region {source.region}" if source.region else ""
+    return f" at {source.endpoint_url}{region}" if source.endpoint_url else region
+
+
+def _told(store: Any, source: SourceConfig) -> Iterator[Finding]:
+    """How requests are signed, and the region when the bucket was asked for it."""
+    inner = getattr(store, "store", store)
+    region = getattr(inner, "region", "")
+    if region and not source.region:
+        yield Finding("ok", f"the bucket is in region {region}")
+    if source.anonymous:
+        yield Finding("ok", "requests are not signed")
+    elif notice := getattr(inner, "notice", ""):
+        yield Finding("ok", notice)
+    elif source.profile:
+        yield Finding("ok", f"requests are signed with profile {source.profile}")
+    elif source.url.startswith("s3://"):
+        yield Finding("ok", "requests are signed with the credentials of the usual AWS chain")
+
+
+def mend(error: StoreError, source: SourceConfig, preset: Preset | None) -> str:
+    """What to do about an error of a source, as a command where there is one. Pure."""
+    if isinstance(error, LinkExpired):
+        return "ask the data's owner for new links, and pass the file with --urls FILE"
+    if isinstance(error, Forbidden) and preset is not None and preset.keys:
+        return preset.keys
+    if isinstance(error, NoCredentials):
+        profile = f" --profile {shlex.quote(source.profile)}" if source.profile else ""
+        return f"aws configure{profile}   (or, for a public bucket: --anonymous)"
+    if isinstance(error, Forbidden):
+        if source.anonymous:
+            return "use keys that may list it: --profile NAME"
+        return "use other keys: --profile NAME   (for a public bucket: --anonymous)"
+    if isinstance(error, WrongRegion):
+        return f"--region {error.region}" if error.region else "--region with the region that the bucket is in"
+    if isinstance(error, NoSuchBucket):
+        return "check the bucket's name, and --endpoint-url when it is not on AWS"
+    if isinstance(error, NotFound):
+        return "check the URL"
+    if isinstance(error, Unreachable):
+        return f"curl -I {shlex.quote(source.endpoint_url or 'https://s3.amazonaws.com')}"
+    return "try again; --debug shows what was asked" if error.transient else ""
+
+
+def hidden_keys(source: SourceConfig, prefix: str, seconds: float) -> tuple[list[tuple[str, str]], bool]:
+    """Keys below a directory of the tree that are not shown under their own name, each with the reason.
+
+    Args:
+        prefix: path in the source's tree, "" for all of it.
+        seconds: for one listing.
+
+    Returns:
+        (key, reason) pairs, and whether everything was looked at: past DIRECTORIES_MAX directories it stops.
+
+    Raises:
+        StoreError: no such directory, or it cannot be listed.
+    """
+    from .. import assembly
+
+    catalogue = assembly.open_catalogue(source, timeout=seconds)
+    try:
+        entry = catalogue.root
+        for name in prefix.encode(errors="surrogateescape").split(b"/"):
+            if name:
+                entry = catalogue.lookup(entry, name)
+        queue, found, seen = deque([entry]), [], 0
+        while queue and seen < DIRECTORIES_MAX:
+            scan = catalogue.scan(queue.popleft())
+            seen += 1
+            try:
+                queue.extend(below for below, _ in scan.read(0) if below.is_dir)
+                found += [(hidden.key, hidden.reason) for hidden in scan.hidden()]
+            finally:
+                scan.close()
+        return found, not queue
+    finally:
+        catalogue.close()

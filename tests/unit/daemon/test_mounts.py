@@ -1,0 +1,81 @@
+"""What mountinfo says, and how to ask a mount for an answer."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+from mountnd.daemon import mounts
+
+TEXT = r"""22 1 0:21 / / rw,relatime - ext4 /dev/root rw
+47 22 0:41 / /mnt/with\040space rw,nosuid,nodev,relatime shared:7 master:2 - fuse.mountnd s3://a\134b rw,user_id=1000
+48 22 0:42 / /mnt/x rw - fuse.rclone remote: rw,user_id=0,group_id=0
+49 22 0:43 / /mnt/x rw - tmpfs tmpfs rw
+not a line of it
+"""
+
+
+def test_lines_are_parsed_with_and_without_optional_fields():
+    root, spaced, rclone, tmpfs = mounts.parse(TEXT)
+    assert (root.path, root.fstype, root.user_id) == (Path("/"), "ext4", None)
+    assert (spaced.path, spaced.source, spaced.fstype) == (Path("/mnt/with space"), "s3://a\\b", mounts.FSTYPE)
+    assert (spaced.user_id, rclone.user_id, tmpfs.device) == (1000, 0, "0:43")
+
+
+def test_names_that_are_not_utf8_and_newlines_come_back():
+    (mount,) = mounts.parse("1 1 0:1 / /m\\012\udcff rw - fuse x rw\n")
+    assert os.fsencode(mount.path) == b"/m\n\xff"
+
+
+def test_the_topmost_mount_counts(monkeypatch, tmp_path):
+    (tmp_path / "info").write_text(TEXT)
+    monkeypatch.setattr(mounts, "MOUNTINFO", tmp_path / "info")
+    found = mounts.mount_at(Path("/mnt/x"))
+    assert found is not None
+    assert found.fstype == "tmpfs"
+    assert mounts.mount_at(Path("/mnt")) is None
+
+
+def test_resolve_follows_links_to_a_mountpoint_but_not_into_it(monkeypatch, tmp_path):
+    tmp_path = tmp_path.resolve()
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "link2").symlink_to(tmp_path / "link")
+    assert mounts.resolve(tmp_path / "link2") == real
+    assert mounts.resolve(tmp_path / "link" / ".." / "real" / "new") == real / "new"
+    info = f"1 1 0:1 / {tmp_path}/link rw - fuse.mountnd x rw\n"
+    (tmp_path / "info").write_text(info)
+    monkeypatch.setattr(mounts, "MOUNTINFO", tmp_path / "info")
+    assert mounts.resolve(tmp_path / "link") == tmp_path / "link"
+    assert mounts.resolve(tmp_path / "link" / "below") == tmp_path / "link" / "below"
+
+
+def test_resolve_ends_on_a_loop_of_links(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert mounts.resolve(tmp_path / "a").name in ("a", "b")
+
+
+def test_a_question_is_answered_by_its_errno(tmp_path):
+    assert mounts.answers(tmp_path, 10) == 0
+    assert mounts.answers(tmp_path / "none", 10) == errno.ENOENT
+
+
+def test_a_question_without_an_answer_ends_in_time_and_its_process_too():
+    before = set(os.listdir("/proc"))
+    assert mounts.ask(lambda: time.sleep(600), 0.05) is None
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert not set(children) - before
+
+
+def test_wait_exit_sees_a_zombie_and_an_unknown_pid():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(7)
+    assert mounts.wait_exit(pid, 10)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert mounts.wait_exit(pid, 10)
+    assert not mounts.wait_exit(os.getpid(), 0)

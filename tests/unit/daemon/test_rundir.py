@@ -1,0 +1,144 @@
+"""Who is mounted where: records, their claiming, and the safety of the directory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mountnd.daemon import rundir
+from mountnd.errors import MountError
+
+ME = os.getpid()
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch) -> Path:
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    return runtime / "mountnd"
+
+
+def record(mountpoint: str = "/mnt/x", **fields: object) -> rundir.Record:
+    started = rundir.started(ME)
+    assert started is not None
+    made = rundir.Record(
+        mountpoint=mountpoint, pid=ME, started=started, since=1.5, sources=(("a", "s3://a"),), made=True, log="/l"
+    )
+    return replace(made, **fields)
+
+
+def dead(mountpoint: str = "/mnt/x") -> rundir.Record:
+    """As left by a daemon whose pid now belongs to somebody else."""
+    return record(mountpoint, started=1)
+
+
+def test_places_in_order_of_preference():
+    assert rundir.candidates({"XDG_RUNTIME_DIR": "/r"}, 7) == [
+        Path("/r/mountnd"),
+        Path("/run/user/7/mountnd"),
+        Path("/tmp/mountnd-7"),
+    ]
+    assert rundir.candidates({"XDG_RUNTIME_DIR": "/run/user/7"}, 7)[0] == Path("/run/user/7/mountnd")
+    assert len(rundir.candidates({"XDG_RUNTIME_DIR": "/run/user/7"}, 7)) == 2
+
+
+def test_the_directory_is_closed_to_others_even_under_a_wide_umask(place):
+    before = os.umask(0)
+    try:
+        assert rundir.run_dir() == place
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+
+
+def test_a_runtime_directory_of_somebody_else_is_passed_over(monkeypatch):
+    monkeypatch.setattr(rundir.os, "getuid", lambda: 4_000_000_123)
+    monkeypatch.setattr(rundir, "candidates", lambda environ, uid: [Path("/usr/mountnd"), Path("/nowhere/mountnd")])
+    with pytest.raises(MountError, match="No safe run directory"):
+        rundir.run_dir()
+
+
+def test_a_shared_place_must_be_ours_alone(monkeypatch, tmp_path):
+    uid = os.getuid()
+    planted = Path(f"/tmp/mountnd-test-{ME}")
+    monkeypatch.setattr(rundir, "candidates", lambda environ, uid: [planted])
+    planted.mkdir(mode=0o755)
+    try:
+        planted.chmod(0o755)
+        with pytest.raises(MountError, match=f"not a directory of user {uid}"):
+            rundir.run_dir()
+        planted.chmod(0o700)
+        assert rundir.run_dir() == planted
+    finally:
+        planted.rmdir()
+    planted.symlink_to(tmp_path)
+    try:
+        with pytest.raises(MountError):
+            rundir.run_dir()
+    finally:
+        planted.unlink()
+
+
+def test_a_record_is_found_as_it_was_written_and_leaves_nothing_else(place):
+    written = record("/mnt/with space \udcff")
+    path = rundir.claim(written)
+    assert rundir.find(Path("/mnt/with space \udcff")) == written
+    assert list(place.iterdir()) == [path]
+    assert rundir.find(Path("/mnt/other")) is None
+
+
+def test_names_of_files_differ_where_the_readable_part_does_not():
+    assert rundir.stem(Path("/mnt/a-b")) != rundir.stem(Path("/mnt/a b"))
+    assert len(rundir.stem(Path("/" + "x" * 4000))) < 255
+
+
+def test_the_second_daemon_for_a_mountpoint_is_refused(place):
+    rundir.claim(record())
+    with pytest.raises(MountError, match=f"served already by process {ME}"):
+        rundir.claim(record(since=2.0))
+    assert len(list(place.iterdir())) == 1
+
+
+def test_a_dead_daemons_record_is_replaced():
+    rundir.claim(dead())
+    rundir.claim(record())
+    assert rundir.find(Path("/mnt/x")) == record()
+
+
+def test_a_record_that_cannot_be_read_is_replaced(place):
+    rundir.claim(record()).write_text("{")
+    assert rundir.records() == []
+    rundir.claim(record())
+    assert rundir.records() == [record()]
+
+
+def test_only_its_own_record_is_released():
+    rundir.claim(record())
+    assert not rundir.release(dead())
+    assert rundir.find(Path("/mnt/x")) == record()
+    assert rundir.release(record())
+    assert not rundir.release(record())
+
+
+def test_cleaning_takes_dead_records_of_what_is_not_mounted():
+    for mountpoint in ("/mnt/gone", "/mnt/stale"):
+        rundir.claim(dead(mountpoint))
+    rundir.claim(record("/mnt/alive"))
+    assert rundir.clean({"/mnt/stale"}) == [dead("/mnt/gone")]
+    assert {r.mountpoint for r in rundir.records()} == {"/mnt/stale", "/mnt/alive"}
+
+
+def test_a_zombie_is_not_alive():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert rundir.started(pid) is None
+    finally:
+        os.waitpid(pid, 0)
