@@ -1,0 +1,108 @@
+"""A mount behind a proxy that misbehaves as told."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import tree
+from tests.doors import Door, opened
+from tests.mounted import watchdog
+from tests.proxy import Proxy, proxied
+from tests.servers import moto_server
+
+KINDS = ["vfs", pytest.param("kernel", marks=pytest.mark.kernel)]
+HANG_S = 120.0
+# What every mount here grants one operation on the network; read(2) may take 5 s more.
+TIMEOUT_S = 3.0
+BOUND_S = TIMEOUT_S + 5.0
+# What a reader and a busy machine may add to a promise that is kept.
+SLACK_S = 2.0
+Fresh = Callable[..., Door]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _watched() -> Iterator[None]:
+    with watchdog(HANG_S):
+        yield
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[str]:
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
+def dataset(server: str) -> tree.Bucket:
+    bucket = tree.Bucket(server, "dataset")
+    bucket.put_all(tree.objects())
+    return bucket
+
+
+@pytest.fixture
+def bucket(server: str) -> tree.Bucket:
+    return tree.Bucket(server, f"faulty-{next(_numbers)}")
+
+
+@pytest.fixture
+def proxy(server: str) -> Iterator[Proxy]:
+    with proxied(server) as proxy:
+        yield proxy
+
+
+@contextlib.contextmanager
+def opener(kind: str, where: Path) -> Iterator[Fresh]:
+    with contextlib.ExitStack() as stack:
+
+        def fresh(url: str, *sources: str, direct: bool = False, **options: object) -> Door:
+            place = where / f"mount-{next(_numbers)}"
+            place.mkdir()
+            options = {"timeout": TIMEOUT_S, **options}
+            return stack.enter_context(opened(kind, place, url, *sources, direct=direct, **options))
+
+        yield fresh
+
+
+@pytest.fixture(params=KINDS)
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fresh]:
+    """Opens doors of either kind with a time-out of `TIMEOUT_S`."""
+    with opener(request.param, tmp_path) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def fresh_kernel(tmp_path: Path) -> Iterator[Fresh]:
+    with opener("kernel", tmp_path) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def door(fresh: Fresh, proxy: Proxy, dataset: tree.Bucket) -> Door:
+    """The data set through the proxy; the directories that tests use are listed already."""
+    door = fresh(proxy.url, f"s3://{dataset.name}")
+    for path in ("", "sub-01", "sub-01/anat", "big", "sizes"):
+        door.listdir(path)
+    proxy.clear()
+    return door
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool], float], bool]:
+    """Whether a condition holds within so many seconds."""
+    import time
+
+    def wait(what: Callable[[], bool], seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if what():
+                return True
+            time.sleep(0.05)
+        return what()
+
+    return wait

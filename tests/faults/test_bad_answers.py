@@ -1,0 +1,183 @@
+"""A server that answers wrongly, or refuses: right bytes or an error, never wrong bytes, and nobody else suffers."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from tests import tree
+from tests.doors import Door, KernelDoor, errno_from, read
+from tests.proxy import Proxy
+from tests.tree import BIG, BIG_SIZE, KIB, MIB
+
+from .conftest import Fresh
+
+SOURCE = tree.content(BIG, BIG_SIZE)
+Eventually = Callable[[Callable[[], bool], float], bool]
+REFUSED = {errno.EIO, errno.ETIMEDOUT}
+
+
+def bytes_or_errno(door: Door, path: str = BIG) -> bytes | int:
+    try:
+        return read(door, path)
+    except OSError as e:
+        return e.errno or -1
+
+
+TRANSIENT = [
+    {"action": "status", "status": 503, "code": "SlowDown"},
+    {"action": "status", "status": 500, "code": "InternalError"},
+    {"action": "status", "status": 502, "code": "BadGateway"},
+    {"action": "reset"},
+    {"action": "reset-body"},
+    {"action": "short"},
+]
+
+
+@pytest.mark.parametrize("rule", TRANSIENT, ids=lambda r: f"{r['action']}-{r.get('status', '')}")
+class TestOnceAndThenWell:
+    def test_bytes(self, door: Door, proxy: Proxy, dataset: tree.Bucket, rule: dict[str, object]) -> None:
+        proxy.rule(path=dataset.path(BIG), times=2, **rule)
+        assert bytes_or_errno(door) == SOURCE
+        assert [r.rule for r in proxy.gets()].count(str(rule["action"])) == 2
+
+    def test_names(self, door: Door, proxy: Proxy, rule: dict[str, object]) -> None:
+        proxy.rule(lists=True, times=2, **rule)
+        assert door.listdir("sub-02/anat") == {b"sub-02_T1w.json", b"sub-02_T1w.nii.gz"}
+
+
+@pytest.mark.parametrize("rule", TRANSIENT, ids=lambda r: f"{r['action']}-{r.get('status', '')}")
+class TestAlways:
+    def test_bytes(self, door: Door, proxy: Proxy, dataset: tree.Bucket, rule: dict[str, object]) -> None:
+        proxy.rule(path=dataset.path(BIG), **rule)
+        assert bytes_or_errno(door) in REFUSED
+        assert read(door, "sub-01/anat/sub-01_T1w.json") == tree.content("sub-01/anat/sub-01_T1w.json", 1_200)
+
+    def test_names(self, door: Door, proxy: Proxy, rule: dict[str, object]) -> None:
+        proxy.rule(lists=True, **rule)
+        assert errno_from(door.listdir, "sub-02") in REFUSED
+        assert errno_from(door.stat, "sub-02/anat") in REFUSED, "a failure is not an absence"
+        proxy.behave()
+        assert door.listdir("sub-02") == {b"anat"}, "a failure is not remembered as an answer"
+
+
+@pytest.mark.parametrize("rule", [{"action": "truncate"}, {"action": "shift", "by": -1}, {"action": "shift", "by": 1},
+                                  {"action": "mislabel"}, {"action": "whole"}],
+                         ids=lambda r: f"{r['action']}{r.get('by', '')}")  # fmt: skip
+@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
+def test_never_wrong_bytes(
+    door: Door, proxy: Proxy, dataset: tree.Bucket, rule: dict[str, object], times: int | None
+) -> None:
+    proxy.rule(path=dataset.path(BIG), times=times, **rule)
+    handle = door.open(BIG)
+    try:
+        for offset in (0, MIB, 2 * MIB + 5, BIG_SIZE - 4 * KIB):
+            found = errno_from(door.pread, handle, 4 * KIB, offset)
+            assert found in {0, *REFUSED}
+            if not found:
+                assert door.pread(handle, 4 * KIB, offset) == SOURCE[offset : offset + 4 * KIB], f"wrong at {offset}"
+    finally:
+        door.close(handle)
+
+
+class TestForbidden:
+    @pytest.fixture(autouse=True)
+    def _forbid(self, proxy: Proxy, dataset: tree.Bucket) -> None:
+        proxy.rule("status", path=dataset.path("sub-01/anat/sub-01_T1w.nii.gz"), status=403, code="AccessDenied")
+
+    def test_one_object_is_refused_when_read(self, door: Door) -> None:
+        assert errno_from(read, door, "sub-01/anat/sub-01_T1w.nii.gz") == errno.EACCES
+
+    def test_its_directory_is_shown(self, door: Door) -> None:
+        assert door.listdir("sub-01/anat") == {b"sub-01_T1w.json", b"sub-01_T1w.nii.gz"}
+        for name in door.listdir("sub-01/anat"):
+            assert door.stat(b"sub-01/anat/" + name).size > 0
+
+    def test_its_neighbour_is_read(self, door: Door) -> None:
+        assert len(read(door, "sub-01/anat/sub-01_T1w.json")) == 1_200
+
+    def test_it_is_not_asked_again_and_again(self, door: Door, proxy: Proxy) -> None:
+        errno_from(read, door, "sub-01/anat/sub-01_T1w.nii.gz")
+        # Once by the store of the bytes, once by the client that knows error codes, and the kernel's second try.
+        assert len(proxy.gets()) <= 4
+
+    def test_it_is_read_once_allowed(self, door: Door, proxy: Proxy, eventually: Eventually) -> None:
+        path = "sub-01/anat/sub-01_T1w.nii.gz"
+        errno_from(read, door, path)
+        proxy.behave()
+        assert eventually(lambda: bytes_or_errno(door, path) == tree.content(path, tree.FILES[path]), 10)
+
+
+def test_a_forbidden_listing(door: Door, proxy: Proxy) -> None:
+    proxy.rule("status", lists=True, status=403, code="AccessDenied")
+    assert errno_from(door.listdir, "sub-02") == errno.EACCES
+    assert errno_from(door.stat, "sub-02/anat") == errno.EACCES
+    assert door.listdir("sub-01/anat")
+    assert len(read(door, "sub-01/anat/sub-01_T1w.json")) == 1_200
+
+
+class TestArchived:
+    @pytest.fixture
+    def glacier(self, bucket: tree.Bucket) -> tree.Bucket:
+        bucket.put("cold.nii", b"x" * 5000, **{"x-amz-storage-class": "GLACIER"})
+        bucket.put("warm.nii", b"y" * 5000)
+        return bucket
+
+    def test_it_is_shown_and_not_read(self, fresh: Fresh, proxy: Proxy, glacier: tree.Bucket) -> None:
+        door = fresh(proxy.url, f"s3://{glacier.name}")
+        assert door.listdir() == {b"cold.nii", b"warm.nii"}
+        assert door.stat("cold.nii").size == 5000
+        assert errno_from(read, door, "cold.nii") == errno.EIO
+        assert read(door, "warm.nii") == b"y" * 5000
+
+    @pytest.mark.kernel
+    def test_the_log_says_why(self, fresh_kernel: Fresh, proxy: Proxy, glacier: tree.Bucket) -> None:
+        door = fresh_kernel(proxy.url, f"s3://{glacier.name}")
+        assert isinstance(door, KernelDoor)
+        assert errno_from(read, door, "cold.nii") == errno.EIO
+        lines = [line for line in door.mount.log.splitlines() if "cold.nii" in line]
+        assert lines, door.mount.log
+        assert any("archive" in line.lower() or "restore" in line.lower() for line in lines)
+        assert "Traceback" not in door.mount.log
+
+
+@pytest.fixture
+def two_pages(bucket: tree.Bucket, proxy: Proxy) -> tree.Bucket:
+    """A directory whose listing takes two pages."""
+    bucket.put_all((f"dir/{n:04d}", b"x") for n in range(1_002))
+    return bucket
+
+
+def test_half_a_listing_is_no_listing(fresh: Fresh, proxy: Proxy, two_pages: tree.Bucket) -> None:
+    """When the second page fails the reader must learn it: a directory that looks complete and is not loses data."""
+    door = fresh(proxy.url, f"s3://{two_pages.name}")
+    door.listdir()
+    proxy.rule("status", lists=True, query="continuation-token|start-after", status=403, code="AccessDenied")
+    assert errno_from(door.listdir, "dir") == errno.EACCES
+    assert errno_from(door.stat, "dir/1001") != errno.ENOENT
+    proxy.behave()
+    assert len(door.listdir("dir")) == 1_002
+
+
+def test_a_cut_listing_is_no_listing(door: Door, proxy: Proxy) -> None:
+    proxy.rule("cut-xml", lists=True)
+    assert errno_from(door.listdir, "sub-02") in REFUSED
+    assert errno_from(door.stat, "derivatives/fmriprep") in REFUSED
+    proxy.behave()
+    assert door.listdir("sub-02") == {b"anat"}
+
+
+@pytest.mark.kernel
+def test_no_traceback_for_what_servers_do(fresh_kernel: Fresh, proxy: Proxy, dataset: tree.Bucket) -> None:
+    door = fresh_kernel(proxy.url, f"s3://{dataset.name}")
+    assert isinstance(door, KernelDoor)
+    door.listdir("big")
+    for rule in (*TRANSIENT, {"action": "status", "status": 403, "code": "AccessDenied"}, {"action": "truncate"}):
+        proxy.behave()
+        proxy.rule(path=dataset.path(BIG), **rule)
+        handle = door.open(BIG)
+        errno_from(door.pread, handle, 4 * KIB, 0)
+        door.close(handle)
+    assert "Traceback" not in door.mount.log, door.mount.log

@@ -1,0 +1,258 @@
+"""A server that is silent, or gone: every wait ends, a signal ends it sooner, and the rest of the tree goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests import tree
+from tests.children import TIMED_READ, child, program, python, seconds_to_end
+from tests.doors import Door, KernelDoor, errno_from, read
+from tests.proxy import Proxy
+from tests.tree import BIG, BIG_SIZE, KIB, MIB
+
+from .conftest import BOUND_S, SLACK_S, Fresh
+
+ENDED = {errno.EIO, errno.ETIMEDOUT}
+SOURCE = tree.content(BIG, BIG_SIZE)
+Eventually = Callable[[Callable[[], bool], float], bool]
+# A signal ends a waiting reader within a second; process start and a busy machine come on top.
+SIGNAL_S = 1.0 + SLACK_S
+
+
+def timed(call: Callable[..., object], *args: object) -> tuple[int, float]:
+    """The errno of a call that waits, and the seconds it took."""
+    start = time.monotonic()
+    number = errno_from(call, *args)
+    return number, time.monotonic() - start
+
+
+@pytest.fixture
+def mount(fresh_kernel: Fresh, proxy: Proxy, dataset: tree.Bucket) -> KernelDoor:
+    """A kernel mount behind the proxy, some directories listed."""
+    door = fresh_kernel(proxy.url, f"s3://{dataset.name}")
+    assert isinstance(door, KernelDoor)
+    for path in ("", "sub-01", "sub-01/anat", "big", "sizes"):
+        door.listdir(path)
+    proxy.clear()
+    return door
+
+
+class TestWaitsEnd:
+    def test_a_read(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
+        proxy.rule("hold", path=dataset.path(BIG))
+        handle = door.open(BIG)
+        number, seconds = timed(door.pread, handle, 4 * KIB, 0)
+        assert number in ENDED
+        assert seconds <= BOUND_S + SLACK_S
+        door.close(handle)
+
+    @pytest.mark.kernel
+    @pytest.mark.parametrize("size", [1, 4 * KIB, 128 * KIB, MIB, BIG_SIZE])
+    def test_a_read_as_the_program_sees_it(
+        self, mount: KernelDoor, proxy: Proxy, dataset: tree.Bucket, size: int
+    ) -> None:
+        """The kernel asks again page by page what failed; together that must not take longer."""
+        proxy.rule("hold", path=dataset.path(BIG))
+        what, number, seconds = python(TIMED_READ, mount.path(BIG), "0", str(size)).split()
+        assert what == "read"
+        assert int(number) in ENDED
+        assert float(seconds) <= BOUND_S + SLACK_S
+
+    @pytest.mark.kernel
+    def test_a_mapped_file(self, mount: KernelDoor, proxy: Proxy, dataset: tree.Bucket) -> None:
+        """A page that never comes is SIGBUS: the program ends, and in time."""
+        proxy.rule("hold", path=dataset.path(BIG))
+        code = "import mmap,os,sys; mmap.mmap(os.open(sys.argv[1], os.O_RDONLY), 0, prot=mmap.PROT_READ)[100]"
+        with child([sys.executable, "-c", code, mount.path(BIG)]) as process:
+            seconds_to_end(process, BOUND_S + SLACK_S)
+            assert process.returncode == -signal.SIGBUS
+
+    def test_in_the_middle_of_a_file(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
+        handle = door.open(BIG)
+        assert door.pread(handle, 4 * KIB, 0) == SOURCE[: 4 * KIB]
+        proxy.rule("hold", path=dataset.path(BIG))
+        number, seconds = timed(door.pread, handle, 4 * KIB, 2 * MIB)
+        assert number in ENDED
+        assert seconds <= BOUND_S + SLACK_S
+        assert door.pread(handle, 4 * KIB, 0) == SOURCE[: 4 * KIB], "what was there stays"
+        door.close(handle)
+
+    def test_a_listing(self, door: Door, proxy: Proxy) -> None:
+        proxy.rule("hold", lists=True)
+        number, seconds = timed(door.listdir, "sub-02")
+        assert number in ENDED
+        assert seconds <= BOUND_S + SLACK_S
+
+    def test_a_look_up(self, door: Door, proxy: Proxy) -> None:
+        proxy.rule("hold")
+        number, seconds = timed(door.stat, "sub-02/anat/sub-02_T1w.json")
+        assert number in ENDED
+        assert seconds <= BOUND_S + SLACK_S
+
+    def test_a_server_that_is_gone(self, door: Door, proxy: Proxy) -> None:
+        proxy.down()
+        for call, args in ((read, (door, BIG)), (door.listdir, ("sub-02",)), (door.stat, ("sub-02/anat",))):
+            number, seconds = timed(call, *args)
+            assert number in ENDED
+            assert seconds <= BOUND_S + SLACK_S
+
+
+class TestTheRestGoesOn:
+    def test_what_is_known_needs_no_server(self, door: Door, proxy: Proxy) -> None:
+        path = "sub-01/anat/sub-01_T1w.json"
+        expected = read(door, path)
+        proxy.down()
+        assert door.listdir("sub-01/anat")
+        assert door.stat(path).size == len(expected)
+        assert read(door, path) == expected
+
+    def test_a_held_object_holds_nothing_else(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
+        proxy.rule("hold", path=dataset.path(BIG))
+        handle = door.open(BIG)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(errno_from, door.pread, handle, 4 * KIB, 0)
+            proxy.await_request(lambda r: r.path == dataset.path(BIG))
+            assert door.listdir("sub-02/anat")
+            assert len(read(door, "sub-01/anat/sub-01_T1w.json")) == 1_200
+            assert not waiting.done(), "it waited all the while"
+            proxy.behave()
+            waiting.result(30)
+        door.close(handle)
+
+    def test_a_held_directory_holds_no_other(self, door: Door, proxy: Proxy) -> None:
+        proxy.rule("hold", lists=True, query="sub-02")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(errno_from, door.listdir, "sub-02")
+            proxy.await_request(lambda r: r.is_list and r.query["prefix"].startswith("sub-02"))
+            assert door.listdir("derivatives/fmriprep")
+            assert door.listdir("sub-01")
+            assert len(read(door, "sub-01/anat/sub-01_T1w.json")) == 1_200
+            assert not waiting.done()
+            proxy.behave()
+            assert waiting.result(30) == 0
+
+    @pytest.mark.kernel
+    def test_forty_waiting_readers_do_not_block_ls(
+        self, fresh_kernel: Fresh, proxy: Proxy, dataset: tree.Bucket
+    ) -> None:
+        """More than the ten threads that libfuse has when left alone."""
+        mount = fresh_kernel(proxy.url, f"s3://{dataset.name}", timeout=50)
+        assert isinstance(mount, KernelDoor)
+        mount.listdir("sizes")
+        proxy.rule("hold", method="GET", lists=False)
+        names = [name for name in sorted(tree.FILES) if name.startswith("sizes/")]
+        with contextlib.ExitStack() as stack:
+            readers = [
+                stack.enter_context(child(["cat", mount.path(n)])) for n in itertools.islice(itertools.cycle(names), 40)
+            ]
+            proxy.await_request(lambda _: sum(r.open for r in proxy.requests()) >= len(names) // 2)
+            program(["ls", "-lR", mount.path("derivatives")], seconds=20)
+            program(["ls", "-l", mount.path("sub-01/anat")], seconds=20)
+            assert all(reader.poll() is None for reader in readers), "they waited all the while"
+            proxy.behave()
+            for reader in readers:
+                assert reader.stdout is not None
+                reader.stdout.close()
+                seconds_to_end(reader, 30)
+
+    def test_it_comes_back(self, door: Door, proxy: Proxy, dataset: tree.Bucket, eventually: Eventually) -> None:
+        """The same mount and the same open file, without a new mount."""
+        handle = door.open(BIG)
+        assert door.pread(handle, 4 * KIB, 0) == SOURCE[: 4 * KIB]
+        proxy.down()
+        assert errno_from(door.pread, handle, 4 * KIB, 2 * MIB) in ENDED
+        assert errno_from(door.listdir, "sub-02") in ENDED
+        proxy.up()
+        assert eventually(lambda: errno_from(door.pread, handle, 4 * KIB, 2 * MIB) == 0, 15)
+        assert door.pread(handle, 4 * KIB, 2 * MIB) == SOURCE[2 * MIB : 2 * MIB + 4 * KIB]
+        assert door.listdir("sub-02") == {b"anat"}
+        door.close(handle)
+        assert read(door, BIG) == SOURCE
+
+    def test_one_that_was_only_late_is_waited_for(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
+        proxy.rule("hold", path=dataset.path(BIG))
+        handle = door.open(BIG)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(door.pread, handle, 4 * KIB, 0)
+            proxy.await_request(lambda r: r.path == dataset.path(BIG))
+            proxy.behave()
+            assert waiting.result(30) == SOURCE[: 4 * KIB]
+        door.close(handle)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+class TestSignals:
+    """Long time-outs, so that it is the signal that ends the wait."""
+
+    @pytest.fixture
+    def patient(self, fresh_kernel: Fresh, proxy: Proxy, dataset: tree.Bucket) -> KernelDoor:
+        door = fresh_kernel(proxy.url, f"s3://{dataset.name}", timeout=50)
+        assert isinstance(door, KernelDoor)
+        door.listdir("big")
+        proxy.clear()
+        return door
+
+    @pytest.fixture(autouse=True)
+    def _let_go(self, proxy: Proxy) -> Iterator[None]:
+        yield
+        with contextlib.suppress(OSError):
+            proxy.behave()
+
+    def ended(self, argv: list[str | bytes], proxy: Proxy, number: signal.Signals, held: Callable[[], object]) -> None:
+        with child(argv) as process:
+            held()
+            process.send_signal(number)
+            seconds_to_end(process, SIGNAL_S)
+            assert process.returncode == -number
+
+    def test_a_read(self, patient: KernelDoor, proxy: Proxy, dataset: tree.Bucket, number: signal.Signals) -> None:
+        proxy.rule("hold", path=dataset.path(BIG))
+        here = lambda: proxy.await_request(lambda r: r.path == dataset.path(BIG))  # noqa: E731
+        self.ended(["cat", patient.path(BIG)], proxy, number, here)
+
+    def test_a_small_read(
+        self, patient: KernelDoor, proxy: Proxy, dataset: tree.Bucket, number: signal.Signals
+    ) -> None:
+        proxy.rule("hold", path=dataset.path(BIG))
+        here = lambda: proxy.await_request(lambda r: r.path == dataset.path(BIG))  # noqa: E731
+        self.ended(["head", "-c", "348", patient.path(BIG)], proxy, number, here)
+
+    def test_a_listing(self, patient: KernelDoor, proxy: Proxy, number: signal.Signals) -> None:
+        proxy.rule("hold", lists=True)
+        self.ended(["ls", patient.path("sub-01/anat")], proxy, number, lambda: proxy.await_request(lambda r: r.is_list))
+
+    def test_a_look_up(self, patient: KernelDoor, proxy: Proxy, number: signal.Signals) -> None:
+        proxy.rule("hold")
+        argv: list[str | bytes] = ["stat", patient.path("sub-02/anat/missing")]
+        self.ended(argv, proxy, number, lambda: proxy.await_request(lambda r: True))
+
+    def test_the_mount_goes_on(
+        self, patient: KernelDoor, proxy: Proxy, dataset: tree.Bucket, number: signal.Signals
+    ) -> None:
+        proxy.rule("hold", path=dataset.path(BIG))
+        here = lambda: proxy.await_request(lambda r: r.path == dataset.path(BIG))  # noqa: E731
+        self.ended(["cat", patient.path(BIG)], proxy, number, here)
+        proxy.behave()
+        assert read(patient, BIG) == SOURCE
+
+
+@pytest.mark.kernel
+def test_unmounting_does_not_wait_for_a_silent_server(mount: KernelDoor, proxy: Proxy, dataset: tree.Bucket) -> None:
+    """SIGTERM while a read waits: the daemon ends, the reader gets an error."""
+    proxy.rule("hold", path=dataset.path(BIG))
+    with child(["cat", mount.path(BIG)]) as reader:
+        proxy.await_request(lambda r: r.path == dataset.path(BIG))
+        mount.mount.process.terminate()
+        mount.mount.process.wait(BOUND_S + 5 + SLACK_S)
+        seconds_to_end(reader, BOUND_S)
+        assert reader.returncode != 0

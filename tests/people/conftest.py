@@ -1,0 +1,81 @@
+"""A bucket of images as people have them, a mount of it, and the same files in a local directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import tree
+from tests.doors import KernelDoor, opened
+from tests.mounted import watchdog
+from tests.servers import moto_server
+
+HANG_S = 180.0
+
+
+@pytest.fixture(autouse=True)
+def _watched() -> Iterator[None]:
+    with watchdog(HANG_S):
+        yield
+
+
+@pytest.fixture(scope="package")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nibabel's own sample images, and some made with it: pairs, a small BIDS data set."""
+    nibabel = pytest.importorskip("nibabel")
+    import numpy as np
+
+    root = tmp_path_factory.mktemp("local")
+    samples = Path(nibabel.__file__).parent / "tests/data"
+    (root / "samples").mkdir()
+    for path in samples.iterdir():
+        if path.is_file():
+            shutil.copy(path, root / "samples" / path.name)
+    shape, dice = (31, 37, 23), np.random.default_rng(20)
+    data = dice.integers(-1000, 1000, (*shape, 6)).astype(np.int16)
+    (root / "made").mkdir()
+    affine = np.diag([2.0, 2.0, 2.5, 1.0])
+    made: dict[str, Any] = {
+        "analyze.img": nibabel.AnalyzeImage,
+        "spm99.img": nibabel.Spm99AnalyzeImage,
+        "pair.img": nibabel.Nifti1Pair,
+        "pair_gz.img.gz": nibabel.Nifti1Pair,
+        "single.nii": nibabel.Nifti1Image,
+        "single.nii.gz": nibabel.Nifti1Image,
+        "two.nii": nibabel.Nifti2Image,
+    }
+    for name, kind in made.items():
+        nibabel.save(kind(data[..., 0] if "nalyze" in kind.__name__ else data, affine), root / "made" / name)
+    nibabel.save(nibabel.MGHImage(data[..., 0].astype(np.float32), affine), root / "made" / "single.mgh")
+    nibabel.save(nibabel.MGHImage(data[..., 0].astype(np.float32), affine), root / "made" / "single.mgz")
+    bids(root / "bids", nibabel, data)
+    return root
+
+
+def bids(root: Path, nibabel: Any, data: Any) -> None:
+    root.mkdir()
+    (root / "dataset_description.json").write_text(json.dumps({"Name": "people", "BIDSVersion": "1.8.0"}))
+    (root / "participants.tsv").write_text("participant_id\tage\nsub-01\t31\nsub-02\t32\n")
+    for subject in ("sub-01", "sub-02"):
+        for kind in ("anat", "func"):
+            (root / subject / kind).mkdir(parents=True)
+        nibabel.save(nibabel.Nifti1Image(data[..., 0], None), root / subject / "anat" / f"{subject}_T1w.nii.gz")
+        bold = root / subject / "func" / f"{subject}_task-rest_bold.nii.gz"
+        nibabel.save(nibabel.Nifti1Image(data, None), bold)
+        bold.with_suffix("").with_suffix(".json").write_text(json.dumps({"RepetitionTime": 2.0, "TaskName": "rest"}))
+
+
+@pytest.fixture(scope="package")
+def mount(local: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same files through the kernel."""
+    with moto_server() as url:
+        bucket = tree.Bucket(url, "people")
+        bucket.put_all((str(p.relative_to(local)), p.read_bytes()) for p in local.rglob("*") if p.is_file())
+        with opened("kernel", tmp_path_factory.mktemp("people"), url, "s3://people") as door:
+            assert isinstance(door, KernelDoor)
+            yield door.mount.path
