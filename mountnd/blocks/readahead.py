@@ -3,7 +3,8 @@
 Each read either continues a run or begins one. A run is what one reader does: it starts somewhere and
 moves on; several may interleave in one handle. What falls into the window that was already asked for
 continues its run, in whatever order the kernel's threads deliver it. A run that goes on gets a window,
-which doubles as the reader uses it, up to the handle's share of memory.
+which doubles as the reader uses it, up to the handle's share of memory, and halves when it is left.
+Runs that begin at equal distances are strided (`strides.py`); all others are random, and get nothing.
 
 The numbers come from measurements over a 30 ms round trip, 90 MB/s a connection, and are given where
 they stand. Offsets, sizes and windows are in bytes.
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .geometry import BLOCK, Extent
+from .strides import Strides
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -34,6 +37,8 @@ class Limits:
         whole_run: an object up to this size is fetched whole once it is read sequentially.
         gap: reads this far past a run's end still continue it: every block in between is touched anyway.
         runs: runs told apart in one handle.
+        habit: where the last runs ended at about the same length, up to this, a new one is asked for that
+            far once it goes on, and gets a window only if it goes further.
     """
 
     streams: int = 16
@@ -44,6 +49,7 @@ class Limits:
     whole_run: int = 4 * MIB
     gap: int = BLOCK
     runs: int = 8
+    habit: int = 8 * MIB
 
 
 DEFAULT = Limits()
@@ -53,22 +59,27 @@ NOTHING: tuple[Extent, ...] = ()
 class _Run:
     """One reader: from `start` it has come to `pos`; up to `ahead` it was asked for."""
 
-    __slots__ = ("ahead", "done", "grown", "pos", "start", "window")
+    __slots__ = ("ahead", "done", "grown", "pos", "start", "touched", "window")
 
     def __init__(self, start: int, stop: int) -> None:
         self.start, self.pos, self.ahead = start, stop, stop
         self.done = stop - start  # bytes read, each read counted
         self.window = 0
         self.grown = stop  # where it was when the window last grew
+        self.touched = True  # since a run last began
 
 
 class Readahead:
     """The policy of one handle on an object of `size` bytes."""
 
+    __slots__ = ("_ended", "_limits", "_runs", "_size", "_strides", "_visited")
+
     def __init__(self, size: int, limits: Limits = DEFAULT) -> None:
         self._size, self._limits = size, limits
         self._runs: list[_Run] = []  # the one read last comes last
-        self._short = [0, 0, 0]  # lengths of the last runs that ended
+        self._ended = [0, 0, 0]  # how much the last three runs had read when the next one began
+        self._strides = Strides(size)
+        self._visited = 0  # bytes read since a visit began
 
     def wanted(self, offset: int, size: int) -> Extent:
         """What to fetch now for a read that found something missing."""
@@ -88,8 +99,12 @@ class Readahead:
             if run.start <= offset <= run.pos + lim.gap or run.pos <= offset <= run.ahead:
                 break
         else:
-            return self._begin(offset, stop, share)
+            return self._begin(offset, size, share)
         run.done += size
+        if offset > run.pos + lim.gap and (soon := self._skip(run, offset, size, share)) is not None:
+            return soon
+        self._visited += size
+        run.touched = True
         if run is not self._runs[-1]:
             self._runs.remove(run)
             self._runs.append(run)
@@ -98,8 +113,11 @@ class Readahead:
         if run.ahead >= self._size:
             return NOTHING
         if not run.window:
-            if run.done <= min(self._short):
-                return NOTHING  # as long as the runs before it were: it may end here too
+            habit = max(sorted(self._ended)[1], self._strides.span)  # a jump or two do not make one
+            if run.done <= habit <= lim.habit:  # it may end where the ones before it did
+                start, end = max(run.ahead, run.pos), min(run.start + habit, run.pos + share, self._size)
+                run.ahead = max(start, end)
+                return _pieces(start, end, lim.piece)
             if self._size <= lim.whole_run:
                 run.window = self._size
             else:
@@ -110,18 +128,41 @@ class Readahead:
             run.grown = run.pos
         return self._fill(run, share)
 
-    def _begin(self, offset: int, stop: int, share: int) -> Sequence[Extent]:
-        lim = self._limits
-        first = not self._runs
-        run = _Run(offset, stop)
-        self._runs.append(run)
-        if len(self._runs) > lim.runs:
-            old = self._runs.pop(0)
-            self._short = [*self._short[1:], old.done]
-        if first and offset == 0 and stop >= lim.streaming and stop < self._size:
-            run.window = lim.streams * lim.piece
-            return self._fill(run, share)
-        return NOTHING
+    def _begin(self, offset: int, size: int, share: int) -> Sequence[Extent]:
+        lim, runs = self._limits, self._runs
+        run = _Run(offset, offset + size)
+        if not runs:
+            runs.append(run)
+            self._visit(offset, size, share)
+            if offset == 0 and size >= lim.streaming and size < self._size:
+                run.window = lim.streams * lim.piece
+                return self._fill(run, share)
+            return NOTHING
+        self._ended = [*self._ended[1:], runs[-1].done]
+        for other in runs:
+            if not other.touched:  # left behind, it seems: should its reader come back, the window grows again
+                other.window = max(other.window >> 1, min(lim.piece, other.window))
+            other.touched = False
+        runs.append(run)
+        if len(runs) > lim.runs:
+            del runs[0]
+        return self._visit(offset, size, share)
+
+    def _visit(self, offset: int, size: int, share: int) -> Sequence[Extent]:
+        previous, self._visited = self._visited, size
+        return self._strides.visit(offset, size, previous, share)
+
+    def _skip(self, run: _Run, offset: int, size: int, share: int) -> Sequence[Extent] | None:
+        """A read beyond the run's end, but in its window: late company will fill the gap, or it is a stride.
+
+        A stride it is when the distances say so and too little of the run was read; then the run ends here.
+        """
+        soon = self._visit(offset, size, share)
+        if self._strides.hits < 3 or run.done * 5 > (offset - run.start) * 3:
+            return None
+        self._runs.remove(run)
+        self._runs.append(_Run(offset, offset + size))
+        return soon
 
     def _fill(self, run: _Run, share: int) -> Sequence[Extent]:
         """The pieces between what was asked for and the window's end; nothing until a whole piece fits."""
@@ -136,13 +177,15 @@ class Readahead:
             end = self._size
         elif end - start < piece:
             return NOTHING
-        pieces = []
-        while start < end:
-            stop = min((start // BLOCK * BLOCK) + piece, self._size)
-            if stop > end:
-                break
-            pieces.append(Extent(start, stop))
-            start = stop
-        if pieces:
-            run.ahead = start
-        return pieces
+        else:  # whole pieces only
+            end = start + (end - start) // piece * piece
+        run.ahead = end
+        return _pieces(start, end, piece)
+
+
+def _pieces(start: int, stop: int, piece: int) -> list[Extent]:
+    """`[start, stop)` cut at multiples of blocks into extents of `piece` bytes, the last one shorter."""
+    if stop <= start:
+        return []
+    cuts = [start, *range(start // BLOCK * BLOCK + piece, stop, piece), stop]
+    return [Extent(a, b) for a, b in pairwise(cuts) if a < b]
