@@ -110,9 +110,8 @@ def read(option: Option, given: Given) -> Any:
     try:
         return option.kind.read(given.raw, given.base)
     except ValueError as e:
-        shown = given.raw if isinstance(given.raw, str) else repr(given.raw)
         named = "" if option.name.replace("_", "-") in given.origin.lower().replace("_", "-") else f" {option.name}"
-        raise UsageError(f"{given.origin}{named}: {shown!r} is not {e}") from None
+        raise UsageError(f"{given.origin}{named}: {given.raw!r} is not {e}") from None
 
 
 # What one place where options are written has said, by the options' names.

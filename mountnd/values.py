@@ -31,7 +31,8 @@ def size(raw: object) -> int:
         return raw
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(raw).strip().lower())
     if isinstance(raw, str) and found and found[2] in _UNITS:
-        return int(float(found[1]) * _UNITS[found[2]])
+        whole, unit = found[1], _UNITS[found[2]]
+        return int(whole) * unit if whole.isdigit() else int(float(whole) * unit)
     raise ValueError("a size such as 512M, 2GiB or a number of bytes")
 
 
@@ -138,14 +139,6 @@ def path(raw: object, base: Path) -> Path:
     return Path(os.path.normpath(base / os.path.expanduser(raw)))
 
 
-def file(raw: object, base: Path) -> Path:
-    """An absolute path of a file that is there."""
-    where = path(raw, base)
-    if not where.is_file():
-        raise ValueError("a file that exists")
-    return where
-
-
 def near(word: str, known: Any, *, limit: int = 3) -> list[str]:
     """The names of `known` that look like `word`, best first: close spellings, then names it begins or is part of."""
     import difflib
@@ -153,7 +146,8 @@ def near(word: str, known: Any, *, limit: int = 3) -> list[str]:
     names = [str(name) for name in known]
     by_fold = {name.casefold(): name for name in reversed(names)}
     folded = word.casefold()
-    close = [by_fold[n] for n in difflib.get_close_matches(folded, list(by_fold), n=limit, cutoff=0.7)]
+    cutoff = 0.6 if len(word) < 5 else 0.7  # one wrong letter of three is a third already
+    close = [by_fold[n] for n in difflib.get_close_matches(folded, list(by_fold), n=limit, cutoff=cutoff)]
     parts = [name for fold, name in by_fold.items() if len(folded) > 2 and (folded in fold or fold in folded)]
     return list(dict.fromkeys([*close, *sorted(parts)]))[:limit]
 

@@ -25,10 +25,10 @@ def config(layers: Layers, words: tuple[str, ...]) -> None:
     that before the config file, that before the preset, that before the default.
     Without arguments: what holds for every mount.
     """
-    click.echo(f"Config file: {layers.file.path or 'none'}")
-    head = ["Setting", "Value", "From"]
+    file, head = f"Config file: {layers.file.path or 'none'}", ["Setting", "Value", "From"]
     if words:
         resolved = resolve(words, layers)
+        click.echo(file)
         for source in resolved.config.sources:
             click.echo()
             rows = [["url", source.url or "signed links", f"preset {source.preset}" if source.preset else "given"]]
@@ -38,8 +38,9 @@ def config(layers: Layers, words: tuple[str, ...]) -> None:
         for notice in resolved.notices:
             click.echo(notice)
         return
-    click.echo()
-    tables.show(head, _rows(layers.anything()), title="Every mount, where nothing else is said")
+    every = layers.anything()
+    click.echo(f"{file}\n")
+    tables.show(head, _rows(every), title="Every mount, where nothing else is said")
     _list("Sources", (f"{name}  {entry.url or entry.preset}" for name, entry in layers.file.sources.items()))
     _list("Mounts", (f"{where}  {' '.join(e.sources)}".rstrip() for where, e in layers.file.mounts.items()))
 

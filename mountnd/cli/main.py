@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from .. import __version__
 from ..errors import MountndError
 from ..options import OPTIONS
 from . import helper
@@ -160,7 +161,7 @@ def one_line(message: str) -> str:
     options_metavar="",
     subcommand_metavar="[VERB] ... | [SOURCE] MOUNTPOINT [OPTIONS]",
 )
-@click.version_option(package_name="mountnd", prog_name="mountnd", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="mountnd", message="%(prog)s %(version)s")
 def cli() -> None:
     pass
 

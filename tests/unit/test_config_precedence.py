@@ -1,0 +1,203 @@
+"""Every option from every layer, and which layer wins: flag > -o > environment > file > preset > default."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mountnd import config, options, presets
+from mountnd.options import OPTIONS, Option, settle
+from mountnd.presets import SETTINGS, Preset
+from tests.unit.cli.calls import call
+
+# For each kind of option: texts as they are written in a flag, and what they mean.
+POOLS: dict[options.Kind, list[tuple[str, Any]]] = {
+    options.SIZE: [("0", 0), ("1K", 1024), ("2GiB", 2 << 30), ("5MB", 5_000_000), ("1.5M", 3 << 19), ("7t", 7 << 40)],
+    options.MEMORY: [("8M", 8 << 20), ("512MiB", 512 << 20), ("1G", 1 << 30), ("16777216", 16 << 20)],
+    options.TTL: [("0", 0.0), ("300", 300.0), ("0.5", 0.5), ("indefinite", math.inf), ("86400", 86400.0)],
+    options.SECONDS: [("60", 60.0), ("0.25", 0.25), ("5", 5.0), ("3600", 3600.0)],
+    options.MODE: [("0444", 0o444), ("400", 0o400), ("0o755", 0o755), ("0000", 0)],
+    options.ID: [("0", 0), ("1000", 1000), ("65534", 65534)],
+    options.NAME: [("a", "a"), ("eu-west-1", "eu-west-1"), ("lab", "lab"), ("x_y", "x_y")],
+    options.URL: [
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("https://s3.example.org/", "https://s3.example.org"),
+        ("https://h/p/", "https://h/p"),
+    ],
+    options.DIR: [("/a/b", Path("/a/b")), ("/c", Path("/c")), ("/c/../d", Path("/d"))],
+    options.SWITCH: [("true", True), ("false", False), ("1", True), ("no", False)],
+    options.COUNT: [("0", 0), ("1", 1), ("2", 2)],
+}
+PROFILES = [text for text, _ in POOLS[options.NAME]]
+LAYERS = ("flag", "dash_o", "environment", "mount", "source", "defaults", "preset")
+IN_MOUNTS = [option for option in OPTIONS if option.scope != "call"]
+
+
+def pool(option: Option, files: list[Path]) -> list[tuple[str, Any]]:
+    if option.kind is options.FILE:
+        return [(str(path), path) for path in files]
+    return POOLS[option.kind]
+
+
+def layers_of(option: Option) -> list[str]:
+    """The layers this option can come from."""
+    left_out = set()
+    if option.scope == "mount":
+        left_out = {"source", "preset"}
+    elif option.name not in SETTINGS:
+        left_out = {"preset"}
+    return [layer for layer in LAYERS if layer not in left_out]
+
+
+def in_toml(option: Option, text: str) -> str:
+    """The value as TOML would have it: numbers and booleans bare, the rest quoted."""
+    meant = option.kind.read(text, Path("/"))
+    if isinstance(meant, bool):
+        return "true" if meant else "false"
+    if option.kind is not options.MODE and isinstance(meant, (int, float)) and math.isfinite(meant):
+        return str(meant)
+    return json.dumps(text)
+
+
+class Case:
+    """One mount with one option set in some layers; `got` is what it came to."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.files = [directory / name for name in ("one", "two", "three")]
+        for path in self.files:
+            path.touch()
+
+    def got(self, option: Option, texts: dict[str, str]) -> Any:
+        links = option.name == "urls"
+        place = self.directory / "place"
+        tables = {"defaults": [], "mount": ['source = "thing"'], "source": ['preset = "testset"']}
+        for layer, lines in tables.items():
+            if layer in texts:
+                lines.append(f"{option.name} = {in_toml(option, texts[layer])}")
+        file = self.directory / "config.toml"
+        heads = {"defaults": "[defaults]", "mount": f'[mounts."{place}"]', "source": "[sources.thing]"}
+        file.write_text("\n".join("\n".join([heads[layer], *lines]) for layer, lines in tables.items()))
+        argv = ["--config", str(file), str(place)]
+        if links and not texts:
+            argv += ["--urls", str(self.files[0])]  # such a source cannot be without
+        argv += self._typed(option, texts)
+        env = {option.variable: texts["environment"]} if "environment" in texts else {}
+        preset = Preset(
+            name="testset",
+            title="for this test",
+            url="" if links else "s3://bucket/prefix",
+            settings={option.name: texts["preset"]} if "preset" in texts else {},
+        )
+        with (
+            mock.patch.object(presets, "load_all", lambda: {"testset": preset}),
+            mock.patch.object(config.signing, "aws_profiles", lambda _env: PROFILES),
+        ):
+            answer = call(argv, env)
+        assert answer.code == 0, answer.err
+        assert answer.config is not None
+        holder: Any = answer.config if option.scope == "mount" else answer.config.sources[0]
+        return getattr(holder, option.name)
+
+    def _typed(self, option: Option, texts: dict[str, str]) -> list[str]:
+        argv = []
+        if "dash_o" in texts:
+            argv += ["-o", f"{option.name.replace('_', '-')}={texts['dash_o']}"]
+        if "flag" in texts:
+            if option.kind is options.SWITCH:
+                on = texts["flag"] in ("true", "1")
+                argv.append(option.flag if on else f"--no-{option.flag[2:]}")
+            elif option.kind is options.COUNT:
+                argv += [option.short] * int(texts["flag"])
+            else:
+                argv += [option.flag, texts["flag"]]
+        return argv
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    return Case(tmp_path_factory.mktemp("case"))
+
+
+@pytest.mark.parametrize("option", IN_MOUNTS, ids=lambda option: option.name)
+def test_each_layer_alone(case: Case, option: Option) -> None:
+    for layer in layers_of(option):
+        for text, meant in pool(option, case.files):
+            if layer == "flag" and option.kind is options.COUNT and text == "0":
+                continue  # not given at all
+            assert case.got(option, {layer: text}) == meant, layer
+
+
+@pytest.mark.parametrize("option", [o for o in IN_MOUNTS if o.name != "urls"], ids=lambda option: option.name)
+def test_without_any_layer_the_default_stands(case: Case, option: Option) -> None:
+    got = case.got(option, {})
+    known = {"uid": config.os.getuid(), "gid": config.os.getgid()}
+    if option.name == "cache_dir":
+        assert got.name == "mountnd"
+    else:
+        assert got == known.get(option.name, option.default)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_the_first_layer_that_says_something_wins(case: Case, data: st.DataObject) -> None:
+    option = data.draw(st.sampled_from(IN_MOUNTS))
+    values = pool(option, case.files)
+    chosen = {
+        layer: data.draw(st.sampled_from(values))
+        for layer in layers_of(option)
+        if data.draw(st.booleans(), label=layer)
+    }
+    if option.kind is options.COUNT and chosen.get("flag", ("1",))[0] == "0":
+        del chosen["flag"]
+    got = case.got(option, {layer: text for layer, (text, _) in chosen.items()})
+    if chosen:
+        assert got == next(chosen[layer][1] for layer in LAYERS if layer in chosen)
+
+
+@given(
+    present=st.lists(st.none() | st.sampled_from([text for text, _ in POOLS[options.TTL]]), max_size=6),
+)
+def test_settle_names_the_origin_of_the_winner(present: list[str | None]) -> None:
+    option = options.BY_NAME["ttl"]
+    layers = [
+        {} if text is None else {"ttl": options.Given(text, f"layer {number}", Path("/"))}
+        for number, text in enumerate(present)
+    ]
+    got = settle(option, layers)
+    first = next((number for number, text in enumerate(present) if text is not None), None)
+    if first is None:
+        assert got == (options.Setting(option, 300.0, "default", len(layers)))
+    else:
+        assert (got.value, got.origin, got.layer) == (options.values.ttl(present[first]), f"layer {first}", first)
+
+
+def test_a_weaker_layer_that_is_wrong_does_no_harm_but_a_config_file_is_checked_whole(case: Case) -> None:
+    place = str(case.directory / "p")
+    assert call(["s3://bucket", place, "--ttl", "5"], {"MOUNTND_TTL": "soon"}).code == 0
+    file = case.directory / "wrong.toml"
+    file.write_text('[sources.other]\nurl = "s3://b"\nttl = "soon"\n')
+    answer = call(["s3://bucket", place, "--ttl", "5", "--config", str(file)])
+    assert (answer.code, answer.config) == (2, None)
+    assert str(file) in answer.err
+    assert "[sources.other] ttl: 'soon' is not a number of seconds" in answer.err
+
+
+def test_the_dataclasses_and_the_table_agree() -> None:
+    import dataclasses
+
+    for scope, kind in (("source", config.SourceConfig), ("mount", config.MountConfig)):
+        fields = {field.name: field for field in dataclasses.fields(kind)}
+        named = {option.name for option in OPTIONS if option.scope == scope}
+        assert named == set(fields) - {"name", "url", "preset", "mountpoint", "sources"}
+        for option in OPTIONS:
+            if option.scope == scope and fields[option.name].default is not dataclasses.MISSING:
+                assert fields[option.name].default == option.default, option.name

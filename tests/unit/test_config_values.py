@@ -1,0 +1,133 @@
+"""From text to values, and `-o`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mountnd import values
+from mountnd.errors import UsageError
+from mountnd.options import BY_NAME, OPTIONS, Given, from_environment, parse_o, read
+
+HERE = Path("/here")
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        *[("memory", raw) for raw in ("", "lots", "-1", "1M", "4 0M", "512X", "1e9", "nan", "0x10", True, 1.5, None)],
+        *[("cache_size", raw) for raw in ("-1", "M", "1..5G", "512 furlongs", False)],
+        *[("ttl", raw) for raw in ("soon", "-1", "inf", "nan", "", "1h", True, [1])],
+        *[("timeout", raw) for raw in ("0", "-5", "indefinite", "1e400", "86401", "")],
+        *[("file_mode", raw) for raw in ("888", "1777", "rw", "", "-1", 444, 0o444, "0x1ff")],
+        *[("uid", raw) for raw in ("root", "-1", "4294967295", "1.5", "", True)],
+        *[("allow_other", raw) for raw in ("maybe", "", 2, "tru", 1.0)],
+        *[("endpoint_url", raw) for raw in ("s3.example.org", "ftp://h", "http://", "http:// h", "https://h?x", 5)],
+        *[("region", raw) for raw in ("", "us east", "a\nb", 1)],
+        *[("log_file", raw) for raw in ("", "a\0b", 3)],
+        *[("verbose", raw) for raw in ("-1", "many", "", -1)],
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_name_value_and_what_is_accepted(name: str, raw: object) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(BY_NAME[name], Given(raw, "somewhere", HERE))
+    message = str(caught.value)
+    assert caught.value.exit_code == 2
+    assert message.startswith(f"somewhere {name}: {raw!r} is not ")
+    assert len(message.partition(" is not ")[2]) > 5
+
+
+def test_a_message_does_not_name_the_option_twice() -> None:
+    for origin in ("--ttl", "-o ttl", "MOUNTND_TTL"):
+        with pytest.raises(UsageError) as caught:
+            read(BY_NAME["ttl"], Given("x", origin, HERE))
+        assert str(caught.value).startswith(f"{origin}: 'x' is not a number of seconds such as 300, or indefinite")
+
+
+@given(st.integers(0, 2**50))
+def test_sizes_in_bytes_are_themselves(n: int) -> None:
+    assert values.size(str(n)) == values.size(n) == values.size(f"{n}B") == n
+    assert values.size(f"{n}K") == values.size(f"{n} KiB") == values.size(f"{n}kib") == n * 1024
+    assert values.size(f"{n}MB") == n * 1000 * 1000
+
+
+def test_paths_start_where_the_layer_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert values.path("x/../y", HERE) == Path("/here/y")
+    assert values.path("~/y", HERE) == Path("/home/ada/y")
+    assert values.path("/y", HERE) == Path("/y")
+
+
+def test_dash_o_takes_both_spellings_and_switches() -> None:
+    found = parse_o(["cache-dir=/a,cache_size=1G,allow_other,no-anonymous", "noforeground,debug=false,verbose"], HERE)
+    got = {name: read(BY_NAME[name], given) for name, given in found.items()}
+    assert got == {
+        "cache_dir": Path("/a"),
+        "cache_size": 1 << 30,
+        "allow_other": True,
+        "anonymous": False,
+        "foreground": False,
+        "debug": False,
+        "verbose": 1,
+    }
+
+
+def test_dash_o_passes_over_what_mount_adds() -> None:
+    added = (
+        "rw,ro,dev,nodev,suid,nosuid,exec,noexec,auto,noauto,user,users,nouser,owner,group,defaults,_netdev,nofail,"
+        "x-systemd.automount,x-gvfs-show,X-mount.mkdir,comment=mine,user=ada,noatime,relatime,strictatime,lazytime,,"
+    )
+    assert parse_o([added], HERE) == {}
+    assert list(parse_o([added + "ttl=1"], HERE)) == ["ttl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tll=4", "-o tll: unknown option: did you mean ttl?"),
+        ("cachedir=/x", "-o cachedir: unknown option: did you mean cache_dir?"),
+        ("memory", "-o memory: a value is missing, write -o memory=SIZE"),
+        ("nottl", "-o nottl: unknown option"),
+        ("no_allow_other=1", "-o no_allow_other: unknown option: did you mean allow_other?"),
+        ("=3", "-o : unknown option"),
+    ],
+)
+def test_dash_o_refuses(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_o([f"rw,{text},auto"], HERE)
+    assert str(caught.value).startswith(says)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), min_size=1))
+def test_commas_in_a_value_can_be_escaped(names: list[str]) -> None:
+    def escaped(text: str) -> str:
+        return text.replace("\\", "\\\\").replace(",", "\\,")
+
+    for name in names:
+        found = parse_o([f"ttl=1,log_file={escaped(name)},rw"], HERE)
+        assert found["log_file"].raw == name
+        assert found["ttl"].raw == "1"
+
+
+def test_the_last_of_equal_names_wins() -> None:
+    assert parse_o(["ttl=1,ttl=2", "ttl=3"], HERE)["ttl"].raw == "3"
+
+
+def test_every_option_has_a_variable_and_an_empty_one_says_nothing() -> None:
+    environ = {option.variable: "7" for option in OPTIONS}
+    assert set(from_environment(environ, HERE)) == {option.name for option in OPTIONS}
+    assert from_environment(dict.fromkeys(environ, ""), HERE) == {}
+    assert from_environment({"MOUNTND": "1", "TTL": "2"}, HERE) == {}
+
+
+def test_near_names() -> None:
+    assert values.near("opneneuro", ["openneuro", "indi"]) == ["openneuro"]
+    assert values.near("microns65", ["openneuro", "microns"]) == ["microns"]
+    assert values.near("qqqq", ["openneuro", "indi"]) == []
+    assert values.did_you_mean("INDY", ["indi"]) == ": did you mean indi?"
+    assert values.did_you_mean("zz", ["indi"]) == ""
+    assert math.isinf(values.ttl("Indefinite"))
