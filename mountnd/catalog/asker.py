@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ..errors import Forbidden, NotFound
+from ..errors import Forbidden, NotFound, StoreError
 from . import points
 from .entry import Entry
 from .flights import Flights, either
@@ -49,13 +49,25 @@ class Asker:
 
     def ask(self, prefix: str, name: bytes, segment: str) -> Answer:
         """What `name` (its key segment is `segment`) below `prefix` is. Raises every StoreError but NotFound."""
+        self.settle(prefix)
         try:
-            answer = None
-            if not self._shelf.alone(prefix, name):
+            answer = self._shelf.answer(prefix, name)
+            if answer is None and not self._shelf.alone(prefix, name):
                 answer = self._ask_page(prefix, name, segment)
             return answer if answer is not None else self.ask_point(prefix, name, segment)
         except Forbidden as refused:
             return self._ask_unlisted(prefix, name, segment, refused)
+
+    def settle(self, prefix: str) -> None:
+        """Wait for the answer about all that begins with a directory's name, which may complete the directory too.
+
+        It was sent a moment before, beside the request that told of the directory itself.
+        """
+        for future in self._flights.covering("deep", prefix):
+            try:
+                self._wait(future)
+            except StoreError:
+                continue  # whoever asked for that is told; here the directory's own listing decides
 
     def ask_point(self, prefix: str, name: bytes, segment: str) -> Answer:
         """The same, of this name alone."""

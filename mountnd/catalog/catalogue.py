@@ -152,6 +152,7 @@ class Catalogue:
         """Keep what is to be kept. Idempotent."""
 
     def _ask(self, prefix: str) -> Scan:
+        self._asker.settle(prefix)
         got = self._shelf.listing(prefix)
         if got is not None and len(got[1]) <= HOLES_MAX:
             for name in got[1]:
@@ -202,7 +203,7 @@ class Catalogue:
             self._reported.add(prefix)
         count = len(listing.hidden) + listing.more_hidden
         first = listing.hidden[0]
-        log.warning("%s: %d key(s) not shown, the first: %r: %s", self._say(prefix), count, first.key, first.reason)
+        log.warning("%r: %d key(s) not shown, the first: %r: %s", self._say(prefix), count, first.key, first.reason)
 
     def _drop(self, prefix: str, segment: str) -> None:
         self._shelf.drop(prefix, segment.encode("utf-8", "surrogateescape"))

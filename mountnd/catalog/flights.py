@@ -36,6 +36,13 @@ class Flights:
         future.add_done_callback(landed)
         return future
 
+    def covering(self, kind: str, prefix: str) -> list[Future[Any]]:
+        """What is under way of a kind for keys that begin as `prefix` does."""
+        with self._lock:
+            return [
+                future for (of, what), future in self._flying.items() if of == kind and prefix.startswith(str(what))
+            ]
+
     def forget(self, what: Hashable) -> None:
         """Nobody may join what is under way for `what` any more."""
         with self._lock:

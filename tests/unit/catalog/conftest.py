@@ -70,7 +70,7 @@ def make() -> Iterator[Make]:
     def build(keys: Any = (), *, root: str = "", flat: bool = True, **options: Any) -> World:
         bodies = keys if isinstance(keys, dict) else {key: b"" if key.endswith("/") else b"x" for key in keys}
         store = MemoryStore(bodies, root=root)
-        store.flat = flat  # type: ignore[misc]
+        store.flat = flat
         workers = Workers(4, "names")
         pools.append(workers)
         return World(store, workers, **options)
