@@ -97,8 +97,8 @@ async def connect(wanted: Wanted) -> Link:
         endpoint, path_style = await _endpoint(client, wanted.bucket)
     except StoreError:
         raise
-    except ValueError as error:  # botocore checks URLs so
-        raise StoreError(f"{subject.url}: {error}", code="ValueError") from error
+    except (ValueError, FileNotFoundError) as error:  # a bad URL; a credential process that is not there
+        raise StoreError(f"{subject.url}: {error}", code=type(error).__name__) from error
     except Exception as error:
         raise translate(error, subject) from error
     return Link(filesystem, client, credentials, region, endpoint, path_style, certificates, notice)

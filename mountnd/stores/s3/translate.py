@@ -25,6 +25,7 @@ from ...errors import (
     Unreachable,
     WrongRegion,
 )
+from ..statuses import by_status
 
 BY_CODE: dict[str, type[StoreError]] = {
     "NoSuchKey": NotFound,
@@ -65,24 +66,6 @@ BY_CODE: dict[str, type[StoreError]] = {
     "RequestTimeout": ServerFault,
     "OperationAborted": ServerFault,
     "InvalidRange": BadAnswer,
-}
-
-BY_STATUS: dict[int, type[StoreError]] = {
-    301: WrongRegion,
-    302: WrongRegion,
-    307: WrongRegion,
-    308: WrongRegion,
-    401: Forbidden,
-    403: Forbidden,
-    404: NotFound,
-    405: NotFound,  # what stands at this name is a delete marker
-    408: ServerFault,
-    410: NotFound,
-    412: Changed,
-    416: BadAnswer,
-    429: Throttled,
-    503: Throttled,
-    509: Throttled,
 }
 
 # What a person can do about a code that refuses everybody in the same way.
@@ -127,6 +110,7 @@ BY_CLASS: dict[str, type[StoreError]] = {
     "botocore.FlexibleChecksumError": BadAnswer,
     "botocore.ResponseParserError": BadAnswer,
     "botocore.BotoCoreError": StoreError,
+    "builtins.FileNotFoundError": NotFound,  # what obstore raises for a 404
     "obstore.NotFoundError": NotFound,
     "obstore.PreconditionError": Changed,
     "obstore.NotModifiedError": BadAnswer,
@@ -182,17 +166,10 @@ def translate(error: BaseException, subject: Subject) -> StoreError:
     response = getattr(error, "response", None)  # botocore's ClientError
     if isinstance(response, Mapping) and "Error" in response:
         return from_response(response, subject)
-    found = lookup(error)
-    if found is None:
-        return StoreError(f"{subject}: {_line(error)}", code=type(error).__name__)
-    kind, code = found[1], type(error).__name__
-    if kind is NoCredentials:
-        return NoCredentials(f"{subject.url}: no usable credentials: {_line(error)}", code=code)
-    if kind is TimedOut:
-        return TimedOut(f"{subject}: no answer in time", code=code)
-    if kind is Unreachable:
-        return Unreachable(f"{subject}: no connection, or it broke: {_line(error)}", code=code)
-    return kind(f"{subject}: {_line(error)}", code=code)
+    name, kind = lookup(error) or ("", StoreError)
+    if name == "botocore.ParamValidationError" and not subject.key:
+        kind = NoSuchBucket
+    return _say(kind, subject, type(error).__name__, _line(error))
 
 
 def from_response(response: Mapping[str, Any], subject: Subject) -> StoreError:
@@ -202,27 +179,42 @@ def from_response(response: Mapping[str, Any], subject: Subject) -> StoreError:
     region = str(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region", "") or fault.get("Region", ""))
     if code.isdigit():  # botocore puts the status there when a body is missing
         status = status or int(code)
-    kind = BY_CODE.get(code) or BY_STATUS.get(status) or (ServerFault if status >= 500 else StoreError)
+    kind = BY_CODE.get(code) or by_status(status)
     # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
     if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):
         kind = WrongRegion
-    label = code or str(status)
+    return _say(kind, subject, code or str(status), str(fault.get("Message", "")), region)
+
+
+def _say(kind: type[StoreError], subject: Subject, code: str, said: str, region: str = "") -> StoreError:
+    """`kind` with one line for a person; `said` is what server or library had to say."""
+    said = " ".join(said.split()) or "the server refused"
     if kind is WrongRegion:
         advice = f"use --region {region}" if region else "name its region with --region"
-        return WrongRegion(f"{subject.url}: the bucket is in another region: {advice}", code=label, region=region)
-    if kind is NoSuchBucket:
-        return NoSuchBucket(f"{subject.url}: no such bucket; check its name and the endpoint", code=label)
-    if kind is NotFound:
-        return NotFound(f"{subject}: not found", code=label)
-    if kind is Changed:
-        return Changed(f"{subject}: the object was replaced since it was opened", code=label)
-    if kind is Forbidden and label not in _ADVICE:
-        how = "unsigned: it may need credentials (--profile NAME)" if subject.unsigned else "with these credentials"
-        return Forbidden(f"{subject}: access denied {how}", code=label)
-    said = " ".join(str(fault.get("Message", "")).split())
-    return kind(f"{subject}: {_ADVICE.get(label) or said or 'the server refused'} ({label})", code=label)
+        return WrongRegion(f"{subject.url}: the bucket is in another region: {advice}", code=code, region=region)
+    if code in _ADVICE:
+        message = f"{subject}: {_ADVICE[code]}"
+    elif kind is NoSuchBucket:
+        message = f"{subject.url}: no such bucket; check its name and the endpoint"
+    elif kind is NotFound:
+        message = f"{subject}: not found"
+    elif kind is Changed:
+        message = f"{subject}: the object was replaced since it was opened"
+    elif kind is Forbidden and subject.unsigned:
+        message = f"{subject}: access denied to unsigned requests; it may need credentials (--profile NAME)"
+    elif kind is Forbidden:
+        message = f"{subject}: access denied to these credentials"
+    elif kind is NoCredentials:
+        message = f"{subject.url}: no usable credentials: {said}"
+    elif kind is TimedOut:
+        message = f"{subject}: no answer in time"
+    elif kind is Unreachable:
+        message = f"{subject.url}: no connection, or it broke: {said}"
+    else:
+        message = f"{subject}: {said}"
+    return kind(f"{message} ({code})", code=code)
 
 
 def _line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
+    # obstore appends a dump of itself after an empty line
+    return str(error).partition("\n\n")[0] or type(error).__name__
