@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -117,4 +118,5 @@ def arguments() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     if os.geteuid() != 0:
         sys.exit("the benchmark makes network namespaces and drops the page cache: run it as root")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwind: nothing stays mounted or running
     main()
