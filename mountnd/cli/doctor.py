@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -53,11 +54,13 @@ def doctor(layers: Layers, source: str | None, keys: str | None) -> int:
 
 def machine(cache_dir: Path, cache_size: int | None) -> Iterator[Finding]:
     """Findings about this machine and this user's mounts."""
-    for check in (host.kernel, host.fuse_device, host.libfuse, host.fusermount, host.allow_other):
+    for check in (host.kernel, host.fuse_device, host.libfuse, host.fusermount, host.user, host.allow_other):
         yield check()
     yield cache(cache_dir, cache_size)
-    yield run_directory()
-    yield from of_mounts()
+    place = run_directory()
+    yield place
+    if place.level == "ok":
+        yield from of_mounts()
 
 
 def cache(directory: Path, size: int | None) -> Finding:
@@ -89,7 +92,7 @@ def run_directory() -> Finding:
 def of_mounts() -> Iterator[Finding]:
     """This user's mounts, dead ones with the command that clears them."""
     table = {m.path: m for m in mounts.mounts() if m.fstype == mounts.FSTYPE}
-    rundir.clean({str(path) for path in table})
+    rundir.clean({str(path) for path in table}, time.time())
     for path, mount in table.items():
         record = rundir.find(path)
         if record is None and mount.user_id != os.getuid():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -61,6 +62,19 @@ def fusermount() -> Finding:
         level = "ok" if os.getuid() == 0 else "warn"
         return Finding(level, f"{path} is not setuid root", f"sudo chown root {path} && sudo chmod u+s {path}")
     return Finding("ok", f"{path} is installed, setuid root")
+
+
+def user() -> Finding:
+    """Whether this user has a name; fusermount3 refuses one that has none, as in many containers."""
+    uid = os.getuid()
+    try:
+        return Finding("ok", f"user {pwd.getpwuid(uid).pw_name} ({uid})")
+    except KeyError:
+        level: Level = "warn" if uid == 0 else "bad"
+        line = f"reader:x:{uid}:{os.getgid()}::{os.path.expanduser('~')}:/bin/sh"
+        return Finding(
+            level, f"user {uid} has no name, which fusermount3 needs", f"echo '{line}' | sudo tee -a /etc/passwd"
+        )
 
 
 def libfuse() -> Finding:

@@ -38,6 +38,7 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
     """
     config = _absolute(config)
     _check_machine(config, say)
+    rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
     made = mountpoint.prepare(config.mountpoint, say)
     try:
         if config.foreground:
@@ -65,7 +66,7 @@ def _absolute(config: MountConfig) -> MountConfig:
 
 
 def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
-    for check in (host.kernel, host.fuse_device, host.fusermount):
+    for check in (host.kernel, host.fuse_device, host.fusermount, host.user):
         finding = check()
         if finding.level == "bad":
             raise MountError(f"{finding.what}. To mend it: {finding.mend}")

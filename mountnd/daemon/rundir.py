@@ -22,6 +22,10 @@ from pathlib import Path
 from ..errors import MountError
 
 
+# A log outlives its mount, to be looked at; after a week nobody will.
+LOGS_KEPT_S = 7 * 86400
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One mount.
@@ -177,8 +181,19 @@ def release(record: Record) -> bool:
     return gone
 
 
-def clean(mounted: set[str]) -> list[Record]:
-    """Take away the records of dead daemons whose mountpoint is not mounted any more. Returns them."""
+def clean(mounted: set[str], now: float) -> list[Record]:
+    """Take away the records of dead daemons whose mountpoint is not mounted any more, and old logs.
+
+    Args:
+        mounted: paths where something is mounted.
+        now: seconds since the epoch.
+
+    Returns the records taken away.
+    """
+    for log in run_dir().glob("*.log*"):
+        served = log.with_name(f"{log.name.rpartition('.log')[0]}.json").exists()
+        if not served and log.lstat().st_mtime < now - LOGS_KEPT_S:
+            log.unlink(missing_ok=True)
     stale = [r for r in records() if not r.alive() and r.mountpoint not in mounted]
     for record in stale:
         release(record)

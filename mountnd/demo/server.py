@@ -64,7 +64,7 @@ def _fill(port: int) -> tuple[int, int]:
     client.create_bucket(Bucket=dataset.BUCKET)
     objects = size = 0
     for key, body in dataset.files():
-        client.put_object(Bucket=dataset.BUCKET, Key=key, Body=body)
+        client.put_object(Bucket=dataset.BUCKET, Key=key, Body=body, ACL="public-read")
         objects, size = objects + 1, size + len(body)
     client.close()
     return objects, size

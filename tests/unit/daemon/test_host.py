@@ -60,6 +60,15 @@ def test_fusermount3_without_setuid(monkeypatch, tmp_path):
     assert finding.mend.endswith(f"chmod u+s {tool}")
 
 
+def test_a_user_without_a_name(monkeypatch):
+    monkeypatch.setattr(host.os, "getuid", lambda: 4_000_000_123)
+    finding = host.user()
+    assert finding.level == "bad"
+    assert "x:4000000123:" in finding.mend
+    monkeypatch.setattr(host.os, "getuid", lambda: 0)
+    assert host.user().level == "ok"
+
+
 @pytest.mark.parametrize(
     ("conf", "allowed"),
     [("user_allow_other\n", True), ("  user_allow_other  ", True), ("#user_allow_other\n", False), ("", False)],

@@ -129,8 +129,20 @@ def test_cleaning_takes_dead_records_of_what_is_not_mounted():
     for mountpoint in ("/mnt/gone", "/mnt/stale"):
         rundir.claim(dead(mountpoint))
     rundir.claim(record("/mnt/alive"))
-    assert rundir.clean({"/mnt/stale"}) == [dead("/mnt/gone")]
+    assert rundir.clean({"/mnt/stale"}, 0.0) == [dead("/mnt/gone")]
     assert {r.mountpoint for r in rundir.records()} == {"/mnt/stale", "/mnt/alive"}
+
+
+def test_logs_outlive_their_mount_by_a_week(place):
+    path = rundir.claim(record())
+    logs = [path.with_suffix(".log"), path.with_suffix(".log.1"), place / "other-1.log", place / "other-1.log.1"]
+    for log in logs:
+        log.touch()
+    now = logs[0].stat().st_mtime
+    rundir.clean(set(), now + rundir.LOGS_KEPT_S - 60)
+    assert all(log.exists() for log in logs)
+    rundir.clean(set(), now + rundir.LOGS_KEPT_S + 60)
+    assert [log.exists() for log in logs] == [True, True, False, False]
 
 
 def test_a_zombie_is_not_alive():
