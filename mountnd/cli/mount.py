@@ -80,16 +80,15 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     try:
         assembly.serve(config, ready)
     except Forbidden as e:
-        if hint := keys_hint(config.sources):
+        if hint := keys_hint(config.sources, str(e)):
             raise type(e)(f"{e}. {hint}", code=e.code) from e
         raise
 
 
-def keys_hint(sources: tuple[SourceConfig, ...]) -> str:
-    """How to get the keys that presets among `sources` need, "" when none does."""
-    hints = []
+def keys_hint(sources: tuple[SourceConfig, ...], message: str) -> str:
+    """How to get the keys that a preset needs, where it is what `message`, our own, is about; else ""."""
     for source in sources:
         preset = presets.find(source.preset) if source.preset else None
-        if preset is not None and preset.keys and source.anonymous is not True:
-            hints.append(f"To get keys for {source.name}: {preset.keys}")
-    return "; ".join(hints)
+        if preset is not None and preset.keys and source.anonymous is not True and source.url in message:
+            return f"To get keys for {source.name}: {preset.keys}"
+    return ""

@@ -19,14 +19,21 @@ from mountnd.options import OPTIONS
 from tests.unit.cli.calls import call
 
 ROOT = Path(__file__).parents[3]
+MOUNT_FUSE = Path("/sbin/mount.fuse3")
 
 
-def run(*argv: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`python -m mountnd ARGV` in a process of its own."""
+Done = subprocess.CompletedProcess[str]
+
+
+def process(*argv: str | Path, env: dict[str, str] | None = None) -> Done:
+    """Any program, with mountnd on its Python path."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
-    return subprocess.run(
-        [sys.executable, "-m", "mountnd", *argv], capture_output=True, text=True, timeout=60, env=environ, cwd=cwd
-    )
+    return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60, env=environ)
+
+
+def run(*argv: str, env: dict[str, str] | None = None) -> Done:
+    """`python -m mountnd ARGV` in a process of its own."""
+    return process(sys.executable, "-m", "mountnd", *argv, env=env)
 
 
 # exit codes, by the runner and by real processes
@@ -127,13 +134,8 @@ def test_a_traceback_only_with_debug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {sys.executable} -m mountnd presets | true; exit ${{PIPESTATUS[0]}}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-    )
+    script = f"{sys.executable} -m mountnd presets | true; exit ${{PIPESTATUS[0]}}"
+    done = process("bash", "-c", script, env={"PYTHONUNBUFFERED": "1"})
     assert done.stderr == ""
 
 
@@ -233,13 +235,7 @@ def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
         "    print('LOADED', sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     for argv in (["--help"], ["mount", "--help"], ["openneuro"], ["/mnt/nothing-like-it"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *argv],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        done = process(sys.executable, "-c", code, *argv)
         assert "LOADED []" in done.stderr, (argv, done.stderr)
 
 
@@ -280,6 +276,31 @@ def test_as_a_mount_helper_f_does_not_mean_foreground(monkeypatch: pytest.Monkey
     assert seen == [["--version"], ["lab", "/mnt", "-f"]]
 
 
+@pytest.mark.skipif(not MOUNT_FUSE.exists(), reason="fuse3 is not installed")
+def test_what_mount_fuse3_hands_over_is_understood(tmp_path: Path) -> None:
+    """mount(8) runs this helper for an fstab line of type fuse.mountnd; here `config` shows what would be mounted."""
+    stand_in = tmp_path / "mountnd"
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -m mountnd config "$@"\n')
+    stand_in.chmod(0o755)
+    options = "rw,noauto,user,_netdev,nofail,x-systemd.automount,ttl=7,cache-dir=/c,allow_other"
+    done = process(
+        MOUNT_FUSE,
+        "s3://bucket/a b",
+        str(tmp_path / "m"),
+        *("-o", options, "-t", "fuse.mountnd"),
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "COLUMNS": "200"},
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    for row in (
+        ["url", "s3://bucket/a", "b", "given"],
+        ["ttl", "7", "-o", "ttl"],
+        ["cache_dir", "/c", "-o", "cache-dir"],
+    ):
+        assert row in rows
+    assert ["allow_other", "true", "-o", "allow_other"] in rows
+
+
 # the shell
 
 
@@ -310,8 +331,7 @@ def test_bin_mountnd_says_what_is_missing(tmp_path: Path) -> None:
     bare = tmp_path / "path" / "python3"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')
     bare.chmod(0o755)
-    env = {**os.environ, "PATH": f"{tmp_path}/path:/usr/bin:/bin"}
-    done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60, env=env)
+    done = process(script, "--version", env={"PATH": f"{tmp_path}/path:/usr/bin:/bin"})
     assert done.returncode == 1
     assert done.stderr.startswith(f"mountnd: {bare} lacks cachetools, click, ")
     assert f"make -C {tmp_path}/checkout setup" in done.stderr
@@ -329,6 +349,6 @@ def test_bin_mountnd_through_a_link_uses_the_checkouts_python(tmp_path: Path) ->
     python.chmod(0o755)
     link = tmp_path / "mountnd"
     link.symlink_to(checkout / "bin" / "mountnd")
-    done = subprocess.run([link, "--version"], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    done = process(link, "--version", env={"PYTHONPATH": ""})
     assert (done.returncode, done.stderr) == (0, "used-this-one\n")
     assert done.stdout.startswith("mountnd ")
