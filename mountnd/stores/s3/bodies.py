@@ -70,6 +70,11 @@ class Bodies:
         if filled != stop - start:
             raise BadAnswer(f"{subject}: asked for {stop - start} bytes, got {filled}", code="Body")
 
+    def close(self) -> None:
+        """obstore closes its connections with its clients."""
+        with self._lock:
+            self._clients.clear()
+
     def _client(self, limit: float) -> Any:
         client = self._clients.get(limit)
         if client is None:

@@ -1,4 +1,4 @@
-"""Which client may carry which key. Pure.
+"""Which client may carry which key, and which needs a proxy.
 
 obstore normalises what it takes for paths: it silently GETs `a` when asked for `a/`, `/a` or `/a/`,
 and refuses `a//b`, segments `.` and `..`, and control characters. Every other key it puts on the
@@ -11,6 +11,8 @@ botocore sends every key exactly, as long as it is UTF-8 and not empty.
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 _NOT_FOR_OBSTORE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|//|(?:^|/)\.{1,2}(?:/|\Z)|^/|/\Z|\A\Z")
 
@@ -18,6 +20,13 @@ _NOT_FOR_OBSTORE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|//|(?:^|/)\.{1,2}(?
 def obstore_may_carry(key: str) -> bool:
     """Whether obstore asks for exactly this key and no other."""
     return _NOT_FOR_OBSTORE.search(key) is None
+
+
+def needs_proxy(url: str) -> bool:
+    """Whether the environment (HTTPS_PROXY, NO_PROXY, ...) sends requests to `url` through a proxy."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    return (parts.scheme in proxies or "all" in proxies) and not proxy_bypass(parts.hostname or "")
 
 
 def botocore_may_carry(key: str) -> bool:
