@@ -97,7 +97,7 @@ def test_what_cannot_be_meant(tmp_path: Path, text: str, says: str) -> None:
 def test_syntax_errors_carry_the_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="line 3"):
         load(write(tmp_path, "[defaults]\nttl = 1\nmemory 2\n"))
-    with pytest.raises(ConfigError, match="not UTF-8 .at line 2"):
+    with pytest.raises(ConfigError, match=r"not UTF-8 \(at line 2\)"):
         load(write(tmp_path, b"[defaults]\n# caf\xe9\n"))
 
 

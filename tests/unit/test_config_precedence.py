@@ -98,8 +98,8 @@ class Case:
             settings={option.name: texts["preset"]} if "preset" in texts else {},
         )
         with (
-            mock.patch.object(presets, "load_all", lambda: {"testset": preset}),
-            mock.patch.object(config.signing, "aws_profiles", lambda _env: PROFILES),
+            mock.patch.object(presets, "load_all", return_value={"testset": preset}),
+            mock.patch.object(config.signing, "aws_profiles", return_value=PROFILES),
         ):
             answer = call(argv, env)
         assert answer.code == 0, answer.err

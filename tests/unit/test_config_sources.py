@@ -228,7 +228,7 @@ def test_a_mountpoint_below_a_link(here: Path) -> None:
         ('[mounts."/m"]\nsources = ["s3://aaa/x", "s3://bbb/x"]', "two sources of this mount are called x"),
         (
             '[sources.m]\npreset = "opennuro"',
-            "[sources.m] preset: no preset is called opennuro: did you mean openneuro",
+            "[sources.m] preset: no preset is called opennuro: did you mean ",
         ),
         ('[sources.m]\nurl = "bucket/x"', "[sources.m] url: "),
     ],
