@@ -9,13 +9,25 @@ it also ends when the test run is killed.
 
 from __future__ import annotations
 
+import base64
+import json
+import os
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 START_S = 30  # moto imports for some seconds on a busy machine
+SCRIPTS = Path(__file__).parent / "server_scripts"
 
 _MOTO = """
 import logging, sys
@@ -28,6 +40,19 @@ sys.stdin.read()
 server.stop()
 """
 
+_SILENT = """
+import socket, sys, threading
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+threading.Thread(target=lambda: (sys.stdin.read(), listener.shutdown(socket.SHUT_RDWR)), daemon=True).start()
+kept = []
+try:
+    while True:
+        kept.append(listener.accept())
+except OSError:
+    pass
+"""
+
 
 @contextmanager
 def script_server(code: str, *args: str) -> Iterator[str]:
@@ -35,7 +60,8 @@ def script_server(code: str, *args: str) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", code, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         line = process.stdout.readline().strip()
         if not line:
@@ -71,3 +97,164 @@ def s3_client(url: str, region: str = "us-east-1") -> Any:
         aws_secret_access_key="test",
         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
     )
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """A server that accepts connections and never says a word; yields its URL."""
+    with script_server(_SILENT) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a scripted server says: these headers and no others (`Content-Length` too is the script's).
+
+    `then`: "keep" the connection, "close" it, or "hang" without another byte.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    then: str = "keep"
+
+
+class Scripted:
+    """A running scripted server: its URL, and the requests it got."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def log(self) -> list[tuple[str, str, dict[str, str]]]:
+        """(method, raw target, headers with lower-case names) of every request so far."""
+        with urllib.request.urlopen(f"{self.url}/-/log", timeout=START_S) as answer:
+            return [(method, target, headers) for method, target, headers in json.load(answer)]
+
+
+@contextmanager
+def scripted_server(
+    answers: Mapping[str, Answer | Sequence[Answer]], *, tls: tuple[Path, Path] | None = None
+) -> Iterator[Scripted]:
+    """A HTTP server that answers by a table; yields it.
+
+    Args:
+        answers: "GET /path?query" or "GET *" -> one answer, or a sequence used up one by one (the last stays).
+            Anything else gets a 404.
+        tls: (certificate, key) files.
+    """
+    table = {
+        what: [
+            {**asdict(answer), "body": base64.b64encode(answer.body).decode()}
+            for answer in ([given] if isinstance(given, Answer) else given)
+        ]
+        for what, given in answers.items()
+    }
+    with tempfile.TemporaryDirectory() as where:
+        script = Path(where, "answers.json")
+        script.write_text(json.dumps(table))
+        arguments = [str(script), *(str(path) for path in tls or ())]
+        with script_server((SCRIPTS / "scripted.py").read_text(), *arguments) as port:
+            yield Scripted(f"{'https' if tls else 'http'}://127.0.0.1:{port}")
+
+
+@contextmanager
+def file_server(directory: Path) -> Iterator[str]:
+    """A web server of files with indexes, ranges, ETags and If-Match; yields its URL (no final slash)."""
+    with script_server((SCRIPTS / "files.py").read_text(), str(directory)) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def rclone_server(directory: Path) -> Iterator[str]:
+    """`rclone serve s3` over a directory (its directories are the buckets); yields its endpoint URL.
+
+    It answers ranges with 200 and ignores If-Match.
+    """
+    port = free_port()
+    command = [program("rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--read-only", "--config", os.devnull]
+    with _running([*command, str(directory)], f"http://127.0.0.1:{port}"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def weed_server() -> Iterator[str]:
+    """SeaweedFS's S3 server on temporary files; yields its endpoint URL. Writable by anybody."""
+    # SeaweedFS takes port + 10000 for gRPC beside each port, so the ports must be low enough.
+    ports = [port for port in (free_port() for _ in range(50)) if port < 50_000]
+    if len(ports) < 4:
+        ports = [23_000 + os.getpid() % 10_000 + i for i in range(4)]
+    options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false", "-webdav=false", "-master.telemetry=false"]
+    options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-metricsPort=0"]
+    options += [f"-{name}.port={port}" for name, port in zip(("s3", "master", "volume", "filer"), ports, strict=False)]
+    with tempfile.TemporaryDirectory() as where:
+        url = f"http://127.0.0.1:{ports[0]}"
+        with _running([program("weed"), "mini", f"-dir={where}", *options], url):
+            client = s3_client(url)
+            until(lambda: _can_write(client), "weed takes an object")
+            yield url
+
+
+def _can_write(client: Any) -> bool:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client.create_bucket(Bucket="is-it-ready")
+        client.put_object(Bucket="is-it-ready", Key="k", Body=b"x")
+    except (BotoCoreError, ClientError) as error:
+        return "BucketAlready" in str(error)
+    return True
+
+
+def program(name: str) -> str:
+    """Where a program is, in the venv's directory or on the PATH. Skips the test when it is nowhere."""
+    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if found is None:
+        import pytest
+
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, for servers that cannot say which they took."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def until(true: Callable[[], bool], what: str, seconds: float = START_S) -> None:
+    """Wait until `true()`; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def _running(command: list[str], url: str) -> Iterator[subprocess.Popen[bytes]]:
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+
+        def answers() -> bool:
+            if process.poll() is not None:
+                said.seek(0)
+                raise RuntimeError(f"{command[0]} ended with {process.returncode}: {said.read()[-2000:]!r}")
+            try:
+                urllib.request.urlopen(url, timeout=1).close()
+            except urllib.error.HTTPError as error:
+                error.close()
+            except OSError:
+                return False
+            return True
+
+        try:
+            until(answers, f"{command[0]} answers at {url}")
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import Archived, BadAnswer, Changed, NotFound
+from ..errors import Archived, BadAnswer, Changed, NotFound, TimedOut
 from .base import Deadline, ObjectId, ObjectStat, Page
 
 # S3 gives at most this many keys and prefixes a page, whatever is asked for.
@@ -104,7 +104,7 @@ class MemoryStore:
         limit: int = PAGE_MAX,
         deadline: Deadline,
     ) -> Page:
-        self._note(Call("list", prefix))
+        self._note(Call("list", prefix), deadline)
         low = _encode(prefix)
         # A token is the last entry of the page before, as `start_after` is a key: both are passed over.
         after = bytes.fromhex(token) if token is not None else _encode(start_after)
@@ -131,7 +131,7 @@ class MemoryStore:
         return Page(objects, prefixes)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
-        self._note(Call("head", key))
+        self._note(Call("head", key), deadline)
         with self._lock:
             if key not in self._objects:
                 raise NotFound(f"{self.url}: no object {key!r}", code="NoSuchKey")
@@ -139,7 +139,7 @@ class MemoryStore:
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         stop = start + sum(len(view) for view in views)
-        self._note(Call("read", id.key, start, stop))
+        self._note(Call("read", id.key, start, stop), deadline)
         with self._lock:
             found = self._objects.get(id.key)
         if found is None:
@@ -162,10 +162,12 @@ class MemoryStore:
     def close(self) -> None:
         pass
 
-    def _note(self, call: Call) -> None:
+    def _note(self, call: Call, deadline: Deadline) -> None:
         self.calls.append(call)
         if self.fault is not None:
             self.fault(call)
+        if deadline.left() <= 0:
+            raise TimedOut(f"{self.url}: no answer in time")
 
     def _stat(self, key: str) -> ObjectStat:
         found = self._objects[key]

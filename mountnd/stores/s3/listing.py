@@ -63,6 +63,8 @@ def parse_page(body: bytes, source: str) -> Page:
             if not key.isascii() and not botocore_may_carry(key):
                 unshowable.append(repr(key))
                 continue
+            if etag[:1] not in '"W':  # some servers leave out in listings the quotes that they give elsewhere
+                etag = f'"{etag}"'
             past = datetime.fromisoformat(modified) - _EPOCH
             mtime_ns = (past.days * 86400 + past.seconds) * 1_000_000_000
             id = new(ObjectId, (source, key, etag, ""))

@@ -157,14 +157,14 @@ class _Connection:
         self, answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject, deadline: Deadline
     ) -> None:
         """Receive the body into `views`, which are exactly as long."""
-        buffered = answer.fp  # holds what came together with the head
-        first = True
+        buffered = answer.fp
+        held = True  # it may hold what came together with the head: until it gives less than was asked for
         for view in views:
             at = 0
             while at < len(view):
-                if first:
-                    got = buffered.readinto1(view)
-                    first = False
+                if held:
+                    got = buffered.readinto1(view[at:])
+                    held = got == len(view) - at
                     self._patiently(deadline)
                 else:
                     try:
