@@ -1,4 +1,4 @@
-"""A picture of a run: for each workload the peers' seconds, cold, on a logarithmic axis, ours first."""
+"""A picture of a run: for each workload the peers' seconds, cold, the fastest on top; long bars are cut."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 
 from .peers import OURS
 from .report import Record, medians
+
+# Bars end here, in multiples of the fastest, so that one hopeless peer does not flatten the others.
+CLIP = 8
 
 
 def draw(records: Iterable[Record], out: Path, title: str) -> None:
@@ -29,10 +32,12 @@ def draw(records: Iterable[Record], out: Path, title: str) -> None:
         )
         names = [peer for _, peer, _ in shown]
         axis.barh(names, [wall for wall, _, _ in shown], color=[colours[peer] for peer in names])
+        edge = max(CLIP * shown[-1][0], 1.2 * max((wall for wall, peer, _ in shown if peer == OURS), default=0))
+        edge = min(edge, 1.2 * shown[0][0])
         for y, (wall, _, late) in enumerate(shown):
-            axis.text(wall * 1.05, y, f"{'>' if late else ''}{wall:.2g}", va="center", fontsize=7)
-        axis.set_xscale("log")
-        axis.set_xlim(right=max(wall for wall, _, _ in shown) * 2.5)
+            text = f" {'>' if late else ''}{wall:.2g}"
+            axis.text(min(wall, edge), y, text, va="center", ha="right" if wall > 0.85 * edge else "left", fontsize=7)
+        axis.set_xlim(0, edge)
         axis.set_title(workload, fontsize=9)
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(workloads) :]:
