@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from .blocks.cache import Blocks
 from .catalog.catalogue import Catalogue
 from .config import INDEFINITE, MountConfig, SourceConfig
+from .errors import ServerFault, Throttled
 from .stats import Stats
 from .stores.base import Deadline, Store
 from .stores.retry import Retrying
@@ -60,7 +61,7 @@ class Mount(NamedTuple):
 
 def open_store(source: SourceConfig) -> Store:
     """The store of one source, retries included. Raises ConfigError, NoCredentials, ..."""
-    return Retrying(_bare_store(source))
+    return Retrying(_bare_store(source), notice=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
 
 
 def _bare_store(source: SourceConfig) -> Store:
@@ -87,7 +88,9 @@ def _bare_store(source: SourceConfig) -> Store:
         )
     from .stores.fsspec import FsspecStore
 
-    return FsspecStore(source.url)
+    # gcsfs looks for keys of the user's otherwise; the other file systems take no such word
+    options = {"token": "anon"} if parts.scheme in ("gs", "gcs") and source.anonymous else {}
+    return FsspecStore(source.url, options=options)
 
 
 def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
@@ -138,7 +141,10 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     mount = build(config, interrupted=interrupted)
     try:
         for source in config.sources:
-            probe(mount.stores[source.name])
+            store = mount.stores[source.name]
+            probe(store)
+            if notice := getattr(getattr(store, "store", store), "notice", ""):
+                log.warning("%s", notice)  # until `ready` warnings go to the terminal
         session = Session(
             mount.vfs,
             str(config.mountpoint),
@@ -152,8 +158,13 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
 
 
 def probe(store: Store, seconds: float = PROBE_S) -> None:
-    """Whether the store answers: its root is listed. Raises its error, with the source's name in front."""
-    store.list_page(store.root, limit=1, deadline=Deadline(seconds))
+    """Whether the store answers: its root is listed. Raises what the store does; the message names the source."""
+    deadline = Deadline(seconds)
+    try:
+        # Once, past the retries: a refused connection or an unknown host at start-up is a mistake to be told at once.
+        getattr(store, "store", store).list_page(store.root, limit=1, deadline=deadline)
+    except (Throttled, ServerFault):
+        store.list_page(store.root, limit=1, deadline=deadline)
 
 
 def _fsname(config: MountConfig) -> str:
