@@ -17,6 +17,10 @@ PREFETCH_REFUSED = "prefetch.refused.requests"
 PREFETCH_CANCELLED = "prefetch.cancelled.requests"
 EVICTED = "memory.evicted.bytes"
 OVERDRAFT = "memory.overdraft.bytes"
+DISK_KEPT = "disk.kept.bytes"
+DISK_SKIPPED = "disk.skipped.bytes"
+DISK_EVICTED = "disk.evicted.bytes"
+DISK_DAMAGED = "disk.damaged.blocks"
 
 COUNTERS: dict[str, str] = {
     ASKED: "bytes that readers asked for",
@@ -34,4 +38,8 @@ COUNTERS: dict[str, str] = {
     PREFETCH_CANCELLED: "prefetches dropped before they began, because their file was closed",
     EVICTED: "bytes of blocks that left memory to make room",
     OVERDRAFT: "bytes that a waiting reader needed beyond the memory limit, for a moment",
+    DISK_KEPT: "bytes written to the disk cache",
+    DISK_SKIPPED: "bytes not written to the disk cache, because it was behind, full or off",
+    DISK_EVICTED: "bytes on disk given up for newer ones",
+    DISK_DAMAGED: "blocks on disk that did not pass their checksum, and were fetched again",
 }

@@ -74,14 +74,14 @@ class Flight:
 
 
 class Tier(Protocol):
-    """A second tier below memory (the disk cache)."""
+    """A tier below memory (the disk cache). Views: one for each block."""
 
-    def load(self, id: ObjectId, size: int, run: Run, blocks: Sequence[Block]) -> Collection[int]:
+    def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
         """Fill what it holds of `run`; the indexes it filled. Never raises."""
         ...
 
-    def keep(self, id: ObjectId, size: int, run: Run, blocks: Sequence[Block]) -> None:
-        """Take these blocks, which were just fetched, for later. Returns at once, never raises."""
+    def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
+        """Take these blocks, which were just fetched, for later; `pin` holds their memory. Returns at once."""
         ...
 
     def close(self) -> None: ...
@@ -259,7 +259,8 @@ class Fetcher:
 
     def _fill(self, flight: Flight, blocks: list[Block], demand: bool) -> None:
         id, size, run = flight.id, flight.size, flight.run
-        held = self._disk.load(id, size, run, blocks) if self._disk is not None else ()
+        views = [self.memory.view(b) for b in blocks] if self._disk is not None else []
+        held = self._disk.load(id, size, run, views) if self._disk is not None else ()
         store = self._stores[id.source]
         for gap in geometry.missing(run, held.__contains__):
             part = blocks[gap.first - run.first : gap.stop - run.first]
@@ -272,4 +273,4 @@ class Fetcher:
             if flight.prefetch:
                 self.stats.add(counters.PREFETCHED, where.size)
             if self._disk is not None:
-                self._disk.keep(id, size, gap, part)
+                self._disk.keep(id, size, gap, views[gap.first - run.first : gap.stop - run.first], part)

@@ -108,6 +108,13 @@ class Memory:
         self._cool()
         return blocks
 
+    def view(self, block: Block) -> memoryview:
+        """A writable view of one block. Valid while the block is."""
+        if block._heap is not None:
+            return memoryview(block._heap)
+        at = block.slot * BLOCK
+        return self._view[at : at + block.size]
+
     def views(self, blocks: Sequence[Block]) -> list[memoryview]:
         """Writable views of neighbouring `blocks`; those that are neighbours in the arena too share one."""
         views: list[memoryview] = []

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import random
+import struct
 import threading
 import time
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 from mountnd.blocks.cache import Blocks, Stream
 from mountnd.blocks.fetcher import Tier
 from mountnd.blocks.readahead import DEFAULT, Limits
 from mountnd.stats import Stats
-from mountnd.stores.base import ObjectStat
+from mountnd.stores.base import Deadline, ObjectId, ObjectStat
 from mountnd.stores.memory import Call, MemoryStore
 from mountnd.workers import Waiter, Workers
 
@@ -95,9 +96,9 @@ class Rig:
         interrupted: Callable[[], bool] = lambda: False,
         disk: Tier | None = None,
         limits: Limits = DEFAULT,
-        store: MemoryStore | None = None,
+        store: Any = None,
     ) -> None:
-        self.store = store or MemoryStore()
+        self.store: Any = store or MemoryStore()
         self.stats = Stats()
         self.workers = Workers(threads, "test", reserved=reserved)
         self.blocks = Blocks(
@@ -144,3 +145,30 @@ class Rig:
     def __exit__(self, *exc: object) -> None:
         self.blocks.close()
         self.workers.close()
+
+
+class Endless:
+    """A store of one object of any size: the bytes at an offset follow from the offset."""
+
+    source = url = "memory://endless"
+    root = ""
+    flat = pins = True
+
+    def __init__(self, size: int) -> None:
+        self.size, self.fetched = size, 0
+
+    @property
+    def id(self) -> ObjectId:
+        return ObjectId(self.source, "endless", '"1"')
+
+    @staticmethod
+    def at(offset: int, size: int) -> bytes:
+        first = offset // 8
+        words = struct.pack(f"<{size // 8 + 2}Q", *range(first, first + size // 8 + 2))
+        return words[offset % 8 : offset % 8 + size]
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        for view in views:
+            view[:] = self.at(start, len(view))
+            start += len(view)
+            self.fetched += len(view)

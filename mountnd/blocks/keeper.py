@@ -1,0 +1,188 @@
+"""Writes fetched blocks to the disk cache on a thread of its own, and holds the cache to its limit.
+
+Where nothing can be kept (a full disk, a read-only directory) it says so once and lets the mount go on with
+what memory holds.
+
+Lock order: `Keeper._lock` is a leaf; no lock is held across I/O. What has no lock is the thread's alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from ..stats import Stats
+from ..stores.base import ObjectId
+from . import cachedir, counters, evict
+from .chunkfile import PAGE, ChunkFile, Identity, NotThisChunk, parts
+from .geometry import Run
+
+log = logging.getLogger(__name__)
+
+# Enough to ride out a slow disk for a moment; what does not fit is not kept, and no reader ever waits for it.
+BACKLOG = 64 << 20
+OPEN_FILES = 16
+# After a full disk, how long until keeping is tried again.
+FULL_S = 60.0
+# How long closing waits for what is still to be written.
+CLOSE_S = 10.0
+
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+class _Job(NamedTuple):
+    """Blocks to keep, one view each. `pin` holds their memory."""
+
+    id: ObjectId
+    size: int
+    run: Run
+    views: Sequence[memoryview]
+    pin: object
+    bytes: int
+
+
+class Keeper:
+    """The writer of one cache directory.
+
+    Args:
+        limit: bytes on disk that everything in `root` may take; None: `cachedir.default_limit`, found when needed.
+        backlog: bytes that may wait to be written.
+        last_used: when this process last read a file of that name, seconds since the epoch, 0 if never.
+    """
+
+    def __init__(
+        self, root: str, limit: int | None, stats: Stats, backlog: int, last_used: Callable[[str], float]
+    ) -> None:
+        self._root, self._limit, self._stats, self._backlog = root, limit, stats, backlog
+        self._last_used = last_used
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._jobs: deque[_Job] = deque()
+        self._waiting = 0  # bytes in `_jobs` and in the thread's hands
+        self._thread: threading.Thread | None = None
+        self._closed = self._warned = False
+        self._off_until = 0.0
+        self._files: LRUCache[str, ChunkFile] = LRUCache(OPEN_FILES)
+        self._allowed = 0  # bytes that may be written before the directory is looked at again
+
+    def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
+        """Write these blocks some time soon, or not at all where that is not possible."""
+        n = sum(map(len, views))
+        with self._lock:
+            full = self._waiting + n > self._backlog
+            too_long = self._limit is not None and n > self._limit
+            if self._closed or full or too_long or time.monotonic() < self._off_until:
+                self._stats.add(counters.DISK_SKIPPED, n)
+                return
+            self._jobs.append(_Job(id, size, run, views, pin, n))
+            self._waiting += n
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
+                self._thread.start()
+            else:
+                self._changed.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all that was to be kept is written; False where that took longer."""
+        with self._lock:
+            return self._changed.wait_for(lambda: not self._waiting, seconds)
+
+    def close(self) -> None:
+        """Write what waits, within some seconds, and end. Idempotent."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join(CLOSE_S)
+        with self._lock:
+            self._jobs.clear()
+
+    # -- the thread -----------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                while not self._jobs:
+                    if self._closed:
+                        self._files.clear()
+                        return
+                    self._changed.wait()
+                job = self._jobs.popleft()
+            try:
+                self._store(job)
+            except OSError as e:
+                self._stats.add(counters.DISK_SKIPPED, job.bytes)
+                self._trouble(e)
+            except Exception:  # the thread must live on: later blocks can still be kept
+                self._stats.add(counters.DISK_SKIPPED, job.bytes)
+                log.exception("disk cache")
+            with self._lock:
+                self._waiting -= job.bytes
+                del job  # a waiting thread must keep no buffer alive
+                self._changed.notify_all()
+
+    def _store(self, job: _Job) -> None:
+        for chunk, part in parts(job.run):
+            identity = Identity(job.id, job.size, chunk)
+            views = job.views[part.first - job.run.first : part.stop - job.run.first]
+            n = sum(map(len, views))
+            cost = len(views) * PAGE + n // PAGE * PAGE + 2 * PAGE  # at most: each block's last page, and the header
+            if not self._make_room(cost):
+                self._stats.add(counters.DISK_SKIPPED, n)
+                continue
+            if self._file(identity).write(part, views):
+                self._allowed -= cost
+                self._stats.add(counters.DISK_KEPT, n)
+
+    def _file(self, identity: Identity) -> ChunkFile:
+        name = identity.name
+        file = self._files.get(name)
+        if file is not None and file.identity == identity and file.linked:
+            return file
+        path = os.path.join(self._root, name)
+        try:
+            file = ChunkFile.open(path, identity, write=True)
+        except (FileNotFoundError, NotThisChunk):
+            cachedir.make(self._root, os.path.dirname(path))
+            file = ChunkFile.create(path, identity)
+        self._files[name] = file
+        return file
+
+    def _make_room(self, n: int) -> bool:
+        """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then."""
+        if n <= self._allowed:
+            return True
+        cachedir.make(self._root, self._root)
+        if self._limit is None:
+            self._limit = cachedir.default_limit(self._root)
+        files = [f._replace(used=max(f.used, self._last_used(f.path))) for f in cachedir.scan(self._root)]
+        room = evict.room(self._limit, sum(f.bytes for f in files), *cachedir.space(self._root))
+        # Other processes write too, each up to this much between two looks; so some room is left below the limit.
+        step = max(self._limit // 32, min(n, self._limit))
+        if room < n:
+            for victim in evict.choose(files, min(n + 2 * step, self._limit) - room):
+                self._files.pop(victim.path, None)
+                if cachedir.remove(self._root, victim.path):
+                    self._stats.add(counters.DISK_EVICTED, victim.bytes)
+                room += victim.bytes
+        self._allowed = min(room, step)
+        return n <= self._allowed
+
+    def _trouble(self, e: OSError) -> None:
+        """Stop keeping: for good where we may not write, else for a while. Say so once."""
+        self._files.clear()
+        self._allowed = 0
+        with self._lock:
+            self._off_until = float("inf") if e.errno in _READ_ONLY else time.monotonic() + FULL_S
+            warned, self._warned = self._warned, True
+        if not warned:
+            log.warning("%s: cannot keep data here (%s); going on with memory alone", self._root, e.strerror or e)
