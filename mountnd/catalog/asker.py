@@ -6,7 +6,8 @@ first page of all that begins with the name, without delimiter, which answers fo
 when the subtree has at most 1,000 keys. So `a/b/c/file` costs one round trip where `a` holds up to
 1,000 keys, else one for each level down to where that is so. Whoever comes while the first page is
 under way waits for it alone. A directory that did not fit one page is large: there only the name is
-asked for, and no look-up starts a listing of it.
+asked for, and no look-up starts a listing of it. When look-ups walk (`walk`), the subtree around is
+listed instead, and most of them cost nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from .pager import Pager
 from .pagers import Pagers
 from .requests import Requests
 from .shelf import Answer, Shelf
+from .walk import Way
+from .walker import Walker
 
 
 class Asker:
@@ -39,11 +42,13 @@ class Asker:
         requests: Requests,
         shelf: Shelf,
         pagers: Pagers,
+        walker: Walker,
         *,
         wait: Callable[[Future[Any]], Any],
         keep: Callable[[str, Listing, int], None],
     ) -> None:
-        self._requests, self._shelf, self._pagers, self._wait, self._keep = requests, shelf, pagers, wait, keep
+        self._requests, self._shelf, self._pagers, self._walker = requests, shelf, pagers, walker
+        self._wait, self._keep = wait, keep
         self._flights = Flights()
         self._sorted = requests.store.flat
 
@@ -51,9 +56,10 @@ class Asker:
         """What `name` (its key segment is `segment`) below `prefix` is. Raises every StoreError but NotFound."""
         self.settle(prefix)
         try:
-            answer = self._shelf.answer(prefix, name)
-            if answer is None and not self._shelf.alone(prefix, name):
-                answer = self._ask_page(prefix, name, segment)
+            if (answer := self._shelf.answer(prefix, name)) is None and not self._shelf.alone(prefix, name):
+                way = self._walker.arrive(prefix)
+                if (answer := self._shelf.answer(prefix, name)) is None:
+                    answer = self._ask_page(prefix, name, segment, flat=way is Way.FLAT)
             return answer if answer is not None else self.ask_point(prefix, name, segment)
         except Forbidden as refused:
             return self._ask_unlisted(prefix, name, segment, refused)
@@ -85,13 +91,13 @@ class Asker:
         """Nobody may join anything that is under way now."""
         self._flights.clear()
 
-    def _ask_page(self, prefix: str, name: bytes, segment: str) -> Answer | None:
-        pager, new = self._pagers.join(prefix)
+    def _ask_page(self, prefix: str, name: bytes, segment: str, *, flat: bool) -> Answer | None:
+        pager, new = self._pagers.join(prefix, flat=flat)
         try:
             task = pager.fetch(0)
             futures: list[Future[Any]] = [task.future] if task else []
             deep: Future[Answer | None] | None = None
-            if new and self._sorted:
+            if new and self._sorted and not flat:
                 deep = self._flights.join(("deep", prefix + segment), lambda: self._deep(prefix, name, segment))
                 futures.append(deep)
 
@@ -117,9 +123,11 @@ class Asker:
         sent = self._shelf.sent()
 
         def ask() -> Answer | None:
-            answer, listings = points.deep(self._requests, prefix, name, segment, sent.at)
+            answer, listings, keys, whole = points.deep(self._requests, prefix, name, segment, sent.at)
             for where, listing in listings:
                 self._keep(where, listing, sent.stamp)
+            if isinstance(answer, Entry) and answer.is_dir:
+                self._walker.tried(answer.key, keys, whole)
             if answer is not None:
                 self._shelf.put_point(prefix, name, answer, sent)
             return answer

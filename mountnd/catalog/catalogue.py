@@ -27,6 +27,8 @@ from .pagers import Pagers
 from .requests import OUTAGES, Requests
 from .scan import Entries, Scan
 from .shelf import Shelf
+from .walk import Way
+from .walker import Walker
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -82,8 +84,15 @@ class Catalogue:
         self._store, self._waiter, self._timeout, self._stats = store, waiter, timeout, stats
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock, offline=offline)
         self._shelf = Shelf(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, offline=offline)
-        self._pagers = Pagers(self._requests, self._shelf, keep=self._keep, keep_bytes=limit_bytes // HUGE_PART)
-        self._asker = Asker(self._requests, self._shelf, self._pagers, wait=self._wait, keep=self._keep)
+        self._walker = Walker(self._requests, self._shelf, wait=self._wait, keep=self._keep, clock=clock, stats=stats)
+        self._pagers = Pagers(
+            self._requests,
+            self._shelf,
+            keep=self._keep,
+            tried=self._walker.tried,
+            keep_bytes=limit_bytes // HUGE_PART,
+        )
+        self._asker = Asker(self._requests, self._shelf, self._pagers, self._walker, wait=self._wait, keep=self._keep)
         self._lock = threading.Lock()
         self._reported: set[str] = set()
 
@@ -110,10 +119,9 @@ class Catalogue:
         if not directory.is_dir:
             raise NotADirectory(f"{self._say(directory.key)} is not a directory")
         prefix = directory.key
-        got = self._shelf.listing(prefix)
-        if got is not None and not got[1]:
-            self._check(prefix, got[0])
-            return self._scan(got[0], prefix)
+        self._walker.scanned(prefix)
+        if (scan := self._known_scan(prefix)) is not None:
+            return scan
         return self._or_stale(lambda: self._ask(prefix), lambda: self._stale(prefix))
 
     def forget(self, key: str) -> None:
@@ -125,6 +133,7 @@ class Catalogue:
         self._shelf.refresh(prefix)
         self._asker.clear()
         self._pagers.clear()
+        self._walker.clear()
         if prefix != self._store.root:
             self._drop(*_cut(prefix.removesuffix("/")))
 
@@ -157,10 +166,12 @@ class Catalogue:
         if got is not None and len(got[1]) <= HOLES_MAX:
             for name in got[1]:
                 self._asker.ask_point(prefix, name, segment_of(name) or "")
-            got = self._shelf.listing(prefix)
-            if got is not None and not got[1]:
-                return self._scan(got[0], prefix)
-        pager, _ = self._pagers.join(prefix)
+            if (scan := self._known_scan(prefix)) is not None:
+                return scan
+        way = self._walker.arrive(prefix)
+        if (scan := self._known_scan(prefix)) is not None:
+            return scan
+        pager, _ = self._pagers.join(prefix, flat=way is Way.FLAT)
         try:
             if (task := pager.fetch(0)) is not None:
                 self._wait(task.future)
@@ -170,6 +181,13 @@ class Catalogue:
             self._pagers.leave(pager)
             raise
         return self._scan(pager, prefix, lambda: self._pagers.leave(pager))
+
+    def _known_scan(self, prefix: str) -> Scan | None:
+        got = self._shelf.listing(prefix)
+        if got is None or got[1]:
+            return None
+        self._check(prefix, got[0])
+        return self._scan(got[0], prefix)
 
     def _stale(self, prefix: str) -> Scan | None:
         got = self._shelf.listing(prefix, stale=True)

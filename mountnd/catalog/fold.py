@@ -61,6 +61,10 @@ class Fold:
                 top.whole = False
             self._pop()
 
+    def holds(self, prefix: str) -> bool:
+        """Whether a directory has begun in this range and not ended yet: the keys to come will complete it."""
+        return any(level.whole and level.prefix == prefix for level in self._stack)
+
     def _pop(self) -> None:
         done = self._stack.pop()
         (self.closed if done.whole else self.partial).append((done.prefix, done.found))

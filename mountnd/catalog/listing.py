@@ -28,9 +28,12 @@ class Listing:
         hidden: what is not shown, at most `HIDDEN_MAX`; `more_hidden` further ones.
         marker: stat of the directory's own marker key.
         at: monotonic time the first request for it was sent.
+
+    Attributes:
+        used: whether it answered anything yet (set by the shelf).
     """
 
-    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden")
+    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden", "used")
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Listing:
         self.hidden = tuple(hidden[:HIDDEN_MAX])
         self.more_hidden = more_hidden + max(0, len(hidden) - HIDDEN_MAX)
         self.marker, self.at = marker, at
+        self.used = False
         starts = [0]
         for chunk in self.chunks:
             starts.append(starts[-1] + chunk.count)
@@ -75,6 +79,11 @@ class Listing:
         """The `i`-th entry in the listing's order."""
         c = bisect_right(self._starts, i) - 1
         return self.chunks[c].entry(i - self._starts[c], prefix, source)
+
+    def name(self, i: int) -> bytes:
+        """The `i`-th entry's name, with a "/" behind a directory's."""
+        c = bisect_right(self._starts, i) - 1
+        return self.chunks[c].name(i - self._starts[c])
 
     def entries(self, prefix: str, source: str, start: int = 0) -> Iterator[Entry]:
         """The entries from the `start`-th on."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .listing import Listing
+from .listing import Listing, complete
+from .names import Found
 from .pager import Pager
 from .requests import Requests
 from .shelf import Shelf
@@ -19,25 +20,45 @@ class Pagers:
 
     Args:
         keep: called on a worker with (prefix, listing, stamp) of each directory that was listed whole.
+        tried: called on a worker with (prefix, keys, whether these were all) of a flat first page.
         keep_bytes: a directory that takes more is huge: streamed, not kept.
     """
 
     def __init__(
-        self, requests: Requests, shelf: Shelf, *, keep: Callable[[str, Listing, int], None], keep_bytes: int
+        self,
+        requests: Requests,
+        shelf: Shelf,
+        *,
+        keep: Callable[[str, Listing, int], None],
+        tried: Callable[[str, int, bool], None],
+        keep_bytes: int,
     ) -> None:
-        self._requests, self._shelf, self._keep, self._keep_bytes = requests, shelf, keep, keep_bytes
+        self._requests, self._shelf, self._keep_bytes = requests, shelf, keep_bytes
+        self._keep, self._tried = keep, tried
         self._lock = threading.Lock()
         self._pagers: dict[str, Pager] = {}
 
-    def join(self, prefix: str) -> tuple[Pager, bool]:
-        """A directory's listing under way, and whether it is new. `leave` it afterwards."""
+    def join(self, prefix: str, *, flat: bool = False) -> tuple[Pager, bool]:
+        """A directory's listing under way, and whether it is new, then begun `flat` or not. `leave` it afterwards."""
         with self._lock:
             pager = self._pagers.get(prefix)
             if pager is not None and not pager.huge and (self._shelf.fresh(pager.sent.at) or not pager.begun):
                 pager.readers += 1
                 return pager, False
+            sent = self._shelf.sent()
+
+            def landed(keys: int, whole: bool, below: list[tuple[str, Found]]) -> None:
+                for where, found in below:
+                    self._keep(where, complete(where, found, sent.at), sent.stamp)
+                self._tried(prefix, keys, whole)
+
             pager = Pager(
-                self._requests, prefix, sent=self._shelf.sent(), keep_bytes=self._keep_bytes, done=self._listed
+                self._requests,
+                prefix,
+                sent=sent,
+                keep_bytes=self._keep_bytes,
+                done=self._listed,
+                flat=landed if flat else None,
             )
             pager.readers = 1
             self._pagers[prefix] = pager

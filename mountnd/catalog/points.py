@@ -48,18 +48,19 @@ def by_both(name: bytes, key: str, stat: ObjectStat | None, inside: Page) -> Ans
 
 def deep(
     requests: Requests, prefix: str, name: bytes, segment: str, at: float
-) -> tuple[Answer | None, list[tuple[str, Listing]]]:
+) -> tuple[Answer | None, list[tuple[str, Listing]], int, bool]:
     """One page of all keys that begin with the name, without delimiter.
 
-    Returns what the name is (None when this page does not tell) and the directories that the page
-    completes: for a subtree of up to 1,000 keys all of it, so that the rest of a path costs nothing.
+    Returns what the name is (None when this page does not tell), the directories that the page
+    completes (for a subtree of up to 1,000 keys all of it, so that the rest of a path costs nothing),
+    how many keys came, and whether these were all.
     """
     page = requests.list(prefix + segment, delimiter="")
     fold = Fold(prefix, prefix + segment)
     try:
         fold.feed(page.objects)
     except Disorder:
-        return None, []
+        return None, [], 0, False
     fold.finish(None if page.token is None else page.objects[-1].id.key if page.objects else prefix)
     here = next(found for where, found in [*fold.partial, *fold.closed] if where == prefix)
     listings = [(where, complete(where, found, at)) for where, found in fold.closed if not page.unshowable]
@@ -67,7 +68,7 @@ def deep(
     answer: Answer | None = None
     if page.token is None or name + b"/" in here.rows or not undecided(name, last):
         answer = _shown(prefix, name, segment, here, dict(fold.closed).get(f"{prefix}{segment}/"))
-    return answer, listings
+    return answer, listings, len(page.objects), page.token is None
 
 
 def _decide(prefix: str, name: bytes, segment: str, page: Page) -> Answer | None:

@@ -60,6 +60,9 @@ class Shelf:
         clock: monotonic seconds.
         limit_bytes: listings held, together; the least lately used go first.
         offline: everything known is believed, whatever its age.
+
+    Attributes:
+        used: listings that have answered something.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Shelf:
         self._drops: OrderedDict[str, dict[bytes, int]] = OrderedDict()
         self._refreshes: list[tuple[str, int]] = []
         self._bytes = 0
+        self.used = 0
 
     def sent(self) -> Sent:
         """The mark of a request that is sent now."""
@@ -90,8 +94,7 @@ class Shelf:
         with self._lock:
             known = self._known.get(prefix)
             if known and name not in known.holes and (stale or self._fresh(known.listing.at, now)):
-                self._known.move_to_end(prefix)
-                listing = known.listing
+                listing = self._use(prefix, known)
             else:
                 point = self._points.get((prefix, name))
                 return point[0] if point and (stale or self._point_fresh(point, now)) else None
@@ -109,8 +112,7 @@ class Shelf:
             known = self._known.get(prefix)
             if known is None or not (stale or self._fresh(known.listing.at, now)):
                 return None
-            self._known.move_to_end(prefix)
-            return known.listing, frozenset(known.holes)
+            return self._use(prefix, known), frozenset(known.holes)
 
     def marked(self, entry: Entry) -> Entry:
         """A directory's entry with its marker's stat, where its own listing told it."""
@@ -192,6 +194,13 @@ class Shelf:
                 del self._points[point]
             for key in [key for key in self._large if key.startswith(prefix)]:
                 del self._large[key]
+
+    def _use(self, prefix: str, known: Known) -> Listing:
+        self._known.move_to_end(prefix)
+        if not known.listing.used:
+            known.listing.used = True
+            self.used += 1
+        return known.listing
 
     def _refused(self, prefix: str, stamp: int) -> bool:
         return any(stamp < when and prefix.startswith(below) for below, when in self._refreshes)

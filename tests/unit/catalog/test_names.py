@@ -57,7 +57,7 @@ def test_shown_as_it_is(segment: str) -> None:
     ],
 )
 def test_hidden_with_its_reason(segment: str, reason: str) -> None:
-    with pytest.raises(Unshowable, match=".*") as e:
+    with pytest.raises(Unshowable) as e:
         name_of(segment)
     assert str(e.value) == reason
 

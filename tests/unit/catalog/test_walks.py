@@ -1,0 +1,109 @@
+"""Whole walks: what they see, and the requests they cost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from mountnd import errors
+from mountnd.catalog.entry import Entry
+
+from .conftest import Make, World
+
+
+def neuro() -> list[str]:
+    """Shaped as a study of 200 subjects: 2,003 directories, 4,864 objects."""
+    keys = ["README", "participants.tsv", *(f"big/bold_{i:02}.nii" for i in range(10))]
+    keys += [f"gz/img_{i:02}.nii.gz" for i in range(50)]
+    for s in range(200):
+        for e in range(3):
+            at, name = f"sub-{s:03}/ses-{e}", f"sub-{s:03}_ses-{e}"
+            keys += [f"{at}/{name}_scans.tsv", f"{at}/anat/{name}_T1w.json", f"{at}/anat/{name}_T1w.nii"]
+            keys += [f"{at}/func/{name}_{what}" for what in ("a.json", "a.tsv", "b.json", "b.tsv", "physio.tsv")]
+    return keys
+
+
+def find(w: World, top: Entry | None = None, shuffle: random.Random | None = None) -> Iterator[Entry]:
+    """Every entry, directories before what is in them, as `find` goes."""
+    scan = w.cat.scan(top or w.cat.root)
+    try:
+        entries = [entry for entry, _ in scan.read(0)]
+    finally:
+        scan.close()
+    if shuffle:
+        shuffle.shuffle(entries)
+    for entry in entries:
+        yield entry
+        if entry.is_dir:
+            yield from find(w, entry, shuffle)
+
+
+def test_find_over_a_study_takes_a_dozen_requests(make: Make) -> None:
+    keys = neuro()
+    w = make(keys)
+    seen = [entry.key for entry in find(w) if not entry.is_dir]
+    assert sorted(seen) == sorted(keys)
+    assert len(w.requests()) <= 12
+    assert len(list(find(w))) == len(keys) + 2002
+    assert w.requests() == []
+
+
+def test_find_in_any_order(make: Make) -> None:
+    keys = neuro()
+    w = make(keys)
+    seen = [entry.key for entry in find(w, shuffle=random.Random(1)) if not entry.is_dir]
+    assert sorted(seen) == sorted(keys)
+    assert len(w.requests()) <= 14
+
+
+def test_one_file_in_each_of_200_directories(make: Make) -> None:
+    w = make(neuro())
+    for s in range(200):
+        assert not w.at(f"sub-{s:03}/ses-0/anat/sub-{s:03}_ses-0_T1w.nii").is_dir
+    assert len(w.requests()) <= 14
+
+
+def test_of_many_data_sets_only_the_one_walked_is_listed(make: Make) -> None:
+    w = make([f"ds{d:04}/sub-{s:02}/anat/f{i}" for d in range(900) for s in range(20) for i in range(3)])
+    assert len(list(find(w, w.at("ds0300")))) == 20 * 5
+    # The root and the data set, both by the look-up.
+    assert len(w.requests()) == 2
+
+
+def test_a_walk_stops_listing_where_it_stops(make: Make) -> None:
+    w = make([f"ds{d:04}/sub-{s:02}/anat/f{i}" for d in range(900) for s in range(40) for i in range(3)])
+    w.ls()
+    for d in range(4):
+        assert len(list(find(w, w.at(f"ds{d:04}")))) == 40 * 5
+    # 108 pages would be the whole bucket: the first grant is 8.
+    assert len(w.requests()) <= 1 + 2 + 8
+
+
+def test_a_large_walk_lists_each_page_about_once(make: Make) -> None:
+    keys = [f"a{d:03}/b{s:02}/f{i}" for d in range(300) for s in range(25) for i in range(5)]
+    w = make(keys)
+    seen = [entry.key for entry in find(w) if not entry.is_dir]
+    assert len(seen) == len(set(seen)) == len(keys)
+    assert len(w.requests()) <= len(keys) / 1000 * 1.3 + 5
+
+
+def test_a_failing_walk_falls_back_to_plain_listings(make: Make) -> None:
+    keys = [f"a{d:02}/f{i}" for d in range(30) for i in range(40)]
+    w = make(keys)
+
+    def refuse(call: object) -> None:
+        if getattr(call, "key", None) == "" and len(w.store.calls) > 1:
+            raise errors.Forbidden("no flat listing here")
+
+    w.store.fault = refuse
+    assert len(list(find(w))) == len(keys) + 30
+
+
+@pytest.mark.parametrize("page", [3, 10, 1000])
+def test_directories_larger_than_a_page_within_a_walk(make: Make, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.stores.memory.PAGE_MAX", page)
+    keys = [f"a{d:02}/x/f{i:03}" for d in range(12) for i in range(d * 5)] + [f"a{d:02}/m" for d in range(12)]
+    w = make(keys)
+    assert sorted(entry.key for entry in find(w) if not entry.is_dir) == sorted(keys)
