@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import tempfile
 import time
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -37,8 +38,11 @@ def demo(keep: bool) -> None:
     if missing:
         raise UsageError(f"The demo needs {', '.join(missing)}. Type: pip install 'mountnd[demo]'")
     picture = Path.cwd() / _PICTURE
-    if not os.access(picture if picture.exists() else picture.parent, os.W_OK):
-        raise MountError(f"{picture} cannot be written; run the demo in a directory of yours.")
+    try:
+        with tempfile.TemporaryFile(dir=picture.parent):  # access(2) is not the whole truth for root
+            pass
+    except OSError as e:
+        raise MountError(f"{picture} cannot be written ({e.strerror}); run the demo in a directory of yours.") from e
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         _play(picture, keep, Console(highlight=False))
@@ -58,7 +62,7 @@ def _play(picture: Path, keep: bool, console: Console) -> None:
         server = processes.start_server(stack)
         console.print(f"   s3://mountnd-demo at {server.url}: {server.objects} objects, {_mib(server.bytes)}")
         directory = processes.scratch(stack) / "dataset"
-        typed = stack.enter_context(processes.mounted("s3://mountnd-demo", directory, server.url))
+        typed = processes.mount(stack, "s3://mountnd-demo", directory, server.url)
         console.print("\n[bold]2.[/] It is mounted by the command that you would type:")
         console.print(f"   [cyan]{shlex.join(typed)}[/]", soft_wrap=True)
         console.print("\n[bold]3.[/] Its files are there, though no byte of them was fetched yet:")
@@ -92,9 +96,11 @@ def _tree(directory: Path) -> Tree:
 def _report(done: dict[str, Any], console: Console) -> None:
     shape = " x ".join(map(str, done["shape"]))
     zooms = " x ".join(map(str, done["zooms"][:3]))
-    console.print(f"   header of {done['header_file']}: {shape}, {zooms} mm, {done['zooms'][3]} s")
+    console.print(
+        f"   header of {done['header_file']}:\n      {shape} voxels, {zooms} mm, {done['zooms'][3]} s", soft_wrap=True
+    )
     size = " x ".join(map(str, done["slice_shape"]))
-    console.print(f"   slice of {done['slice_file']}: {size} voxels in {done['seconds'] * 1000:.0f} ms")
+    console.print(f"   slice of {done['slice_file']}:\n      {size} voxels in {done['seconds'] * 1000:.0f} ms\n")
 
 
 def _table(stored: int, fetched: int, requests: int, seconds: float) -> Table:

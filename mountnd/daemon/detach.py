@@ -38,31 +38,34 @@ class Reporter:
         self._fd = fd
         self.done = False
 
-    def _send(self, message: dict[str, Any]) -> None:
-        if self.done:
-            return
+    def _send(self, message: dict[str, Any]) -> bool:
         try:
             os.write(self._fd, json.dumps(message).encode() + b"\n")
         except OSError:
-            self.done = True  # nobody waits any more
+            return False  # nobody waits any more
+        return True
 
     def say(self, line: str) -> None:
         """A line for the person at the terminal."""
-        self._send({"say": line})
+        if not self.done:
+            self._send({"say": line})
 
     def ready(self) -> None:
-        """The tree is there; the parent may go."""
-        self._finish({"ready": True})
+        """The tree is there; the parent may go. When it has gone before, nobody wants this mount: it ends."""
+        if not self._finish({"ready": True}):
+            log.warning("whoever asked for this mount has gone; unmounting")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def error(self, line: str, code: int) -> None:
         """It failed; the parent prints `line` and exits with `code`."""
         self._finish({"error": line, "code": code})
 
-    def _finish(self, message: dict[str, Any]) -> None:
-        if not self.done:
-            self._send(message)
-            self.done = True
-            os.close(self._fd)
+    def _finish(self, message: dict[str, Any]) -> bool:
+        if self.done:
+            return True
+        sent, self.done = self._send(message), True
+        os.close(self._fd)
+        return sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,9 @@ def _run(work: Callable[[Reporter], int], report: Reporter) -> int:
         log.error("%s", e)
         report.error(str(e), e.exit_code)
         return e.exit_code
+    except SystemExit as e:
+        log.info("told to end before the tree was there")
+        return e.code if isinstance(e.code, int) else 1
     except BaseException as e:
         log.exception("unexpected")
         last = traceback.extract_tb(e.__traceback__)[-1]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..config import MountConfig
 from ..errors import MountError
-from . import detach, host, logs, mountpoint, mounts, rundir
+from . import detach, host, logs, mountpoint, mounts, rundir, signals
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,10 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
     made = mountpoint.prepare(config.mountpoint, say)
     try:
-        if config.foreground:
-            return _in_front(config, made, serve, say)
-        return _in_background(config, made, serve, say)
+        with signals.raised():
+            if config.foreground:
+                return _in_front(config, made, serve, say)
+            return _in_background(config, made, serve, say)
     except BaseException:
         if rundir.find(config.mountpoint) is None:
             _remove_made(config.mountpoint, made)

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from ..errors import MountError
 
-
 # A log outlives its mount, to be looked at; after a week nobody will.
 LOGS_KEPT_S = 7 * 86400
 

@@ -1,14 +1,14 @@
-"""The demo's server, mount and reader, each entered and left as a context. Nothing outlives it, unless kept."""
+"""The demo's server, mount and reader; an `ExitStack` ends what was started, in order, unless it is kept."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ _SERVER_S = 60
 # The command itself waits at most 20 s for the tree, and 10 s for the daemon's end.
 _COMMAND_S = 40
 _READER_S = 60
+# A command that is told to end takes back its mount first.
+_END_S = 20
 
 
 def command(*args: str) -> list[str]:
@@ -106,23 +108,38 @@ def start_server(stack: ExitStack) -> Server:
 
 
 def _run(args: list[str], seconds: int) -> str:
-    done = subprocess.run(args, env=_environment(), capture_output=True, text=True, timeout=seconds, check=False)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or [f"exit {done.returncode}"]
-        raise MountError(f"{' '.join(args[2:4])}: {said[-1].removeprefix('mountnd: ')}")
-    return done.stdout
-
-
-@contextmanager
-def mounted(source: str, directory: Path, url: str) -> Iterator[list[str]]:
-    """Mount through the real command; unmounted in the end. Yields what was typed, for the screen."""
-    typed = [source, str(directory), "--endpoint-url", url, "--anonymous"]
+    """What a program printed. Raises MountError with its last line when it failed."""
+    process = subprocess.Popen(
+        args,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
-        # With the region said, not even a question for it goes out.
-        _run(command(*typed, "--region", "us-east-1"), _COMMAND_S)
-        yield ["mountnd", *typed]
-    finally:
-        unmount(directory)
+        out, err = process.communicate(timeout=seconds)
+    except BaseException:
+        process.terminate()  # a command that is mounting takes back what it did
+        try:
+            process.communicate(timeout=_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        raise
+    if process.returncode:
+        said = (err or out).strip().splitlines() or [f"exit {process.returncode}"]
+        raise MountError(f"{' '.join(args[2:4])}: {said[-1].removeprefix('mountnd: ')}")
+    return out
+
+
+def mount(stack: ExitStack, source: str, directory: Path, url: str) -> list[str]:
+    """Mount through the real command; unmounted when `stack` is left. Returns what was typed, for the screen."""
+    typed = [source, str(directory), "--endpoint-url", url, "--anonymous"]
+    stack.callback(unmount, directory)  # first: a signal may come while the command is at work
+    # With the region said, not even a question for it goes out.
+    _run(command(*typed, "--region", "us-east-1"), _COMMAND_S)
+    return ["mountnd", *typed]
 
 
 def unmount(directory: Path) -> None:
@@ -143,7 +160,7 @@ def read(directory: Path, picture: Path) -> dict[str, Any]:
 
 def scratch(stack: ExitStack) -> Path:
     """A directory that goes when `stack` is left, if it is empty by then."""
-    path = Path(tempfile.mkdtemp(prefix="mountnd-demo-"))
+    path = Path(tempfile.gettempdir(), f"mountnd-demo-{secrets.token_hex(4)}")
 
     def remove() -> None:
         try:
@@ -151,5 +168,6 @@ def scratch(stack: ExitStack) -> Path:
         except OSError:
             pass  # kept: the mount stands in it
 
-    stack.callback(remove)
+    stack.callback(remove)  # before it is made: a signal may come in between
+    path.mkdir(mode=0o700)
     return path

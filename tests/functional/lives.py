@@ -15,6 +15,7 @@ from mountnd.daemon import mounts, rundir
 ROOT = Path(__file__).parents[2]
 # The command itself waits at most 20 s for a tree, or 10 s for a daemon's end; on a machine that is busy.
 COMMAND_S = 60.0
+MOUNTND = (sys.executable, "-m", "mountnd")
 
 
 def environment() -> dict[str, str]:
@@ -25,7 +26,7 @@ def environment() -> dict[str, str]:
 def command(*args: str | Path, cwd: Path | str = "/") -> subprocess.CompletedProcess[str]:
     """Run `mountnd ARGS` to its end. A daemon that kept its streams would make this wait."""
     return subprocess.run(
-        [sys.executable, "-m", "mountnd", *map(str, args)],
+        [*MOUNTND, *map(str, args)],
         cwd=cwd,
         env=environment(),
         stdin=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,8 +93,7 @@ def test_a_relative_mountpoint_and_a_link_to_it(openneuro: str, where: Path) -> 
 
 def test_in_front_until_ctrl_c(openneuro: str, where: Path) -> None:
     process = subprocess.Popen(
-        ["env", "--default-signal=INT", sys.executable, "-m", "mountnd"]
-        + ["openneuro", str(where), "-f", "--endpoint-url", openneuro],
+        [*["env", "--default-signal=INT"], *lives.MOUNTND, "openneuro", where, "-f", "--endpoint-url", openneuro],
         env=lives.environment(),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

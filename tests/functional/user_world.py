@@ -98,8 +98,10 @@ def world() -> Iterator[World]:
             (place / name).mkdir()
         packages = sysconfig.get_path("purelib")
         process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
-            + [sys.executable, __file__, str(place), sys.base_prefix, packages],
+            [
+                *["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"],
+                *(sys.executable, __file__, str(place), sys.base_prefix, packages),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

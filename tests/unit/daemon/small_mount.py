@@ -3,7 +3,8 @@
     python -m tests.unit.daemon.small_mount HOW MOUNTPOINT [foreground | LOGFILE]
 
 HOW: ok; refuse (an error before ready); noise (prints on stderr, then refuses); crash (an exception nobody
-expects); die (ends without a word); hang (never gets ready); late (mounts, then never gets ready).
+expects); die (ends without a word); hang (never gets ready); late (mounts, then never gets ready); slow (mounts
+when there is a file "go" in the runtime directory). "long" grants a hanging one its full time.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def serve(how: str, config: MountConfig, ready: Callable[[], None]) -> None:
         os._exit(3)
     if how == "hang":
         time.sleep(600)
+    while how == "slow" and not Path(os.environ["XDG_RUNTIME_DIR"], "go").exists():
+        time.sleep(0.01)
     log.warning("read unsigned")
     log.info("not for the terminal")
     _mount(config, (lambda: None) if how == "late" else ready)
@@ -89,9 +92,9 @@ def main(how: str, mountpoint: str, *rest: str) -> int:
         mountpoint=Path(mountpoint),
         sources=(SourceConfig(name="small", url="memory://small"),),
         foreground="foreground" in rest,
-        log_file=next((Path(r) for r in rest if r != "foreground"), None),
+        log_file=next((Path(r) for r in rest if r not in ("foreground", "long")), None),
     )
-    if how in ("hang", "late"):
+    if how in ("hang", "late") and "long" not in rest:
         run.READY_S = 1.5
     try:
         return run.run_mount(

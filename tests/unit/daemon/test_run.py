@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.daemon import mounts
+from mountnd.daemon import mounts, rundir
 from mountnd.daemon.unmount import wait_gone
 
 from .conftest import Place
@@ -108,6 +108,35 @@ def test_a_failure_is_told_in_one_line_and_leaves_nothing(place, how, line):
     assert len([text for text in errors if text.startswith(line)]) == 1, said
     assert how == "crash" or len(errors) == 1, said
     assert _gone(place)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_command_told_to_end_takes_back_what_it_began(place, number):
+    process = place.start("hang", "long")
+    daemon = await_record(place)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert process.returncode == (-number if number == signal.SIGINT else 128 + number)
+    assert wait_gone(daemon, 20)
+    assert _gone(place)
+
+
+def test_a_daemon_whose_parent_was_killed_unmounts(place):
+    process = place.start("slow")
+    daemon = await_record(place)
+    process.kill()
+    process.communicate()
+    (place.runtime / "go").touch()
+    assert wait_gone(daemon, 20)
+    assert _gone(place)
+
+
+def await_record(place: Place) -> rundir.Record:
+    end = time.monotonic() + 20
+    while (record := place.record) is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return record
 
 
 def test_what_libraries_print_before_a_failure_is_shown(place):
