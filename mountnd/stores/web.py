@@ -81,6 +81,7 @@ class Web:
     def head(self, url: str, name: str, deadline: Deadline) -> Seen:
         """What is at `url`; by a GET of one byte where the server refuses HEAD, or leaves the size out."""
         response = self._ask("HEAD", url, {}, name, deadline)
+        response.drain_conn()
         response.release_conn()
         length = response.headers.get("Content-Length", "")
         if response.status == 200 and length.isdigit():
@@ -92,14 +93,16 @@ class Web:
     def first_byte(self, url: str, name: str, deadline: Deadline) -> Seen:
         """What is at `url`, by a GET of its first byte: a URL that is signed for GET refuses HEAD."""
         response = self._ask("GET", url, {"Range": "bytes=0-0"}, name, deadline)
+        if response.status == 416 and response.headers.get("Content-Range", "").replace(" ", "").endswith("*/0"):
+            _drop(response)  # an empty file has no first byte; asked whole, it tells the rest
+            response = self._ask("GET", url, {}, name, deadline)
         try:
-            said = response.headers.get("Content-Range")
-            if response.status == 416:  # an empty file has no first byte
-                if (said or "").replace(" ", "").endswith("*/0"):
-                    return seen(response.headers, 0)
-            elif response.status not in (200, 206):
+            if response.status not in (200, 206):
                 raise self._refusal(response, name)
-            place, length = content_range(said), response.headers.get("Content-Length", "")
+            place, length = (
+                content_range(response.headers.get("Content-Range")),
+                response.headers.get("Content-Length", ""),
+            )
             if place is not None:
                 response.read(2, decode_content=False)  # so that the connection can be kept
                 return seen(response.headers, place[2])

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..servers import moto_server
+from ..servers import moto_server, weed_server
 
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def weed() -> Iterator[str]:
+    with weed_server() as url:
         yield url
 
 
