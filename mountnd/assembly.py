@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .blocks.cache import Blocks
+from .blocks.disk import DiskTier
 from .catalog.catalogue import Catalogue
 from .config import INDEFINITE, MountConfig, SourceConfig
 from .errors import ServerFault, Throttled
@@ -120,6 +122,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         waiter=waiter,
         timeout=config.timeout,
         stats=stats,
+        disk=_disk(config, stats),
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
     ahead = Ahead(blocks, stats)
@@ -127,6 +130,17 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         ahead.add(catalogue)
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, ahead=ahead)
     return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
+
+
+def blocks_dir(cache_dir: Path) -> Path:
+    """Where the blocks lie below a cache directory."""
+    return cache_dir / "blocks"
+
+
+def _disk(config: MountConfig, stats: Stats) -> DiskTier | None:
+    if config.cache_dir is None or config.cache_size == 0:
+        return None
+    return DiskTier(blocks_dir(config.cache_dir), config.cache_size, stats)
 
 
 def serve(config: MountConfig, ready: Callable[[], None]) -> None:
