@@ -17,13 +17,16 @@ from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
 from . import counters, geometry
 from .fetcher import Fetcher, Flight, Tier
-from .geometry import SHIFT, Extent, Run
+from .geometry import SHIFT, Run
 from .memory import Block
 from .readahead import DEFAULT, Limits, Readahead
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
 # readahead failed; without this each page would wait for the whole deadline once more.
 FAILED_S = 5.0
+
+# A whole file that is fetched before it is opened comes in pieces, so that its reader waits for none of it long.
+PREFETCH_PIECE = 1 << 20
 
 _memmove: Final = ctypes.memmove  # releases the GIL while it copies
 
@@ -61,9 +64,8 @@ class Blocks:
 
     def prefetch(self, id: ObjectId, size: int, start: int, stop: int) -> None:
         """Fetch `[start, stop)` when there is nothing better to do and room for it. Never raises, never waits."""
-        fetcher = self._fetcher
-        with fetcher.lock:
-            fetcher.prefetch(id, size, [Extent(start, stop)], self)
+        pieces = geometry.split(geometry.covering(start, stop, size), PREFETCH_PIECE)
+        self._fetcher.prefetch(id, size, [geometry.extent(p, size) for p in pieces], self)
 
     def close(self) -> None:
         """Drop what waits to be prefetched, and close the disk tier. Idempotent."""
@@ -93,29 +95,27 @@ class Stream:
         fetcher, id = self._fetcher, self._id
         first, last = offset >> SHIFT, (offset + size - 1) >> SHIFT
         used = 0
-        parts: Sequence[Block | Flight]
-        blocks: Sequence[Block] | None
         with fetcher.lock:
             lru = fetcher.memory.lru
+            parts: Sequence[Block | Flight] = ()
             try:
                 blocks = [lru[id, i] for i in range(first, last + 1)]
             except KeyError:
-                blocks = None
-            if blocks is None:
-                parts = self._missing(offset, size, Run(first, last + 1))
-            else:
+                blocks = []
+            if blocks:
                 for b in blocks:
                     if b.fresh:
                         b.fresh = False
                         used += b.size
+            else:
+                parts = self._missing(offset, size, Run(first, last + 1))
             soon = self._policy.read(offset, size, fetcher.share)
-            if soon:
-                fetcher.reading_ahead(self)
-                fetcher.prefetch(id, self._size, soon, self)
-        if blocks is None:
-            blocks = self._collect(parts, first, size)
-        else:
+        if soon:
+            fetcher.read_ahead(id, self._size, soon, self)
+        if blocks:
             fetcher.stats.add(counters.MEMORY, size)
+        else:
+            blocks = self._collect(parts, first, size)
         _copy(blocks, offset - (first << SHIFT), address, size)
         fetcher.stats.add(counters.ASKED, size)
         if used:

@@ -153,39 +153,6 @@ class Fetcher:
         for f in flights:
             f.waiters -= 1
 
-    def prefetch(self, id: ObjectId, size: int, extents: Sequence[Extent], owner: object) -> None:
-        """Fetch what is missing of `extents` when there is nothing more urgent, as far as the budget goes."""
-        lru, flights = self.memory.lru, self._flights
-        for e in extents:
-            run = geometry.covering(e.start, e.stop, size)
-            todo = []
-            for i in range(*run):
-                flight = flights.get((id, i))
-                if flight is not None:
-                    self._own(flight, owner)
-                elif (id, i) not in lru:
-                    todo.append(i)
-            for gap in geometry.runs(todo):
-                flight = Flight(id, size, gap, demand=False)
-                if self._ahead + flight.bytes > self._ahead_limit:
-                    self.stats.add(counters.PREFETCH_REFUSED)
-                    return
-                try:
-                    self._start(flight)
-                except StoreError:
-                    return  # the mount is closing
-                self._own(flight, owner)
-
-    def reading_ahead(self, owner: object) -> None:
-        """`owner` fetches ahead now: it has a share of the budget until it closes or rests."""
-        now = self.clock()
-        known = owner in self._active
-        self._active[owner] = now
-        if not known or len(self._active) > 1:
-            for o in [o for o, t in self._active.items() if now - t > ACTIVE_S]:
-                del self._active[o]
-            self.share = self._ahead_limit // len(self._active)
-
     def forget(self, owner: object) -> None:
         """`owner` closed: drop its prefetches that have not begun, unless others want them."""
         if self._active.pop(owner, None) is not None:
@@ -222,6 +189,55 @@ class Fetcher:
         for owner in flight.owners:
             if (flights := self._owned.get(owner)) is not None:
                 flights.discard(flight)
+                if not flights:
+                    del self._owned[owner]
+
+    # -- without the lock -----------------------------------------------------------------------
+
+    def read_ahead(self, id: ObjectId, size: int, extents: Sequence[Extent], owner: object) -> None:
+        """As `prefetch`, for an `owner` that reads: it has a share of the budget until it closes or rests."""
+        with self.lock:
+            now = self.clock()
+            known = owner in self._active
+            self._active[owner] = now
+            if not known or len(self._active) > 1:
+                for o in [o for o, t in self._active.items() if now - t > ACTIVE_S]:
+                    del self._active[o]
+                self.share = self._ahead_limit // len(self._active)
+        self.prefetch(id, size, extents, owner)
+
+    def prefetch(self, id: ObjectId, size: int, extents: Sequence[Extent], owner: object) -> None:
+        """Fetch what is missing of `extents` when there is nothing more urgent, as far as the budget goes.
+
+        Each extent takes the lock anew: while 24 threads are started for a first window, the demand which
+        was sent before it must get its turn.
+        """
+        for e in extents:
+            with self.lock:
+                if not self._plan(id, size, geometry.covering(e.start, e.stop, size), owner):
+                    return
+
+    def _plan(self, id: ObjectId, size: int, run: Run, owner: object) -> bool:
+        """Let the missing blocks of `run` fly; False where the budget is spent or the mount closes."""
+        lru, flights = self.memory.lru, self._flights
+        todo = []
+        for i in range(*run):
+            flight = flights.get((id, i))
+            if flight is not None:
+                self._own(flight, owner)
+            elif (id, i) not in lru:
+                todo.append(i)
+        for gap in geometry.runs(todo):
+            flight = Flight(id, size, gap, demand=False)
+            if self._ahead + flight.bytes > self._ahead_limit:
+                self.stats.add(counters.PREFETCH_REFUSED)
+                return False
+            try:
+                self._start(flight)
+            except StoreError:
+                return False  # the mount is closing
+            self._own(flight, owner)
+        return True
 
     # -- on a worker's thread, without the lock -------------------------------------------------
 

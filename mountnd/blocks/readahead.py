@@ -27,7 +27,7 @@ class Limits:
     """The policy's numbers.
 
     Attributes:
-        streams: pieces in flight that the window is cut into. 16-24 connections carried most; 32 less.
+        streams: pieces in flight that the window is cut into. 16-24 connections carried most, 64 less than 32.
         piece: smallest piece. New connections are slow (TCP starts small: 256 KiB take 200 ms, 8 MiB
             540 ms), so many are opened at once with small pieces, and the pieces grow with the window.
         piece_max: largest piece; from 4-8 MiB on a connection's full rate is reached.
@@ -41,7 +41,7 @@ class Limits:
             far once it goes on, and gets a window only if it goes further.
     """
 
-    streams: int = 16
+    streams: int = 24
     piece: int = 512 * KIB
     piece_max: int = 4 * MIB
     streaming: int = 128 * KIB
