@@ -24,7 +24,7 @@ from .listing import Listing
 from .pager import Pager
 from .pagers import Pagers
 from .requests import Requests
-from .shelf import Answer, Shelf
+from .shelf import Answer, Sent, Shelf
 from .walk import Way
 from .walker import Walker
 
@@ -35,6 +35,7 @@ class Asker:
     Args:
         wait: waits for a future as the calling thread must; raises what it raises, Interrupted or TimedOut.
         keep: takes (prefix, listing, stamp) of directories that an answer completed.
+        mended: takes (prefix, listing) of one in which an answer replaced a name.
     """
 
     def __init__(
@@ -46,9 +47,10 @@ class Asker:
         *,
         wait: Callable[[Future[Any]], Any],
         keep: Callable[[str, Listing, int], None],
+        mended: Callable[[str, Listing], None],
     ) -> None:
         self._requests, self._shelf, self._pagers, self._walker = requests, shelf, pagers, walker
-        self._wait, self._keep = wait, keep
+        self._wait, self._keep, self._mended = wait, keep, mended
         self._flights = Flights()
         self._sorted = requests.store.flat
 
@@ -129,7 +131,7 @@ class Asker:
             if isinstance(answer, Entry) and answer.is_dir:
                 self._walker.tried(answer.key, keys, whole)
             if answer is not None:
-                self._shelf.put_point(prefix, name, answer, sent)
+                self._told(prefix, name, answer, sent)
             return answer
 
         return self._requests.submit(ask).future
@@ -139,7 +141,7 @@ class Asker:
 
         def ask() -> Answer:
             answer = points.by_prefix(self._requests, prefix, name, segment)
-            self._shelf.put_point(prefix, name, answer, sent)
+            self._told(prefix, name, answer, sent)
             return answer
 
         return self._requests.submit(ask).future
@@ -153,10 +155,14 @@ class Asker:
             if not (head.done() and inside.done()):
                 return None
             answer = points.by_both(name, prefix + segment, head.result(), inside.result())
-            self._shelf.put_point(prefix, name, answer, sent)
+            self._told(prefix, name, answer, sent)
             return answer
 
         return either([head, inside], decide)
+
+    def _told(self, prefix: str, name: bytes, answer: Answer, sent: Sent) -> None:
+        if (listing := self._shelf.put_point(prefix, name, answer, sent)) is not None:
+            self._mended(prefix, listing)
 
     def _ask_unlisted(self, prefix: str, name: bytes, segment: str, refused: Forbidden) -> Answer:
         """Listing is forbidden; the object itself may not be."""
@@ -167,5 +173,5 @@ class Asker:
             answer = NotFound() if stat is None else Entry(name, prefix + segment, False, stat)
         except Forbidden:
             answer = refused
-        self._shelf.put_point(prefix, name, answer, sent)
+        self._told(prefix, name, answer, sent)
         return answer

@@ -24,6 +24,7 @@ from .listing import Listing
 from .names import Hidden, segment_of
 from .pager import Pager
 from .pagers import Pagers
+from .persist import Persist
 from .requests import OUTAGES, Requests
 from .scan import Entries, Scan
 from .shelf import Shelf
@@ -92,7 +93,16 @@ class Catalogue:
             tried=self._walker.tried,
             keep_bytes=limit_bytes // HUGE_PART,
         )
-        self._asker = Asker(self._requests, self._shelf, self._pagers, self._walker, wait=self._wait, keep=self._keep)
+        self._asker = Asker(
+            self._requests,
+            self._shelf,
+            self._pagers,
+            self._walker,
+            wait=self._wait,
+            keep=self._keep,
+            mended=self._save,
+        )
+        self._persist = Persist(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
         self._lock = threading.Lock()
         self._reported: set[str] = set()
 
@@ -104,6 +114,8 @@ class Catalogue:
         if segment is None:
             raise NotFound(f"no {name!r} in {self._say(prefix)}")
         answer = self._shelf.answer(prefix, name)
+        if answer is None and self._recall(prefix):
+            answer = self._shelf.answer(prefix, name)
         if answer is None:
             answer = self._or_stale(
                 lambda: self._asker.ask(prefix, name, segment), lambda: self._shelf.answer(prefix, name, stale=True)
@@ -120,6 +132,7 @@ class Catalogue:
             raise NotADirectory(f"{self._say(directory.key)} is not a directory")
         prefix = directory.key
         self._walker.scanned(prefix)
+        self._recall(prefix)
         if (scan := self._known_scan(prefix)) is not None:
             return scan
         return self._or_stale(lambda: self._ask(prefix), lambda: self._stale(prefix))
@@ -130,6 +143,8 @@ class Catalogue:
 
     def refresh(self, prefix: str) -> None:
         """Believe nothing at or below a key prefix any more (the prefix of a directory ends in "/")."""
+        if self._persist is not None:
+            self._persist.refresh(prefix)
         self._shelf.refresh(prefix)
         self._asker.clear()
         self._pagers.clear()
@@ -138,7 +153,8 @@ class Catalogue:
             self._drop(*_cut(prefix.removesuffix("/")))
 
     def known(self, directory: Entry) -> Sequence[Entry] | None:
-        """A directory's entries from memory, None when they are not all known or not to be believed."""
+        """A directory's entries without asking the store, None when they are not all known or not to be believed."""
+        self._recall(directory.key)
         got = self._shelf.listing(directory.key)
         if got is None or got[1]:
             return None
@@ -158,7 +174,9 @@ class Catalogue:
             scan.close()
 
     def close(self) -> None:
-        """Keep what is to be kept. Idempotent."""
+        """Write what is kept across restarts. Idempotent."""
+        if self._persist is not None:
+            self._persist.close()
 
     def _ask(self, prefix: str) -> Scan:
         self._asker.settle(prefix)
@@ -211,6 +229,7 @@ class Catalogue:
 
     def _keep(self, prefix: str, listing: Listing, stamp: int) -> None:
         self._shelf.put(prefix, listing, stamp)
+        self._save(prefix, listing)
         if not listing.hidden:
             return
         with self._lock:
@@ -222,6 +241,21 @@ class Catalogue:
         count = len(listing.hidden) + listing.more_hidden
         first = listing.hidden[0]
         log.warning("%r: %d key(s) not shown, the first: %r: %s", self._say(prefix), count, first.key, first.reason)
+
+    def _save(self, prefix: str, listing: Listing) -> None:
+        if self._persist is not None:
+            self._persist.add(prefix, listing)
+
+    def _recall(self, prefix: str) -> bool:
+        """Put on the shelf what was kept of a directory that it does not hold; whether there was something."""
+        if self._persist is None or self._shelf.has(prefix):
+            return False
+        listing = self._persist.get(prefix)
+        if listing is None:
+            return False
+        self._shelf.put(prefix, listing, 0)
+        self._stats.add("names.recalled.listings")
+        return True
 
     def _drop(self, prefix: str, segment: str) -> None:
         self._shelf.drop(prefix, segment.encode("utf-8", "surrogateescape"))

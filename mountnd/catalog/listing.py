@@ -31,9 +31,10 @@ class Listing:
 
     Attributes:
         used: whether it answered anything yet (set by the shelf).
+        told: the same moment as `at` in seconds since the epoch (set when it is kept on disk), else 0.0.
     """
 
-    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden", "used")
+    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden", "told", "used")
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Listing:
         self.hidden = tuple(hidden[:HIDDEN_MAX])
         self.more_hidden = more_hidden + max(0, len(hidden) - HIDDEN_MAX)
         self.marker, self.at = marker, at
-        self.used = False
+        self.used, self.told = False, 0.0
         starts = [0]
         for chunk in self.chunks:
             starts.append(starts[-1] + chunk.count)
@@ -104,7 +105,10 @@ class Listing:
                 chunks = [pack([row])]
             else:
                 chunks[c] = pack(sorted([*chunks[c].packed(), row], key=_name))
-        return Listing(chunks, self.hidden, self.marker, self.at, self.more_hidden)
+        mended = Listing(chunks, self.hidden, self.marker, self.at, self.more_hidden)
+        # No younger, but to be preferred on disk: by more than a float of this size can fail to tell.
+        mended.told = self.told + 1e-5 if self.told else 0.0
+        return mended
 
     def _chunk(self, name: bytes) -> Rows | None:
         if len(self.chunks) < 2:

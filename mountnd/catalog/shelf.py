@@ -142,22 +142,28 @@ class Shelf:
                 _, gone = self._known.popitem(last=False)
                 self._bytes -= gone.listing.nbytes
 
-    def put_point(self, prefix: str, name: bytes, answer: Answer, sent: Sent) -> None:
-        """The store answered for one name. Fills the hole that `drop` made."""
+    def put_point(self, prefix: str, name: bytes, answer: Answer, sent: Sent) -> Listing | None:
+        """The store answered for one name. Fills the hole that `drop` made; then returns the mended listing."""
+        listing = None
         with self._lock:
             if self._refused(prefix, sent.stamp) or self._drops.get(prefix, {}).get(name, 0) > sent.stamp:
-                return
+                return None
             known = self._known.get(prefix)
             if known and name in known.holes and not isinstance(answer, Forbidden):
                 listing = known.listing.replaced(name, answer if isinstance(answer, Entry) else None)
                 self._bytes += listing.nbytes - known.listing.nbytes
                 self._known[prefix] = Known(listing, known.stamp, known.holes - {name})
                 if self._fresh(listing.at, self._clock()):
-                    return
+                    return listing
             self._points[prefix, name] = answer, sent.at
             self._points.move_to_end((prefix, name))
             if len(self._points) > POINTS_MAX:
                 self._points.popitem(last=False)
+            return listing
+
+    def has(self, prefix: str) -> bool:
+        """Whether a listing of the directory is held, whatever its age."""
+        return prefix in self._known  # one look into a dict needs no lock
 
     def set_large(self, prefix: str) -> None:
         """The directory does not fit one page: its names are asked for one by one."""

@@ -28,9 +28,25 @@ class World:
     """A store, a catalogue over it, and short ways to ask both."""
 
     def __init__(self, store: MemoryStore, workers: Workers, **options: Any) -> None:
-        self.store, self.clock, self.stats = store, Clock(), Stats()
-        settings: dict[str, Any] = {"ttl": 300.0, "timeout": 20.0, "clock": self.clock, "waiter": Waiter()} | options
-        self.cat = Catalogue(store, workers=workers, stats=self.stats, **settings)
+        self.store, self.clock, self.stats, self._workers = store, Clock(), Stats(), workers
+        self._settings: dict[str, Any] = {
+            "ttl": 300.0,
+            "timeout": 20.0,
+            "clock": self.clock,
+            "wall": lambda: self.clock.now + 1_700_000_000,
+            "waiter": Waiter(),
+        } | options
+        self.start()
+
+    def start(self, **options: Any) -> None:
+        """A catalogue that knows nothing but what was kept on disk."""
+        self.cat = Catalogue(self.store, workers=self._workers, stats=self.stats, **(self._settings | options))
+
+    def restart(self, **options: Any) -> None:
+        """Another one after the first has ended."""
+        self.cat.close()
+        self.start(**options)
+        self.store.calls.clear()
 
     def at(self, path: str) -> Entry:
         """The entry at a path, resolved component by component as the kernel does."""
