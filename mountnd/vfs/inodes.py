@@ -23,7 +23,7 @@ DIRECTORY_MTIME_NS = 946_684_800 * 10**9
 
 
 class Attributes(NamedTuple):
-    """What stat(2) shows. `mode` with its type bits, `size` in bytes, `mtime_ns` since the epoch: atime and ctime too."""
+    """What stat(2) shows. `mode` with its type bits, `size` in bytes, `mtime_ns` since the epoch (atime, ctime too)."""
 
     ino: int
     mode: int
