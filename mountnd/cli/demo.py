@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import tempfile
 import time
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
-from ..daemon import mounts, rundir
+from ..daemon import mounts, rundir, signals
 from ..demo import processes
 from ..errors import MountError, UsageError
 
@@ -43,16 +41,8 @@ def demo(keep: bool) -> None:
             pass
     except OSError as e:
         raise MountError(f"{picture} cannot be written ({e.strerror}); run the demo in a directory of yours.") from e
-    before = signal.signal(signal.SIGTERM, _stop)
-    try:
+    with signals.raised():
         _play(picture, keep, Console(highlight=False))
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM: leave by the same way as Ctrl-C, which ends every process in order."""
-    raise SystemExit(128 + number)
 
 
 def _play(picture: Path, keep: bool, console: Console) -> None:

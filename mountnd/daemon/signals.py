@@ -1,4 +1,7 @@
-"""Being told to end before the tree is there: everything that was begun is taken back first."""
+"""Being told to end in the middle of something: what was begun is taken back first.
+
+Signals belong to the process, so the state of `deferred` is the module's; only the main thread touches it.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,57 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+
+_deferring = False
+_pending: list[int] = []
+_leaving = False
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    global _leaving
+    if _leaving:
+        return  # a second one (Ctrl-C for the whole group, then SIGTERM) must not break off taking things back
+    if _deferring:
+        _pending.append(number)
+        return
+    _leaving = True
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP raise SystemExit in the main thread, as SIGINT raises KeyboardInterrupt.
+    """Within it the first SIGTERM or SIGHUP raises SystemExit in the main thread, the first SIGINT KeyboardInterrupt.
 
-    A child forked within it does so too, until whoever serves the mount takes the signals over.
+    A child forked within it does so too, until whoever serves the mount takes the signals over. Ignored
+    signals (a shell's background job, nohup) stay ignored.
     """
-
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
+    global _leaving
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may; whoever mounts from another one looks after signals itself
         return
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    _leaving = False
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _leave) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Within it (and within `raised`) signals wait until its end: between starting a process and knowing its pid."""
+    global _deferring
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _deferring = True
+    try:
+        yield
+    finally:
+        _deferring = False
+        if _pending:
+            number = _pending[0]
+            _pending.clear()
+            _leave(number, None)

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ..daemon import mounts
+from ..daemon import mounts, signals
 from ..errors import MountError
 
 # The server makes the images and puts them into the bucket before it answers: some seconds on two cores.
@@ -40,10 +40,17 @@ def _environment() -> dict[str, str]:
 
 
 class Server:
-    """The embedded S3 server. `url`; `objects` and `bytes` in its bucket."""
+    """The embedded S3 server. Once greeted: `url`; `objects` and `bytes` in its bucket."""
+
+    url: str
+    objects: int
+    bytes: int
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+
+    def greet(self) -> None:
+        """Wait until it is filled and listens."""
         hello = self._answer()
         self.url = f"http://127.0.0.1:{hello['port']}"
         self.objects, self.bytes = hello["objects"], hello["bytes"]
@@ -79,6 +86,7 @@ class Server:
             self._process.stdin.close()
         except BrokenPipeError:
             pass
+        self._process.terminate()  # it has nothing to lose, and may still be making images
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
@@ -89,48 +97,51 @@ class Server:
 
 def start_server(stack: ExitStack) -> Server:
     """The server, ended when `stack` is left. In a session of its own: Ctrl-C is for us, who then end it in order."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"{__package__}.server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=_environment(),
-        start_new_session=True,
-    )
-    try:
+    with signals.deferred():
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+            start_new_session=True,
+        )
         server = Server(process)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    stack.callback(server.end)
+        stack.callback(server.end)
+    server.greet()
     return server
 
 
 def _run(args: list[str], seconds: int) -> str:
     """What a program printed. Raises MountError with its last line when it failed."""
-    process = subprocess.Popen(
-        args,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with ExitStack() as stack:
+        with signals.deferred():
+            process = subprocess.Popen(
+                args,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(_end, process)
         out, err = process.communicate(timeout=seconds)
-    except BaseException:
-        process.terminate()  # a command that is mounting takes back what it did
-        try:
-            process.communicate(timeout=_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-        raise
     if process.returncode:
         said = (err or out).strip().splitlines() or [f"exit {process.returncode}"]
         raise MountError(f"{' '.join(args[2:4])}: {said[-1].removeprefix('mountnd: ')}")
     return out
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a program that still runs; a command that is mounting takes back what it did."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.communicate(timeout=_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def mount(stack: ExitStack, source: str, directory: Path, url: str) -> list[str]:
