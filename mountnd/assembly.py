@@ -112,9 +112,16 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     names = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
     bytes_ = Workers(BYTE_WORKERS, "bytes", reserved=BYTE_RESERVED)
     stores = {source.name: open_store(source) for source in config.sources}
+    on_disk = _on_disk(config)
     catalogues = {
         source.name: Catalogue(
-            stores[source.name], ttl=source.ttl, workers=names, waiter=waiter, timeout=config.timeout, stats=stats
+            stores[source.name],
+            ttl=source.ttl,
+            workers=names,
+            waiter=waiter,
+            timeout=config.timeout,
+            stats=stats,
+            state_dir=on_disk / "names" if on_disk else None,
         )
         for source in config.sources
     }
@@ -125,7 +132,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         waiter=waiter,
         timeout=config.timeout,
         stats=stats,
-        disk=_disk(config, stats),
+        disk=DiskTier(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
     ahead = Ahead(blocks, stats)
@@ -140,10 +147,9 @@ def blocks_dir(cache_dir: Path) -> Path:
     return cache_dir / "blocks"
 
 
-def _disk(config: MountConfig, stats: Stats) -> DiskTier | None:
-    if config.cache_dir is None or config.cache_size == 0:
-        return None
-    return DiskTier(blocks_dir(config.cache_dir), config.cache_size, stats)
+def _on_disk(config: MountConfig) -> Path | None:
+    """The cache directory; None where nothing is to be kept on disk, neither bytes nor names."""
+    return None if config.cache_size == 0 else config.cache_dir
 
 
 def serve(config: MountConfig, ready: Callable[[], None]) -> None:
