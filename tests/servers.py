@@ -119,42 +119,50 @@ class Answer:
     then: str = "keep"
 
 
-class Scripted:
-    """A running scripted server: its URL, and the requests it got."""
+Answers = Mapping[str, Answer | Sequence[Answer]]
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+
+class Scripted:
+    """A running scripted server: its URL, what it says, and the requests it got."""
+
+    def __init__(self, url: str, control: str) -> None:
+        self.url, self._control = url, control
+
+    def play(self, answers: Answers) -> None:
+        """Say this from now on, and forget the requests so far.
+
+        Args:
+            answers: "GET /path?query" or "GET *" -> one answer, or a sequence used up one by one (the last stays).
+                Anything else gets a 404.
+        """
+        table = {
+            what: [
+                {**asdict(answer), "body": base64.b64encode(answer.body).decode()}
+                for answer in ([given] if isinstance(given, Answer) else given)
+            ]
+            for what, given in answers.items()
+        }
+        request = urllib.request.Request(self._control, json.dumps(table).encode(), method="PUT")
+        urllib.request.urlopen(request, timeout=START_S).close()
 
     def log(self) -> list[tuple[str, str, dict[str, str]]]:
-        """(method, raw target, headers with lower-case names) of every request so far."""
-        with urllib.request.urlopen(f"{self.url}/-/log", timeout=START_S) as answer:
+        """(method, raw target, headers with lower-case names) of every request since the last `play`."""
+        with urllib.request.urlopen(self._control, timeout=START_S) as answer:
             return [(method, target, headers) for method, target, headers in json.load(answer)]
 
 
 @contextmanager
-def scripted_server(
-    answers: Mapping[str, Answer | Sequence[Answer]], *, tls: tuple[Path, Path] | None = None
-) -> Iterator[Scripted]:
-    """A HTTP server that answers by a table; yields it.
+def scripted_server(answers: Answers | None = None, *, tls: tuple[Path, Path] | None = None) -> Iterator[Scripted]:
+    """A HTTP server that answers by a table (see `Scripted.play`); yields it.
 
     Args:
-        answers: "GET /path?query" or "GET *" -> one answer, or a sequence used up one by one (the last stays).
-            Anything else gets a 404.
         tls: (certificate, key) files.
     """
-    table = {
-        what: [
-            {**asdict(answer), "body": base64.b64encode(answer.body).decode()}
-            for answer in ([given] if isinstance(given, Answer) else given)
-        ]
-        for what, given in answers.items()
-    }
-    with tempfile.TemporaryDirectory() as where:
-        script = Path(where, "answers.json")
-        script.write_text(json.dumps(table))
-        arguments = [str(script), *(str(path) for path in tls or ())]
-        with script_server((SCRIPTS / "scripted.py").read_text(), *arguments) as port:
-            yield Scripted(f"{'https' if tls else 'http'}://127.0.0.1:{port}")
+    with script_server((SCRIPTS / "scripted.py").read_text(), *(str(path) for path in tls or ())) as line:
+        port, control = line.split()
+        server = Scripted(f"{'https' if tls else 'http'}://127.0.0.1:{port}", f"http://127.0.0.1:{control}/")
+        server.play(answers or {})
+        yield server
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..servers import moto_server, weed_server
+from ..servers import Scripted, moto_server, scripted_server, silent_server, weed_server
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,19 @@ def moto() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def weed() -> Iterator[str]:
     with weed_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Scripted]:
+    """A scripted server; `play` what it is to say."""
+    with scripted_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def silence() -> Iterator[str]:
+    with silent_server() as url:
         yield url
 
 

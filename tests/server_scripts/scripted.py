@@ -1,4 +1,7 @@
-"""Answers HTTP requests by a table in a JSON file (argv[1]); TLS with certificate and key (argv[2], argv[3])."""
+"""Answers HTTP requests by a table; TLS with certificate and key (argv[1], argv[2]).
+
+Prints two ports: the server's, and that of its control, where PUT sets the table and GET gives the log.
+"""
 
 import base64
 import http.server
@@ -8,8 +11,7 @@ import sys
 import threading
 import time
 
-with open(sys.argv[1]) as file:
-    table = json.load(file)
+table: dict[str, list[dict[str, object]]] = {}
 log: list[list[object]] = []
 lock = threading.Lock()
 
@@ -19,13 +21,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def answer(self) -> None:
-        if self.path == "/-/log":
-            body = json.dumps(log).encode()
-            self.send_response_only(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-            return
         with lock:
             log.append([self.command, self.path, {name.lower(): value for name, value in self.headers.items()}])
             answers = table.get(f"{self.command} {self.path}") or table.get(f"{self.command} *")
@@ -48,12 +43,43 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
-if len(sys.argv) > 2:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[2], sys.argv[3])
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.server_port, flush=True)
+class Control(http.server.BaseHTTPRequestHandler):
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with lock:
+            table.clear()
+            table.update(json.loads(body))
+            log.clear()
+        self.say(b"")
+
+    def do_GET(self) -> None:
+        with lock:
+            body = json.dumps(log).encode()
+        self.say(body)
+
+    def say(self, body: bytes) -> None:
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def serve(handler: type[http.server.BaseHTTPRequestHandler], context: ssl.SSLContext | None = None) -> int:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # clients that hang up are what is tested
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
+
+
+trusted = None
+if len(sys.argv) > 1:
+    trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trusted.load_cert_chain(sys.argv[1], sys.argv[2])
+print(serve(Handler, trusted), serve(Control), flush=True)
 sys.stdin.read()
