@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .blocks.cache import Blocks
 from .blocks.disk import DiskTier
 from .catalog.catalogue import Catalogue
 from .config import INDEFINITE, MountConfig, SourceConfig
+from .daemon import control
 from .errors import ServerFault, Throttled
 from .stats import Stats
 from .stores.base import Deadline, Store
@@ -53,6 +55,10 @@ class Mount(NamedTuple):
     stores: dict[str, Store]
     blocks: Blocks
     workers: tuple[Workers, ...]
+
+    def counters(self) -> dict[str, Any]:
+        """What `mountnd stats` shows: counters of the whole mount."""
+        return {"total": self.stats.snapshot(), "sources": {name: {} for name in self.stores}}
 
     def close(self) -> None:
         for workers in self.workers:
@@ -180,7 +186,13 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        session.run(ready)
+
+        def refresh(question: dict[str, Any]) -> dict[str, Any]:
+            session.refresh(os.fsencode(question["path"]))
+            return {}
+
+        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
+            session.run(ready)
     finally:
         mount.close()
 

@@ -166,7 +166,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("ttl", TTL, "source", "how long a listing, or an absence, is believed", 300.0, "300"),
     # of a mount
     Option("memory", MEMORY, "mount", "memory for cached and in-flight data", 512 << 20, "512M"),
-    Option("cache_dir", DIR, "mount", "directory of the disk cache", default_text="~/.cache/mountnd"),
+    Option("cache_dir", DIR, "mount", "directory of the disk cache", default_text="~/.cache/mountnd",
+           verbs=("mount", "config", "cache")),
     Option("cache_size", SIZE, "mount", "limit of the disk cache; 0 turns it off",
            default_text="10 GiB, or 10 % of the free disk"),
     Option("timeout", SECONDS, "mount", "longest wait of one operation, retries included", 60.0, "60",
@@ -181,7 +182,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("verbose", COUNT, "mount", "log more; twice: every request", 0, "0", short="-v"),
     Option("debug", SWITCH, "mount", "show tracebacks and log everything", False, "false"),
     # of this call
-    Option("config", FILE, "call", "config file", default_text="~/.config/mountnd/config.toml", verbs=_SOURCE_VERBS),
+    Option("config", FILE, "call", "config file", default_text="~/.config/mountnd/config.toml",
+           verbs=(*_SOURCE_VERBS, "cache")),
 )  # fmt: skip
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

@@ -26,6 +26,9 @@ VERBS = {
     "umount": "unmount a directory",
     "presets": "list the datasets known by name",
     "config": "show the settings in effect, and where each comes from",
+    "stats": "what a mount read, from where, and what it fetched",
+    "refresh": "have a mount forget the names below a path",
+    "cache": "list, check or clear the disk cache",
     "doctor": "find out what is wrong, and the command that mends it",
     "demo": "try it: a small dataset, a mount and a picture, without a network",
 }

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cachetools import LRUCache
+
 from ..errors import ReadOnly
 from ..vfs.inodes import Inode
 from ..vfs.tree import Vfs
@@ -18,6 +20,9 @@ from .kernel import Invalidator
 # Each entry given with its attributes makes a node in libfuse that lives until the kernel forgets it: fine for
 # an `ls -l`, gigabytes for a directory of millions. Past this many, entries carry name, number and type only.
 PLUS_LIMIT = 20_000
+
+# Paths opened lately, whose pages the kernel may hold; some 150 bytes each.
+OPENED = 65_536
 
 _CHANGING = (
     "mknod",
@@ -46,6 +51,7 @@ class Operations:
         self._vfs, self._invalidator = vfs, invalidator
         self._read_into = vfs.read_into
         self._paths: dict[int, bytes] = {}  # of open files: with nullpath_ok only open is told the path
+        self._opened: LRUCache[bytes, None] = LRUCache(OPENED)
         self._stat = _stat_per_thread()
 
     def table(self) -> dict[str, Callable[..., int | None]]:
@@ -66,6 +72,7 @@ class Operations:
             raise ReadOnly("the tree is read-only")
         fi.fh, fi.keep_cache = fh, _ = self._vfs.open(self._walk(path))
         self._paths[fh] = path
+        self._opened[path] = None
 
     def read(self, path: int | None, buffer: int, size: int, offset: int, info: int) -> int:
         return self._read_into(fh_at(info + FH_OFFSET).value, buffer, size, offset)
@@ -104,6 +111,14 @@ class Operations:
         st.f_bsize = st.f_frsize = 4096
         st.f_blocks = 1 << 38
         st.f_namemax = 255
+
+    def refresh(self, path: bytes) -> None:
+        """Forget names at and below `path` (from the mount's top), and have the kernel drop what it keeps of them."""
+        self._vfs.refresh([name for name in path.split(b"/") if name])
+        top = b"/" + path.strip(b"/")
+        below = top.rstrip(b"/") + b"/"
+        for known in {top, *(p for p in list(self._opened) if p.startswith(below))}:
+            self._invalidator.drop(known)
 
     def _walk(self, path: bytes) -> Inode:
         inode = self._vfs.root

@@ -52,9 +52,10 @@ class Session:
         self._mountpoint, self._timeout = mountpoint, timeout
         self._invalidator = kernel.Invalidator()
         self._ready = threading.Event()
-        table = Operations(vfs, self._invalidator).table()
-        self._operations = binding.callbacks({**table, "init": self._init})
-        self._fuse = binding.fuse_new(mount_options(fsname=fsname, allow_other=allow_other), self._operations)
+        operations = Operations(vfs, self._invalidator)
+        self.refresh = operations.refresh
+        self._callbacks = binding.callbacks({**operations.table(), "init": self._init})
+        self._fuse = binding.fuse_new(mount_options(fsname=fsname, allow_other=allow_other), self._callbacks)
         self._session: ctypes.c_void_p | None = None
 
     def run(self, ready: Callable[[], None]) -> None:

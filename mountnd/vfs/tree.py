@@ -11,7 +11,7 @@ import ctypes
 import itertools
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..blocks.cache import Blocks
 from ..catalog.catalogue import Catalogue
@@ -87,6 +87,33 @@ class Vfs:
         entry = inode.entry
         meta = None if entry.is_dir else self._handles.pinned(inode.number)
         return self._owner.attributes(inode.number, entry.is_dir, meta or entry.stat)
+
+    def refresh(self, names: Sequence[bytes]) -> None:
+        """Believe nothing below the path of these components any more, nor of the path itself.
+
+        A path that is missing is forgotten to be. Raises what `lookup` raises, NotFound only for a source.
+        """
+        inode = self.root
+        for name in names:
+            catalogue, directory = inode.catalogue, inode.entry
+            try:
+                inode = self.lookup(inode, name)
+            except NotFound:
+                if catalogue is None:
+                    raise
+                catalogue.forget(directory.key + name.decode("utf-8", "surrogateescape"))
+                return
+        if inode.catalogue is None:
+            for top in self._top.values():
+                self._refresh(top)
+        else:
+            self._refresh(inode)
+
+    @staticmethod
+    def _refresh(inode: Inode) -> None:
+        assert inode.catalogue is not None
+        key = inode.entry.key
+        (inode.catalogue.refresh if inode.entry.is_dir else inode.catalogue.forget)(key)
 
     # -- files
     def open(self, inode: Inode) -> tuple[int, bool]:

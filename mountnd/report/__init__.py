@@ -1,0 +1,1 @@
+"""What is told to people in figures: pure functions from counters to rows."""
