@@ -96,9 +96,9 @@ def _links_of(line: str, where: str) -> list[Link]:
     urls = [word.strip("<>").replace("&amp;", "&") for word in words if _URL.match(word.strip("<>"))]
     names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-o", "--output")]
     names += [found[1] for word in words if (found := _OUTPUT.fullmatch(word))]
-    if names and len(names) != len(urls):
+    if urls and names and len(names) != len(urls):
         raise ConfigError(f"{where}: {len(urls)} links but {len(names)} names after --output")
-    return [_link(url, name, where) for url, name in zip(urls, names or [""] * len(urls), strict=True)]
+    return [_link(url, name, where) for url, name in zip(urls, names or [""] * len(urls), strict=False)]
 
 
 def _link(url: str, name: str, where: str) -> Link:

@@ -118,6 +118,7 @@ BY_CLASS: dict[str, type[StoreError]] = {
     "obstore.UnauthenticatedError": Forbidden,
     "obstore.GenericError": Unreachable,
     "obstore.BaseError": StoreError,
+    "aiohttp.ServerTimeoutError": TimedOut,
     "aiohttp.ClientError": Unreachable,
     "asyncio.IncompleteReadError": Unreachable,
     "builtins.TimeoutError": TimedOut,

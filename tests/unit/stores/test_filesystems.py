@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mountnd.errors import BadAnswer, Forbidden, NotFound, ServerFault, StoreError, Throttled, TimedOut, Unreachable
+from mountnd.stores.filesystems import bytes_options, translate, version_token
+from mountnd.stores.web import content_range, seen, strong
+
+
+@pytest.mark.parametrize("protocol", ["gs", "gcs"])
+def test_gs_bytes_are_the_stored_ones(protocol: str) -> None:
+    """Nothing on the way may decompress what lies there compressed; names are asked for as usual."""
+    made = bytes_options(protocol, {"token": "anon", "session_kwargs": {"trust_env": True, "headers": {"X": "1"}}})
+    assert made == {
+        "token": "anon",
+        "session_kwargs": {
+            "trust_env": True,
+            "auto_decompress": False,
+            "headers": {"X": "1", "Accept-Encoding": "gzip"},
+        },
+    }
+    assert bytes_options(protocol, {}) == {
+        "session_kwargs": {"auto_decompress": False, "headers": {"Accept-Encoding": "gzip"}}
+    }
+
+
+def test_others_are_made_as_they_were_asked_for() -> None:
+    assert bytes_options("sftp", {"port": 22}) == {"port": 22}
+
+
+@pytest.mark.parametrize(
+    ("info", "token"),
+    [
+        ({"generation": "17", "etag": "CJ", "size": 5, "mtime": 1.0}, "generation=17"),
+        ({"ETag": '"e"', "LastModified": datetime(2009, 10, 12, tzinfo=UTC), "size": 5}, 'ETag="e"'),
+        ({"md5Hash": "x==", "size": 5}, "md5Hash=x=="),
+        ({"size": 5, "mtime": 1.5, "ino": 7}, "size=5 mtime=1500000000 inode=7"),
+        ({"size": 5}, "size=5 mtime=0 inode="),
+    ],
+)
+def test_the_strongest_token_is_taken(info: dict[str, object], token: str) -> None:
+    assert version_token(info)[0] == token
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        1255369830,
+        1255369830.0,
+        datetime(2009, 10, 12, 17, 50, 30, tzinfo=UTC),
+        datetime(2009, 10, 12, 17, 50, 30),  # noqa: DTZ001 (memory's are naive, and UTC)
+        "2009-10-12T17:50:30Z",
+        "2009-10-12T17:50:30.000+00:00",
+        "20091012T175030Z",
+        "Mon, 12 Oct 2009 17:50:30 GMT",
+    ],
+)
+def test_times_as_file_systems_spell_them(when: object) -> None:
+    for name in ("mtime", "LastModified", "updated", "Last-Modified", "created"):
+        assert version_token({"size": 1, name: when})[1] == 1255369830 * 10**9
+
+
+def test_a_time_that_nobody_knows_is_zero() -> None:
+    for when in (None, "yesterday", "", True, object()):
+        assert version_token({"size": 1, "mtime": when})[1] == 0
+
+
+class Refusal(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__("no\nsecond line")
+        self.status = status
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (FileNotFoundError("x"), NotFound),
+        (NotADirectoryError("x"), NotFound),
+        (IsADirectoryError("x"), NotFound),
+        (PermissionError("x"), Forbidden),
+        (TimeoutError(), TimedOut),
+        (ConnectionResetError(), Unreachable),
+        (OSError(5, "I/O error"), Unreachable),
+        (EOFError(), Unreachable),
+        (Refusal(404), NotFound),
+        (Refusal(403), Forbidden),
+        (Refusal(429), Throttled),
+        (Refusal(500), ServerFault),
+        (Refusal(416), BadAnswer),
+        (Refusal(99), StoreError),
+        (ValueError("x"), StoreError),
+    ],
+)
+def test_what_file_systems_raise(error: Exception, kind: type[StoreError]) -> None:
+    said = translate(error, "gs://b/k")
+    assert type(said) is kind
+    assert str(said).startswith("gs://b/k: ")
+    assert "\n" not in str(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("bytes 0-0/5", (0, 1, 5)),
+        ("bytes 5-9/100", (5, 10, 100)),
+        ("bytes 5-9/*", (5, 10, None)),
+        ("bytes */100", None),
+        ("bytes 5-9", None),
+        ("5-9/100", None),
+        ("bytes 5-9/100, 11-12/100", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_content_range(text: str | None, means: object) -> None:
+    assert content_range(text) == means
+
+
+def test_tokens_of_web_files() -> None:
+    when = "Mon, 12 Oct 2009 17:50:30 GMT"
+    assert seen({"ETag": '"e"', "Last-Modified": when}, 5) == (5, '"e"', 1255369830 * 10**9)
+    assert seen({"Last-Modified": when}, 5).token == f"5-{when}"
+    assert seen({}, 5) == (5, "5-", 0)
+    assert seen({"Last-Modified": "soon"}, 5).mtime_ns == 0
+    assert strong('"e"')
+    assert not strong('W/"e"')
+    assert not strong(f"5-{when}")
