@@ -259,6 +259,8 @@ class Catalogue:
 
     def _drop(self, prefix: str, segment: str) -> None:
         self._shelf.drop(prefix, segment.encode("utf-8", "surrogateescape"))
+        if self._persist is not None:
+            self._persist.drop(prefix)
         self._asker.forget(prefix + segment)
         self._pagers.forget(prefix)
 

@@ -31,10 +31,9 @@ class Listing:
 
     Attributes:
         used: whether it answered anything yet (set by the shelf).
-        told: the same moment as `at` in seconds since the epoch (set when it is kept on disk), else 0.0.
     """
 
-    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden", "told", "used")
+    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden", "used")
 
     def __init__(
         self,
@@ -48,7 +47,7 @@ class Listing:
         self.hidden = tuple(hidden[:HIDDEN_MAX])
         self.more_hidden = more_hidden + max(0, len(hidden) - HIDDEN_MAX)
         self.marker, self.at = marker, at
-        self.used, self.told = False, 0.0
+        self.used = False
         starts = [0]
         for chunk in self.chunks:
             starts.append(starts[-1] + chunk.count)
@@ -88,7 +87,9 @@ class Listing:
 
     def entries(self, prefix: str, source: str, start: int = 0) -> Iterator[Entry]:
         """The entries from the `start`-th on."""
-        return (self.entry(i, prefix, source) for i in range(start, len(self)))
+        first = bisect_right(self._starts, start) - 1
+        for c in range(first, len(self.chunks)):
+            yield from self.chunks[c].entries(prefix, source, max(0, start - self._starts[c]))
 
     def replaced(self, name: bytes, entry: Entry | None) -> Listing:
         """The same listing with what is shown under `name` replaced, or gone."""
@@ -105,10 +106,7 @@ class Listing:
                 chunks = [pack([row])]
             else:
                 chunks[c] = pack(sorted([*chunks[c].packed(), row], key=_name))
-        mended = Listing(chunks, self.hidden, self.marker, self.at, self.more_hidden)
-        # No younger, but to be preferred on disk: by more than a float of this size can fail to tell.
-        mended.told = self.told + 1e-5 if self.told else 0.0
-        return mended
+        return Listing(chunks, self.hidden, self.marker, self.at, self.more_hidden)
 
     def _chunk(self, name: bytes) -> Rows | None:
         if len(self.chunks) < 2:

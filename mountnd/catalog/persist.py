@@ -18,10 +18,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from . import segment
 from .listing import Listing
-from .segment import Damaged, Row, Segment
+from .segment import Damaged, Record, Row, Segment
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,16 @@ VOIDS_MAX = 1000
 SKEW_S = 60.0
 
 
+class _Waiting(NamedTuple):
+    listing: Listing | None
+    at: float
+    written: float
+
+    @property
+    def nbytes(self) -> int:
+        return self.listing.nbytes if self.listing is not None else 100
+
+
 class Persist:
     """The listings of one source.
 
@@ -58,7 +69,7 @@ class Persist:
         self._source, self._clock, self._wall = source, clock, wall
         self._lock = threading.Lock()
         self._change = threading.Condition(self._lock)
-        self._waiting: dict[str, tuple[Listing, float]] = {}
+        self._waiting: dict[str, _Waiting] = {}
         self._refreshed: list[tuple[str, float]] = []  # not written yet
         self._voids: list[tuple[str, float]] = []  # of all segments, and those not written yet
         self._bytes = 0
@@ -81,8 +92,8 @@ class Persist:
         """The latest listing of a directory that is kept, with its age in `at`; None when none is."""
         with self._lock:
             waiting = self._waiting.get(prefix)
-            if waiting is not None and waiting[1] > self._void(prefix):
-                return waiting[0]
+            if waiting is not None and waiting.at > self._void(prefix):
+                return waiting.listing
             due = self._clock() - self._looked >= LOOK_S
         if (listing := self._read(prefix)) is None and due:
             self._look()
@@ -91,20 +102,19 @@ class Persist:
 
     def add(self, prefix: str, listing: Listing) -> None:
         """Keep a directory's listing."""
-        at = listing.told = listing.told or self._wall() - (self._clock() - listing.at)
-        with self._change:
-            if self._closed or self._broken:
-                return
-            old = self._waiting.get(prefix)
-            self._waiting[prefix] = listing, at
-            self._bytes += listing.nbytes - (old[0].nbytes if old else 0)
-            self._wake()
+        now = self._wall()
+        self._put(prefix, _Waiting(listing, now - (self._clock() - listing.at), now))
+
+    def drop(self, prefix: str) -> None:
+        """What is kept of this directory is void."""
+        now = self._wall()
+        self._put(prefix, _Waiting(None, now, now))
 
     def refresh(self, prefix: str) -> None:
         """Keep nothing at or below a key prefix that was listed before now."""
         with self._change:
             for below in [below for below in self._waiting if below.startswith(prefix)]:
-                self._bytes -= self._waiting.pop(below)[0].nbytes
+                self._bytes -= self._waiting.pop(below).nbytes
             self._refreshed.append((prefix, self._wall()))
             self._voids.append((prefix, self._wall()))
             if not (self._closed or self._broken):
@@ -117,14 +127,19 @@ class Persist:
                 waiting, refreshed = dict(self._waiting), list(self._refreshed)
             if self._broken or not (waiting or refreshed):
                 return
-            records = [(segment.hash_of(p), at, segment.encode(p, listing)) for p, (listing, at) in waiting.items()]
+            records = [
+                Record(
+                    segment.hash_of(prefix), at, written, b"" if listing is None else segment.encode(prefix, listing)
+                )
+                for prefix, (listing, at, written) in waiting.items()
+            ]
             try:
                 self._write(records, refreshed)
                 with self._lock:
                     for prefix, what in waiting.items():
-                        if self._waiting.get(prefix) == what:
+                        if self._waiting.get(prefix) is what:
                             del self._waiting[prefix]
-                            self._bytes -= what[0].nbytes
+                            self._bytes -= what.nbytes
                     self._refreshed = self._refreshed[len(refreshed) :]
                 self._merge()
             except OSError as e:
@@ -139,6 +154,15 @@ class Persist:
         if writer is not None:
             writer.join()
         self.flush()
+
+    def _put(self, prefix: str, what: _Waiting) -> None:
+        with self._change:
+            if self._closed or self._broken:
+                return
+            old = self._waiting.get(prefix)
+            self._waiting[prefix] = what
+            self._bytes += what.nbytes - (old.nbytes if old else 0)
+            self._wake()
 
     def _wake(self) -> None:
         if self._writer is None:
@@ -159,8 +183,8 @@ class Persist:
         with self._lock:
             segments, void = list(self._segments.values()), self._void(prefix)
         found = [(row, held) for held in segments if (row := held.find(prefix)) is not None]
-        for row, held in sorted(found, key=lambda pair: pair[0].at, reverse=True):
-            if row.at <= void:
+        for row, held in sorted(found, key=_age, reverse=True):
+            if row.at <= void or not row.length:
                 return None
             age = self._wall() - row.at
             at = self._clock() - max(age, 0.0) if age > -SKEW_S else float("-inf")
@@ -170,7 +194,6 @@ class Persist:
                 self._pass_over(held.path, e)
                 continue
             if kept == prefix:
-                listing.told = row.at
                 return listing
         return None
 
@@ -213,7 +236,7 @@ class Persist:
             self._segments[path.name] = opened
             self._voids = _latest([*self._voids, *opened.refreshed])
 
-    def _write(self, records: Iterable[tuple[bytes, float, bytes]], refreshed: list[tuple[str, float]]) -> None:
+    def _write(self, records: Iterable[Record], refreshed: list[tuple[str, float]]) -> None:
         self._open(segment.write(self._directory, records, refreshed, time.time_ns()))
 
     def _merge(self) -> None:
@@ -252,16 +275,21 @@ class Persist:
             self._bytes = 0
 
 
-def _newest(segments: Iterable[Segment]) -> Iterator[tuple[bytes, float, bytes]]:
-    """(hash, wall time, record) of the latest record of each directory; damaged ones are left out."""
+def _age(found: tuple[Row, Segment]) -> tuple[float, str]:
+    """What the latest of several records of one directory is told by."""
+    return found[0].written, found[1].path.name
+
+
+def _newest(segments: Iterable[Segment]) -> Iterator[Record]:
+    """The latest record of each directory; damaged ones are left out."""
     latest: dict[bytes, tuple[Row, Segment]] = {}
     for held in segments:
         for row in held.rows():
-            if row.hash not in latest or latest[row.hash][0].at < row.at:
+            if row.hash not in latest or _age(latest[row.hash]) < _age((row, held)):
                 latest[row.hash] = row, held
     for row, held in latest.values():
         with contextlib.suppress(Damaged):
-            yield row.hash, row.at, held.read(row)
+            yield Record(row.hash, row.at, row.written, held.read(row))
 
 
 def _latest(voids: list[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -68,23 +68,22 @@ class Rows:
 
     def entry(self, i: int, prefix: str, source: str) -> Entry:
         """Row `i` of the directory whose key prefix is `prefix`."""
-        name, size, mtime, part, kind, number = self._unpack(i)
-        if kind == _DIR:
-            return Entry(name[:-1], prefix + name.decode("utf-8", "surrogateescape"), True, None)
-        key = prefix + name.decode("utf-8", "surrogateescape")
-        version = ""
-        storage = _CLASSES[number]
-        if kind == _MD5:
-            etag = f'"{part.hex()}"'
-        elif kind == _PARTS:
-            etag = f'"{part[:16].hex()}-{int.from_bytes(part[16:], "little")}"'
-        else:
-            etag, version, storage = part.decode("utf-8", "surrogatepass").split("\0")
-        return Entry(name, key, False, ObjectStat(ObjectId(source, key, etag, version), size, mtime, storage))
+        return _entry(self._unpack(i), prefix, source)
 
-    def packed(self) -> Iterator[Packed]:
-        """All rows in the form `pack` takes."""
-        return (self._unpack(i) for i in range(self.count))
+    def entries(self, prefix: str, source: str, start: int = 0) -> Iterator[Entry]:
+        """The rows from `start` on, a little quicker than one by one."""
+        return (_entry(row, prefix, source) for row in self.packed(start))
+
+    def packed(self, start: int = 0) -> Iterator[Packed]:
+        """The rows from `start` on in the form `pack` takes."""
+        blob, base = self.blob, self.count * 24
+        for first in range(start, self.count, 1000):
+            rows = list(_ROW.iter_unpack(blob[first * 24 : min(first + 1000, self.count) * 24]))
+            stops = [row[2] for row in rows[1:]]
+            stops.append(self._text(first + len(rows) - 1)[1] - base)
+            for (size, mtime, begin, length, kind, number), stop in zip(rows, stops, strict=True):
+                cut = base + stop - length
+                yield blob[base + begin : cut], size, mtime, blob[cut : base + stop], kind, number
 
     def _text(self, i: int) -> tuple[int, int]:
         base = self.count * 24
@@ -98,6 +97,21 @@ class Rows:
         start, stop = self._text(i)
         cut = stop - length
         return self.blob[start:cut], size, mtime, self.blob[cut:stop], kind, number
+
+
+def _entry(row: Packed, prefix: str, source: str) -> Entry:
+    name, size, mtime, part, kind, number = row
+    key = prefix + name.decode("utf-8", "surrogateescape")
+    if kind == _DIR:
+        return Entry(name[:-1], key, True, None)
+    version, storage = "", _CLASSES[number]
+    if kind == _MD5:
+        etag = f'"{part.hex()}"'
+    elif kind == _PARTS:
+        etag = f'"{part[:16].hex()}-{int.from_bytes(part[16:], "little")}"'
+    else:
+        etag, version, storage = part.decode("utf-8", "surrogatepass").split("\0")
+    return Entry(name, key, False, ObjectStat(ObjectId(source, key, etag, version), size, mtime, storage))
 
 
 def pack(rows: Iterable[Packed]) -> Rows:

@@ -49,15 +49,15 @@ class Scan:
         """
         what = self._what
         if isinstance(what, Listing):
-            for i in range(offset, len(what)):
-                yield self._marked(what.entry(i, self._prefix, self._source)), i + 1
+            for i, entry in enumerate(what.entries(self._prefix, self._source, offset), offset + 1):
+                yield self._marked(entry), i
             return
         page, index = what.place(offset)
         while (rows := self._page(what, page)) is not None:
             what.fetch(page + 1, demand=False)
             start = what.start(page) or 0
-            for i in range(index, rows.count):
-                yield self._marked(rows.entry(i, self._prefix, self._source)), start + i + 1
+            for i, entry in enumerate(rows.entries(self._prefix, self._source, index), start + index + 1):
+                yield self._marked(entry), i
             page, index = page + 1, 0
 
     def hidden(self) -> list[Hidden]:

@@ -1,9 +1,10 @@
 """Listings in a file: written once, never changed, read by position. Works the same on a local disk, NFS and Lustre.
 
-Layout, little-endian: the magic; records, one a directory; an index of 32 bytes a record (hash of the
-key prefix, position, wall time of the listing, length, CRC-32 of the record), sorted; a JSON list of
-[prefix, wall time] for what was refreshed; and a footer (where the index begins, records, length of
-the JSON, CRC-32 of index and JSON, the magic again). A file that was cut short has no footer.
+Layout, little-endian: the magic; records, one a directory; an index of 40 bytes a record (hash of the
+key prefix, position, wall times of the listing and of its writing, length, CRC-32 of the record),
+sorted; a JSON list of [prefix, wall time] for what was refreshed; and a footer (where the index
+begins, records, length of the JSON, CRC-32 of index and JSON, the magic again). A file that was cut
+short has no footer. An empty record says that what was written before of a directory is void.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .rows import Rows
 
 SUFFIX = ".names"
 _MAGIC = b"mntname1"
-_ROW = struct.Struct("<8sQdII")
+_ROW = struct.Struct("<8sQddII")
 _FOOT = struct.Struct("<QIII8s")
 _HEAD = struct.Struct("<III")
 _CHUNK = struct.Struct("<II")
@@ -36,12 +37,22 @@ class Damaged(Exception):
     """The file is not one of these, or not whole."""
 
 
+class Record(NamedTuple):
+    """One directory as it goes into a file. `at`, `written`: when it was listed and kept, seconds since the epoch."""
+
+    hash: bytes
+    at: float
+    written: float
+    data: bytes
+
+
 class Row(NamedTuple):
-    """Where a record is. `at`: seconds since the epoch when its listing was asked for."""
+    """Where a record is, of `length` bytes from `start` on; the rest as in `Record`."""
 
     hash: bytes
     start: int
     at: float
+    written: float
     length: int
     crc: int
 
@@ -96,10 +107,8 @@ class Segment:
         return record
 
 
-def write(
-    directory: Path, records: Iterable[tuple[bytes, float, bytes]], refreshed: list[tuple[str, float]], stamp: int
-) -> Path:
-    """A new segment of (hash, wall time, record) in any order; it appears whole under its name, or not at all.
+def write(directory: Path, records: Iterable[Record], refreshed: list[tuple[str, float]], stamp: int) -> Path:
+    """A new segment of records in any order; it appears whole under its name, or not at all.
 
     `stamp` comes first in the name, so that names sort by age. Raises OSError.
     """
@@ -109,9 +118,9 @@ def write(
         with hidden.open("xb") as file:
             file.write(_MAGIC)
             index: dict[bytes, bytes] = {}
-            for key, at, record in records:
-                index[key] = _ROW.pack(key, file.tell(), at, len(record), zlib.crc32(record))
-                file.write(record)
+            for key, at, written, data in records:
+                index[key] = _ROW.pack(key, file.tell(), at, written, len(data), zlib.crc32(data))
+                file.write(data)
             start = file.tell()
             note = json.dumps([[_bytes(prefix), at] for prefix, at in refreshed]).encode()
             tail = b"".join(index[key] for key in sorted(index)) + note

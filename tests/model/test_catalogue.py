@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import tempfile
+from pathlib import Path
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mountnd import errors
+from mountnd.catalog import split, walk, walker
 from mountnd.catalog.catalogue import Catalogue
 from mountnd.catalog.entry import Entry
 from mountnd.stats import Stats
@@ -19,6 +24,15 @@ from mountnd.workers import Waiter, Workers
 
 from .keys import SEGMENTS, close, key_sets, keys, segments
 from .reference import Tree, showable
+
+TINY = [
+    (walk, "AFTER", 2),
+    (walk, "FIRST_PAGES", 1),
+    (walk, "WHOLE_PAGES", 0),
+    (walker, "WHOLE_PAGES", 0),
+    (split, "ONE_PAGE", 2),
+    (split, "SOME_PAGES", 100),
+]
 
 
 class SmallPages(MemoryStore):
@@ -37,6 +51,8 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.workers = Workers(3, "model")
+        self.patches = pytest.MonkeyPatch()
+        self.directory = tempfile.TemporaryDirectory()
         logging.getLogger("mountnd.catalog").setLevel(logging.ERROR)  # odd keys are reported by the hundred here
 
     @initialize(
@@ -45,14 +61,25 @@ class Machine(RuleBasedStateMachine):
         flat=st.booleans(),
         root=st.sampled_from(["", "", "a/", "sub-01/"]),
         limit=st.sampled_from([1, 4000, 1 << 20]),
+        eager=st.booleans(),
+        kept=st.booleans(),
     )
-    def begin(self, sizes: dict[str, int], page: int, flat: bool, root: str, limit: int) -> None:
+    def begin(
+        self, sizes: dict[str, int], page: int, flat: bool, root: str, limit: int, eager: bool, kept: bool
+    ) -> None:
+        if eager:  # a handful of directories is a walk, and is listed in many ranges
+            for module, name, value in TINY:
+                self.patches.setattr(module, name, value)
         self.sizes = dict(sizes)
         self.store = SmallPages({key: b"x" * size for key, size in sizes.items()}, root=root)
         self.store.page, self.store.flat, self.root, self.flat = page, flat, root, flat
+        self.limit, self.state = limit, Path(self.directory.name) if kept else None
+        self.start()
+
+    def start(self) -> None:
         self.cat = Catalogue(
             self.store, ttl=100.0, workers=self.workers, waiter=Waiter(), timeout=20, stats=Stats(),
-            clock=lambda: self.now, limit_bytes=limit,
+            clock=lambda: self.now, wall=lambda: self.now + 1e9, limit_bytes=self.limit, state_dir=self.state,
         )  # fmt: skip
 
     @property
@@ -114,6 +141,24 @@ class Machine(RuleBasedStateMachine):
     def reported(self, data: st.DataObject) -> None:
         prefix = data.draw(st.sampled_from(list(self.tree.directories())))
         assert {report.key for report in self.cat.hidden(self.entry(prefix))} == self.tree.hidden(prefix)
+
+    @rule(random=st.randoms(use_true_random=False))
+    def find(self, random: Random) -> None:
+        todo, seen = [self.cat.root], set()
+        while todo:
+            here = todo.pop()
+            entries = self.read(here.key)
+            self.compare(entries, here.key)
+            seen.add(here.key)
+            todo.extend(entry for entry in entries if entry.is_dir)
+            if random.random() < 0.5:
+                random.shuffle(todo)
+        assert seen == set(self.tree.directories())
+
+    @rule()
+    def restart(self) -> None:
+        self.cat.close()
+        self.start()
 
     @rule(changes=st.dictionaries(keys, st.sampled_from([None, 0, 1]), min_size=1, max_size=5))
     def change_and_wait(self, changes: dict[str, int | None]) -> None:
@@ -181,6 +226,10 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         logging.getLogger("mountnd.catalog").setLevel(logging.NOTSET)
         self.workers.close()
+        if hasattr(self, "cat"):
+            self.cat.close()
+        self.patches.undo()
+        self.directory.cleanup()
 
 
 TestCatalogue = Machine.TestCase
