@@ -16,7 +16,8 @@ from ..stats import Stats
 from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
 from . import counters, geometry
-from .fetcher import Fetcher, Flight, Tier
+from .fetcher import Fetcher
+from .flight import Flight, Tier
 from .geometry import SHIFT, Run
 from .memory import Block
 from .readahead import DEFAULT, Limits, Readahead

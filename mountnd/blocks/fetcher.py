@@ -11,80 +11,24 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
-from typing import Protocol
 
 from ..errors import StoreError
 from ..stats import Stats
 from ..stores.base import Deadline, ObjectId, Store
-from ..workers import Task, Workers
+from ..workers import Workers
 from . import counters, geometry
-from .geometry import Extent, Run
+from .flight import Flight, Tier
+from .geometry import BLOCK, Extent, Run
 from .memory import Block, Memory
+from .warmth import WARMING, Warmth
 
 # A longer demand is cut: its reader waits for the slowest byte, and several connections bring it sooner.
 DEMAND_PIECE = 512 << 10
+WARMING_BLOCKS = WARMING // BLOCK
 # A file that asked for more within this time counts as being read, and has its share of the window.
 ACTIVE_S = 2.0
-
-
-class Flight:
-    """One GET on its way. Guarded by `Fetcher.lock`.
-
-    Attributes:
-        future: completes with the blocks, or None if a prefetch was given up.
-        task: what a worker has or will have of it; None once it landed (it refers back, and a cycle would
-            keep the blocks until the next garbage collection).
-        prefetch: it began as one.
-        demand: somebody waits for it.
-        retry: it runs as a prefetch: when it fails for a moment, who waits for it may ask anew.
-        waiters: how many threads wait now.
-        owners: the streams that want it ahead; when the last one closes and nobody waits, it is dropped.
-        began: its worker has begun; from then on it runs to its end.
-    """
-
-    __slots__ = (
-        "began",
-        "bytes",
-        "cancelled",
-        "demand",
-        "future",
-        "id",
-        "owners",
-        "prefetch",
-        "retry",
-        "run",
-        "size",
-        "task",
-        "waiters",
-    )
-
-    future: Future[list[Block] | None]
-
-    def __init__(self, id: ObjectId, size: int, run: Run, *, demand: bool) -> None:
-        self.id, self.size, self.run, self.demand = id, size, run, demand
-        self.prefetch = self.retry = not demand
-        self.bytes = geometry.extent(run, size).size
-        self.owners: set[object] = set()
-        self.task: Task[list[Block] | None] | None = None
-        self.waiters = 0
-        self.began = self.cancelled = False
-
-
-class Tier(Protocol):
-    """A tier below memory (the disk cache). Views: one for each block."""
-
-    def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
-        """Fill what it holds of `run`; the indexes it filled. Never raises."""
-        ...
-
-    def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
-        """Take these blocks, which were just fetched, for later; `pin` holds their memory. Returns at once."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class Fetcher:
@@ -116,6 +60,7 @@ class Fetcher:
         self._ahead = 0  # bytes of prefetches that are planned or under way
         self._owned: dict[object, set[Flight]] = {}
         self._active: dict[object, float] = {}
+        self._warmth = {source: Warmth(clock) for source in stores}
         self.share = self._ahead_limit  # how far ahead one stream may be now
 
     # -- with the lock held by the caller -------------------------------------------------------
@@ -130,7 +75,7 @@ class Fetcher:
         run = Run(min(run.first, need.first), max(run.stop, need.stop))
         for gap in geometry.missing(run, lambda i: (id, i) in lru or (id, i) in flights):
             for piece in geometry.split(gap, DEMAND_PIECE):
-                self._start(Flight(id, size, piece, demand=True))
+                self._start(Flight(id, size, self._widened(id, size, piece), demand=True))
         parts: list[Block | Flight] = []
         joined: set[Flight] = set()
         for i in range(*need):
@@ -165,12 +110,26 @@ class Fetcher:
                 self._land(f)
                 self.stats.add(counters.PREFETCH_CANCELLED)
 
+    def _widened(self, id: ObjectId, size: int, gap: Run) -> Run:
+        """`gap`, or where that warms its connection, as much as does from there on. Never at the start of an object.
+
+        There a header may be all that is wanted.
+        """
+        if not gap.first or gap.stop - gap.first >= WARMING_BLOCKS or not self._warmth[id.source].wanted:
+            return gap
+        stop = gap.stop
+        end = min(gap.first + WARMING_BLOCKS, geometry.count(size))
+        while stop < end and (id, stop) not in self.memory.lru and (id, stop) not in self._flights:
+            stop += 1
+        return Run(gap.first, stop)
+
     def _start(self, flight: Flight) -> None:
         try:
             flight.task = self._workers.submit(self._fly, flight, demand=flight.demand)
         except RuntimeError:
             raise StoreError("the mount is closing") from None
         flight.future = flight.task.future
+        self._warmth[flight.id.source].began(flight.bytes)
         for i in range(*flight.run):
             self._flights[flight.id, i] = flight
         if flight.prefetch:
@@ -182,6 +141,7 @@ class Fetcher:
 
     def _land(self, flight: Flight) -> None:
         flight.task = None
+        self._warmth[flight.id.source].ended()
         for i in range(*flight.run):
             del self._flights[flight.id, i]
         if flight.prefetch:
@@ -228,7 +188,7 @@ class Fetcher:
             elif (id, i) not in lru:
                 todo.append(i)
         for gap in geometry.runs(todo):
-            flight = Flight(id, size, gap, demand=False)
+            flight = Flight(id, size, self._widened(id, size, gap), demand=False)
             if self._ahead + flight.bytes > self._ahead_limit:
                 self.stats.add(counters.PREFETCH_REFUSED)
                 return False

@@ -95,10 +95,8 @@ class Readahead:
         """
         stop = offset + size
         lim = self._limits
-        for run in reversed(self._runs):
-            if run.start <= offset <= run.pos + lim.gap or run.pos <= offset <= run.ahead:
-                break
-        else:
+        run = self._find(offset)
+        if run is None:
             return self._begin(offset, size, share)
         run.done += size
         if offset > run.pos + lim.gap and (soon := self._skip(run, offset, size, share)) is not None:
@@ -128,12 +126,20 @@ class Readahead:
             run.grown = run.pos
         return self._fill(run, share)
 
+    def _find(self, offset: int) -> _Run | None:
+        """The run that a read at `offset` continues."""
+        gap = self._limits.gap
+        for run in reversed(self._runs):
+            if run.start <= offset <= run.pos + gap or run.pos <= offset <= run.ahead:
+                return run
+        return None
+
     def _begin(self, offset: int, size: int, share: int) -> Sequence[Extent]:
         lim, runs = self._limits, self._runs
         run = _Run(offset, offset + size)
         if not runs:
             runs.append(run)
-            self._visit(offset, size, share)
+            self._visit(offset, size)
             if offset == 0 and size >= lim.streaming and size < self._size:
                 run.window = lim.streams * lim.piece
                 return self._fill(run, share)
@@ -146,23 +152,24 @@ class Readahead:
         runs.append(run)
         if len(runs) > lim.runs:
             del runs[0]
-        return self._visit(offset, size, share)
+        self._visit(offset, size)
+        return self._strides.ahead(share)
 
-    def _visit(self, offset: int, size: int, share: int) -> Sequence[Extent]:
+    def _visit(self, offset: int, size: int) -> None:
         previous, self._visited = self._visited, size
-        return self._strides.visit(offset, size, previous, share)
+        self._strides.visit(offset, size, previous)
 
     def _skip(self, run: _Run, offset: int, size: int, share: int) -> Sequence[Extent] | None:
         """A read beyond the run's end, but in its window: late company will fill the gap, or it is a stride.
 
         A stride it is when the distances say so and too little of the run was read; then the run ends here.
         """
-        soon = self._visit(offset, size, share)
+        self._visit(offset, size)
         if self._strides.hits < 3 or run.done * 5 > (offset - run.start) * 3:
             return None
         self._runs.remove(run)
         self._runs.append(_Run(offset, offset + size))
-        return soon
+        return self._strides.ahead(share)
 
     def _fill(self, run: _Run, share: int) -> Sequence[Extent]:
         """The pieces between what was asked for and the window's end; nothing until a whole piece fits."""

@@ -18,9 +18,9 @@ from .geometry import Extent
 KIB = 1 << 10
 PAGE = 4 * KIB
 
-# Visits ahead: 4 after two equal distances, then 8, ... A visit costs a round trip, so the number in
+# Visits ahead: 8 after two equal distances, then 32, then 48. A visit costs a round trip, so the number in
 # flight is what makes them fast; more than this many small GETs at once brought nothing (30 ms, 2 cores).
-AHEAD, AHEAD_MAX = 4, 48
+AHEAD, AHEAD_MAX = (8, 32), 48
 # Visits nearer to each other than this are fetched together: three times the bytes at most, for a
 # fraction of the requests; in GETs of about PIECE, so that several connections share them ...
 BRIDGE = 128 * KIB
@@ -54,17 +54,12 @@ class Strides:
         """How long visits are, 0 while none came where it was expected."""
         return self._span if self._hits else 0
 
-    def visit(self, offset: int, size: int, previous: int, share: int) -> Sequence[Extent]:
-        """A visit begins with a read of `size` bytes at `offset`: where the next ones will read.
-
-        Args:
-            previous: how much the visit before read in all.
-            share: bytes that may be asked for ahead.
-        """
+    def visit(self, offset: int, size: int, previous: int) -> None:
+        """A visit begins with a read of `size` bytes at `offset`; the one before read `previous` in all."""
         last, self._last = self._last, offset
         if last < 0:
             self._origin, self._span = offset, size
-            return ()
+            return
         step = self._steps + 1
         way = offset - self._origin
         low, high = max(self._low, (way - PAGE + 1) / step), min(self._high, (way + PAGE - 1) / step)
@@ -73,18 +68,20 @@ class Strides:
             self._origin, self._steps, self._hits, self._issued = last, 1, 0, 1
             self._low, self._high, self._exact = distance - PAGE + 1, distance + PAGE - 1, True
             self._span = max(previous, size)
-            return ()
+            return
         self._exact = self._exact and way * self._steps == (last - self._origin) * step
         self._low, self._high, self._steps = low, high, step
         self._hits += 1
         self._span = max(self._span, previous, size)
-        return self._ahead(share)
 
-    def _ahead(self, share: int) -> Sequence[Extent]:
+    def ahead(self, share: int) -> Sequence[Extent]:
+        """Where the next visits will read, as far as that was not said before and `share` bytes go."""
+        if not self._hits:
+            return ()
         stride = abs(self._last - self._origin) / self._steps
-        count, batch = min(AHEAD << min(self._hits - 1, 8), AHEAD_MAX), 1
+        count, batch = AHEAD[self._hits - 1] if self._hits <= len(AHEAD) else AHEAD_MAX, 1
         if stride <= self._span + BRIDGE:
-            count = min(AHEAD << min(self._hits - 1, 16), math.ceil(DENSE_AHEAD / max(stride, 1)))
+            count = min(AHEAD[0] << min(self._hits - 1, 16), math.ceil(DENSE_AHEAD / max(stride, 1)))
             batch = min(count // 2, math.ceil(PIECE / max(stride, 1)))
         if not self._exact:  # the interval widens with the steps: guess no further than it was narrowed for
             count = min(count, 2 * self._steps + 2)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from mountnd.blocks.cache import Blocks, Stream
-from mountnd.blocks.fetcher import Tier
+from mountnd.blocks.flight import Tier
 from mountnd.blocks.readahead import DEFAULT, Limits
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, ObjectId, ObjectStat

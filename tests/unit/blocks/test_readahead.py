@@ -121,6 +121,16 @@ def test_random_reads_fetch_their_blocks_and_no_more(name: str) -> None:
     assert got.gets <= len(TRACES[name])
 
 
+def test_a_random_read_of_a_page_never_asks_for_more_than_256_kib() -> None:
+    rng = random.Random(7)
+    policy = Readahead(SIZE)
+    for _ in range(300):
+        at = rng.randrange(SIZE - 4096)
+        run = geometry.covering(*policy.wanted(at, 4096), SIZE)
+        assert geometry.extent(run, SIZE).size <= 256 * KIB
+        policy.read(at, 4096, SHARE)
+
+
 @pytest.mark.parametrize("name", ["random_3m-128", "random_3m-1024"])
 def test_random_reads_of_megabytes_learn_their_length(name: str) -> None:
     got = replay(TRACES[name])
@@ -252,7 +262,7 @@ def test_whatever_is_read_the_plan_lies_in_the_object_and_in_order(reads: Reads,
         wanted = policy.wanted(offset, n)
         assert wanted.start <= offset
         assert offset + n <= wanted.stop <= size
-        assert geometry.covering(*wanted, size).stop - geometry.covering(*wanted, size).first <= n // BLOCK + 2
+        assert wanted.stop - wanted.start <= max(n, DEFAULT.whole)
         soon: Sequence[Extent] = policy.read(offset, n, share)
         assert all(0 <= e.start < e.stop <= size for e in soon)
         assert all(a.stop <= b.start or b.stop <= a.start for a, b in itertools.pairwise(soon))

@@ -10,8 +10,9 @@ import pytest
 
 from mountnd.blocks import counters, geometry
 from mountnd.blocks.geometry import BLOCK
+from mountnd.blocks.warmth import WARMING, Warmth
 
-from .rig import KIB, MIB, Gate, Rig, body, read, until
+from .rig import KIB, MIB, Clock, Gate, Rig, body, read, until
 
 
 def together(jobs: list[Callable[[], None]]) -> None:
@@ -150,9 +151,11 @@ def test_reading_on_fetches_everything_once() -> None:
 
 
 def test_what_is_held_is_not_fetched_again_around_holes() -> None:
-    data = body(2 * MIB)
+    data = body(4 * MIB)
     with Rig() as rig:
         stream = rig.open("a", data)
+        read(rig.blocks.open(stream._id, len(data)), 32 * BLOCK, 32 * BLOCK)  # on cold connections more is fetched
+        rig.quiet()
         read(stream, 3 * BLOCK, 1)
         read(stream, 6 * BLOCK, 1)
         rig.store.calls.clear()
@@ -188,6 +191,7 @@ def test_a_random_4_kib_read_fetches_at_most_256_kib() -> None:
             at = rng.randrange(len(data) - 4096)
             assert read(stream, at, 4096) == data[at : at + 4096]
         rig.quiet()
+        assert max(b - a for a, b in rig.gets) <= 256 * KIB
         assert rig.count(counters.FETCHED) <= n * 2 * BLOCK
 
 
@@ -333,3 +337,58 @@ def test_the_copy_joins_neighbours_and_splits_strangers() -> None:
         for start, stop in ((2 * BLOCK + 1, 13 * BLOCK - 1), (0, len(data)), (18 * BLOCK + 9, len(data))):
             assert read(stream, start, stop - start) == data[start:stop]
         assert geometry.count(len(data)) == 21
+
+
+def test_one_get_over_each_connection_is_long_enough_to_warm_it() -> None:
+    data = body(64 * MIB)
+    with Rig() as rig:
+        stream = rig.open("a", data)
+        at = [k * 3 * MIB + MIB for k in (9, 2, 15, 4, 11, 7)]
+        for offset in at:
+            read(stream, offset, 4096)
+        long = [a for a, b in rig.gets if b - a == 4 * BLOCK]
+        assert long == [at[2]]
+        assert len(rig.gets) == len(at)
+        # Three at a time: the first of them has a warm connection, the other two have none yet.
+        for round_ in range(4):
+            rig.store.calls.clear()
+            rig.store.fault = gate = Gate()
+            places = [(20 + round_) * MIB + 512 * KIB + k * 9 * MIB for k in range(3)]
+            readers = [
+                threading.Thread(target=read, args=(rig.blocks.open(stream._id, len(data)), place, 1))
+                for place in places
+            ]
+            for n, r in enumerate(readers, 1):
+                r.start()
+                until(lambda n=n, gate=gate: len(gate.held) == n)  # type: ignore[misc]
+            gate.open()
+            for r in readers:
+                r.join(20)
+            rig.quiet()
+            assert [b - a for a, b in rig.gets] == [BLOCK, *[4 * BLOCK if round_ == 2 else BLOCK] * 2]
+
+
+def test_a_header_is_never_fetched_longer_to_warm_a_connection() -> None:
+    data = body(MIB)
+    with Rig() as rig:
+        for i in range(10):
+            read(rig.open(f"k{i}", data), 0, 348)
+        assert {b - a for a, b in rig.gets} == {BLOCK}
+
+
+def test_connections_are_warmed_again_after_a_pause() -> None:
+    warmth = Warmth(clock := Clock())
+
+    def get(size: int) -> bool:
+        wanted = warmth.wanted
+        warmth.began(WARMING if wanted else size)
+        warmth.ended()
+        return wanted
+
+    assert [get(BLOCK) for _ in range(6)] == [False, False, True, False, False, False]
+    clock.now += 10
+    assert not get(BLOCK)
+    clock.now += 60
+    assert [get(BLOCK) for _ in range(4)] == [False, False, True, False]
+    clock.now += 60
+    assert [get(n) for n in (BLOCK, MIB, BLOCK, BLOCK)] == [False] * 4

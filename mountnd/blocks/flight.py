@@ -1,0 +1,70 @@
+"""What the fetcher works with: a GET on its way, and what it asks of a tier below memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+from ..stores.base import ObjectId
+from ..workers import Task
+from . import geometry
+from .geometry import Run
+from .memory import Block
+
+
+class Flight:
+    """One GET on its way. Guarded by `Fetcher.lock`.
+
+    Attributes:
+        future: completes with the blocks, or None if a prefetch was given up.
+        task: what a worker has or will have of it; None once it landed (it refers back, and a cycle would
+            keep the blocks until the next garbage collection).
+        prefetch: it began as one.
+        demand: somebody waits for it.
+        retry: it runs as a prefetch: when it fails for a moment, who waits for it may ask anew.
+        waiters: how many threads wait now.
+        owners: the streams that want it ahead; when the last one closes and nobody waits, it is dropped.
+        began: its worker has begun; from then on it runs to its end.
+    """
+
+    __slots__ = (
+        "began",
+        "bytes",
+        "cancelled",
+        "demand",
+        "future",
+        "id",
+        "owners",
+        "prefetch",
+        "retry",
+        "run",
+        "size",
+        "task",
+        "waiters",
+    )
+
+    future: Future[list[Block] | None]
+
+    def __init__(self, id: ObjectId, size: int, run: Run, *, demand: bool) -> None:
+        self.id, self.size, self.run, self.demand = id, size, run, demand
+        self.prefetch = self.retry = not demand
+        self.bytes = geometry.extent(run, size).size
+        self.owners: set[object] = set()
+        self.task: Task[list[Block] | None] | None = None
+        self.waiters = 0
+        self.began = self.cancelled = False
+
+
+class Tier(Protocol):
+    """A tier below memory (the disk cache). Views: one for each block."""
+
+    def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
+        """Fill what it holds of `run`; the indexes it filled. Never raises."""
+        ...
+
+    def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
+        """Take these blocks, which were just fetched, for later; `pin` holds their memory. Returns at once."""
+        ...
+
+    def close(self) -> None: ...
