@@ -1,13 +1,13 @@
 """Which names exist: what vfs asks, answered from memory where that is known and fresh, else by the store.
 
-Lock order: `Catalogue._lock`, `Pagers._lock` before `Pager._lock`, `Shelf._lock`, `Flights._lock`,
-`Requests._lock`; the latter are leaves. No lock is held while the store is asked or a future completed.
+Lock order of the room: `Walker._lock`; `Pagers._lock`; `Flights._lock`, `Pager._lock`, `Lister._lock`;
+`Shelf._lock`, `Keeper._lock`, `Persist._lock`, `Requests._lock`, and the workers' own; each may be taken
+while one named before it is held. No lock is held while the store is asked, a future waited for, or a
+file read or written (but `Persist._writing`, which is there for that).
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -20,6 +20,7 @@ from ..stores.base import Store
 from ..workers import Waiter, Workers
 from .asker import Asker
 from .entry import Entry
+from .keeper import Keeper
 from .listing import Listing
 from .names import Hidden, segment_of
 from .pager import Pager
@@ -32,7 +33,6 @@ from .walk import Way
 from .walker import Walker
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 # Listings held in memory: about a million and a half names of 30 bytes.
 LIMIT_BYTES = 128 << 20
@@ -42,9 +42,6 @@ HUGE_PART = 8
 
 # Names to be asked for again, up to which a scan asks for them one by one; with more it lists anew.
 HOLES_MAX = 8
-
-# Directories whose hidden keys were reported in the log; past that a report may come twice.
-REPORTED_MAX = 100_000
 
 
 class Catalogue:
@@ -85,26 +82,18 @@ class Catalogue:
         self._store, self._waiter, self._timeout, self._stats = store, waiter, timeout, stats
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock, offline=offline)
         self._shelf = Shelf(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, offline=offline)
-        self._walker = Walker(self._requests, self._shelf, wait=self._wait, keep=self._keep, clock=clock, stats=stats)
+        persist = Persist(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
+        self._keeper = Keeper(self._shelf, persist, stats, say=self._say)
+        keep, wait = self._keeper.keep, self._wait
+        self._walker = Walker(
+            self._requests, self._shelf, wait=wait, keep=keep, clock=clock, stats=stats, limit_bytes=limit_bytes
+        )
         self._pagers = Pagers(
-            self._requests,
-            self._shelf,
-            keep=self._keep,
-            tried=self._walker.tried,
-            keep_bytes=limit_bytes // HUGE_PART,
+            self._requests, self._shelf, keep=keep, tried=self._walker.tried, keep_bytes=limit_bytes // HUGE_PART
         )
         self._asker = Asker(
-            self._requests,
-            self._shelf,
-            self._pagers,
-            self._walker,
-            wait=self._wait,
-            keep=self._keep,
-            mended=self._save,
+            self._requests, self._shelf, self._pagers, self._walker, wait=wait, keep=keep, mended=self._keeper.save
         )
-        self._persist = Persist(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
-        self._lock = threading.Lock()
-        self._reported: set[str] = set()
 
     def lookup(self, directory: Entry, name: bytes) -> Entry:
         """The entry called `name` in a directory."""
@@ -114,7 +103,7 @@ class Catalogue:
         if segment is None:
             raise NotFound(f"no {name!r} in {self._say(prefix)}")
         answer = self._shelf.answer(prefix, name)
-        if answer is None and self._recall(prefix):
+        if answer is None and self._keeper.recall(prefix):
             answer = self._shelf.answer(prefix, name)
         if answer is None:
             answer = self._or_stale(
@@ -132,7 +121,7 @@ class Catalogue:
             raise NotADirectory(f"{self._say(directory.key)} is not a directory")
         prefix = directory.key
         self._walker.scanned(prefix)
-        self._recall(prefix)
+        self._keeper.recall(prefix)
         if (scan := self._known_scan(prefix)) is not None:
             return scan
         return self._or_stale(lambda: self._ask(prefix), lambda: self._stale(prefix))
@@ -143,9 +132,7 @@ class Catalogue:
 
     def refresh(self, prefix: str) -> None:
         """Believe nothing at or below a key prefix any more (the prefix of a directory ends in "/")."""
-        if self._persist is not None:
-            self._persist.refresh(prefix)
-        self._shelf.refresh(prefix)
+        self._keeper.refresh(prefix)
         self._asker.clear()
         self._pagers.clear()
         self._walker.clear()
@@ -154,7 +141,7 @@ class Catalogue:
 
     def known(self, directory: Entry) -> Sequence[Entry] | None:
         """A directory's entries without asking the store, None when they are not all known or not to be believed."""
-        self._recall(directory.key)
+        self._keeper.recall(directory.key)
         got = self._shelf.listing(directory.key)
         if got is None or got[1]:
             return None
@@ -175,8 +162,7 @@ class Catalogue:
 
     def close(self) -> None:
         """Write what is kept across restarts. Idempotent."""
-        if self._persist is not None:
-            self._persist.close()
+        self._keeper.close()
 
     def _ask(self, prefix: str) -> Scan:
         self._asker.settle(prefix)
@@ -227,40 +213,8 @@ class Catalogue:
             self._drop(*_cut(prefix.removesuffix("/")))
             raise NotFound(f"no {self._say(prefix)}")
 
-    def _keep(self, prefix: str, listing: Listing, stamp: int) -> None:
-        self._shelf.put(prefix, listing, stamp)
-        self._save(prefix, listing)
-        if not listing.hidden:
-            return
-        with self._lock:
-            if prefix in self._reported:
-                return
-            if len(self._reported) >= REPORTED_MAX:
-                self._reported.clear()
-            self._reported.add(prefix)
-        count = len(listing.hidden) + listing.more_hidden
-        first = listing.hidden[0]
-        log.warning("%r: %d key(s) not shown, the first: %r: %s", self._say(prefix), count, first.key, first.reason)
-
-    def _save(self, prefix: str, listing: Listing) -> None:
-        if self._persist is not None:
-            self._persist.add(prefix, listing)
-
-    def _recall(self, prefix: str) -> bool:
-        """Put on the shelf what was kept of a directory that it does not hold; whether there was something."""
-        if self._persist is None or self._shelf.has(prefix):
-            return False
-        listing = self._persist.get(prefix)
-        if listing is None:
-            return False
-        self._shelf.put(prefix, listing, 0)
-        self._stats.add("names.recalled.listings")
-        return True
-
     def _drop(self, prefix: str, segment: str) -> None:
-        self._shelf.drop(prefix, segment.encode("utf-8", "surrogateescape"))
-        if self._persist is not None:
-            self._persist.drop(prefix)
+        self._keeper.drop(prefix, segment.encode("utf-8", "surrogateescape"))
         self._asker.forget(prefix + segment)
         self._pagers.forget(prefix)
 

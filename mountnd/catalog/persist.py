@@ -16,13 +16,14 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from . import segment
 from .listing import Listing
-from .segment import Damaged, Record, Row, Segment
+from .merge import group_of, last_voids, newest, recency
+from .segment import Damaged, Record, Segment
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +33,10 @@ FLUSH_S = 1.0
 FLUSH_BYTES = 8 << 20
 # Segments from which on some are merged: each look-up asks every one, a microsecond and a half each.
 SEGMENTS_MAX = 8
-# At least so many are merged at once, so that the same bytes are not copied for each new small one.
-MERGE_MIN = 4
 # All segments of a source together; the oldest goes when they are more. Some ten million names.
 DISK_BYTES = 1 << 30
 # How often, at most, a name that is not here makes us look for what other mounts have written.
 LOOK_S = 10.0
-# Refreshed prefixes remembered: what was kept before them is void.
-VOIDS_MAX = 1000
 # A listing from further in the future than clocks of one cluster differ is not believed.
 SKEW_S = 60.0
 
@@ -183,7 +180,7 @@ class Persist:
         with self._lock:
             segments, void = list(self._segments.values()), self._void(prefix)
         found = [(row, held) for held in segments if (row := held.find(prefix)) is not None]
-        for row, held in sorted(found, key=_age, reverse=True):
+        for row, held in sorted(found, key=recency, reverse=True):
             if row.at <= void or not row.length:
                 return None
             age = self._wall() - row.at
@@ -234,7 +231,7 @@ class Persist:
             return
         with self._lock:
             self._segments[path.name] = opened
-            self._voids = _latest([*self._voids, *opened.refreshed])
+            self._voids = last_voids([*self._voids, *opened.refreshed])
 
     def _write(self, records: Iterable[Record], refreshed: list[tuple[str, float]]) -> None:
         self._open(segment.write(self._directory, records, refreshed, time.time_ns()))
@@ -243,12 +240,8 @@ class Persist:
         with self._lock:
             segments = sorted(self._segments.values(), key=lambda held: held.size)
         if len(segments) >= SEGMENTS_MAX:
-            group = segments[:MERGE_MIN]
-            for held in segments[MERGE_MIN:]:
-                if held.size > sum(one.size for one in group):
-                    break
-                group.append(held)
-            self._write(_newest(group), _latest([void for held in group for void in held.refreshed]))
+            group = group_of(segments)
+            self._write(newest(group), last_voids([void for held in group for void in held.refreshed]))
             self._remove(group)
             segments = [held for held in segments if held not in group]
         by_age = sorted(segments, key=lambda held: held.path.name)
@@ -273,28 +266,3 @@ class Persist:
             self._broken = True
             self._waiting.clear()
             self._bytes = 0
-
-
-def _age(found: tuple[Row, Segment]) -> tuple[float, str]:
-    """What the latest of several records of one directory is told by."""
-    return found[0].written, found[1].path.name
-
-
-def _newest(segments: Iterable[Segment]) -> Iterator[Record]:
-    """The latest record of each directory; damaged ones are left out."""
-    latest: dict[bytes, tuple[Row, Segment]] = {}
-    for held in segments:
-        for row in held.rows():
-            if row.hash not in latest or _age(latest[row.hash]) < _age((row, held)):
-                latest[row.hash] = row, held
-    for row, held in latest.values():
-        with contextlib.suppress(Damaged):
-            yield Record(row.hash, row.at, row.written, held.read(row))
-
-
-def _latest(voids: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Each refreshed prefix once, with its latest time, the last thousand."""
-    latest: dict[str, float] = {}
-    for prefix, when in voids:
-        latest[prefix] = max(when, latest.get(prefix, when))
-    return sorted(latest.items(), key=lambda void: void[1])[-VOIDS_MAX:]

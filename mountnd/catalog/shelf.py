@@ -9,7 +9,7 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import Forbidden, NotFound
@@ -48,7 +48,7 @@ class Known:
 
     listing: Listing
     stamp: int
-    holes: set[bytes] = field(default_factory=set)
+    holes: frozenset[bytes] = frozenset()
 
 
 class Shelf:
@@ -112,7 +112,7 @@ class Shelf:
             known = self._known.get(prefix)
             if known is None or not (stale or self._fresh(known.listing.at, now)):
                 return None
-            return self._use(prefix, known), frozenset(known.holes)
+            return self._use(prefix, known), known.holes
 
     def marked(self, entry: Entry) -> Entry:
         """A directory's entry with its marker's stat, where its own listing told it."""
@@ -133,7 +133,7 @@ class Shelf:
                     self._known[prefix] = old
                     return
                 self._bytes -= old.listing.nbytes
-            holes = {name for name, when in self._drops.get(prefix, {}).items() if when > stamp}
+            holes = frozenset(name for name, when in self._drops.get(prefix, {}).items() if when > stamp)
             self._known[prefix] = Known(listing, stamp, holes)
             self._bytes += listing.nbytes
             if len(listing) > PAGE:
@@ -187,7 +187,7 @@ class Shelf:
                 self._drops.popitem(last=False)
             self._points.pop((prefix, name), None)
             if known := self._known.get(prefix):
-                known.holes.add(name)
+                known.holes |= {name}
 
     def refresh(self, prefix: str) -> None:
         """Believe nothing at or below a key prefix, nor what requests under way will say of it."""

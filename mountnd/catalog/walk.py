@@ -25,8 +25,11 @@ WINDOW_S = 10.0
 FIRST_PAGES = 8
 # A subtree estimated up to this many pages is listed whole at once: one second of an idle connection's time.
 WHOLE_PAGES = 16
-# Most pages granted at once: 256,000 names, 20 MB of memory.
+# Most pages granted at once: 256,000 names. And most of a limit on memory: what is listed ahead must not
+# push out what was listed ahead before. A page takes up to 150 kB where directories are small.
 MOST_PAGES = 256
+MOST_PART = 1 / 4
+PAGE_BYTES = 150_000
 # Pages for one that comes to few of the directories that were listed for it: a reader of single places, not a walker.
 FEW_PAGES = 2
 # A walk is followed further while at least this part of the listed directories was used.
@@ -117,21 +120,27 @@ class Trail:
         return Plan(Way.FLAT if fits else Way.PAGE)
 
 
-def first_grant(pages: float) -> int:
-    """Pages to list at once of a subtree estimated at `pages`."""
-    return WHOLE_PAGES + 2 if pages <= WHOLE_PAGES else FIRST_PAGES
+def most_pages(limit_bytes: int) -> int:
+    """Pages that may be listed ahead where so many bytes of listings are kept."""
+    return max(1, min(MOST_PAGES, int(limit_bytes * MOST_PART / PAGE_BYTES)))
 
 
-def next_grant(pages: int, listed: int, used: int) -> int:
+def first_grant(pages: float, most: int) -> int:
+    """Pages to list at once of a subtree estimated at `pages`; at most `most`."""
+    return min(WHOLE_PAGES + 2 if pages <= WHOLE_PAGES else FIRST_PAGES, most)
+
+
+def next_grant(pages: int, listed: int, used: int, most: int) -> int:
     """Pages to list for a walk that came to the end of the last grant.
 
     Args:
         pages: listed for it so far.
         listed, used: directories these completed, and how many of them were asked for.
+        most: pages granted at most.
     """
     if listed and used < listed * USED_PART:
-        return FEW_PAGES
-    return min(max(FIRST_PAGES, 2 * pages), MOST_PAGES)
+        return min(FEW_PAGES, most)
+    return min(max(FIRST_PAGES, 2 * pages), most)
 
 
 def parent(prefix: str) -> str:

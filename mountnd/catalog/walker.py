@@ -19,7 +19,7 @@ from .listing import Listing
 from .requests import Requests
 from .shelf import PAGE, Shelf
 from .split import cut, entries_a_range
-from .walk import WHOLE_PAGES, Trail, Way, first_grant, next_grant
+from .walk import WHOLE_PAGES, Trail, Way, first_grant, most_pages, next_grant
 
 # Subtrees being listed at a time; more programs than that hardly walk at once, and a forgotten one only
 # costs its next reader a few requests.
@@ -37,6 +37,7 @@ class Walker:
         wait: waits for a future as the calling thread must.
         keep: takes (prefix, listing, stamp) of directories that were completed.
         clock: monotonic seconds.
+        limit_bytes: what the shelf holds at most.
     """
 
     def __init__(
@@ -48,13 +49,14 @@ class Walker:
         keep: Callable[[str, Listing, int], None],
         clock: Callable[[], float],
         stats: Stats,
+        limit_bytes: int,
     ) -> None:
         self._requests, self._shelf, self._wait, self._keep = requests, shelf, wait, keep
         self._clock, self._stats = clock, stats
         self._lock = threading.Lock()
         self._trail = Trail(requests.store.root)
         self._listers: OrderedDict[str, tuple[Lister, int, float]] = OrderedDict()
-        self._able = requests.store.flat
+        self._able, self._most = requests.store.flat, most_pages(limit_bytes)
 
     def scanned(self, prefix: str) -> None:
         """A directory was opened for reading."""
@@ -92,7 +94,8 @@ class Walker:
 
     def _follow(self, lister: Lister, used_before: int, pages: float, prefix: str) -> None:
         def grant(done: int, listed: int) -> int:
-            return next_grant(done, listed, self._shelf.used - used_before) if done else first_grant(pages)
+            used = self._shelf.used - used_before
+            return next_grant(done, listed, used, self._most) if done else first_grant(pages, self._most)
 
         for attempt in range(ROUNDS):
             task = lister.need(prefix, grant, now=attempt > 0)
@@ -132,7 +135,7 @@ class Walker:
         listing = got[0]
         keys = self._trail.keys_a_child(base)
         pages = len(listing) * keys / PAGE
-        at_once = pages <= WHOLE_PAGES
+        at_once = pages <= min(WHOLE_PAGES, self._most)
 
         def wanted(name: bytes) -> bool:
             child = base + name.decode("utf-8", "surrogateescape")
