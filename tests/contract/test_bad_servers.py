@@ -122,6 +122,34 @@ def test_a_wrong_answer_gives_no_bytes(kind: Kind, tmp_path: Path, stage: Script
     store.close()
 
 
+def test_a_chunked_body_is_read_rightly_or_not_at_all(kind: Kind, tmp_path: Path, stage: Scripted) -> None:
+    """S3 sends none, and gateways before it may."""
+    headers = {"Content-Range": "bytes 100-109/1000", "ETag": ETAG, "Last-Modified": WHEN}
+    body = b"4\r\n" + WHOLE[100:104] + b"\r\n6\r\n" + WHOLE[104:110] + b"\r\n0\r\n\r\n"
+    stage.play({f"GET {kind.path}": Answer(206, {**headers, "Transfer-Encoding": "chunked"}, body)})
+    store = kind.make(stage.url, tmp_path)
+    for _ in range(2):  # nor may its end be taken for the next answer
+        try:
+            assert read(store, id_of(kind, store), 100, 3, 7) == WHOLE[100:110]
+        except (BadAnswer, Unreachable):
+            pass
+    store.close()
+
+
+def test_a_body_that_ends_with_the_connection(kind: Kind, tmp_path: Path, stage: Scripted) -> None:
+    headers = {"Content-Range": "bytes 100-109/1000", "ETag": ETAG, "Last-Modified": WHEN}
+    store = kind.make(stage.url, tmp_path)
+    stage.play({f"GET {kind.path}": Answer(206, headers, WHOLE[100:110], then="close")})
+    try:
+        assert read(store, id_of(kind, store), 100, 3, 7) == WHOLE[100:110]
+    except (BadAnswer, Unreachable):
+        pass
+    stage.play({f"GET {kind.path}": Answer(206, headers, WHOLE[100:107], then="close")})
+    with pytest.raises((BadAnswer, Unreachable)):
+        read(store, id_of(kind, store), 100, 3, 7)
+    store.close()
+
+
 def test_after_a_wrong_answer_the_next_is_right(kind: Kind, tmp_path: Path, stage: Scripted) -> None:
     """What is left of a bad body must not be taken for the next answer on the same connection."""
     good = answer(100, 110, WHOLE[100:110])
