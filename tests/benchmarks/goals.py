@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .peers import BY_NAME, OURS, Peer
-from .report import Record, fetched_mb, medians
+from .report import Key, Record, fetched_mb, medians
 
 # A peer that receives more than this many times our bytes for scattered reads downloads the file instead.
 WASTEFUL = 3
@@ -75,11 +75,7 @@ def judge(records: Iterable[Record]) -> str:
         ours = middle.get((goal.workload, OURS, goal.phase))
         if ours is None:
             continue
-        rivals = {
-            peer: record
-            for (workload, peer, phase), record in middle.items()
-            if workload == goal.workload and phase == goal.phase and counts(goal, peer, record, ours)
-        }
+        rivals = {name: record for name, record in _phase(middle, goal).items() if counts(goal, name, record, ours)}
         out.append(_row(goal, ours, rivals))
     for (workload, peer, phase), record in middle.items():
         ours = middle.get((workload, OURS, "cold"))
@@ -89,6 +85,16 @@ def judge(records: Iterable[Record]) -> str:
                 f"| {workload} beside the prototype | {cell} | {_verdict(ours, record['wall'] * PROTOTYPE_RATIO)} |"
             )
     return "\n".join(out)
+
+
+def _phase(middle: Mapping[Key, Record], goal: Goal) -> dict[str, Record]:
+    """The peers' records of the goal's row. One that keeps nothing over a restart is as slow then as cold."""
+    found: dict[str, Record] = {}
+    for (workload, name, phase), record in middle.items():
+        forgets = goal.phase == "restart" and phase == "cold" and name in BY_NAME and not BY_NAME[name].persistent
+        if workload == goal.workload and (phase == goal.phase or forgets):
+            found[name] = record
+    return found
 
 
 def counts(goal: Goal, name: str, record: Record, ours: Record) -> bool:

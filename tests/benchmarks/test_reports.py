@@ -38,6 +38,12 @@ def test_a_candidate_from_the_command_line_is_no_rival() -> None:
     assert "held" in verdict([record("ours", 1.0), record("geesefs", 1.1), record("prototype", 0.1)])
 
 
+def test_a_peer_that_keeps_nothing_is_as_slow_after_a_restart_as_cold() -> None:
+    runs = [record("ours", wall, "W5-find", phase, srv_req=0) for phase, wall in (("cold", 1.0), ("restart", 0.5))]
+    rows = judge([*runs, record("geesefs", 1.6, "W5-find")]).splitlines()
+    assert "held (0.64 s)" in next(row for row in rows if "restart" in row)
+
+
 def test_a_row_without_its_fast_peer_is_not_judged() -> None:
     row = verdict([record("ours", 9.0, "W3-hdr200"), record("rclone-streams", 1.0, "W3-hdr200")])
     assert "not judged: geesefs is absent" in row
