@@ -61,6 +61,7 @@ class _Answering(socketserver.StreamRequestHandler):
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
+    request_queue_size = 128  # a full queue refuses at once; the default is 5
     block_on_close = False  # a handler that waits for the network must not hold up the unmount
 
     def __init__(self, address: str, handlers: Mapping[str, Handler]) -> None:

@@ -36,7 +36,8 @@ def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign) and k.lower() not in proxies}
     # The children import the mountnd that started them, also from a checkout that is not installed.
     path = [str(Path(__file__).parents[2]), kept.get("PYTHONPATH", "")]
-    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    fixed = {"AWS_EC2_METADATA_DISABLED": "true", "MOUNTND_CACHE_SIZE": "0"}  # nor does it leave a cache behind
+    return {**kept, **fixed, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 class Server:

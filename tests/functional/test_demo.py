@@ -59,7 +59,8 @@ def await_none_left(where: Path) -> None:
         assert time.monotonic() < end, [Path("/proc", str(p), "cmdline").read_bytes() for p in left]
         time.sleep(0.05)
     assert not [m.path for m in mounts.mounts() if m.path.is_relative_to(where.resolve())]
-    assert os.listdir(where / "tmp") == []
+    # Not everything: Python's tempfile tries the directory with a file, which a process killed just then leaves.
+    assert [name for name in os.listdir(where / "tmp") if name.startswith("mountnd")] == []
 
 
 def start(where: Path, *args: str) -> subprocess.Popen[str]:
