@@ -23,7 +23,7 @@ def program(argv: Sequence[str | bytes], *, seconds: float = 60.0, check: bool =
     """What a program prints. Raises AssertionError when it exits other than 0, or takes longer than `seconds`."""
     with child(argv, cwd=cwd) as process:
         try:
-            out, err = process.communicate(timeout=seconds)
+            out, err = (said.decode("utf-8", "surrogateescape") for said in process.communicate(timeout=seconds))
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{list(argv)!r} did not end within {seconds} s") from None
         assert not check or process.returncode == 0, f"{list(argv)!r}: {process.returncode}\n{out}\n{err}"
@@ -31,7 +31,7 @@ def program(argv: Sequence[str | bytes], *, seconds: float = 60.0, check: bool =
 
 
 @contextlib.contextmanager
-def child(argv: Sequence[str | bytes], cwd: str | None = None) -> Iterator[subprocess.Popen[str]]:
+def child(argv: Sequence[str | bytes], cwd: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A process with the default action for SIGINT, killed at the end."""
     process = subprocess.Popen(
         ["env", "--default-signal=INT", *argv],
@@ -39,8 +39,6 @@ def child(argv: Sequence[str | bytes], cwd: str | None = None) -> Iterator[subpr
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        errors="surrogateescape",
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     try:
@@ -54,7 +52,7 @@ def child(argv: Sequence[str | bytes], cwd: str | None = None) -> Iterator[subpr
                 pipe.close()
 
 
-def seconds_to_end(process: subprocess.Popen[str], limit: float) -> float:
+def seconds_to_end(process: subprocess.Popen[bytes], limit: float) -> float:
     """How long `process` still runs. Raises AssertionError when that is longer than `limit` seconds."""
     start = time.monotonic()
     try:

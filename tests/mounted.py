@@ -60,7 +60,8 @@ def _sources(url: str, sources: Sequence[str], options: Mapping[str, Any]) -> tu
 @contextlib.contextmanager
 def built(where: Path, url: str, sources: Sequence[str], options: Mapping[str, Any]) -> Iterator[Built]:
     """The vfs over `sources`, without a kernel."""
-    rest = {k: v for k, v in options.items() if k != "ttl"}
+    rest = {"cache_dir": where / "cache", **options}
+    rest.pop("ttl", None)
     config = MountConfig(mountpoint=where / "nowhere", sources=_sources(url, sources, options), **rest)
     mount = assembly.build(config)
     try:
@@ -138,7 +139,8 @@ def _config_file(where: Path, url: str, sources: Sequence[str], options: Mapping
 
 
 def command(where: Path, url: str, sources: Sequence[str], options: Mapping[str, Any]) -> list[str]:
-    """The command line that mounts `sources` on `where`/mnt in the foreground."""
+    """The command line that mounts `sources` on `where`/mnt in the foreground, with a cache of its own."""
+    options = {"cache_dir": where / "cache", **options}
     if len(sources) == 1:
         args = [sources[0], str(where / "mnt"), "--endpoint-url", url, "--region", "us-east-1", "--anonymous"]
         args += _flags(options)

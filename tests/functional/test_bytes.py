@@ -143,7 +143,7 @@ def test_many_processes(kernel: KernelDoor) -> None:
 
     def one(seed: int) -> str:
         with child([sys.executable, "-c", READER, kernel.path(BIG), str(BIG_SIZE), str(seed)]) as process:
-            return process.communicate(timeout=60)[0].strip()
+            return process.communicate(timeout=60)[0].decode().strip()
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(one, range(4))) == [expected(seed) for seed in range(4)]
