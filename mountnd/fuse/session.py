@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 THREADS = kernel.MAX_BACKGROUND + 16
 # After a signal the mount goes at once for new look-ups; programs that still have files open get this long.
 GRACE_S = 5.0
+# Sessions whose loops are still inside libfuse, and call back: what those use must live as long as the process.
+_abandoned: list[Session] = []
 _INIT = 26  # FUSE_INIT in linux/fuse.h
 
 
@@ -51,7 +53,7 @@ class Session:
     def __init__(self, vfs: Vfs, mountpoint: str, *, fsname: str, allow_other: bool, timeout: float) -> None:
         self._mountpoint, self._timeout = mountpoint, timeout
         self._invalidator = kernel.Invalidator()
-        self._ready = threading.Event()
+        self._ready, self._given_up = threading.Event(), threading.Event()
         operations = Operations(vfs, self._invalidator)
         self.refresh = operations.refresh
         self._callbacks = binding.callbacks({**operations.table(), "init": self._init})
@@ -83,8 +85,11 @@ class Session:
             kernel.read_ahead(self._mountpoint)
             ready()
         for thread in threads:
-            while thread.is_alive():
+            while thread.is_alive() and not self._given_up.is_set():
                 thread.join(0.5)
+        if self._given_up.is_set():
+            _abandoned.append(self)
+            return
         self._invalidator.stop()
         binding.lib.fuse_unmount(self._fuse)
         binding.lib.fuse_destroy(self._fuse)
@@ -93,11 +98,12 @@ class Session:
         """Unmount lazily: gone at once for new look-ups, and the loops end with the last open file.
 
         Not fuse_session_exit(): libfuse then drops the request that a blocked read(2) returns next, and its
-        reader hangs in D state. After GRACE_S the process goes, and the kernel aborts what is left.
+        reader hangs in D state. After GRACE_S `run` returns all the same, for the caller to
+        clean up and end the process; the kernel then aborts what is left.
         """
         log.info("unmounting %s", self._mountpoint)
         unmount_lazily(self._mountpoint)
-        timer = threading.Timer(GRACE_S, os._exit, (0,))
+        timer = threading.Timer(GRACE_S, self._given_up.set)
         timer.daemon = True
         timer.start()
 
