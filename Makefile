@@ -12,24 +12,24 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.demo ## .venv with mountnd and the demo; installs fuse3 where it is missing and we may
-	@tools/system-packages fuse3
+	@bin/setup-packages fuse3
 
 test-setup: setup $(VENV)/.dev ## what `make test` and `make check` need beside
-	@tools/system-packages nifti-bin
+	@bin/setup-packages nifti-bin
 
 bench-setup: setup $(VENV)/.bench ## what `make bench` needs beside (root)
-	@tools/system-packages gcc nginx-light libnginx-mod-http-lua s3fs
+	@bin/setup-packages gcc nginx-light libnginx-mod-http-lua s3fs
 
-$(VENV)/.demo: pyproject.toml tools/venv
-	@tools/venv $(VENV) $(PYTHON) demo
+$(VENV)/.demo: pyproject.toml bin/setup-venv
+	@bin/setup-venv $(VENV) $(PYTHON) demo
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	@tools/venv $(VENV) $(PYTHON) demo,test,dev
+	@bin/setup-venv $(VENV) $(PYTHON) demo,test,dev
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.demo
-	@tools/venv $(VENV) $(PYTHON) demo,bench
+	@bin/setup-venv $(VENV) $(PYTHON) demo,bench
 	@touch $@
 
 demo: setup ## an S3 server, a mount and a picture of a brain slice, without a network
