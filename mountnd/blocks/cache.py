@@ -183,15 +183,20 @@ class Stream:
     def _await(self, flight: Flight, end: float) -> list[Block] | None:
         """The flight's blocks; None where it was a prefetch that gave up or failed for a moment."""
         fetcher = self._fetcher
-        left = end - fetcher.clock()
-        try:
-            return self._waiter(flight.future, max(0.0, left))
-        except StoreError as e:
-            if flight.retry and e.transient and fetcher.clock() < end:
-                return None
-            with fetcher.lock:
-                self._failed = [*self._failed[-15:], (flight.run, fetcher.clock() + FAILED_S, e)]
-            raise
+        while True:
+            left = max(0.0, end - fetcher.clock())
+            pause = max(0.0, fetcher.patience(flight))
+            try:
+                return self._waiter(flight.future, min(left, pause))
+            except StoreError as e:
+                if pause < left and not flight.future.done():
+                    fetcher.hedge(flight)
+                    continue
+                if flight.retry and e.transient and fetcher.clock() < end:
+                    return None
+                with fetcher.lock:
+                    self._failed = [*self._failed[-15:], (flight.run, fetcher.clock() + FAILED_S, e)]
+                raise
 
 
 def _copy(blocks: Sequence[Block], skip: int, address: int, size: int) -> None:

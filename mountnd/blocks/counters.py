@@ -9,6 +9,7 @@ FETCHED = "bytes.fetched"
 GETS = "get.requests"
 GETS_FAILED = "get.failed.requests"
 GETS_DEMAND = "get.demand.requests"
+HEDGED = "get.hedged.requests"
 PREFETCHED = "prefetch.bytes"
 USED = "prefetch.used.bytes"
 WASTED = "prefetch.wasted.bytes"
@@ -30,6 +31,7 @@ COUNTERS: dict[str, str] = {
     GETS: "ranged GETs sent to stores",
     GETS_FAILED: "ranged GETs that failed",
     GETS_DEMAND: "ranged GETs that a reader was waiting for when they began",
+    HEDGED: "ranged GETs sent a second time because the first one stalled",
     PREFETCHED: "bytes that were fetched before a reader asked for them",
     USED: "prefetched bytes that a reader then read (whole blocks)",
     WASTED: "prefetched bytes that were evicted before anyone read them",

@@ -16,12 +16,14 @@ from threading import Lock
 
 from ..errors import StoreError
 from ..stats import Stats
-from ..stores.base import Deadline, ObjectId, Store
+from ..stores.base import ObjectId, Store
 from ..workers import Workers
 from . import counters, geometry
 from .flight import Flight, Tier
 from .geometry import BLOCK, Extent, Run
 from .memory import Block, Memory
+from .origin import Origin
+from .stalls import Stalls
 from .warmth import WARMING, Warmth
 
 # A longer demand is cut: its reader waits for the slowest byte, and several connections bring it sooner.
@@ -53,13 +55,15 @@ class Fetcher:
         self.lock = Lock()
         self.memory = Memory(memory, stats)
         self.timeout, self.clock, self.stats = timeout, clock, stats
-        self._stores, self._workers, self._disk = stores, workers, disk
+        self._workers = workers
+        self._origin = Origin(stores, self.memory, disk, stats, timeout, clock)
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
         # Half of memory for what nobody has asked for yet: the other half keeps what somebody has.
         self._ahead_limit = memory // 2
         self._ahead = 0  # bytes of prefetches that are planned or under way
         self._owned: dict[object, set[Flight]] = {}
         self._active: dict[object, float] = {}
+        self._stalls = {source: Stalls() for source in stores}
         self._warmth = {source: Warmth(clock) for source in stores}
         self.share = self._ahead_limit  # how far ahead one stream may be now
 
@@ -89,8 +93,8 @@ class Fetcher:
                 flight.waiters += 1
                 if not flight.demand:
                     flight.demand = True
-                    if flight.task is not None:
-                        self._workers.promote(flight.task)
+                    for task in flight.tasks:
+                        self._workers.promote(task)
         return parts
 
     def release(self, flights: Iterable[Flight]) -> None:
@@ -104,9 +108,9 @@ class Fetcher:
             self.share = self._ahead_limit // max(1, len(self._active))
         for f in self._owned.pop(owner, ()):
             f.owners.discard(owner)
-            if not (f.owners or f.waiters or f.began or f.demand):
-                f.cancelled = True
-                f.future.cancel()
+            if not (f.owners or f.waiters or f.demand) and f.began is None:
+                for task in f.tasks:
+                    task.future.cancel()
                 self._land(f)
                 self.stats.add(counters.PREFETCH_CANCELLED)
 
@@ -124,23 +128,30 @@ class Fetcher:
         return Run(gap.first, stop)
 
     def _start(self, flight: Flight) -> None:
-        try:
-            flight.task = self._workers.submit(self._fly, flight, demand=flight.demand)
-        except RuntimeError:
-            raise StoreError("the mount is closing") from None
-        flight.future = flight.task.future
+        self._send(flight)
         self._warmth[flight.id.source].began(flight.bytes)
         for i in range(*flight.run):
             self._flights[flight.id, i] = flight
         if flight.prefetch:
             self._ahead += flight.bytes
 
+    def _send(self, flight: Flight) -> None:
+        """Give the flight to a worker, whose hands it is in from then on. Raises StoreError once closed."""
+        try:
+            task = self._workers.submit(self._fly, flight, demand=flight.demand)
+        except RuntimeError:
+            raise StoreError("the mount is closing") from None
+        flight.attempts += 1
+        flight.tasks.append(task)
+        task.future.add_done_callback(lambda future: self._dropped(flight) if future.cancelled() else None)
+
     def _own(self, flight: Flight, owner: object) -> None:
         flight.owners.add(owner)
         self._owned.setdefault(owner, set()).add(flight)
 
     def _land(self, flight: Flight) -> None:
-        flight.task = None
+        flight.landed = True
+        flight.tasks.clear()
         self._warmth[flight.id.source].ended()
         for i in range(*flight.run):
             del self._flights[flight.id, i]
@@ -199,54 +210,81 @@ class Fetcher:
             self._own(flight, owner)
         return True
 
+    def patience(self, flight: Flight) -> float:
+        """Seconds from now after which to `hedge` the flight; infinite where that is of no use."""
+        with self.lock:
+            if flight.hedged or flight.landed:
+                return float("inf")
+            limit = self._stalls[flight.id.source].limit(flight.bytes)
+            return limit if flight.began is None else flight.began + limit - self.clock()
+
+    def hedge(self, flight: Flight) -> None:
+        """Ask a second time for a flight that stalls, if it still does; the first answer that comes counts."""
+        if self.patience(flight) > 0:
+            return
+        with self.lock:
+            flight.hedged = True  # or refused: once is enough
+            if flight.landed or not self._stalls[flight.id.source].spend():
+                return
+            try:
+                self._send(flight)
+            except StoreError:
+                return
+            self.stats.add(counters.HEDGED)
+
     # -- on a worker's thread, without the lock -------------------------------------------------
 
-    def _fly(self, flight: Flight) -> list[Block] | None:
-        """One GET: the blocks of its run, or None where there is no room for a prefetch."""
-        id, size, run = flight.id, flight.size, flight.run
+    def _fly(self, flight: Flight) -> None:
+        """One GET, and the flight's end; a second GET for the same flight ends unseen."""
         with self.lock:
-            if flight.cancelled:
-                return None
-            flight.began = True
+            if flight.landed:
+                return
+            flight.began = self.clock()
             demand = flight.demand
             flight.retry = not demand
-            blocks = self.memory.allocate([geometry.length(i, size) for i in range(*run)], overdraft=demand)
+            blocks = self.memory.allocate(
+                [geometry.length(i, flight.size) for i in range(*flight.run)], overdraft=demand
+            )
             if blocks is None:
                 self._land(flight)
-                self.stats.add(counters.PREFETCH_REFUSED)
-                return None
+        if blocks is None:
+            self.stats.add(counters.PREFETCH_REFUSED)
+            flight.future.set_result(None)
+            return
         try:
-            self._fill(flight, blocks, demand)
+            seconds = self._origin.fill(flight, blocks, demand=demand)
         except BaseException as e:
             # The future keeps the traceback, its frames keep their locals, and these would keep the room taken.
             del blocks
             traceback.clear_frames(e.__traceback__)
-            with self.lock:
-                self._land(flight)
             self.stats.add(counters.GETS_FAILED if demand else counters.PREFETCH_FAILED)
-            raise
+            self._failed(flight, e)
+        else:
+            self._arrived(flight, blocks, seconds)
+
+    def _arrived(self, flight: Flight, blocks: list[Block], seconds: float) -> None:
         with self.lock:
-            for i, block in zip(range(*run), blocks, strict=True):
+            if seconds:
+                self._stalls[flight.id.source].took(flight.bytes, seconds)
+            flight.attempts -= 1
+            if flight.landed:  # the other attempt was faster
+                return
+            for i, block in zip(range(*flight.run), blocks, strict=True):
                 block.fresh = flight.prefetch
-                self.memory.put((id, i), block)
+                self.memory.put((flight.id, i), block)
             self._land(flight)
             self.memory.trim()
-        return blocks
+        flight.future.set_result(blocks)
 
-    def _fill(self, flight: Flight, blocks: list[Block], demand: bool) -> None:
-        id, size, run = flight.id, flight.size, flight.run
-        views = [self.memory.view(b) for b in blocks] if self._disk is not None else []
-        held = self._disk.load(id, size, run, views) if self._disk is not None else ()
-        store = self._stores[id.source]
-        for gap in geometry.missing(run, held.__contains__):
-            part = blocks[gap.first - run.first : gap.stop - run.first]
-            where = geometry.extent(gap, size)
-            self.stats.add(counters.GETS)
-            if demand:
-                self.stats.add(counters.GETS_DEMAND)
-            store.read(id, where.start, self.memory.views(part), deadline=Deadline(self.timeout))
-            self.stats.add(counters.FETCHED, where.size)
-            if flight.prefetch:
-                self.stats.add(counters.PREFETCHED, where.size)
-            if self._disk is not None:
-                self._disk.keep(id, size, gap, views[gap.first - run.first : gap.stop - run.first], part)
+    def _failed(self, flight: Flight, error: BaseException) -> None:
+        with self.lock:
+            flight.attempts -= 1
+            if flight.attempts or flight.landed:
+                return
+            self._land(flight)
+        flight.future.set_exception(error)
+
+    def _dropped(self, flight: Flight) -> None:
+        """The workers closed before they came to it."""
+        if not flight.future.done():
+            flight.future.cancel()

@@ -18,42 +18,46 @@ class Flight:
 
     Attributes:
         future: completes with the blocks, or None if a prefetch was given up.
-        task: what a worker has or will have of it; None once it landed (it refers back, and a cycle would
+        tasks: what workers have or will have of it; emptied when it landed (they refer back, and a cycle would
             keep the blocks until the next garbage collection).
         prefetch: it began as one.
         demand: somebody waits for it.
         retry: it runs as a prefetch: when it fails for a moment, who waits for it may ask anew.
         waiters: how many threads wait now.
         owners: the streams that want it ahead; when the last one closes and nobody waits, it is dropped.
-        began: its worker has begun; from then on it runs to its end.
+        began: when a worker took it (the fetcher's clock), None before; from then on it runs to its end.
+        landed: it is done, one way or another.
+        attempts: workers that have it: two where it stalled and was asked for again.
     """
 
     __slots__ = (
+        "attempts",
         "began",
         "bytes",
-        "cancelled",
         "demand",
         "future",
+        "hedged",
         "id",
+        "landed",
         "owners",
         "prefetch",
         "retry",
         "run",
         "size",
-        "task",
+        "tasks",
         "waiters",
     )
-
-    future: Future[list[Block] | None]
 
     def __init__(self, id: ObjectId, size: int, run: Run, *, demand: bool) -> None:
         self.id, self.size, self.run, self.demand = id, size, run, demand
         self.prefetch = self.retry = not demand
         self.bytes = geometry.extent(run, size).size
+        self.future: Future[list[Block] | None] = Future()
+        self.tasks: list[Task[None]] = []
         self.owners: set[object] = set()
-        self.task: Task[list[Block] | None] | None = None
-        self.waiters = 0
-        self.began = self.cancelled = False
+        self.waiters = self.attempts = 0
+        self.began: float | None = None
+        self.landed = self.hedged = False
 
 
 class Tier(Protocol):

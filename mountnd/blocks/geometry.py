@@ -75,6 +75,17 @@ def missing(run: Run, held: Callable[[int], bool]) -> list[Run]:
     return list(runs(i for i in range(*run) if not held(i)))
 
 
+def bridged(gaps: Iterable[Run], most: int) -> list[Run]:
+    """Ascending runs, those joined that have at most `most` blocks between them."""
+    joined: list[Run] = []
+    for gap in gaps:
+        if joined and gap.first - joined[-1].stop <= most:
+            joined[-1] = Run(joined[-1].first, gap.stop)
+        else:
+            joined.append(gap)
+    return joined
+
+
 def split(run: Run, piece: int) -> list[Run]:
     """`run` in pieces of at most `piece` bytes (at least one block), as equal as blocks allow."""
     blocks = run.stop - run.first

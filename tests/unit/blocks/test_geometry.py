@@ -62,3 +62,12 @@ def test_split_covers_the_run_in_order(first: int, n: int, piece: int) -> None:
     sizes = [p.stop - p.first for p in pieces]
     assert all(0 < s <= most for s in sizes)
     assert max(sizes, default=0) - min(sizes, default=0) <= 1
+
+
+@given(st.sets(st.integers(0, 40)), st.integers(0, 5))
+def test_bridged_covers_and_leaves_only_wide_gaps(indexes: set[int], most: int) -> None:
+    got = geometry.bridged(geometry.runs(sorted(indexes)), most)
+    covered = {i for run in got for i in range(*run)}
+    assert indexes <= covered
+    assert all(b.first - a.stop > most for a, b in itertools.pairwise(got))
+    assert all({run.first, run.stop - 1} <= indexes for run in got)
