@@ -8,15 +8,16 @@ file read or written (but `Persist._writing`, which is there for that).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import Forbidden, NotADirectory, NotFound, StoreError
+from ..errors import Forbidden, NotADirectory, NotFound, StoreError, TimedOut
 from ..stats import Stats
-from ..stores.base import Store
+from ..stores.base import Deadline, Store
 from ..workers import Waiter, Workers
 from .asker import Asker
 from .entry import Entry
@@ -80,6 +81,7 @@ class Catalogue:
     ) -> None:
         self.root = Entry(b"", store.root, True, None)
         self._store, self._waiter, self._timeout, self._stats = store, waiter, timeout, stats
+        self._clock, self._waits = clock, threading.local()
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock, offline=offline)
         self._shelf = Shelf(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, offline=offline)
         persist = Persist(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
@@ -219,13 +221,16 @@ class Catalogue:
         self._pagers.forget(prefix)
 
     def _or_stale(self, ask: Callable[[], T], stale: Callable[[], T | None]) -> T:
-        """`ask()`; when the store is out of reach, what is known from before, whatever its age."""
+        """`ask()`, all its waits within one time-out; with the store out of reach what is known, whatever its age."""
         why: StoreError | None = self._requests.down()
         if why is None:
+            self._waits.until = Deadline(self._timeout, self._clock)
             try:
                 return ask()
             except OUTAGES as e:
                 why = e
+            finally:
+                self._waits.until = None
         answer = stale()
         if answer is None:
             raise why
@@ -233,7 +238,13 @@ class Catalogue:
         return answer
 
     def _wait(self, future: Future[Any]) -> Any:
-        return self._waiter(future, self._timeout)
+        until: Deadline | None = getattr(self._waits, "until", None)
+        try:
+            return self._waiter(future, self._timeout if until is None else until.left())
+        except TimedOut:
+            if future.done():
+                raise  # the store's own
+            raise TimedOut(f"{self._store.url}: no answer within {self._timeout:g} s") from None
 
     def _say(self, key: str) -> str:
         return f"{self._store.url.rstrip('/')}/{key.removeprefix(self._store.root)}"

@@ -141,7 +141,7 @@ class Pager:
             for spelled in (name, name + b"/"):
                 if (i := rows.find(spelled)) is not None:
                     return True, rows, i
-            return not undecided(name, self._last) or self._ended, None, 0
+            return not undecided(name, self._last) or (self._ended and len(self._from) == 1), None, 0
 
     def _past_end(self, page: int) -> bool:
         return self._ended and page >= len(self._from)

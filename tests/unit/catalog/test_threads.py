@@ -93,6 +93,36 @@ def test_a_store_that_does_not_answer_ends_in_time(make: Make) -> None:
         gate.open()
 
 
+@pytest.mark.parametrize("ask", ["lookup", "scan"])
+def test_all_waits_of_a_call_share_one_time_out(make: Make, ask: str) -> None:
+    """However many requests a call would wait for in turn: here none is ever answered in time."""
+    waited: list[float] = []
+
+    class Impatient(Waiter):
+        def __call__(self, future: Future[Any], seconds: float = float("inf")) -> Any:
+            waited.append(seconds)
+            w.clock.now += seconds
+            raise errors.TimedOut("late")
+
+    w = make([f"a{i}/b/f" for i in range(9)], timeout=60.0)
+    assert len(list(ls(w.cat, w.cat.root))) == 9
+    gate = Gate(w)
+    w.cat._waiter = Impatient()
+    try:
+        for i in range(8):
+            waited.clear()
+            with pytest.raises(errors.TimedOut):
+                here = Entry(b"a", f"a{i}/", True, None)
+                if ask == "scan":
+                    w.cat.scan(here)
+                else:
+                    w.cat.lookup(here, b"b")
+            assert sum(waited) <= 60.0
+            w.clock.now += 10
+    finally:
+        gate.open()
+
+
 def test_an_error_reaches_all_and_is_not_remembered(make: Make) -> None:
     w = make(["d/f"])
     d = Entry(b"d", "d/", True, None)
