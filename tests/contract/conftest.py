@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from mountnd.stores.s3 import S3Store
+
 from ..servers import Scripted, moto_server, scripted_server, silent_server, weed_server
+from .s3_stage import ALL, Make
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +43,14 @@ def signed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials, as a person would have them in the environment."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@pytest.fixture(params=["wire", "obstore"])
+def make(request: pytest.FixtureRequest, stage: Scripted) -> Make:
+    """Makes a store on the stage, which answers everything."""
+    stage.play(ALL)
+
+    def make(**how: Any) -> S3Store:
+        return S3Store("bkt", **{"endpoint_url": stage.url, "region": "us-east-1", "carrier": request.param, **how})
+
+    return make

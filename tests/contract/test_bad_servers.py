@@ -29,7 +29,7 @@ from mountnd.stores.s3 import S3Store
 from mountnd.stores.signed_urls import SignedUrlStore
 
 from ..servers import Answer, Scripted, free_port
-from .contract import read, soon
+from .reading import read, soon
 
 ETAG = '"00112233445566778899aabbccddeeff"'
 WHEN = "Mon, 12 Oct 2009 17:50:00 GMT"

@@ -13,7 +13,8 @@ from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
 from ..servers import rclone_server, s3_client
-from .contract import BODY, ODD_KEYS, ForbiddenContract, StoreContract, listed, read, soon
+from .contract import ForbiddenContract, StoreContract
+from .reading import BODY, ODD_KEYS, listed, read, soon
 
 _buckets = itertools.count()
 

@@ -13,8 +13,8 @@ from mountnd.stores.s3 import S3Store
 from mountnd.stores.s3.carriers import obstore_may_carry
 
 from ..servers import Scripted
-from .contract import NO_PATHS, ODD_KEYS, read, soon
-from .test_s3_link import BYTE, ETAG, HEAD
+from .reading import NO_PATHS, ODD_KEYS, read, soon
+from .s3_stage import BYTE, ETAG, HEAD
 
 ASCII = [chr(code) for code in range(0x20, 0x7F)]
 OTHERS = [

@@ -11,7 +11,8 @@ from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.signed_urls import SignedUrlStore
 
 from ..servers import Answer, file_server, free_port, s3_client, scripted_server
-from .contract import ODD_KEYS, ForbiddenContract, StoreContract, keys, listed, read, soon
+from .contract import ForbiddenContract, StoreContract
+from .reading import ODD_KEYS, keys, listed, read, soon
 
 
 class LinksWorld:

@@ -1,0 +1,150 @@
+"""In which region and at which endpoint S3 is asked; all carriers alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mountnd.errors import StoreError, WrongRegion
+from mountnd.stores.base import ObjectId
+from mountnd.stores.s3 import S3Store
+
+from ..servers import Answer, Scripted
+from .reading import read, soon
+from .s3_stage import ALL, ETAG, Make, ask_all, scopes
+
+
+@pytest.mark.usefixtures("signed")
+@pytest.mark.parametrize("status", [200, 301, 403, 400])
+def test_an_open_region_is_asked_by_one_unsigned_head(make: Make, stage: Scripted, status: int) -> None:
+    stage.play({**ALL, "HEAD /bkt": Answer(status, {"x-amz-bucket-region": "eu-west-1", "Content-Length": "0"})})
+    ask_all(make(region=None))
+    asked = stage.log()
+    heads = [headers for method, target, headers in asked if (method, target) == ("HEAD", "/bkt")]
+    assert len(heads) == 1
+    assert "authorization" not in heads[0]
+    assert scopes(asked) == {"", "test/eu-west-1"}
+
+
+@pytest.mark.usefixtures("signed")
+def test_a_server_that_knows_no_regions_is_in_us_east_1(make: Make, stage: Scripted) -> None:
+    ask_all(make(region=None))
+    assert scopes(stage.log()) == {"", "test/us-east-1"}
+
+
+@pytest.mark.usefixtures("signed")
+def test_a_named_region_is_not_asked(make: Make, stage: Scripted) -> None:
+    ask_all(make(region="ap-south-1"))
+    assert scopes(stage.log()) == {"test/ap-south-1"}
+    assert not [target for method, target, _ in stage.log() if target == "/bkt" and method == "HEAD"]
+
+
+MOVED = b"<Error><Code>PermanentRedirect</Code><Endpoint>elsewhere</Endpoint></Error>"
+MALFORMED = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
+
+
+@pytest.mark.usefixtures("signed")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(301, {"x-amz-bucket-region": "eu-west-1", "Content-Length": str(len(MOVED))}, MOVED),
+        Answer(400, {"Content-Length": str(len(MALFORMED))}, MALFORMED),
+    ],
+    ids=["301", "400"],
+)
+def test_the_wrong_region_is_an_error_that_names_the_right_one(make: Make, stage: Scripted, answer: Answer) -> None:
+    """Nothing is redirected behind our back: names would work then, and bytes would not."""
+    stage.play({"GET *": answer, "HEAD *": Answer(answer.status, {"x-amz-bucket-region": "eu-west-1"})})
+    store = make()
+    for ask in (
+        lambda: store.probe(soon()),
+        lambda: store.head("k", deadline=soon()),
+        lambda: read(store, ObjectId(store.source, "k", ETAG), 0, 1),
+    ):
+        with pytest.raises(WrongRegion, match="--region eu-west-1") as caught:
+            ask()
+        assert caught.value.region == "eu-west-1"
+    assert scopes(stage.log()) == {"test/us-east-1"}
+    store.close()
+
+
+POISON = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+    "AWS_ENDPOINT": "http://127.0.0.1:1",
+    "AWS_REGION": "xx-nowhere-1",
+    "AWS_DEFAULT_REGION": "xx-nowhere-1",
+    "AWS_SKIP_SIGNATURE": "true",
+    "AWS_REQUEST_PAYER": "true",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
+    "AWS_S3_EXPRESS": "true",
+    "AWS_BUCKET": "another",
+    "AWS_BUCKET_NAME": "another",
+}
+
+
+@pytest.mark.usefixtures("signed")
+def test_what_the_source_names_goes_before_the_environment(
+    make: Make, stage: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in POISON.items():
+        monkeypatch.setenv(name, value)
+    ask_all(make())
+    asked = stage.log()
+    assert scopes(asked) == {"test/us-east-1"}
+    assert all(target.startswith("/bkt") for _, target, _ in asked)
+    assert all("x-amz-request-payer" not in headers for _, _, headers in asked)
+
+
+@pytest.mark.usefixtures("signed")
+def test_what_the_source_leaves_open_the_environment_fills_for_all(
+    make: Make, stage: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stage.url)
+    ask_all(make(endpoint_url=None, path_style=True))
+    assert {method for method, _, _ in stage.log()} == {"GET", "HEAD"}
+    assert len(stage.log()) == 4
+
+
+@pytest.mark.usefixtures("signed")
+def test_requester_pays_goes_with_every_request(make: Make, stage: Scripted) -> None:
+    ask_all(make(requester_pays=True))
+    assert [headers.get("x-amz-request-payer") for _, _, headers in stage.log()] == ["requester"] * 4
+
+
+@pytest.mark.parametrize(
+    ("bucket", "how", "endpoint", "path_style"),
+    [
+        ("fcp-indi", {}, "https://fcp-indi.s3.us-east-1.amazonaws.com", False),
+        ("fcp-indi", {"region": "us-west-2"}, "https://fcp-indi.s3.us-west-2.amazonaws.com", False),
+        ("fcp-indi", {"path_style": True}, "https://s3.us-east-1.amazonaws.com", True),
+        ("openneuro.org", {}, "https://s3.us-east-1.amazonaws.com", True),
+        ("fcp-indi", {"region": "cn-north-1"}, "https://fcp-indi.s3.cn-north-1.amazonaws.com.cn", False),
+        ("b-b", {"endpoint_url": "https://minio.lab:9000"}, "https://minio.lab:9000", True),
+        ("b-b", {"endpoint_url": "https://minio.lab", "path_style": False}, "https://b-b.minio.lab", False),
+        ("b-b", {"endpoint_url": "https://gate.lab/s3/"}, "https://gate.lab/s3", True),
+    ],
+)
+def test_both_clients_go_where_botocore_goes(bucket: str, how: dict[str, Any], endpoint: str, path_style: bool) -> None:
+    from mountnd.stores.s3.link import Wanted, connect, event_loop
+    from mountnd.stores.s3.names import wait
+    from mountnd.stores.s3.translate import Subject
+
+    wanted = {"endpoint_url": None, "region": "us-east-1", "path_style": None, **how}
+    settled = Wanted(bucket=bucket, profile=None, anonymous=True, requester_pays=False, connections=4, **wanted)
+    link = wait(connect(settled), event_loop(), Subject("s3://x"), soon())
+    wait(link.client.close(), event_loop(), Subject("s3://x"), soon())
+    assert (link.endpoint, link.path_style) == (endpoint, path_style)
+
+
+def test_no_request_is_made_before_the_first(stage: Scripted) -> None:
+    stage.play(ALL)
+    S3Store("bkt", endpoint_url=stage.url).close()
+    assert stage.log() == []
+
+
+def test_a_bad_endpoint_is_an_error_that_is_not_asked_again() -> None:
+    with pytest.raises(StoreError, match="minio.lab") as caught:
+        S3Store("bkt", endpoint_url="minio.lab:9000", region="us-east-1", anonymous=True).probe(soon())
+    assert not caught.value.transient
