@@ -19,7 +19,10 @@ from .s3_stage import ALL, ETAG, Make, ask_all, scopes
 @pytest.mark.parametrize("status", [200, 301, 403, 400])
 def test_an_open_region_is_asked_by_one_unsigned_head(make: Make, stage: Scripted, status: int) -> None:
     stage.play({**ALL, "HEAD /bkt": Answer(status, {"x-amz-bucket-region": "eu-west-1", "Content-Length": "0"})})
-    ask_all(make(region=None))
+    store = make(region=None)
+    store.probe(soon())
+    assert store.region == "eu-west-1"
+    ask_all(store)
     asked = stage.log()
     heads = [headers for method, target, headers in asked if (method, target) == ("HEAD", "/bkt")]
     assert len(heads) == 1

@@ -38,6 +38,7 @@ class _Ready(NamedTuple):
     names: Names
     bodies: Bodies | Wire
     notice: str
+    region: str
 
 
 class S3Store:
@@ -86,8 +87,14 @@ class S3Store:
     @property
     def notice(self) -> str:
         """What a person should be told of how requests are signed, "" for nothing (or nothing asked yet)."""
-        ready = self._ready
-        return ready.result().notice if ready is not None and ready.done() and ready.exception() is None else ""
+        ready = self._settled()
+        return ready.notice if ready else ""
+
+    @property
+    def region(self) -> str:
+        """Where the bucket is, "" before the first request."""
+        ready = self._settled()
+        return ready.region if ready else ""
 
     def probe(self, deadline: Deadline) -> None:
         """Ask for one name below the root: whether this source can be read, or else the precise error."""
@@ -157,6 +164,10 @@ class S3Store:
             ready.result().names.close()
             ready.result().bodies.close()
 
+    def _settled(self) -> _Ready | None:
+        ready = self._ready
+        return ready.result() if ready is not None and ready.done() and ready.exception() is None else None
+
     def _check(self, key: str) -> None:
         if not botocore_may_carry(key):
             raise NotFound(f"{self.url}: {key!r} is not UTF-8, which S3 keys are", code="InvalidURI")
@@ -215,4 +226,4 @@ class S3Store:
         carrier = self._carrier or ("obstore" if needs_proxy(link.endpoint) else "wire")
         kind = Bodies if carrier == "obstore" else Wire
         bodies = kind(link, wanted.bucket, requester_pays=wanted.requester_pays, connections=wanted.connections)
-        return _Ready(names, bodies, link.notice)
+        return _Ready(names, bodies, link.notice, link.region)
