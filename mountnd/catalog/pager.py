@@ -90,6 +90,7 @@ class Pager:
         self._held: OrderedDict[int, Rows] = OrderedDict()
         self._bytes = 0
         self._last = b""  # where the first page ended
+        self._sorted = True  # whether the first page came in byte order, as S3 promises
         self._again = b""  # a directory that a flat first page had come to, which the next page may tell again
         self.huge = False
         self.listing: Listing | None = None
@@ -141,7 +142,9 @@ class Pager:
             for spelled in (name, name + b"/"):
                 if (i := rows.find(spelled)) is not None:
                     return True, rows, i
-            return not undecided(name, self._last) or (self._ended and len(self._from) == 1), None, 0
+            if self._ended and len(self._from) == 1:
+                return True, None, 0
+            return self._sorted and not undecided(name, self._last), None, 0
 
     def _past_end(self, page: int) -> bool:
         return self._ended and page >= len(self._from)
@@ -162,6 +165,9 @@ class Pager:
     def _get(self, where: _From, page: int) -> _Got:
         answer = self._requests.list(self.prefix, token=where.token, start_after=where.start_after)
         found = sort_out(self.prefix, answer.objects, answer.prefixes, answer.unshowable)
+        if page == 0:
+            keys = [order(stat.id.key) for stat in answer.objects]
+            self._sorted = keys == sorted(keys) and answer.prefixes == sorted(answer.prefixes, key=order)
         if page == 1:
             found.rows.pop(self._again, None)
         following = None if answer.token is None else _From(answer.token)
