@@ -154,7 +154,8 @@ class Vfs:
     def read(self, fh: int, size: int, offset: int) -> bytes:
         """As `read_into`, into bytes of its own."""
         buffer = ctypes.create_string_buffer(max(size, 1))
-        return buffer.raw[: self.read_into(fh, ctypes.addressof(buffer), size, offset)]
+        n = self.read_into(fh, ctypes.addressof(buffer), size, offset)
+        return ctypes.string_at(buffer, n)
 
     def fstat(self, fh: int) -> Attributes:
         """Attributes of an open file: its own version's."""
