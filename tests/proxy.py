@@ -57,6 +57,21 @@ class Proxy:
     def requests(self) -> list[Request]:
         return [Request(**r) for r in self._ask("requests")]
 
+    def settled(self, quiet: float = 0.3) -> list[Request]:
+        """The requests, once none is open and none came for `quiet` seconds: what is fetched ahead comes late.
+
+        That nothing more comes cannot be awaited. A request that comes later still is missed, never invented.
+        """
+        end, before, since = time.monotonic() + 20, -1, time.monotonic()
+        while time.monotonic() < end:
+            now = self.requests()
+            if len(now) != before or any(r.open for r in now):
+                before, since = len(now), time.monotonic()
+            elif time.monotonic() - since >= quiet:
+                return now
+            time.sleep(0.02)
+        raise AssertionError(f"requests do not end: {self.requests()[-5:]}")
+
     def lists(self) -> list[Request]:
         return [r for r in self.requests() if r.is_list]
 

@@ -7,11 +7,12 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests import tree
-from tests.doors import Door, opened
+from tests.doors import Door, KernelDoor, opened
 from tests.mounted import watchdog
 from tests.proxy import Proxy, proxied
 from tests.servers import moto_server
@@ -99,6 +100,82 @@ def bare(fresh: Fresh, proxy: Proxy, dataset: tree.Bucket) -> Door:
     door = fresh(proxy.url, f"s3://{dataset.name}")
     proxy.clear()
     return door
+
+
+class Victim(NamedTuple):
+    """An object that nobody has read yet, on a mount that other tests share, and the proxy before its server."""
+
+    door: Door
+    proxy: Proxy
+    key: str
+    path: str  # as the proxy sees it
+    content: bytes
+
+
+VICTIM_SIZE = 600 * tree.KIB + 17
+# Each of a kind of its own: files of one kind, opened one after the other, would be fetched before they are opened.
+VICTIMS = [f"object.{a}{b}" for a in "abcdefghij" for b in "abcdefghij"]
+
+
+@pytest.fixture(scope="package")
+def objects(server: str) -> tree.Bucket:
+    bucket = tree.Bucket(server, "objects")
+    bucket.put_all((key, tree.content(key, VICTIM_SIZE)) for key in VICTIMS)
+    return bucket
+
+
+@pytest.fixture(scope="package")
+def shared_proxy(server: str) -> Iterator[Proxy]:
+    with proxied(server) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="package")
+def shared_kernel(
+    shared_proxy: Proxy, objects: tree.Bucket, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KernelDoor]:
+    where = tmp_path_factory.mktemp("shared")
+    with opened("kernel", where, shared_proxy.url, f"s3://{objects.name}", timeout=TIMEOUT_S) as door:
+        assert isinstance(door, KernelDoor)
+        door.listdir()
+        yield door
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def shared(
+    request: pytest.FixtureRequest,
+    shared_proxy: Proxy,
+    objects: tree.Bucket,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Door]:
+    if request.param == "kernel":
+        yield request.getfixturevalue("shared_kernel")
+        return
+    where = tmp_path_factory.mktemp("shared")
+    with opened("vfs", where, shared_proxy.url, f"s3://{objects.name}", timeout=TIMEOUT_S) as door:
+        door.listdir()
+        yield door
+
+
+def _victim(door: Door, proxy: Proxy, objects: tree.Bucket) -> Iterator[Victim]:
+    key = next(_victims)
+    proxy.clear()
+    yield Victim(door, proxy, key, objects.path(key), tree.content(key, VICTIM_SIZE))
+    proxy.behave()
+
+
+_victims = iter(VICTIMS)
+
+
+@pytest.fixture
+def victim(shared: Door, shared_proxy: Proxy, objects: tree.Bucket) -> Iterator[Victim]:
+    """Through either door. Its rules are withdrawn after the test."""
+    yield from _victim(shared, shared_proxy, objects)
+
+
+@pytest.fixture
+def kernel_victim(shared_kernel: KernelDoor, shared_proxy: Proxy, objects: tree.Bucket) -> Iterator[Victim]:
+    yield from _victim(shared_kernel, shared_proxy, objects)
 
 
 def eventually(what: Callable[[], bool], seconds: float = 15.0) -> bool:

@@ -19,7 +19,7 @@ from tests.doors import Door, KernelDoor, errno_from, read
 from tests.proxy import Proxy
 from tests.tree import BIG, BIG_SIZE, KIB, MIB
 
-from .conftest import BOUND_S, SLACK_S, Fresh, eventually
+from .conftest import BOUND_S, SLACK_S, VICTIM_SIZE, VICTIMS, Fresh, Victim, eventually
 
 ENDED = {errno.EIO, errno.ETIMEDOUT}
 SOURCE = tree.content(BIG, BIG_SIZE)
@@ -34,54 +34,46 @@ def timed(call: Callable[..., object], *args: object) -> tuple[int, float]:
     return number, time.monotonic() - start
 
 
-@pytest.fixture
-def mount(fresh_kernel: Fresh, proxy: Proxy, dataset: tree.Bucket) -> KernelDoor:
-    """A kernel mount behind the proxy, some directories listed."""
-    door = fresh_kernel(proxy.url, f"s3://{dataset.name}")
-    assert isinstance(door, KernelDoor)
-    door.listdir("big")
-    proxy.clear()
-    return door
-
-
 class TestWaitsEnd:
-    def test_a_read(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
-        proxy.rule("hold", path=dataset.path(BIG))
-        handle = door.open(BIG)
-        number, seconds = timed(door.pread, handle, 4 * KIB, 0)
+    def test_a_read(self, victim: Victim) -> None:
+        victim.proxy.rule("hold", path=victim.path)
+        handle = victim.door.open(victim.key)
+        number, seconds = timed(victim.door.pread, handle, 4 * KIB, 0)
         assert number in ENDED
         assert seconds <= BOUND_S + SLACK_S
-        door.close(handle)
+        victim.door.close(handle)
 
     @pytest.mark.kernel
-    @pytest.mark.parametrize("size", [1, 4 * KIB, 128 * KIB, MIB, BIG_SIZE])
-    def test_a_read_as_the_program_sees_it(
-        self, mount: KernelDoor, proxy: Proxy, dataset: tree.Bucket, size: int
-    ) -> None:
+    @pytest.mark.parametrize("size", [1, 128 * KIB, VICTIM_SIZE])
+    def test_a_read_as_the_program_sees_it(self, kernel_victim: Victim, size: int) -> None:
         """The kernel asks again page by page what failed; together that must not take longer."""
-        proxy.rule("hold", path=dataset.path(BIG))
-        what, number, seconds = python(TIMED_READ, mount.path(BIG), "0", str(size)).split()
+        assert isinstance(kernel_victim.door, KernelDoor)
+        kernel_victim.proxy.rule("hold", path=kernel_victim.path)
+        place = kernel_victim.door.path(kernel_victim.key)
+        what, number, seconds = python(TIMED_READ, place, "0", str(size)).split()
         assert what == "read"
         assert int(number) in ENDED
         assert float(seconds) <= BOUND_S + SLACK_S
 
     @pytest.mark.kernel
-    def test_a_mapped_file(self, mount: KernelDoor, proxy: Proxy, dataset: tree.Bucket) -> None:
+    def test_a_mapped_file(self, kernel_victim: Victim) -> None:
         """A page that never comes is SIGBUS: the program ends, and in time."""
-        proxy.rule("hold", path=dataset.path(BIG))
+        assert isinstance(kernel_victim.door, KernelDoor)
+        kernel_victim.proxy.rule("hold", path=kernel_victim.path)
         code = "import mmap,os,sys; mmap.mmap(os.open(sys.argv[1], os.O_RDONLY), 0, prot=mmap.PROT_READ)[100]"
-        with child([sys.executable, "-c", code, mount.path(BIG)]) as process:
+        with child([sys.executable, "-c", code, kernel_victim.door.path(kernel_victim.key)]) as process:
             seconds_to_end(process, BOUND_S + SLACK_S)
             assert process.returncode == -signal.SIGBUS
 
-    def test_in_the_middle_of_a_file(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
-        handle = door.open(BIG)
-        assert door.pread(handle, 4 * KIB, 0) == SOURCE[: 4 * KIB]
-        proxy.rule("hold", path=dataset.path(BIG))
-        number, seconds = timed(door.pread, handle, 4 * KIB, 2 * MIB)
+    def test_in_the_middle_of_a_file(self, victim: Victim) -> None:
+        door = victim.door
+        handle = door.open(victim.key)
+        assert door.pread(handle, 4 * KIB, 0) == victim.content[: 4 * KIB]
+        victim.proxy.rule("hold", path=victim.path)
+        number, seconds = timed(door.pread, handle, 4 * KIB, 500 * KIB)
         assert number in ENDED
         assert seconds <= BOUND_S + SLACK_S
-        assert door.pread(handle, 4 * KIB, 0) == SOURCE[: 4 * KIB], "what was there stays"
+        assert door.pread(handle, 4 * KIB, 0) == victim.content[: 4 * KIB], "what was there stays"
         door.close(handle)
 
     def test_a_listing(self, bare: Door, proxy: Proxy) -> None:
@@ -119,18 +111,18 @@ class TestTheRestGoesOn:
         assert door.stat(path).size == len(expected)
         assert read(door, path) == expected
 
-    def test_a_held_object_holds_nothing_else(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
-        proxy.rule("hold", path=dataset.path(BIG))
-        handle = door.open(BIG)
+    def test_a_held_object_holds_no_other(self, victim: Victim) -> None:
+        victim.proxy.rule("hold", path=victim.path)
+        handle = victim.door.open(victim.key)
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(errno_from, door.pread, handle, 4 * KIB, 0)
-            proxy.await_request(lambda r: r.path == dataset.path(BIG))
-            assert door.listdir("sub-02/anat")
-            assert len(read(door, "sub-01/anat/sub-01_T1w.json")) == 1_200
+            waiting = pool.submit(errno_from, victim.door.pread, handle, 4 * KIB, 0)
+            victim.proxy.await_request(lambda r: r.path == victim.path)
+            assert len(victim.door.listdir()) == len(VICTIMS)
+            assert read(victim.door, VICTIMS[-2], 0, 1000) == tree.content(VICTIMS[-2], 1000)
             assert not waiting.done(), "it waited all the while"
-            proxy.behave()
+            victim.proxy.behave()
             waiting.result(30)
-        door.close(handle)
+        victim.door.close(handle)
 
     def test_a_held_directory_holds_no_other(self, bare: Door, proxy: Proxy) -> None:
         """Held is every listing below `sub-02`, and any that would tell of it beside the root's own."""
@@ -187,15 +179,15 @@ class TestTheRestGoesOn:
         assert eventually(lambda: errno_from(bare.listdir, "sub-02") == 0)
         assert bare.listdir("sub-02") == {b"anat"}
 
-    def test_one_that_was_only_late_is_waited_for(self, door: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
-        proxy.rule("hold", path=dataset.path(BIG))
-        handle = door.open(BIG)
+    def test_one_that_was_only_late_is_waited_for(self, victim: Victim) -> None:
+        victim.proxy.rule("hold", path=victim.path)
+        handle = victim.door.open(victim.key)
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(door.pread, handle, 4 * KIB, 0)
-            proxy.await_request(lambda r: r.path == dataset.path(BIG))
-            proxy.behave()
-            assert waiting.result(30) == SOURCE[: 4 * KIB]
-        door.close(handle)
+            waiting = pool.submit(victim.door.pread, handle, 4 * KIB, 0)
+            victim.proxy.await_request(lambda r: r.path == victim.path)
+            victim.proxy.behave()
+            assert waiting.result(30) == victim.content[: 4 * KIB]
+        victim.door.close(handle)
 
 
 @pytest.mark.kernel
@@ -250,8 +242,11 @@ class TestSignals:
 
 
 @pytest.mark.kernel
-def test_unmounting_does_not_wait_for_a_silent_server(mount: KernelDoor, proxy: Proxy, dataset: tree.Bucket) -> None:
+def test_unmounting_does_not_wait_for_a_silent_server(fresh_kernel: Fresh, proxy: Proxy, dataset: tree.Bucket) -> None:
     """SIGTERM while a read waits: the daemon ends, the reader gets an error."""
+    mount = fresh_kernel(proxy.url, f"s3://{dataset.name}")
+    assert isinstance(mount, KernelDoor)
+    mount.listdir("big")
     proxy.rule("hold", path=dataset.path(BIG))
     with child(["cat", mount.path(BIG)]) as reader:
         proxy.await_request(lambda r: r.path == dataset.path(BIG))
