@@ -57,8 +57,9 @@ class Mount(NamedTuple):
     workers: tuple[Workers, ...]
 
     def counters(self) -> dict[str, Any]:
-        """What `mountnd stats` shows: counters of the whole mount."""
-        return {"total": self.stats.snapshot(), "sources": {name: {} for name in self.stores}}
+        """What `mountnd stats` shows: counters of the whole mount and of each source."""
+        sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
+        return {"total": self.stats.snapshot(), "sources": sources}
 
     def close(self) -> None:
         for workers in self.workers:
@@ -126,7 +127,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
             workers=names,
             waiter=waiter,
             timeout=config.timeout,
-            stats=stats,
+            stats=stats.of(stores[source.name].source),
             state_dir=on_disk / "names" if on_disk else None,
         )
         for source in config.sources

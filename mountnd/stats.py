@@ -11,12 +11,24 @@ from collections import Counter
 
 
 class Stats:
-    """A set of named counters. Names are `room.what` with the unit as the last word (`read.asked.bytes`)."""
+    """A set of named counters. Names are `room.what` with the unit as the last word (`read.asked.bytes`).
+
+    What belongs to one source is counted in `of(source)`; it is in the snapshot of the whole, too.
+    """
 
     def __init__(self) -> None:
         self._local = threading.local()
         self._rows: list[Counter[str]] = []
-        self._lock = threading.Lock()  # leaf lock: guards _rows only
+        self._parts: dict[str, Stats] = {}
+        self._lock = threading.Lock()  # leaf lock: guards _rows and _parts
+
+    def of(self, source: str) -> Stats:
+        """The counters of one source (`Store.source`)."""
+        part = self._parts.get(source)
+        if part is None:
+            with self._lock:
+                part = self._parts.setdefault(source, Stats())
+        return part
 
     def add(self, name: str, n: int = 1) -> None:
         """Count `n` more of `name`."""
@@ -29,10 +41,12 @@ class Stats:
         row[name] += n
 
     def snapshot(self) -> dict[str, int]:
-        """All counters summed over threads, names sorted."""
+        """All counters summed over threads and sources, names sorted."""
         with self._lock:
-            rows = list(self._rows)
+            rows, parts = list(self._rows), list(self._parts.values())
         total: Counter[str] = Counter()
+        for part in parts:
+            total.update(part.snapshot())
         for row in rows:
             total.update(dict(row))
         return dict(sorted(total.items()))

@@ -81,7 +81,7 @@ class Stream:
 
     def __init__(self, fetcher: Fetcher, waiter: Waiter, id: ObjectId, size: int, limits: Limits) -> None:
         self._fetcher, self._waiter, self._id, self._size = fetcher, waiter, id, size
-        self._limits = limits
+        self._limits, self._stats = limits, fetcher.stats.of(id.source)
         self._policy = Readahead(size, limits)  # guarded by the fetcher's lock, as `_failed` is
         self._failed: list[tuple[Run, float, StoreError]] = []
 
@@ -114,13 +114,13 @@ class Stream:
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
         if blocks:
-            fetcher.stats.add(counters.MEMORY, size)
+            self._stats.add(counters.MEMORY, size)
         else:
             blocks = self._collect(parts, first, size)
         _copy(blocks, offset - (first << SHIFT), address, size)
-        fetcher.stats.add(counters.ASKED, size)
+        self._stats.add(counters.ASKED, size)
         if used:
-            fetcher.stats.add(counters.USED, used)
+            self._stats.add(counters.USED, used)
 
     def close(self) -> None:
         """Cancel what was to be fetched ahead. Idempotent; the stream can still be read (another descriptor may)."""
@@ -176,8 +176,8 @@ class Stream:
                         b.fresh = False
                         used += b.size
         if used:
-            fetcher.stats.add(counters.USED, used)
-        fetcher.stats.add(counters.MEMORY, min(memory, size))
+            self._stats.add(counters.USED, used)
+        self._stats.add(counters.MEMORY, min(memory, size))
         return blocks
 
     def _await(self, flight: Flight, end: float) -> list[Block] | None:

@@ -77,7 +77,7 @@ class DiskTier:
             if good:
                 self._touch(name)
         if filled:
-            self._stats.add(counters.DISK, sum(len(views[i - run.first]) for i in filled))
+            self._stats.of(id.source).add(counters.DISK, sum(len(views[i - run.first]) for i in filled))
         return filled
 
     def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:

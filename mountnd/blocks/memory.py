@@ -148,10 +148,10 @@ class Memory:
         """Evict the oldest until `need` bytes fit; the bytes that are still too many."""
         over = self.used + need - self.limit
         while over > 0 and self.lru:
-            _, block = self.lru.popitem()
+            (id, _), block = self.lru.popitem()
             self._stats.add(counters.EVICTED, block.size)
             if block.fresh:
-                self._stats.add(counters.WASTED, block.size)
+                self._stats.of(id.source).add(counters.WASTED, block.size)
             del block
             over = self.used + need - self.limit
         return max(0, over)

@@ -39,7 +39,7 @@ class Origin:
         Raises StoreError.
         """
         id, size, run = flight.id, flight.size, flight.run
-        disk, stats, memory = self._disk, self._stats, self._memory
+        disk, stats, memory = self._disk, self._stats.of(id.source), self._memory
         gaps = [run]
         if disk is not None:
             views = [memory.view(b) for b in blocks]
