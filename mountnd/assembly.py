@@ -167,6 +167,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     from .fuse.binding import interrupted
     from .fuse.session import Session
 
+    os.umask(0o077)  # what the caches hold may need keys to be read elsewhere
     sys.setswitchinterval(SWITCH_S)
     mount = build(config, interrupted=interrupted)
     try:

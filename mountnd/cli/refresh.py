@@ -20,7 +20,7 @@ def refresh(path: Path) -> None:
     a second.
     """
     path = mounts.resolve(path)
-    inside = [m.path for m in mounts.mounts() if m.fstype == "fuse.mountnd" and path.is_relative_to(m.path)]
+    inside = [m.path for m in mounts.mounts() if m.fstype == mounts.FSTYPE and path.is_relative_to(m.path)]
     if not inside:
         raise MountError(f"{path} does not lie in a mount of mountnd")
     top = max(inside, key=lambda place: len(place.parts))
