@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..errors import ServerFault, StoreError, Throttled, TimedOut, Unreachable
+from ..errors import BadAnswer, ServerFault, StoreError, Throttled, TimedOut, Unreachable
 from ..stats import Stats
 from ..stores.base import Deadline, ObjectStat, Page, Store
 from ..workers import Task, Workers
@@ -77,6 +77,8 @@ class Requests:
                 prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
             )
         )
+        if token is not None and page.token == token:
+            raise BadAnswer(f"{self.store.url}: the listing of {prefix!r} does not come on")
         self._stats.add("names.list.keys", len(page.objects) + len(page.prefixes))
         return page
 

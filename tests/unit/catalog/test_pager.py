@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from mountnd import errors
 from mountnd.catalog.pager import Pager
 from mountnd.catalog.requests import Requests
 from mountnd.catalog.shelf import Sent
 from mountnd.stats import Stats
+from mountnd.stores.base import Deadline
 from mountnd.stores.memory import MemoryStore
 from mountnd.workers import Workers
 from tests.model.test_catalogue import SmallPages
@@ -103,3 +105,17 @@ def test_a_failed_page_can_be_asked_for_again(workers: Workers) -> None:
     with pytest.raises(ValueError, match="once"):
         task.future.result(20)
     assert pages(p) == [["a", "b"]]
+
+
+def test_a_listing_that_does_not_come_on_is_an_error(workers: Workers) -> None:
+    p = pager(workers, ["a", "b", "c"], page=1)
+    store = p._requests.store
+    page = store.list_page("", limit=1, deadline=Deadline(5))
+    store.list_page = lambda *_, **__: page  # type: ignore[method-assign]
+    task = p.fetch(0)
+    assert task is not None
+    task.future.result(20)
+    task = p.fetch(1)
+    assert task is not None
+    with pytest.raises(errors.BadAnswer, match="does not come on"):
+        task.future.result(20)
