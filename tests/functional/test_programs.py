@@ -66,7 +66,7 @@ def test_tar(kernel: KernelDoor, tmp_path: Path, sparse: list[str]) -> None:
 
 @pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
 def test_rsync(kernel: KernelDoor, writable: Path) -> None:
-    argv = ["rsync", "-a", "--stats", kernel.path("") + b"/", str(writable / "copy")]
+    argv: list[str | bytes] = ["rsync", "-a", "--stats", kernel.path("") + b"/", str(writable / "copy")]
     program(argv)
     assert local_digests(writable / "copy") == tree.digests()
     again = program(argv)

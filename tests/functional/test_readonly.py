@@ -77,7 +77,7 @@ CALLS: dict[str, tuple[Call, int]] = {
 }
 
 
-def _raise(number: int) -> None:
+def _raise(number: int) -> object:
     raise OSError(number, "")
 
 

@@ -140,6 +140,7 @@ def test_the_second_read_of_a_block_costs_nothing(seen: Door, proxy: Proxy) -> N
     proxy.clear()
     assert seen.pread(handle, 4 * KIB, 64 * KIB) == first
     assert seen.pread(handle, 100, 64 * KIB + 1000) == first[1000:1100]
+    assert proxy.settled() == [], "reading the same again is not reading on"
     seen.close(handle)
     assert read(seen, BIG, 64 * KIB, 4 * KIB) == first
     assert proxy.settled() == []
