@@ -10,12 +10,12 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from ..errors import ReadOnly
+from ..errors import Changed, ReadOnly
 from ..vfs.inodes import Inode
 from ..vfs.tree import Vfs
 from . import binding
 from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, put_stat
-from .kernel import Invalidator
+from .kernel import Invalidator, Told
 
 # Each entry given with its attributes makes a node in libfuse that lives until the kernel forgets it: fine for
 # an `ls -l`, gigabytes for a directory of millions. Past this many, entries carry name, number and type only.
@@ -52,7 +52,7 @@ class Operations:
         self._read_into = vfs.read_into
         self._paths: dict[int, bytes] = {}  # of open files: with nullpath_ok only open is told the path
         self._opened: LRUCache[bytes, None] = LRUCache(OPENED)
-        self._stat = _stat_per_thread()
+        self._stat, self._told = _stat_per_thread(), Told()
 
     def table(self) -> dict[str, Callable[..., int | None]]:
         own = ("getattr", "open", "read", "flush", "release", "opendir", "readdir", "releasedir", "statfs")
@@ -62,15 +62,22 @@ class Operations:
 
     def getattr(self, path: bytes | None, stat: int, info: int | None) -> None:
         if info:  # of an open file: its own version's, also when the name is gone
-            put_stat(stat, *self._vfs.fstat(fh_at(info + FH_OFFSET).value))
+            attributes = self._vfs.fstat(fh_at(info + FH_OFFSET).value)
         else:
-            put_stat(stat, *self._vfs.getattr(self._walk(path or b"")))
+            attributes = self._vfs.getattr(self._walk(path or b""))
+        self._told.put(attributes)
+        put_stat(stat, *attributes)
 
     def open(self, path: bytes, info: int) -> None:
         fi = FileInfo.from_address(info)
         if fi.flags & os.O_ACCMODE != os.O_RDONLY:
             raise ReadOnly("the tree is read-only")
-        fi.fh, fi.keep_cache = fh, _ = self._vfs.open(self._walk(path))
+        fh, keep_cache = self._vfs.open(self._walk(path))
+        if not self._told.knows(self._vfs.fstat(fh)):
+            # The kernel believes another size. At ESTALE it looks the path up anew, and then opens it again.
+            self._vfs.release(fh)
+            raise Changed("the kernel's attributes are of another version")
+        fi.fh, fi.keep_cache = fh, keep_cache
         self._paths[fh] = path
         self._opened[path] = None
 
@@ -95,10 +102,13 @@ class Operations:
     def readdir(self, path: int | None, buffer: int, filler: int, offset: int, info: int, flags: int) -> None:
         fill: Any = Filler(filler)
         stat = self._stat()
+        told = self._told.put
         wants_plus = FILL_DIR_PLUS if flags & READDIR_PLUS else 0
         for count, (name, attributes, following) in enumerate(self._vfs.readdir(fh_at(info + FH_OFFSET).value, offset)):
             put_stat(stat, *attributes)
             plus = wants_plus if offset + count < PLUS_LIMIT else 0
+            if plus:
+                told(attributes)
             if fill(buffer, name, stat, following, plus):
                 break
 

@@ -2,10 +2,11 @@
 
 The kernel keeps pages and size per inode, not per handle. So while a handle is open, everybody who opens
 the same inode gets that handle's version; once all are closed, the next open takes the new version with
-the kernel's pages dropped. `FLUSH` comes before close(2) returns and `RELEASE` some time after, so a handle
-that was flushed and not read since counts as closed.
+the kernel's pages dropped. A flush comes before close(2) returns, also of a duplicate; the release of the last
+one comes a moment after. So who opens a new version while every handle on the old one was flushed waits that
+moment to see whether they are closed.
 
-Lock: `Handles._lock` is a leaf; no I/O happens under it.
+Lock: `Handles._changed` is a leaf; no I/O happens under it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from .inodes import Inode
 # Inodes whose last opened version is remembered, to know whether the kernel's pages are still right.
 # About 300 bytes each; one that is forgotten only costs its pages.
 REMEMBERED = 65_536
+# How long to wait for the release that follows a flush: the kernel sends it at once, some 0.1 ms on an idle machine.
+RELEASE_S = 0.25
 
 
 class Pin:
@@ -34,8 +37,9 @@ class Pin:
         self.handles: set[Handle] = set()
         self.stale = False
 
-    def held(self) -> bool:
-        return any(not h.flushed for h in self.handles)
+    def closing(self) -> bool:
+        """Whether every handle may be closed already: flushed, and not read since."""
+        return all(h.flushed for h in self.handles)
 
 
 class Handle:
@@ -55,7 +59,7 @@ class Handles:
     """The table of open files and of pinned inodes."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._numbers = itertools.count(1)
         self._open: dict[int, Handle] = {}
         self._pins: dict[int, Pin] = {}
@@ -64,21 +68,21 @@ class Handles:
 
     def pinned(self, number: int) -> ObjectStat | None:
         """The version inode `number` is held at, None where nobody holds it."""
-        if number not in self._pins:  # the common case takes no lock
-            return None
-        with self._lock:
-            pin = self._pins.get(number)
-            return pin.meta if pin is not None and pin.held() else None
+        pin = self._pins.get(number)
+        return None if pin is None else pin.meta
 
     def add(self, inode: Inode, current: ObjectStat, open_stream: object) -> tuple[int, bool]:
         """Open `inode`, whose newest version is `current`; `open_stream(id, size)` makes the stream.
 
-        Returns (handle number, whether the kernel may keep the pages it has of this inode).
+        Returns (handle number, whether the kernel may keep the pages it has of this inode). May wait RELEASE_S.
         """
         assert callable(open_stream)
-        with self._lock:
+        with self._changed:
             pin = self._pins.get(inode.number)
-            if pin is None or (pin.meta.id != current.id and not pin.held()):
+            if pin is not None and pin.meta.id != current.id and pin.closing():
+                self._changed.wait_for(lambda: self._pins.get(inode.number) is not pin, RELEASE_S)
+                pin = self._pins.get(inode.number)
+            if pin is None:
                 pin = self._pins[inode.number] = Pin(current)
             id = pin.meta.id
             keep = self._last.get(inode.number) == id and not pin.stale
@@ -92,13 +96,14 @@ class Handles:
     def remove(self, number: int) -> tuple[Handle, bool]:
         """Close a handle. Returns it, and whether the kernel should drop what it has of the inode: the version
         turned out to be gone and nobody holds it any more. Raises KeyError for a number that is not open."""
-        with self._lock:
+        with self._changed:
             handle = self._open.pop(number)
             pin = handle.pin
             pin.handles.discard(handle)
             last = not pin.handles
-            if last and self._pins.get(handle.inode.number) is pin:
+            if last:
                 del self._pins[handle.inode.number]
+                self._changed.notify_all()
             return handle, last and pin.stale
 
     def __len__(self) -> int:

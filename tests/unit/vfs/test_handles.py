@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from mountnd.catalog.entry import Entry
@@ -50,19 +52,27 @@ def test_a_new_version_waits_for_the_last_handle(handles: Handles) -> None:
     assert handles.get(third).size == 20
 
 
-def test_a_flushed_handle_counts_as_closed_until_it_is_read_again(handles: Handles) -> None:
+def test_who_opens_a_new_version_waits_for_the_release_that_follows_a_flush(handles: Handles) -> None:
     first, _ = handles.add(INODE, meta("one"), FakeStream)
     handles.get(first).flushed = True
-    assert handles.pinned(7) is None
-    handles.get(first).flushed = False  # a duplicate descriptor was closed, not the file
-    assert handles.pinned(7) == meta("one")
-    handles.get(first).flushed = True
-    second, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    opened: list[tuple[int, bool]] = []
+    opener = threading.Thread(target=lambda: opened.append(handles.add(INODE, meta("two", 20), FakeStream)))
+    opener.start()
+    handles.remove(first)
+    opener.join(20)
+    number, keep = opened[0]
     assert not keep
-    assert handles.get(second).size == 20
-    assert handles.get(first).size == 10
-    handles.remove(first)  # the late RELEASE must not take the new pin with it
+    assert handles.get(number).size == 20
     assert handles.pinned(7) == meta("two", 20)
+
+
+def test_a_flush_of_a_duplicate_lets_go_of_nothing(handles: Handles) -> None:
+    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    handles.get(first).flushed = True  # no release follows
+    second, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    assert keep
+    assert handles.get(second).size == 10
+    assert handles.pinned(7) == meta("one")
 
 
 def test_pages_of_a_version_that_is_gone_are_dropped_with_its_last_handle(handles: Handles) -> None:
