@@ -56,6 +56,8 @@ class Asker:
 
     def ask(self, prefix: str, name: bytes, segment: str) -> Answer:
         """What `name` (its key segment is `segment`) below `prefix` is. Raises every StoreError but NotFound."""
+        if self._shelf.is_unlistable(prefix):
+            return self._ask_unlisted(prefix, name, segment, Forbidden())
         self.settle(prefix)
         try:
             if (answer := self._shelf.answer(prefix, name)) is None and not self._shelf.alone(prefix, name):
@@ -64,6 +66,7 @@ class Asker:
                     answer = self._ask_page(prefix, name, segment, flat=way is Way.FLAT)
             return answer if answer is not None else self.ask_point(prefix, name, segment)
         except Forbidden as refused:
+            self._shelf.set_unlistable(prefix)
             return self._ask_unlisted(prefix, name, segment, refused)
 
     def settle(self, prefix: str) -> None:

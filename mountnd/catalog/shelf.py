@@ -22,7 +22,7 @@ POINTS_MAX = 50_000
 # Directories whose lately dropped names are remembered against requests still under way; far more than can be.
 DROPS_MAX = 10_000
 
-# Directories remembered as too large for a first page to hold.
+# Directories remembered as too large for a first page to hold, and as refusing to be listed.
 LARGE_MAX = 10_000
 
 # Entries from which on a directory counts as large: what S3 puts on one page.
@@ -75,6 +75,7 @@ class Shelf:
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._points: OrderedDict[tuple[str, bytes], tuple[Answer, float]] = OrderedDict()
         self._large: OrderedDict[str, None] = OrderedDict()
+        self._unlistable: OrderedDict[str, float] = OrderedDict()
         self._drops: OrderedDict[str, dict[bytes, int]] = OrderedDict()
         self._refreshes: list[tuple[str, int]] = []
         self._bytes = 0
@@ -170,6 +171,19 @@ class Shelf:
         with self._lock:
             self._set_large(prefix)
 
+    def set_unlistable(self, prefix: str) -> None:
+        """Listing the directory was refused: for a while its names are asked for one by one, without listing."""
+        with self._lock:
+            self._unlistable[prefix] = self._clock()
+            self._unlistable.move_to_end(prefix)
+            if len(self._unlistable) > LARGE_MAX:
+                self._unlistable.popitem(last=False)
+
+    def is_unlistable(self, prefix: str) -> bool:
+        """Whether listing the directory was refused a short while ago."""
+        with self._lock:
+            return self._clock() - self._unlistable.get(prefix, float("-inf")) < FORBIDDEN_S
+
     def alone(self, prefix: str, name: bytes) -> bool:
         """Whether this name is better asked for alone: the directory is large, or is believed but for this name."""
         now = self._clock()
@@ -198,8 +212,9 @@ class Shelf:
                 self._bytes -= self._known.pop(key).listing.nbytes
             for point in [point for point in self._points if point[0].startswith(prefix)]:
                 del self._points[point]
-            for key in [key for key in self._large if key.startswith(prefix)]:
-                del self._large[key]
+            for memory in (self._large, self._unlistable):
+                for key in [key for key in memory if key.startswith(prefix)]:
+                    del memory[key]
 
     def _use(self, prefix: str, known: Known) -> Listing:
         self._known.move_to_end(prefix)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mountnd import errors
+from mountnd.catalog.entry import Entry
 from mountnd.config import INDEFINITE
+from mountnd.stores.memory import Call
 
 from .conftest import Make, ls
 
@@ -84,3 +86,43 @@ def test_not_flat_store(make: Make) -> None:
     with pytest.raises(errors.NotFound):
         w.at("d/absent")
     assert len(w.ls("d")) == 1501
+
+
+def test_files_in_a_directory_that_may_not_be_listed(make: Make) -> None:
+    w = make(["open/d/x", "open/d/y", "other"])
+
+    def refuse(call: Call) -> None:
+        if call.op == "list" and call.key.startswith("open/d"):
+            raise errors.Forbidden("no ListBucket")
+        if call.op == "head" and call.key.endswith("secret"):
+            raise errors.Forbidden("no GetObject")
+
+    w.store.fault = refuse
+    d = Entry(b"d", "open/d/", True, None)
+    assert w.cat.lookup(d, b"x").stat is not None
+    w.requests()
+    assert w.cat.lookup(d, b"x").stat is not None and w.requests() == []
+    assert w.cat.lookup(d, b"y").stat is not None and w.requests() == [("head", "open/d/y")]
+    for _ in range(3):
+        with pytest.raises(errors.Forbidden, match="open/d/secret"):
+            w.cat.lookup(d, b"secret")
+    assert w.requests() == [("head", "open/d/secret")]
+    with pytest.raises(errors.Forbidden):
+        w.cat.scan(d)
+    w.store.fault = None
+    w.clock.now += 30
+    w.requests()
+    with pytest.raises(errors.NotFound):
+        w.cat.lookup(d, b"secret")
+    assert ls(w.cat, d) == ["x", "y"]
+
+
+def test_several_bad_keys_are_reported_in_one_line(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    w = make(["d//x", "d/./y", "d/ok"])
+    for _ in range(3):
+        assert w.ls("d") == ["ok"]
+        w.cat.refresh("")
+    assert [record.getMessage() for record in caplog.records if "not shown" in record.getMessage()] == [
+        "'memory://test/d/': 2 key(s) not shown, the first: 'd/./': a path component '.' or '..'"
+    ]
+    assert [report.key for report in w.cat.hidden(w.at("d"))] == ["d/./", "d//"]
