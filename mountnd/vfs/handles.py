@@ -44,15 +44,15 @@ class Pin:
 
 class Handle:
     """One open file: its inode, the version it reads, and its stream of bytes. `size` in bytes, `top` where the
-    farthest read ended."""
+    farthest read ended; `reported`: that reading failed stands in the log."""
 
-    __slots__ = ("flushed", "inode", "pin", "size", "stream", "top")
+    __slots__ = ("flushed", "inode", "pin", "reported", "size", "stream", "top")
 
     def __init__(self, inode: Inode, pin: Pin, stream: Stream) -> None:
         self.inode, self.pin, self.stream = inode, pin, stream
         self.size = pin.meta.size
         self.top = 0
-        self.flushed = False
+        self.flushed = self.reported = False
 
 
 class Handles:

@@ -17,7 +17,7 @@ from ..blocks.cache import Blocks
 from ..catalog.catalogue import Catalogue
 from ..catalog.entry import Entry
 from ..catalog.scan import Scan
-from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle
+from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import Stats
 from .ahead import Ahead
 from .handles import Handle, Handles
@@ -149,6 +149,11 @@ class Vfs:
             handle.stream.read_into(address, size, offset)
         except (Changed, NotFound) as e:
             raise self._gone(handle, e) from e
+        except StoreError as e:
+            if not handle.reported:  # the kernel asks again page by page, and programs again and again
+                handle.reported = True
+                log.warning("%s cannot be read: %s", handle.inode.entry.key, e)
+            raise
         return size
 
     def read(self, fh: int, size: int, offset: int) -> bytes:

@@ -91,7 +91,7 @@ class Names:
         answer = await self._client.get_object(**self._where, Key=key, Range=f"bytes={start}-{stop - 1}", **pinned)
         stream, subject = answer["Body"], self.subject(key)
         try:
-            check_range(answer, start, stop, subject)
+            check_range(answer, answer["ResponseMetadata"]["HTTPStatusCode"], start, stop, subject)
             pieces, got = [], 0
             while got <= stop - start and (piece := await stream.read(1 << 20)):
                 pieces.append(piece)
@@ -110,16 +110,17 @@ def check_etag(got: str | None, pinned: str, subject: Subject) -> None:
         raise Changed(f"{subject}: the object was replaced since it was opened", code="ETag")
 
 
-def check_range(answer: dict[str, Any], start: int, stop: int, subject: Subject) -> None:
-    """That the answer's headers promise `[start, stop)`, whatever its status. Raises BadAnswer.
+def check_range(answer: dict[str, Any], status: int, start: int, stop: int, subject: Subject) -> None:
+    """That the answer's headers promise `[start, stop)`. Raises BadAnswer.
 
-    Without Content-Range the body is the whole object, which is right only when that was asked for.
+    A 200 without Content-Range is the whole object, which is right only when that was asked for; a 206 without
+    one does not say what it is.
     """
     said, length = answer.get("ContentRange"), answer.get("ContentLength")
     if said is None:
-        good = start == 0 and length == stop
+        good = status == 200 and start == 0 and length == stop
     else:
         good = said.partition("/")[0].strip() == f"bytes {start}-{stop - 1}" and length in (None, stop - start)
     if not good:
-        got = said or "the whole object"
+        got = said or ("the whole object" if status == 200 else "a part that it does not name")
         raise BadAnswer(f"{subject}: asked for bytes {start}-{stop - 1}, got {got}", code="Range")

@@ -73,7 +73,7 @@ class Wire:
             if answer.status not in (200, 206):
                 raise _refusal(answer, subject)
             said = {"ContentRange": answer.getheader("Content-Range"), "ContentLength": answer.length}
-            check_range(said, start, stop, subject)
+            check_range(said, answer.status, start, stop, subject)
             check_etag(answer.getheader("ETag"), etag, subject)
             connection.receive(answer, wanted, subject, deadline)
         except BaseException as error:
