@@ -178,7 +178,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("file_mode", MODE, "mount", "permission bits of files", 0o444, "0444"),
     Option("dir_mode", MODE, "mount", "permission bits of directories", 0o555, "0555"),
     Option("foreground", SWITCH, "mount", "stay in front; Ctrl-C unmounts", False, "false", short="-f"),
-    Option("log_file", FILE, "mount", "append the log to this file", default_text="none"),
+    Option("log_file", FILE, "mount", "append the log to this file", default_text="background: in the run directory"),
     Option("verbose", COUNT, "mount", "log more; twice: every request", 0, "0", short="-v"),
     Option("debug", SWITCH, "mount", "show tracebacks and log everything", False, "false"),
     # of this call
