@@ -29,6 +29,9 @@ FAILED_S = 5.0
 # A whole file that is fetched before it is opened comes in pieces, so that its reader waits for none of it long.
 PREFETCH_PIECE = 1 << 20
 
+# How far to read ahead of a reader whose bytes come from the disk: that takes milliseconds, not round trips.
+NEAR_AHEAD = 16 << 20
+
 _memmove: Final = ctypes.memmove  # releases the GIL while it copies
 
 
@@ -58,6 +61,10 @@ class Blocks:
     ) -> None:
         self._fetcher = Fetcher(stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock)
         self._waiter, self._disk, self._limits = waiter, disk, limits
+        if disk is not None:
+            # What waits to be written is in memory anyway, mostly; more than this would leave the readers none. But
+            # with next to no memory a disk is what helps most, so it gets a little in any case.
+            disk.backlog = max(8 << 20, memory * 3 // 8)
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
@@ -83,6 +90,7 @@ class Stream:
         self._fetcher, self._waiter, self._id, self._size = fetcher, waiter, id, size
         self._limits, self._stats = limits, fetcher.stats.of(id.source)
         self._policy = Readahead(size, limits)  # guarded by the fetcher's lock, as `_failed` is
+        self._near = False  # what was read last came from the tier below
         self._failed: list[tuple[Run, float, StoreError]] = []
 
     def read_into(self, address: int, size: int, offset: int) -> None:
@@ -95,7 +103,6 @@ class Stream:
             return
         fetcher, id = self._fetcher, self._id
         first, last = offset >> SHIFT, (offset + size - 1) >> SHIFT
-        used = 0
         with fetcher.lock:
             lru = fetcher.memory.lru
             parts: Sequence[Block | Flight] = ()
@@ -105,22 +112,21 @@ class Stream:
                 blocks = []
             if blocks:
                 for b in blocks:
-                    if b.fresh:
-                        b.fresh = False
-                        used += b.size
+                    if b.mark:
+                        self._near = fetcher.consume(id, first, blocks, offset + size)
+                        break
             else:
                 parts = self._missing(offset, size, Run(first, last + 1))
-            soon = self._policy.read(offset, size, fetcher.share)
+            share = fetcher.budget.share
+            soon = self._policy.read(offset, size, min(share, NEAR_AHEAD) if self._near else share)
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
         if blocks:
             self._stats.add(counters.MEMORY, size)
         else:
-            blocks = self._collect(parts, first, size)
+            blocks = self._collect(parts, first, offset + size)
         _copy(blocks, offset - (first << SHIFT), address, size)
         self._stats.add(counters.ASKED, size)
-        if used:
-            self._stats.add(counters.USED, used)
 
     def close(self) -> None:
         """Cancel what was to be fetched ahead. Idempotent; the stream can still be read (another descriptor may)."""
@@ -140,8 +146,8 @@ class Stream:
                     raise copy.copy(error) from None
         return fetcher.demand(self._id, self._size, need, self._policy.wanted(offset, size))
 
-    def _collect(self, parts: Sequence[Block | Flight], first: int, size: int) -> list[Block]:
-        """Wait for the flights among `parts`; all blocks from `first` on, in order."""
+    def _collect(self, parts: Sequence[Block | Flight], first: int, stop: int) -> list[Block]:
+        """Wait for the flights among `parts`; all blocks from `first` on, in order. `stop`: where the read ends."""
         fetcher = self._fetcher
         end = fetcher.clock() + fetcher.timeout
         blocks: list[Block] = []
@@ -170,14 +176,8 @@ class Stream:
         finally:
             with fetcher.lock:
                 fetcher.release(held)
-                used = 0
-                for b in blocks:
-                    if b.fresh:
-                        b.fresh = False
-                        used += b.size
-        if used:
-            self._stats.add(counters.USED, used)
-        self._stats.add(counters.MEMORY, min(memory, size))
+                self._near = fetcher.consume(self._id, first, blocks, stop)
+        self._stats.add(counters.MEMORY, min(memory, stop - (first << SHIFT)))
         return blocks
 
     def _await(self, flight: Flight, end: float) -> list[Block] | None:

@@ -23,7 +23,7 @@ from ..stores.base import ObjectId
 from . import cachedir, counters
 from .chunkfile import ChunkFile, Identity, NotThisChunk, parts
 from .geometry import Run
-from .keeper import BACKLOG, Keeper
+from .keeper import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +37,24 @@ class DiskTier:
 
     Args:
         limit: bytes on disk that all mounts sharing `root` may take together; None: `cachedir.default_limit`.
-        backlog: bytes that may wait to be written.
     """
 
-    def __init__(
-        self, root: str | os.PathLike[str], limit: int | None, stats: Stats, *, backlog: int = BACKLOG
-    ) -> None:
+    def __init__(self, root: str | os.PathLike[str], limit: int | None, stats: Stats) -> None:
         self._root, self._stats = os.fspath(root), stats
         self._lock = threading.Lock()
         # Open for reading only: closing a file that was written to may wait for a file server.
         self._files: LRUCache[str, ChunkFile] = LRUCache(OPEN_FILES)
         self._used: LRUCache[str, float] = LRUCache(4096)  # when we used files, finer than their mtime
-        self._keeper = Keeper(self._root, limit, stats, backlog, self._last_used)
+        self._keeper = Keeper(self._root, limit, stats, self._last_used)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that may wait to be written."""
+        return self._keeper.backlog
+
+    @backlog.setter
+    def backlog(self, size: int) -> None:
+        self._keeper.backlog = size
 
     def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
         """Fill what is held of `run`, one view each block; the indexes that were filled. Never raises."""
@@ -95,7 +101,7 @@ class DiskTier:
             self._files.clear()
 
     def _file(self, name: str, identity: Identity) -> ChunkFile | None:
-        """The open chunk file, None where there is none. One that is damaged or another's is removed."""
+        """The open chunk file, None where there is none. The keeper replaces one that is damaged or another's."""
         with self._lock:
             file = self._files.get(name)
         if file is not None and file.identity == identity:
@@ -107,7 +113,6 @@ class DiskTier:
         except NotThisChunk as e:
             self._stats.add(counters.DISK_DAMAGED)
             log.info("%s/%s: %s", self._root, name, e)
-            cachedir.remove(self._root, name)
             return None
         with self._lock:
             self._files[name] = file

@@ -19,9 +19,10 @@ from ..stats import Stats
 from ..stores.base import ObjectId, Store
 from ..workers import Workers
 from . import counters, geometry
+from .budget import Budget
 from .flight import Flight, Tier
-from .geometry import BLOCK, Extent, Run
-from .memory import Block, Memory
+from .geometry import BLOCK, SHIFT, Extent, Run
+from .memory import FRESH, NEAR, Block, Memory
 from .origin import Origin
 from .stalls import Stalls
 from .warmth import WARMING, Warmth
@@ -29,8 +30,6 @@ from .warmth import WARMING, Warmth
 # A longer demand is cut: its reader waits for the slowest byte, and several connections bring it sooner.
 DEMAND_PIECE = 512 << 10
 WARMING_BLOCKS = WARMING // BLOCK
-# A file that asked for more within this time counts as being read, and has its share of the window.
-ACTIVE_S = 2.0
 
 
 class Fetcher:
@@ -58,14 +57,10 @@ class Fetcher:
         self._workers = workers
         self._origin = Origin(stores, self.memory, disk, stats, timeout, clock)
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
-        # Half of memory for what nobody has asked for yet: the other half keeps what somebody has.
-        self._ahead_limit = memory // 2
-        self._ahead = 0  # bytes of prefetches that are planned or under way
+        self.budget = Budget(memory, clock)
         self._owned: dict[object, set[Flight]] = {}
-        self._active: dict[object, float] = {}
         self._stalls = {source: Stalls() for source in stores}
         self._warmth = {source: Warmth(clock) for source in stores}
-        self.share = self._ahead_limit  # how far ahead one stream may be now
 
     # -- with the lock held by the caller -------------------------------------------------------
 
@@ -102,10 +97,26 @@ class Fetcher:
         for f in flights:
             f.waiters -= 1
 
+    def consume(self, id: ObjectId, first: int, blocks: Sequence[Block], stop: int) -> bool:
+        """A reader has got `blocks`, some of them marked, up to byte `stop`; whether they came from the tier below.
+
+        What is near is not kept once it was read to its end: whoever streams a file from disk does so in the
+        same few slots, instead of touching new memory for all of it.
+        """
+        near = False
+        for i, b in enumerate(blocks, first):
+            if b.mark == FRESH:
+                b.mark = 0
+                self.stats.of(id.source).add(counters.USED, b.size)
+            elif b.mark == NEAR:
+                near = True
+                if stop >= (i << SHIFT) + b.size:
+                    self.memory.lru.pop((id, i), None)
+        return near
+
     def forget(self, owner: object) -> None:
         """`owner` closed: drop its prefetches that have not begun, unless others want them."""
-        if self._active.pop(owner, None) is not None:
-            self.share = self._ahead_limit // max(1, len(self._active))
+        self.budget.closed(owner)
         for f in self._owned.pop(owner, ()):
             f.owners.discard(owner)
             if not (f.owners or f.waiters or f.demand) and f.began is None:
@@ -132,8 +143,6 @@ class Fetcher:
         self._warmth[flight.id.source].began(flight.bytes)
         for i in range(*flight.run):
             self._flights[flight.id, i] = flight
-        if flight.prefetch:
-            self._ahead += flight.bytes
 
     def _send(self, flight: Flight) -> None:
         """Give the flight to a worker, whose hands it is in from then on. Raises StoreError once closed."""
@@ -156,7 +165,7 @@ class Fetcher:
         for i in range(*flight.run):
             del self._flights[flight.id, i]
         if flight.prefetch:
-            self._ahead -= flight.bytes
+            self.budget.done(flight.bytes)
         for owner in flight.owners:
             if (flights := self._owned.get(owner)) is not None:
                 flights.discard(flight)
@@ -168,13 +177,7 @@ class Fetcher:
     def read_ahead(self, id: ObjectId, size: int, extents: Sequence[Extent], owner: object) -> None:
         """As `prefetch`, for an `owner` that reads: it has a share of the budget until it closes or rests."""
         with self.lock:
-            now = self.clock()
-            known = owner in self._active
-            self._active[owner] = now
-            if not known or len(self._active) > 1:
-                for o in [o for o, t in self._active.items() if now - t > ACTIVE_S]:
-                    del self._active[o]
-                self.share = self._ahead_limit // len(self._active)
+            self.budget.reads(owner)
         self.prefetch(id, size, extents, owner)
 
     def prefetch(self, id: ObjectId, size: int, extents: Sequence[Extent], owner: object) -> None:
@@ -200,12 +203,13 @@ class Fetcher:
                 todo.append(i)
         for gap in geometry.runs(todo):
             flight = Flight(id, size, self._widened(id, size, gap), demand=False)
-            if self._ahead + flight.bytes > self._ahead_limit:
+            if not self.budget.plan(flight.bytes):
                 self.stats.add(counters.PREFETCH_REFUSED)
                 return False
             try:
                 self._start(flight)
             except StoreError:
+                self.budget.done(flight.bytes)
                 return False  # the mount is closing
             self._own(flight, owner)
         return True
@@ -269,8 +273,7 @@ class Fetcher:
             flight.attempts -= 1
             if flight.landed:  # the other attempt was faster
                 return
-            for i, block in zip(range(*flight.run), blocks, strict=True):
-                block.fresh = flight.prefetch
+            for i, block in enumerate(blocks, flight.run.first):
                 self.memory.put((flight.id, i), block)
             self._land(flight)
             self.memory.trim()

@@ -61,7 +61,13 @@ class Flight:
 
 
 class Tier(Protocol):
-    """A tier below memory (the disk cache). Views: one for each block."""
+    """A tier below memory (the disk cache). Views: one for each block.
+
+    Attributes:
+        backlog: bytes that may wait to be kept.
+    """
+
+    backlog: int
 
     def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
         """Fill what it holds of `run`; the indexes it filled. Never raises."""

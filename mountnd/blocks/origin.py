@@ -8,7 +8,7 @@ from ..stats import Stats
 from ..stores.base import Deadline, Store
 from . import counters, geometry
 from .flight import Flight, Tier
-from .memory import Block, Memory
+from .memory import FRESH, NEAR, Block, Memory
 
 # Blocks on disk between two gaps are fetched again rather than asked around: a request costs a round trip.
 BRIDGE = 2
@@ -34,7 +34,7 @@ class Origin:
         self._timeout, self._clock = timeout, clock
 
     def fill(self, flight: Flight, blocks: Sequence[Block], *, demand: bool) -> float:
-        """Fill `blocks`, the whole run of `flight`. Returns the seconds of its GET, 0 where it took none or several.
+        """Fill and mark `blocks`, the whole run of `flight`: the seconds of its GET, 0 where it took none or several.
 
         Raises StoreError.
         """
@@ -45,6 +45,8 @@ class Origin:
             views = [memory.view(b) for b in blocks]
             held = disk.load(id, size, run, views)
             if held:
+                for i in held:
+                    blocks[i - run.first].mark = NEAR
                 gaps = geometry.bridged(geometry.missing(run, held.__contains__), BRIDGE)
         seconds = 0.0
         for gap in gaps:
@@ -58,6 +60,8 @@ class Origin:
             store.read(id, where.start, memory.views(blocks[part]), deadline=Deadline(self._timeout))
             seconds = self._clock() - began if gap == run else 0.0
             stats.add(counters.FETCHED, where.size)
+            for b in blocks[part]:
+                b.mark = FRESH if flight.prefetch else 0
             if flight.prefetch:
                 stats.add(counters.PREFETCHED, where.size)
             if disk is not None:

@@ -28,7 +28,9 @@ DATA = body(20 * MIB + 12345)
 
 def with_disk(root: Path, *, limit: int | None = 1 << 30, store: object = None, memory: int = 64 * MIB) -> Rig:
     stats = Stats()
-    rig = Rig(memory=memory, disk=DiskTier(root, limit, stats), store=store)
+    disk = DiskTier(root, limit, stats)
+    rig = Rig(memory=memory, disk=disk, store=store)
+    disk.backlog = 64 * MIB  # whatever the memory: these tests are of what is kept
     rig.stats.add = stats.add  # type: ignore[method-assign]  # one set of counters for both
     rig.stats.snapshot = stats.snapshot  # type: ignore[method-assign]
     return rig
@@ -209,8 +211,9 @@ def test_readers_do_not_wait_for_a_slow_disk(root: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(ChunkFile, "write", slow)
     stats = Stats()
-    disk = DiskTier(root, 1 << 30, stats, backlog=4 * MIB)
+    disk = DiskTier(root, 1 << 30, stats)
     with Rig(disk=disk) as rig:
+        disk.backlog = 4 * MIB
         try:
             through(rig, DATA)  # ends although nothing can be written
             assert stats.snapshot()[counters.DISK_SKIPPED] >= len(DATA) - 4 * MIB

@@ -21,7 +21,7 @@ def clean(rig: Rig) -> None:
     """Nothing is on its way, and nothing but what is cached takes memory."""
     rig.quiet()
     fetcher = rig.fetcher
-    assert fetcher._ahead == 0
+    assert fetcher.budget.planned == 0
     with fetcher.lock:
         cached = len({id(b) for b in fetcher.memory.lru.values()})
         assert fetcher.memory.used <= cached * 64 * KIB

@@ -10,7 +10,7 @@ import pytest
 
 from mountnd.blocks import counters
 from mountnd.blocks.geometry import BLOCK
-from mountnd.blocks.memory import HEAP_MAX, HEAP_OVERHEAD, Block, Key, Memory
+from mountnd.blocks.memory import FRESH, HEAP_MAX, HEAP_OVERHEAD, Block, Key, Memory
 from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 
@@ -137,7 +137,7 @@ def test_waste_is_counted_once_for_what_nobody_read() -> None:
     stats = Stats()
     memory = Memory(2 * BLOCK, stats)
     for i, b in enumerate(take(memory, 2)):
-        b.fresh = i == 0
+        b.mark = FRESH if i == 0 else 0
         memory.put((ID, i), b)
         del b
     take(memory, 2)

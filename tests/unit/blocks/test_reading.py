@@ -239,7 +239,7 @@ def test_closing_drops_what_has_not_begun() -> None:
         rig.quiet()
         assert len(rig.gets) == 3
         assert read(stream, 50 * MIB, 1000) == data[50 * MIB : 50 * MIB + 1000]
-        assert rig.fetcher._ahead == 0
+        assert rig.fetcher.budget.planned == 0
         assert not rig.fetcher._owned or all(not f for f in rig.fetcher._owned.values())
 
 
