@@ -16,9 +16,10 @@ from .blocks.disk import DiskTier
 from .catalog.catalogue import Catalogue
 from .config import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control
-from .errors import ServerFault, Throttled
+from .errors import ServerFault, StoreError, Throttled, TimedOut, Unreachable
 from .stats import Stats
 from .stores.base import Deadline, Store
+from .stores.offline import Offline
 from .stores.retry import Retrying
 from .vfs.ahead import Ahead
 from .vfs.inodes import Ownership
@@ -105,6 +106,10 @@ def _bare_store(source: SourceConfig) -> Store:
     return FsspecStore(source.url, options=options)
 
 
+def _open_offline(source: SourceConfig) -> Store:
+    return Offline(_bare_store(source))
+
+
 def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
     """A catalogue of its own for one source: for looking at names without a mount. Close it when done."""
     workers = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
@@ -118,7 +123,8 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     stats, waiter = Stats(), Waiter(interrupted)
     names = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
     bytes_ = Workers(BYTE_WORKERS, "bytes", reserved=BYTE_RESERVED)
-    stores = {source.name: open_store(source) for source in config.sources}
+    open_ = _open_offline if config.offline else open_store
+    stores = {source.name: open_(source) for source in config.sources}
     on_disk = _on_disk(config)
     catalogues = {
         source.name: Catalogue(
@@ -129,6 +135,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
             state_dir=on_disk / "names" if on_disk else None,
+            offline=config.offline,
         )
         for source in config.sources
     }
@@ -173,7 +180,8 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     try:
         for source in config.sources:
             store = mount.stores[source.name]
-            probe(store)
+            if not config.offline:
+                _probe_or_recall(store, mount.catalogues[source.name])
             if notice := getattr(getattr(store, "store", store), "notice", ""):
                 log.warning("%s", notice)  # until `ready` warnings go to the terminal
         session = Session(
@@ -197,6 +205,18 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             session.run(ready)
     finally:
         mount.close()
+
+
+def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
+    """Probe the store; where it is out of reach but its names are known from an earlier mount, only warn."""
+    try:
+        probe(store)
+    except (Unreachable, TimedOut) as error:
+        try:
+            catalogue.scan(catalogue.root).close()
+        except StoreError:
+            raise error from None
+        log.warning("%s. Its names are known from before: what is cached can be read, the rest cannot", error)
 
 
 def probe(store: Store, seconds: float = PROBE_S) -> None:

@@ -52,6 +52,7 @@ class MountConfig:
         sources: one (its content is the root) or several (one directory each).
         memory: bytes of cached and in-flight data.
         cache_size: bytes the disk cache may hold, 0 for none; None: by the free disk.
+        offline: ask no server; what is cached is all there is.
         timeout: seconds one operation on the network may take, retries included.
         uid, gid: shown as owner of everything; file_mode, dir_mode: permission bits only.
     """
@@ -61,6 +62,7 @@ class MountConfig:
     memory: int = 512 << 20
     cache_dir: Path | None = None
     cache_size: int | None = None
+    offline: bool = False
     timeout: float = 60.0
     allow_other: bool = False
     uid: int = field(default_factory=os.getuid)

@@ -170,6 +170,7 @@ OPTIONS: tuple[Option, ...] = (
            verbs=("mount", "config", "cache")),
     Option("cache_size", SIZE, "mount", "limit of the disk cache; 0 turns it off",
            default_text="10 GiB, or 10 % of the free disk"),
+    Option("offline", SWITCH, "mount", "ask no server: show and read only what is cached", False, "false"),
     Option("timeout", SECONDS, "mount", "longest wait of one operation, retries included", 60.0, "60",
            verbs=_SOURCE_VERBS),
     Option("allow_other", SWITCH, "mount", "let other users see the tree", False, "false"),

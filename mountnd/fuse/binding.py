@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 import struct
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,6 +39,8 @@ for _name in ("fuse_unmount", "fuse_destroy", "fuse_session_loop", "fuse_session
 lib.fuse_invalidate_path.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 lib.fuse_session_process_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 
+_serving = threading.local()
+
 CAP_PARALLEL_DIROPS = 1 << 18
 FILL_DIR_PLUS = 2
 READDIR_PLUS = 1
@@ -58,8 +61,17 @@ def version() -> str:
 
 
 def interrupted() -> bool:
-    """Whether the reader of the request that this thread serves got a signal. Poll it in every long wait."""
-    return bool(lib.fuse_interrupted())
+    """Whether the reader of the request that this thread serves got a signal. Poll it in every long wait.
+
+    False on threads that serve none: before the first session libfuse would crash there.
+    """
+    return hasattr(_serving, "session") and bool(lib.fuse_interrupted())
+
+
+def serve_requests(session: ctypes.c_void_p) -> None:
+    """Run libfuse's single-threaded loop on this thread, until the mount is gone."""
+    _serving.session = session
+    lib.fuse_session_loop(session)
 
 
 def put_stat(address: int, ino: int, mode: int, nlink: int, uid: int, gid: int, size: int, mtime_ns: int) -> None:

@@ -76,7 +76,7 @@ class Session:
         if binding.MINOR < 17:
             _answer_init(self._session)
         threads = [
-            threading.Thread(target=binding.lib.fuse_session_loop, args=(self._session,), name=f"fuse-{i}", daemon=True)
+            threading.Thread(target=binding.serve_requests, args=(self._session,), name=f"fuse-{i}", daemon=True)
             for i in range(THREADS)
         ]
         for thread in threads:
