@@ -70,15 +70,22 @@ class Blocks:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
         return Stream(self._fetcher, self._waiter, id, size, self._limits)
 
-    def prefetch(self, id: ObjectId, size: int, start: int, stop: int) -> None:
-        """Fetch `[start, stop)` when there is nothing better to do and room for it. Never raises, never waits."""
+    def prefetch(self, id: ObjectId, size: int, start: int, stop: int, owner: object = None) -> None:
+        """Fetch `[start, stop)` when there is nothing better to do and room for it. Never raises, never waits.
+
+        `owner`: for whom; `cancel(owner)` drops what has not begun by then.
+        """
         pieces = geometry.split(geometry.covering(start, stop, size), PREFETCH_PIECE)
-        self._fetcher.prefetch(id, size, [geometry.extent(p, size) for p in pieces], self)
+        self._fetcher.prefetch(id, size, [geometry.extent(p, size) for p in pieces], owner or self)
+
+    def cancel(self, owner: object) -> None:
+        """Drop the prefetches of `owner` that have not begun, unless others want them too."""
+        with self._fetcher.lock:
+            self._fetcher.forget(owner)
 
     def close(self) -> None:
         """Drop what waits to be prefetched, and close the disk tier. Idempotent."""
-        with self._fetcher.lock:
-            self._fetcher.forget(self)
+        self.cancel(self)
         if self._disk is not None:
             self._disk.close()
 
@@ -88,7 +95,7 @@ class Stream:
 
     def __init__(self, fetcher: Fetcher, waiter: Waiter, id: ObjectId, size: int, limits: Limits) -> None:
         self._fetcher, self._waiter, self._id, self._size = fetcher, waiter, id, size
-        self._limits, self._stats = limits, fetcher.stats.of(id.source)
+        self._stats = fetcher.stats.of(id.source)
         self._policy = Readahead(size, limits)  # guarded by the fetcher's lock, as `_failed` is
         self._near = False  # what was read last came from the tier below
         self._failed: list[tuple[Run, float, StoreError]] = []
@@ -132,7 +139,7 @@ class Stream:
         """Cancel what was to be fetched ahead. Idempotent; the stream can still be read (another descriptor may)."""
         with self._fetcher.lock:
             self._fetcher.forget(self)
-            self._policy = Readahead(self._size, self._limits)
+            self._policy.cancelled()
 
     def _missing(self, offset: int, size: int, need: Run) -> list[Block | Flight]:
         """With the lock held: what brings `need`. Raises what is remembered of a failure."""

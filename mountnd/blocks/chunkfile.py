@@ -19,10 +19,11 @@ Raises OSError; what is not a chunk file, or not the one that was meant, is `Not
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple, Self
 
@@ -100,8 +101,8 @@ class ChunkFile:
         end = self._table + 8 * self._n
         self._data = end if self._n == 1 else -(-end // PAGE) * PAGE
 
-    def __del__(self) -> None:
-        os.close(self._fd)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # bound: at exit `os` may be gone
+        close(self._fd)
 
     @classmethod
     def open(cls, path: str, identity: Identity | None = None, *, write: bool = False) -> ChunkFile:
@@ -121,8 +122,11 @@ class ChunkFile:
             found = Identity.decode(raw)
             if (identity is not None and found != identity) or n != found.run.stop - found.run.first:
                 raise NotThisChunk("another object's")
-        except BaseException:
+        except BaseException as e:
+            gone = not os.fstat(fd).st_nlink
             os.close(fd)
+            if gone and isinstance(e, NotThisChunk):  # evicted, and so emptied, since it was opened
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
             raise
         return cls(fd, found, stop, digest)
 

@@ -126,6 +126,12 @@ class Readahead:
             run.grown = run.pos
         return self._fill(run, share)
 
+    def cancelled(self) -> None:
+        """What was asked for ahead will not come: ask again where a reader goes on."""
+        for run in self._runs:
+            run.ahead = run.pos
+        self._strides.cancelled()
+
     def _find(self, offset: int) -> _Run | None:
         """The run that a read at `offset` continues."""
         gap = self._limits.gap

@@ -74,6 +74,10 @@ class Strides:
         self._hits += 1
         self._span = max(self._span, previous, size)
 
+    def cancelled(self) -> None:
+        """What was said to be ahead was not fetched."""
+        self._issued = self._steps
+
     def ahead(self, share: int) -> Sequence[Extent]:
         """Where the next visits will read, as far as that was not said before and `share` bytes go."""
         if not self._hits:
@@ -81,7 +85,7 @@ class Strides:
         stride = abs(self._last - self._origin) / self._steps
         count, batch = AHEAD[self._hits - 1] if self._hits <= len(AHEAD) else AHEAD_MAX, 1
         if stride <= self._span + BRIDGE:
-            count = min(AHEAD[0] << min(self._hits - 1, 16), math.ceil(DENSE_AHEAD / max(stride, 1)))
+            count = min(AHEAD[0] << min(self._hits - 1, 8), math.ceil(DENSE_AHEAD / max(stride, 1)))
             batch = min(count // 2, math.ceil(PIECE / max(stride, 1)))
         if not self._exact:  # the interval widens with the steps: guess no further than it was narrowed for
             count = min(count, 2 * self._steps + 2)
@@ -97,7 +101,10 @@ class Strides:
             self._issued = step
             if extents and (joined := _join(extents[-1], extent)) is not None:
                 extents[-1] = joined
-            else:
+                continue
+            if extents:
+                extent = _beside(extents[-1], extent)
+            if extent.size > 0:
                 extents.append(extent)
         return extents
 
@@ -114,3 +121,8 @@ class Strides:
 def _join(a: Extent, b: Extent) -> Extent | None:
     both = Extent(min(a.start, b.start), max(a.stop, b.stop))
     return both if both.size <= PIECE and both.size - a.size - b.size <= BRIDGE else None
+
+
+def _beside(a: Extent, b: Extent) -> Extent:
+    """`b` without what `a`, which it follows or goes before, has of it."""
+    return Extent(max(b.start, a.stop), b.stop) if b.start >= a.start else Extent(b.start, min(b.stop, a.start))

@@ -249,6 +249,23 @@ def test_a_window_that_is_left_halves() -> None:
     assert policy._runs[0].window <= window // 4
 
 
+def test_what_was_cancelled_is_asked_for_again_with_the_same_window() -> None:
+    policy = Readahead(SIZE)
+    for at in range(0, 8 * MIB, MIB):
+        policy.read(at, MIB, SHARE)
+    ahead = policy._runs[-1].ahead
+    policy.cancelled()
+    again = policy.read(8 * MIB, MIB, SHARE)
+    assert again[0].start == 9 * MIB
+    assert again[-1].stop >= ahead
+    policy = Readahead(SIZE)
+    for k in range(5):
+        soon = policy.read(k * 3 * MIB, 64 * KIB, SHARE)
+    assert soon[0].start > 15 * MIB
+    policy.cancelled()
+    assert policy.read(15 * MIB, 64 * KIB, SHARE)[0].start == 18 * MIB
+
+
 reads_of = st.lists(st.tuples(st.integers(0, 40 * MIB), st.integers(1, 2 * MIB)), max_size=60)
 
 

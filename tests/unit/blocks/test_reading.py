@@ -295,6 +295,23 @@ def test_prefetch_of_a_start_serves_the_reader_that_comes_later() -> None:
         assert len(rig.fetcher._flights) == 0
 
 
+def test_prefetch_for_an_owner_is_dropped_with_it() -> None:
+    data = body(8 * MIB)
+    gate = Gate()
+    with Rig(threads=3, reserved=2) as rig:
+        stats = [rig.put(f"k{i}", data) for i in range(6)]
+        rig.store.fault = gate
+        walk, other = object(), object()
+        for i, s in enumerate(stats):
+            rig.blocks.prefetch(s.id, s.size, 0, 100_000, owner=other if i == 5 else walk)
+        until(lambda: len(gate.held) == 1)
+        rig.blocks.cancel(walk)
+        assert {f.id.key for f in rig.fetcher._flights.values()} == {"k0", "k5"}  # what began, and what is another's
+        gate.open()
+        rig.quiet()
+        assert len(rig.gets) == 2
+
+
 @pytest.mark.parametrize("memory", [MIB, 16 * MIB, 64 * MIB])
 def test_two_hundred_open_streams_stay_under_the_limit(memory: int) -> None:
     data = body(4 * MIB)
