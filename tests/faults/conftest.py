@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,12 @@ BOUND_S = TIMEOUT_S + 5.0
 SLACK_S = 2.0
 Fresh = Callable[..., Door]
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loaded() -> None:
+    """The S3 libraries take a second to import where the machine is busy: not out of the first test's two seconds."""
+    importlib.import_module("s3fs")
 
 
 @pytest.fixture(autouse=True)

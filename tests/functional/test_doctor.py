@@ -134,7 +134,7 @@ def test_mounts_that_live_and_mounts_that_died(kept: tree.Bucket, where: Path) -
     record = daemon(where)
     code, said = doctor()
     assert code == 0, said
-    assert f"{where} shows s3://{kept.name}" in flat(said).replace("- ", "-")
+    assert f"{where}showss3://{kept.name}" in "".join(said.split())  # the table breaks long words
     assert f"process {record.pid}" in flat(said)
     os.kill(record.pid, signal.SIGKILL)
     assert wait_gone(record, 20)
