@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from ...errors import BadAnswer, Changed, StoreError, TimedOut
+from ...errors import BadAnswer, Changed, ServerFault, StoreError, TimedOut
 from ..base import Deadline
 from .link import Link
 from .translate import Subject, translate
@@ -69,6 +69,8 @@ class Names:
         ask = self._client.list_objects_v2(**self._where, EncodingType="url", **params)
         answer = wait(ask, self._link.loop, self.subject(params.get("Prefix", "")), deadline)
         body: bytes = answer["RawPage"]
+        if body and not body.rstrip().endswith(b">"):
+            raise ServerFault(f"{self._url}: a listing was cut off on the way", code="ListObjectsV2")
         return body
 
     def head(self, key: str, deadline: Deadline) -> dict[str, Any]:
