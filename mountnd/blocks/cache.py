@@ -64,7 +64,7 @@ class Blocks:
         if disk is not None:
             # What waits to be written is in memory anyway, mostly; more than this would leave the readers none. But
             # with next to no memory a disk is what helps most, so it gets a little in any case.
-            disk.backlog = max(8 << 20, memory * 3 // 8)
+            disk.backlog = max(8 << 20, memory // 2)
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""

@@ -28,8 +28,10 @@ from .geometry import Run
 log = logging.getLogger(__name__)
 
 BACKLOG = 64 << 20
-# The writer gives way to readers: on two cores it would cost a first read of 256 MiB a third of its time.
-NICE = 10
+# The writer gives way: while blocks keep arriving it waits, unless one has waited for AGE_S or the backlog is
+# nearly full. On two cores, writing at once cost a first read of 256 MiB a third of its time. (Not by setpriority: a
+# thread that holds Python's lock and gets no processor stops all others.)
+QUIET_S, AGE_S = 0.1, 1.0
 OPEN_FILES = 16
 # After a full disk, how long until keeping is tried again.
 FULL_S = 60.0
@@ -48,6 +50,7 @@ class _Job(NamedTuple):
     views: Sequence[memoryview]
     pin: object
     bytes: int
+    since: float
 
 
 class Keeper:
@@ -70,20 +73,22 @@ class Keeper:
         self._waiting = 0  # bytes in `_jobs` and in the thread's hands
         self._thread: threading.Thread | None = None
         self._closed = self._warned = False
-        self._off_until = 0.0
+        self._off_until = self._last = 0.0
+        self._flushing = 0
         self._files: LRUCache[str, ChunkFile] = LRUCache(OPEN_FILES)
         self._allowed = 0  # bytes that may be written before the directory is looked at again
 
     def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
         """Write these blocks some time soon, or not at all where that is not possible."""
-        n = sum(map(len, views))
+        n, now = sum(map(len, views)), time.monotonic()
         with self._lock:
+            self._last = now
             full = self._waiting + n > self.backlog
             too_long = self._limit is not None and n > self._limit
-            if self._closed or full or too_long or time.monotonic() < self._off_until:
+            if self._closed or full or too_long or now < self._off_until:
                 self._stats.add(counters.DISK_SKIPPED, n)
                 return
-            self._jobs.append(_Job(id, size, run, views, pin, n))
+            self._jobs.append(_Job(id, size, run, views, pin, n, now))
             self._waiting += n
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
@@ -94,7 +99,11 @@ class Keeper:
     def flush(self, seconds: float) -> bool:
         """Wait until all that was to be kept is written; False where that took longer."""
         with self._lock:
-            return self._changed.wait_for(lambda: not self._waiting, seconds)
+            self._flushing += 1
+            self._changed.notify_all()
+            done = self._changed.wait_for(lambda: not self._waiting, seconds)
+            self._flushing -= 1
+            return done
 
     def close(self) -> None:
         """Write what waits, within some seconds, and end. Idempotent."""
@@ -110,17 +119,13 @@ class Keeper:
     # -- the thread -----------------------------------------------------------------------------
 
     def _work(self) -> None:
-        try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # Linux: of this thread alone
-        except OSError:
-            pass  # a favour to the readers, nothing more
         while True:
             with self._lock:
-                while not self._jobs:
-                    if self._closed:
+                while (pause := self._pause()) > 0:
+                    if self._closed and not self._jobs:
                         self._files.clear()
                         return
-                    self._changed.wait()
+                    self._changed.wait(pause if self._jobs else None)
                 job = self._jobs.popleft()
             try:
                 self._store(job)
@@ -134,6 +139,15 @@ class Keeper:
                 self._waiting -= job.bytes
                 del job  # a waiting thread must keep no buffer alive
                 self._changed.notify_all()
+
+    def _pause(self) -> float:
+        """Seconds until the next job may be done; infinite where there is none."""
+        if not self._jobs:
+            return float("inf")
+        if self._closed or self._flushing or self._waiting > self.backlog * 7 // 8:
+            return 0.0
+        now = time.monotonic()
+        return min(self._last + QUIET_S, self._jobs[0].since + AGE_S) - now
 
     def _store(self, job: _Job) -> None:
         for chunk, part in parts(job.run):

@@ -12,8 +12,10 @@ from collections import deque
 
 RECENT = 128  # GETs of about one size that are remembered
 ENOUGH = 32  # before this many the tail is not known
-# Beyond the 99th percentile by half of it, and by this much: a hiccup of the scheduler is no stall.
+# Beyond the 99th percentile by half of it, and by this much: a hiccup of the scheduler is no stall. A long answer
+# takes what share of the link the others leave it, so it must be several times as late, and costs more to repeat.
 FACTOR, MARGIN_S = 1.5, 0.1
+LONG, LONG_FACTOR = 1 << 20, 4.0
 # At most one GET in this many is asked again, with a few in hand; a store that is slow altogether gets no more work.
 PER_GETS = 20.0
 HAND = 4.0
@@ -39,7 +41,7 @@ class Stalls:
         if recent is None or len(recent) < ENOUGH:
             return float("inf")
         worst = sorted(recent)[-1 - len(recent) // 100]
-        return worst * FACTOR + MARGIN_S
+        return worst * (FACTOR if size < LONG else LONG_FACTOR) + MARGIN_S
 
     def spend(self) -> bool:
         """Whether one more GET may be asked again now; counts it if so."""
