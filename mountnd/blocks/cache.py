@@ -20,7 +20,7 @@ from .fetcher import Fetcher
 from .flight import Flight, Tier
 from .geometry import SHIFT, Run
 from .memory import Block
-from .readahead import DEFAULT, Limits, Readahead
+from .readahead import DEFAULT, Limits, Readahead, Share
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
 # readahead failed; without this each page would wait for the whole deadline once more.
@@ -30,7 +30,7 @@ FAILED_S = 5.0
 PREFETCH_PIECE = 1 << 20
 
 # How far to read ahead of a reader whose bytes come from the disk: that takes milliseconds, not round trips.
-NEAR_AHEAD = 16 << 20
+NEAR_SHARE = Share(16 << 20, 24)
 
 _memmove: Final = ctypes.memmove  # releases the GIL while it copies
 
@@ -120,12 +120,14 @@ class Stream:
             if blocks:
                 for b in blocks:
                     if b.mark:
-                        self._near = fetcher.consume(id, first, blocks, offset + size)
+                        self._near = fetcher.memory.consume(id, first, blocks, offset + size, self._stats)
                         break
             else:
                 parts = self._missing(offset, size, Run(first, last + 1))
             share = fetcher.budget.share
-            soon = self._policy.read(offset, size, min(share, NEAR_AHEAD) if self._near else share)
+            soon = self._policy.read(
+                offset, size, NEAR_SHARE if self._near and share.ahead > NEAR_SHARE.ahead else share
+            )
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
         if blocks:
@@ -183,7 +185,7 @@ class Stream:
         finally:
             with fetcher.lock:
                 fetcher.release(held)
-                self._near = fetcher.consume(self._id, first, blocks, stop)
+                self._near = fetcher.memory.consume(self._id, first, blocks, stop, self._stats)
         self._stats.add(counters.MEMORY, min(memory, stop - (first << SHIFT)))
         return blocks
 

@@ -21,8 +21,9 @@ from ..workers import Workers
 from . import counters, geometry
 from .budget import Budget
 from .flight import Flight, Tier
-from .geometry import BLOCK, SHIFT, Extent, Run
-from .memory import FRESH, NEAR, Block, Memory
+from .geometry import BLOCK, Extent, Run
+from .lanes import Lanes
+from .memory import Block, Memory
 from .origin import Origin
 from .stalls import Stalls
 from .warmth import WARMING, Warmth
@@ -56,6 +57,7 @@ class Fetcher:
         self.timeout, self.clock, self.stats = timeout, clock, stats
         self._workers = workers
         self._origin = Origin(stores, self.memory, disk, stats, timeout, clock)
+        self._lanes = Lanes()
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = Budget(memory, clock)
         self._owned: dict[object, set[Flight]] = {}
@@ -88,6 +90,8 @@ class Fetcher:
                 flight.waiters += 1
                 if not flight.demand:
                     flight.demand = True
+                    if not flight.tasks:
+                        self._send(flight)
                     for task in flight.tasks:
                         self._workers.promote(task)
         return parts
@@ -96,23 +100,6 @@ class Fetcher:
         """Waiting for these is over."""
         for f in flights:
             f.waiters -= 1
-
-    def consume(self, id: ObjectId, first: int, blocks: Sequence[Block], stop: int) -> bool:
-        """A reader has got `blocks`, some of them marked, up to byte `stop`; whether they came from the tier below.
-
-        What is near is not kept once it was read to its end: whoever streams a file from disk does so in the
-        same few slots, instead of touching new memory for all of it.
-        """
-        near = False
-        for i, b in enumerate(blocks, first):
-            if b.mark == FRESH:
-                b.mark = 0
-                self.stats.of(id.source).add(counters.USED, b.size)
-            elif b.mark == NEAR:
-                near = True
-                if stop >= (i << SHIFT) + b.size:
-                    self.memory.lru.pop((id, i), None)
-        return near
 
     def forget(self, owner: object) -> None:
         """`owner` closed: drop its prefetches that have not begun, unless others want them."""
@@ -139,7 +126,8 @@ class Fetcher:
         return Run(gap.first, stop)
 
     def _start(self, flight: Flight) -> None:
-        self._send(flight)
+        if not self._lanes.hold(flight):
+            self._send(flight)
         self._warmth[flight.id.source].began(flight.bytes)
         for i in range(*flight.run):
             self._flights[flight.id, i] = flight
@@ -150,6 +138,8 @@ class Fetcher:
             task = self._workers.submit(self._fly, flight, demand=flight.demand)
         except RuntimeError:
             raise StoreError("the mount is closing") from None
+        if not flight.tasks:
+            self._lanes.sent(flight)
         flight.attempts += 1
         flight.tasks.append(task)
         task.future.add_done_callback(lambda future: self._dropped(flight) if future.cancelled() else None)
@@ -160,7 +150,9 @@ class Fetcher:
 
     def _land(self, flight: Flight) -> None:
         flight.landed = True
-        flight.tasks.clear()
+        if flight.tasks:
+            self._lanes.landed(flight)
+            flight.tasks.clear()
         self._warmth[flight.id.source].ended()
         for i in range(*flight.run):
             del self._flights[flight.id, i]
@@ -171,6 +163,11 @@ class Fetcher:
                 flights.discard(flight)
                 if not flights:
                     del self._owned[owner]
+        while (held := self._lanes.next()) is not None:
+            try:
+                self._send(held)
+            except StoreError:
+                return  # the mount is closing
 
     # -- without the lock -----------------------------------------------------------------------
 

@@ -12,6 +12,10 @@ from . import geometry
 from .geometry import Run
 from .memory import Block
 
+# Prefetches this long share the link; more of them at once than it takes to fill it make it slower. Shorter ones are a
+# matter of round trips: there the workers are the limit.
+BULK = 512 << 10
+
 
 class Flight:
     """One GET on its way. Guarded by `Fetcher.lock`.
@@ -21,6 +25,7 @@ class Flight:
         tasks: what workers have or will have of it; emptied when it landed (they refer back, and a cycle would
             keep the blocks until the next garbage collection).
         prefetch: it began as one.
+        bulk: a long one, of which only so many go at once.
         demand: somebody waits for it.
         retry: it runs as a prefetch: when it fails for a moment, who waits for it may ask anew.
         waiters: how many threads wait now.
@@ -33,6 +38,7 @@ class Flight:
     __slots__ = (
         "attempts",
         "began",
+        "bulk",
         "bytes",
         "demand",
         "future",
@@ -52,6 +58,7 @@ class Flight:
         self.id, self.size, self.run, self.demand = id, size, run, demand
         self.prefetch = self.retry = not demand
         self.bytes = geometry.extent(run, size).size
+        self.bulk = self.prefetch and self.bytes >= BULK
         self.future: Future[list[Block] | None] = Future()
         self.tasks: list[Task[None]] = []
         self.owners: set[object] = set()

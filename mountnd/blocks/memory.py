@@ -20,14 +20,14 @@ from cachetools import LRUCache
 from ..stats import Stats
 from ..stores.base import ObjectId
 from . import counters
-from .geometry import BLOCK
+from .geometry import BLOCK, SHIFT
 
 # A block at most this long lives on the heap at its own size: a slot would waste half of itself or more.
 HEAP_MAX = BLOCK // 2
 # What a heap block costs beside its bytes (the object, its bytearray, its place in the LRU).
 HEAP_OVERHEAD = 512
 
-FRESH, NEAR = 1, 2
+FRESH, SPARED, NEAR = 1, 2, 3
 
 Key = tuple[ObjectId, int]
 
@@ -38,7 +38,8 @@ class Block:
     Attributes:
         address: where the bytes lie.
         size: how many there are.
-        mark: FRESH: prefetched, and nobody has read it yet. NEAR: the tier below holds it too. 0 for most.
+        mark: FRESH: prefetched, and nobody has read it yet; SPARED: and it was spared once when it was the oldest.
+            NEAR: the tier below holds it too. 0 for most.
     """
 
     __slots__ = ("_heap", "_returned", "address", "mark", "size", "slot")
@@ -143,6 +144,23 @@ class Memory:
         """Keep `block` as the most recently used one."""
         self.lru[key] = block
 
+    def consume(self, id: ObjectId, first: int, blocks: Sequence[Block], stop: int, stats: Stats) -> bool:
+        """A reader has got `blocks`, some of them marked, up to byte `stop`; whether they came from the tier below.
+
+        What is near is not kept once it was read to its end: whoever streams a file from disk does so in the
+        same few slots, instead of touching new memory for all of it.
+        """
+        near = False
+        for i, b in enumerate(blocks, first):
+            if b.mark == NEAR:
+                near = True
+                if stop >= (i << SHIFT) + b.size:
+                    self.lru.pop((id, i), None)
+            elif b.mark:
+                b.mark = 0
+                stats.add(counters.USED, b.size)
+        return near
+
     def trim(self) -> None:
         """Evict until the limit holds again, after an overdraft."""
         self._make_room(0)
@@ -151,10 +169,14 @@ class Memory:
         """Evict the oldest until `need` bytes fit; the bytes that are still too many."""
         over = self.used + need - self.limit
         while over > 0 and self.lru:
-            (id, _), block = self.lru.popitem()
+            key, block = self.lru.popitem()
+            if block.mark == FRESH:  # its reader may only be slow; what others have read goes before it
+                block.mark = SPARED
+                self.lru[key] = block
+                continue
             self._stats.add(counters.EVICTED, block.size)
-            if block.mark == FRESH:
-                self._stats.of(id.source).add(counters.WASTED, block.size)
+            if block.mark == SPARED:
+                self._stats.of(key[0].source).add(counters.WASTED, block.size)
             del block
             over = self.used + need - self.limit
         return max(0, over)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from .geometry import BLOCK, Extent
 from .strides import Strides
@@ -52,6 +53,18 @@ class Limits:
     habit: int = 8 * MIB
 
 
+class Share(NamedTuple):
+    """What one handle may use.
+
+    Args:
+        ahead: how far past its reader it may fetch.
+        lanes: GETs at once that its window is cut for.
+    """
+
+    ahead: int
+    lanes: int
+
+
 DEFAULT = Limits()
 NOTHING: tuple[Extent, ...] = ()
 
@@ -87,12 +100,8 @@ class Readahead:
             return Extent(0, self._size)
         return Extent(offset, offset + size)
 
-    def read(self, offset: int, size: int, share: int) -> Sequence[Extent]:
-        """A read of `[offset, offset + size)`: what will be wanted soon and was not asked for yet, most urgent first.
-
-        Args:
-            share: how far past its reader this handle may fetch.
-        """
+    def read(self, offset: int, size: int, share: Share) -> Sequence[Extent]:
+        """A read of `[offset, offset + size)`: what will be wanted soon and was not asked for, most urgent first."""
         stop = offset + size
         lim = self._limits
         run = self._find(offset)
@@ -113,7 +122,7 @@ class Readahead:
         if not run.window:
             habit = max(sorted(self._ended)[1], self._strides.span)  # a jump or two do not make one
             if run.done <= habit <= lim.habit:  # it may end where the ones before it did
-                start, end = max(run.ahead, run.pos), min(run.start + habit, run.pos + share, self._size)
+                start, end = max(run.ahead, run.pos), min(run.start + habit, run.pos + share.ahead, self._size)
                 run.ahead = max(start, end)
                 return _pieces(start, end, lim.piece)
             if self._size <= lim.whole_run:
@@ -140,7 +149,7 @@ class Readahead:
                 return run
         return None
 
-    def _begin(self, offset: int, size: int, share: int) -> Sequence[Extent]:
+    def _begin(self, offset: int, size: int, share: Share) -> Sequence[Extent]:
         lim, runs = self._limits, self._runs
         run = _Run(offset, offset + size)
         if not runs:
@@ -159,13 +168,13 @@ class Readahead:
         if len(runs) > lim.runs:
             del runs[0]
         self._visit(offset, size)
-        return self._strides.ahead(share)
+        return self._strides.ahead(share.ahead)
 
     def _visit(self, offset: int, size: int) -> None:
         previous, self._visited = self._visited, size
         self._strides.visit(offset, size, previous)
 
-    def _skip(self, run: _Run, offset: int, size: int, share: int) -> Sequence[Extent] | None:
+    def _skip(self, run: _Run, offset: int, size: int, share: Share) -> Sequence[Extent] | None:
         """A read beyond the run's end, but in its window: late company will fill the gap, or it is a stride.
 
         A stride it is when the distances say so and too little of the run was read; then the run ends here.
@@ -175,13 +184,13 @@ class Readahead:
             return None
         self._runs.remove(run)
         self._runs.append(_Run(offset, offset + size))
-        return self._strides.ahead(share)
+        return self._strides.ahead(share.ahead)
 
-    def _fill(self, run: _Run, share: int) -> Sequence[Extent]:
+    def _fill(self, run: _Run, share: Share) -> Sequence[Extent]:
         """The pieces between what was asked for and the window's end; nothing until a whole piece fits."""
         lim = self._limits
-        window = min(run.window, share)
-        piece = max(window // lim.streams, min(lim.piece, window)) // BLOCK * BLOCK
+        window = min(run.window, share.ahead)
+        piece = min(max(window // share.lanes, min(lim.piece, window)), lim.piece_max) // BLOCK * BLOCK
         if piece < BLOCK:
             return NOTHING
         start = max(run.ahead, run.pos)

@@ -81,6 +81,23 @@ def test_a_second_mount_reads_without_a_request(root: Path) -> None:
         assert rig.count(counters.FETCHED) == 0
 
 
+def test_streaming_from_disk_takes_little_memory(root: Path) -> None:
+    data = body(60 * MIB)
+    with with_disk(root, memory=256 * MIB) as rig:
+        through(rig, data)
+        store = rig.store
+    store.calls.clear()
+    with with_disk(root, store=store, memory=256 * MIB) as rig:
+        stream = rig.open("a", data)
+        most = 0
+        for at in range(0, len(data), MIB):
+            assert read(stream, at, MIB) == data[at : at + MIB]
+            most = max(most, rig.used)
+        assert rig.gets == []
+        assert most <= 20 * MIB
+        assert rig.count(counters.WASTED) == 0
+
+
 def test_another_etag_is_another_object(root: Path) -> None:
     newer = body(len(DATA), seed=9)
     for data in (DATA, newer, DATA, newer):

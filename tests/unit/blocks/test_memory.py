@@ -10,7 +10,7 @@ import pytest
 
 from mountnd.blocks import counters
 from mountnd.blocks.geometry import BLOCK
-from mountnd.blocks.memory import FRESH, HEAP_MAX, HEAP_OVERHEAD, Block, Key, Memory
+from mountnd.blocks.memory import FRESH, HEAP_MAX, HEAP_OVERHEAD, NEAR, Block, Key, Memory
 from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 
@@ -143,6 +143,35 @@ def test_waste_is_counted_once_for_what_nobody_read() -> None:
     take(memory, 2)
     assert stats.snapshot()[counters.WASTED] == BLOCK
     assert stats.snapshot()[counters.EVICTED] == 2 * BLOCK
+
+
+def test_what_nobody_has_read_yet_is_spared_once() -> None:
+    memory = Memory(4 * BLOCK, Stats())
+    for i in range(4):
+        (b,) = take(memory, 1)
+        b.mark = FRESH if i < 2 else 0
+        memory.put((ID, i), b)
+        del b
+    take(memory, 2)
+    assert sorted(i for _, i in memory.lru) == [0, 1]
+    take(memory, 3)
+    assert sorted(i for _, i in memory.lru) == [1]
+
+
+def test_what_is_on_disk_too_goes_once_it_was_read_to_its_end() -> None:
+    stats = Stats()
+    memory = Memory(4 * BLOCK, stats)
+    blocks = take(memory, 3)
+    for i, b in enumerate(blocks):
+        b.mark = (NEAR, NEAR, FRESH)[i]
+        memory.put((ID, i), b)
+    assert memory.consume(ID, 0, blocks[:1], 100, stats)
+    assert len(memory.lru) == 3
+    assert memory.consume(ID, 0, blocks, 2 * BLOCK - 1, stats)
+    assert sorted(i for _, i in memory.lru) == [1, 2]
+    assert not memory.consume(ID, 2, blocks[2:], 3 * BLOCK, stats)
+    assert stats.snapshot()[counters.USED] == BLOCK
+    assert (ID, 2) in memory.lru
 
 
 def resident() -> int:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from mountnd.blocks import geometry
 from mountnd.blocks.geometry import BLOCK, Extent
-from mountnd.blocks.readahead import DEFAULT, Limits, Readahead
+from mountnd.blocks.readahead import DEFAULT, Limits, Readahead, Share
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZE = 256 * MIB
-SHARE = 256 * MIB
+SHARE = Share(256 * MIB, 24)
 
 Reads = list[tuple[int, int]]
 
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
     touched: int
 
 
-def replay(reads: Iterable[tuple[int, int]], *, size: int = SIZE, share: int = SHARE) -> Outcome:
+def replay(reads: Iterable[tuple[int, int]], *, size: int = SIZE, share: Share = SHARE) -> Outcome:
     """The policy over an endless cache in which everything asked for has arrived by the next read."""
     policy = Readahead(size)
     held: set[int] = set()
@@ -232,10 +232,19 @@ def test_never_further_ahead_than_the_share(share: int) -> None:
         far = 0
         for offset, n in reads:
             far = max(far, offset + n)
-            for e in policy.read(offset, n, share):
+            for e in policy.read(offset, n, Share(share, 24)):
                 if not name.startswith(("back", "slice")):
                     assert e.stop <= far + share, name
                 assert e.size <= max(share, BLOCK), name
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8])
+def test_several_streams_share_the_lanes_by_larger_pieces(n: int) -> None:
+    policy = Readahead(SIZE)
+    share = Share(128 * MIB // n, 24 // n)
+    pieces = [e for at in range(0, 128 * MIB, MIB) for e in policy.read(at, MIB, share)]
+    late = [e.size for e in pieces if e.start > 80 * MIB]
+    assert min(late) == DEFAULT.piece_max
 
 
 def test_a_window_that_is_left_halves() -> None:
@@ -270,8 +279,10 @@ reads_of = st.lists(st.tuples(st.integers(0, 40 * MIB), st.integers(1, 2 * MIB))
 
 
 @settings(max_examples=150, deadline=None)
-@given(reads_of, st.integers(1, 40 * MIB), st.integers(0, 64 * MIB))
-def test_whatever_is_read_the_plan_lies_in_the_object_and_in_order(reads: Reads, size: int, share: int) -> None:
+@given(reads_of, st.integers(1, 40 * MIB), st.integers(0, 64 * MIB), st.integers(1, 24))
+def test_whatever_is_read_the_plan_lies_in_the_object_and_in_order(
+    reads: Reads, size: int, share: int, lanes: int
+) -> None:
     policy = Readahead(size, Limits())
     for offset, n in reads:
         offset %= size
@@ -280,7 +291,7 @@ def test_whatever_is_read_the_plan_lies_in_the_object_and_in_order(reads: Reads,
         assert wanted.start <= offset
         assert offset + n <= wanted.stop <= size
         assert wanted.stop - wanted.start <= max(n, DEFAULT.whole)
-        soon: Sequence[Extent] = policy.read(offset, n, share)
+        soon: Sequence[Extent] = policy.read(offset, n, Share(share, lanes))
         assert all(0 <= e.start < e.stop <= size for e in soon)
         assert all(a.stop <= b.start or b.stop <= a.start for a, b in itertools.pairwise(soon))
         assert len(policy._runs) <= DEFAULT.runs

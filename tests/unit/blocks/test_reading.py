@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from mountnd.blocks import counters, geometry
+from mountnd.blocks.budget import LANES
 from mountnd.blocks.geometry import BLOCK
 from mountnd.blocks.warmth import WARMING, Warmth
 
@@ -278,6 +279,33 @@ def test_demand_goes_before_prefetch_and_promotes_it() -> None:
         assert out == [data[6 * MIB : 6 * MIB + 4096]]
         rig.quiet()
         assert all(a[1] <= b[0] for a, b in zip(rig.gets, rig.gets[1:], strict=False))
+
+
+def test_only_so_many_long_prefetches_go_at_once_and_short_ones_beside_them() -> None:
+    data = body(64 * MIB)
+    gate = Gate()
+    with Rig(memory=256 * MIB, threads=60, reserved=8) as rig:
+        stats = [rig.put(f"k{i}", data) for i in range(4)]
+        rig.store.fault = gate
+        for s in stats:
+            rig.blocks.prefetch(s.id, s.size, 0, 20 * MIB)
+        until(lambda: len(gate.held) == LANES)
+        for i in range(10):
+            small = rig.put(f"small{i}", data[:1000])
+            rig.blocks.prefetch(small.id, small.size, 0, small.size)
+        until(lambda: len(gate.held) == LANES + 10)
+        # Somebody comes to wait for one that is held back.
+        out: list[bytes] = []
+        late = rig.blocks.open(stats[3].id, stats[3].size)
+        reader = threading.Thread(target=lambda: out.append(read(late, 19 * MIB, 1000)))
+        reader.start()
+        until(lambda: len(gate.held) == LANES + 11)
+        assert any(c.key == "k3" and c.start <= 19 * MIB < c.stop for c in gate.held)
+        gate.open()
+        reader.join(20)
+        assert out == [data[19 * MIB : 19 * MIB + 1000]]
+        rig.quiet()
+        assert sum(b - a for a, b in rig.gets) == 80 * MIB + 10 * 1000
 
 
 def test_prefetch_of_a_start_serves_the_reader_that_comes_later() -> None:
