@@ -258,6 +258,37 @@ def test_a_window_that_is_left_halves() -> None:
     assert policy._runs[0].window <= window // 4
 
 
+def test_reading_again_is_not_reading_on() -> None:
+    policy = Readahead(SIZE)
+    policy.read(64 * KIB, 4 * KIB, SHARE)
+    for offset, n in [(64 * KIB, 4 * KIB), (65 * KIB, 100), (64 * KIB, 4 * KIB)] * 5:
+        assert not policy.read(offset, n, SHARE)
+    for at in range(0, 12 * MIB, MIB):
+        policy.read(at, MIB, SHARE)
+    ahead = policy._runs[-1].ahead
+    for _ in range(30):
+        assert not policy.read(5 * MIB, MIB, SHARE)
+    assert policy._runs[-1].ahead == ahead
+
+
+@pytest.mark.parametrize("size", [2 * MIB, 6 * MIB, 40 * MIB])
+@pytest.mark.parametrize("step", [128 * KIB, MIB])
+def test_a_file_read_a_second_time_streams_again(size: int, step: int) -> None:
+    policy = Readahead(size)
+    for _ in range(3):
+        held: set[int] = set()  # nothing is left of the time before
+        misses = 0
+        for at in range(0, size, step):
+            n = min(step, size - at)
+            need = set(range(*geometry.covering(at, at + n, size)))
+            if not need <= held:
+                misses += 1
+                held |= set(range(*geometry.covering(*policy.wanted(at, n), size)))
+            for e in policy.read(at, n, SHARE):
+                held |= set(range(*geometry.covering(*e, size)))
+        assert misses == 1
+
+
 def test_what_was_cancelled_is_asked_for_again_with_the_same_window() -> None:
     policy = Readahead(SIZE)
     for at in range(0, 8 * MIB, MIB):
