@@ -11,9 +11,9 @@ from .readahead import Share
 
 # A stream that asked for more within this time counts as being read, and has its share of the window.
 ACTIVE_S = 2.0
-# GETs at once over all streams: 16-24 connections carried most (30 ms, 2 cores). Several streams share them by
-# larger pieces, not by more: four of 256 MiB took 0.2 s longer with 570 GETs than with 400.
-LANES, LANES_MIN = 24, 4
+# GETs at once over all streams: 24-28 connections carried most (30 ms, 2 cores), more than 32 less. Several streams
+# share them by larger pieces, not by more: four of 256 MiB took 0.2 s longer with 570 GETs than with 400.
+LANES, LANES_MIN = 28, 4
 
 
 class Budget:

@@ -17,10 +17,11 @@ from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
 from . import counters, geometry
 from .fetcher import Fetcher
-from .flight import Flight, Tier
+from .flight import Flight
 from .geometry import SHIFT, Run
 from .memory import Block
 from .readahead import DEFAULT, Limits, Readahead, Share
+from .tier import Loan, Tier
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
 # readahead failed; without this each page would wait for the whole deadline once more.
@@ -62,9 +63,7 @@ class Blocks:
         self._fetcher = Fetcher(stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock)
         self._waiter, self._disk, self._limits = waiter, disk, limits
         if disk is not None:
-            # What waits to be written is in memory anyway, mostly; more than this would leave the readers none. But
-            # with next to no memory a disk is what helps most, so it gets a little in any case.
-            disk.backlog = max(8 << 20, memory // 2)
+            disk.attach(memory, self._lend)
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
@@ -82,6 +81,10 @@ class Blocks:
         """Drop the prefetches of `owner` that have not begun, unless others want them too."""
         with self._fetcher.lock:
             self._fetcher.forget(owner)
+
+    def _lend(self, id: ObjectId, run: Run) -> list[Loan]:
+        with self._fetcher.lock:
+            return self._fetcher.memory.lend(id, run)
 
     def close(self) -> None:
         """Drop what waits to be prefetched, and close the disk tier. Idempotent."""

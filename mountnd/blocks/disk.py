@@ -24,6 +24,7 @@ from . import cachedir, counters
 from .chunkfile import ChunkFile, Identity, NotThisChunk, parts
 from .geometry import Run
 from .keeper import Keeper
+from .tier import Lend, Loan
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +48,9 @@ class DiskTier:
         self._used: LRUCache[str, float] = LRUCache(4096)  # when we used files, finer than their mtime
         self._keeper = Keeper(self._root, limit, stats, self._last_used)
 
-    @property
-    def backlog(self) -> int:
-        """Bytes that may wait to be written."""
-        return self._keeper.backlog
-
-    @backlog.setter
-    def backlog(self, size: int) -> None:
-        self._keeper.backlog = size
+    def attach(self, memory: int, lend: Lend) -> None:
+        """Borrow the blocks to keep by `lend` from a memory of so many bytes."""
+        self._keeper.attach(memory, lend)
 
     def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
         """Fill what is held of `run`, one view each block; the indexes that were filled. Never raises."""
@@ -86,9 +82,9 @@ class DiskTier:
             self._stats.of(id.source).add(counters.DISK, sum(len(views[i - run.first]) for i in filled))
         return filled
 
-    def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
-        """Write these blocks, one view each, some time soon; `pin` holds their memory. Returns at once."""
-        self._keeper.keep(id, size, run, views, pin)
+    def keep(self, id: ObjectId, size: int, loan: Loan) -> None:
+        """Write these blocks some time soon, while memory has them. Returns at once, never raises."""
+        self._keeper.keep(id, size, loan)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what waited to be written is; False where that took longer."""

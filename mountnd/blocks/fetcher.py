@@ -20,12 +20,13 @@ from ..stores.base import ObjectId, Store
 from ..workers import Workers
 from . import counters, geometry
 from .budget import Budget
-from .flight import Flight, Tier
+from .flight import Flight
 from .geometry import BLOCK, Extent, Run
 from .lanes import Lanes
 from .memory import Block, Memory
 from .origin import Origin
 from .stalls import Stalls
+from .tier import Tier
 from .warmth import WARMING, Warmth
 
 # A longer demand is cut: its reader waits for the slowest byte, and several connections bring it sooner.

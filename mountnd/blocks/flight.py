@@ -1,10 +1,8 @@
-"""What the fetcher works with: a GET on its way, and what it asks of a tier below memory."""
+"""A GET on its way, as the fetcher keeps it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from concurrent.futures import Future
-from typing import Protocol
 
 from ..stores.base import ObjectId
 from ..workers import Task
@@ -65,23 +63,3 @@ class Flight:
         self.waiters = self.attempts = 0
         self.began: float | None = None
         self.landed = self.hedged = False
-
-
-class Tier(Protocol):
-    """A tier below memory (the disk cache). Views: one for each block.
-
-    Attributes:
-        backlog: bytes that may wait to be kept.
-    """
-
-    backlog: int
-
-    def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
-        """Fill what it holds of `run`; the indexes it filled. Never raises."""
-        ...
-
-    def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
-        """Take these blocks, which were just fetched, for later; `pin` holds their memory. Returns at once."""
-        ...
-
-    def close(self) -> None: ...

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -24,14 +24,17 @@ from ..stores.base import ObjectId
 from . import cachedir, counters, evict
 from .chunkfile import PAGE, ChunkFile, Identity, NotThisChunk, parts
 from .geometry import Run
+from .tier import Lend, Loan
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 64 << 20
-# The writer gives way: while blocks keep arriving it waits, unless one has waited for AGE_S or the backlog is
-# nearly full. On two cores, writing at once cost a first read of 256 MiB a third of its time. (Not by setpriority: a
-# thread that holds Python's lock and gets no processor stops all others.)
+# The writer gives way: while blocks keep arriving it waits, unless one has waited for AGE_S, or so many wait that
+# memory might evict them soon. On two cores, writing at once cost a first read of 256 MiB a third of its time. (Not by
+# setpriority: a thread that holds Python's lock and gets no processor stops all others.)
 QUIET_S, AGE_S = 0.1, 1.0
+# Blocks that wait stay in memory as any others do, and what is evicted before its turn is not kept: no reader waits for
+# the disk, or goes short of memory for it. Only this much is held for certain, for mounts with next to no memory.
+PINNED = 8 << 20
 OPEN_FILES = 16
 # After a full disk, how long until keeping is tried again.
 FULL_S = 60.0
@@ -42,13 +45,12 @@ _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class _Job(NamedTuple):
-    """Blocks to keep, one view each. `pin` holds their memory."""
+    """Blocks to keep. `loan`: they themselves; None: to be borrowed from memory when it is their turn."""
 
     id: ObjectId
     size: int
     run: Run
-    views: Sequence[memoryview]
-    pin: object
+    loan: Loan | None
     bytes: int
     since: float
 
@@ -59,18 +61,17 @@ class Keeper:
     Args:
         limit: bytes on disk that everything in `root` may take; None: `cachedir.default_limit`, found when needed.
         last_used: when this process last read a file of that name, seconds since the epoch, 0 if never.
-
-    Attributes:
-        backlog: bytes that may wait to be written; what does not fit is not kept, and no reader ever waits for it.
     """
 
     def __init__(self, root: str, limit: int | None, stats: Stats, last_used: Callable[[str], float]) -> None:
-        self._root, self._limit, self._stats, self.backlog = root, limit, stats, BACKLOG
+        self._root, self._limit, self._stats = root, limit, stats
         self._last_used = last_used
+        self._memory = 0
+        self._lend: Lend = lambda id, run: []
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._jobs: deque[_Job] = deque()
-        self._waiting = 0  # bytes in `_jobs` and in the thread's hands
+        self._waiting = self._pinned = 0  # bytes in `_jobs` and in the thread's hands, and of them those that are held
         self._thread: threading.Thread | None = None
         self._closed = self._warned = False
         self._off_until = self._last = 0.0
@@ -78,22 +79,30 @@ class Keeper:
         self._files: LRUCache[str, ChunkFile] = LRUCache(OPEN_FILES)
         self._allowed = 0  # bytes that may be written before the directory is looked at again
 
-    def keep(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview], pin: object) -> None:
+    def attach(self, memory: int, lend: Lend) -> None:
+        """Borrow blocks by `lend` from a memory of so many bytes."""
+        self._memory, self._lend = memory, lend
+
+    def keep(self, id: ObjectId, size: int, loan: Loan) -> None:
         """Write these blocks some time soon, or not at all where that is not possible."""
-        n, now = sum(map(len, views)), time.monotonic()
+        n, now = sum(map(len, loan.views)), time.monotonic()
         with self._lock:
             self._last = now
-            full = self._waiting + n > self.backlog
-            too_long = self._limit is not None and n > self._limit
-            if self._closed or full or too_long or now < self._off_until:
+            if self._closed or (self._limit is not None and n > self._limit) or now < self._off_until:
                 self._stats.add(counters.DISK_SKIPPED, n)
                 return
-            self._jobs.append(_Job(id, size, run, views, pin, n, now))
+            held = self._pinned + n <= PINNED
+            self._jobs.append(_Job(id, size, loan.run, loan if held else None, n, now))
             self._waiting += n
+            self._pinned += n if held else 0
+            while self._waiting > max(self._memory, n) and self._jobs[0].loan is None:
+                oldest = self._jobs.popleft()  # memory cannot hold it any more
+                self._stats.add(counters.DISK_SKIPPED, oldest.bytes)
+                self._done(oldest)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
                 self._thread.start()
-            else:
+            elif len(self._jobs) == 1 or self._pressed:
                 self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
@@ -136,23 +145,41 @@ class Keeper:
                 self._stats.add(counters.DISK_SKIPPED, job.bytes)
                 log.exception("disk cache")
             with self._lock:
-                self._waiting -= job.bytes
+                self._done(job)
                 del job  # a waiting thread must keep no buffer alive
-                self._changed.notify_all()
+                if not self._waiting:
+                    self._changed.notify_all()
+
+    def _done(self, job: _Job) -> None:
+        self._waiting -= job.bytes
+        self._pinned -= job.bytes if job.loan is not None else 0
+
+    @property
+    def _pressed(self) -> bool:
+        """Whether so much waits that memory might evict it soon: half of it is for what was read, or is to be kept."""
+        return self._waiting > self._memory * 3 // 8
 
     def _pause(self) -> float:
         """Seconds until the next job may be done; infinite where there is none."""
         if not self._jobs:
             return float("inf")
-        if self._closed or self._flushing or self._waiting > self.backlog * 7 // 8:
+        if self._closed or self._flushing or self._pressed:
             return 0.0
         now = time.monotonic()
         return min(self._last + QUIET_S, self._jobs[0].since + AGE_S) - now
 
     def _store(self, job: _Job) -> None:
-        for chunk, part in parts(job.run):
-            identity = Identity(job.id, job.size, chunk)
-            views = job.views[part.first - job.run.first : part.stop - job.run.first]
+        loans = [job.loan] if job.loan is not None else self._lend(job.id, job.run)
+        missing = job.bytes - sum(len(v) for loan in loans for v in loan.views)
+        if missing:
+            self._stats.add(counters.DISK_SKIPPED, missing)
+        for loan in loans:
+            self._write(job.id, job.size, loan)
+
+    def _write(self, id: ObjectId, size: int, loan: Loan) -> None:
+        for chunk, part in parts(loan.run):
+            identity = Identity(id, size, chunk)
+            views = loan.views[part.first - loan.run.first : part.stop - loan.run.first]
             n = sum(map(len, views))
             cost = len(views) * PAGE + n // PAGE * PAGE + 2 * PAGE  # at most: each block's last page, and the header
             if not self._make_room(cost):

@@ -15,12 +15,13 @@ import mmap
 from collections import deque
 from collections.abc import Sequence
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from ..stats import Stats
 from ..stores.base import ObjectId
 from . import counters
-from .geometry import BLOCK, SHIFT
+from .geometry import BLOCK, SHIFT, Run, runs
+from .tier import Loan
 
 # A block at most this long lives on the heap at its own size: a slot would waste half of itself or more.
 HEAP_MAX = BLOCK // 2
@@ -143,6 +144,15 @@ class Memory:
     def put(self, key: Key, block: Block) -> None:
         """Keep `block` as the most recently used one."""
         self.lru[key] = block
+
+    def lend(self, id: ObjectId, run: Run) -> list[Loan]:
+        """What is still held of `run`. It does not count as a use."""
+        held = {i: Cache.__getitem__(self.lru, (id, i)) for i in range(*run) if (id, i) in self.lru}
+        loans = []
+        for part in runs(held):
+            blocks = [held[i] for i in range(*part)]
+            loans.append(Loan(part, [self.view(b) for b in blocks], blocks))
+        return loans
 
     def consume(self, id: ObjectId, first: int, blocks: Sequence[Block], stop: int, stats: Stats) -> bool:
         """A reader has got `blocks`, some of them marked, up to byte `stop`; whether they came from the tier below.

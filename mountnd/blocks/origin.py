@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from ..stats import Stats
 from ..stores.base import Deadline, Store
 from . import counters, geometry
-from .flight import Flight, Tier
+from .flight import Flight
 from .memory import FRESH, NEAR, Block, Memory
+from .tier import Loan, Tier
 
 # Blocks on disk between two gaps are fetched again rather than asked around: a request costs a round trip.
 BRIDGE = 2
@@ -65,5 +66,5 @@ class Origin:
             if flight.prefetch:
                 stats.add(counters.PREFETCHED, where.size)
             if disk is not None:
-                disk.keep(id, size, gap, views[part], blocks[part])
+                disk.keep(id, size, Loan(gap, views[part], blocks[part]))
         return seconds

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from mountnd.blocks.cache import Blocks, Stream
-from mountnd.blocks.flight import Tier
 from mountnd.blocks.readahead import DEFAULT, Limits
+from mountnd.blocks.tier import Tier
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, ObjectId, ObjectStat
 from mountnd.stores.memory import Call, MemoryStore
@@ -97,9 +97,10 @@ class Rig:
         disk: Tier | None = None,
         limits: Limits = DEFAULT,
         store: Any = None,
+        stats: Stats | None = None,
     ) -> None:
         self.store: Any = store or MemoryStore()
-        self.stats = Stats()
+        self.stats = stats or Stats()
         self.workers = Workers(threads, "test", reserved=reserved)
         self.blocks = Blocks(
             {self.store.source: self.store},

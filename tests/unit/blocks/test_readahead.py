@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mountnd.blocks import geometry
+from mountnd.blocks.budget import LANES
 from mountnd.blocks.geometry import BLOCK, Extent
 from mountnd.blocks.readahead import DEFAULT, Limits, Readahead, Share
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZE = 256 * MIB
-SHARE = Share(256 * MIB, 24)
+SHARE = Share(256 * MIB, LANES)
 
 Reads = list[tuple[int, int]]
 
@@ -232,7 +233,7 @@ def test_never_further_ahead_than_the_share(share: int) -> None:
         far = 0
         for offset, n in reads:
             far = max(far, offset + n)
-            for e in policy.read(offset, n, Share(share, 24)):
+            for e in policy.read(offset, n, Share(share, LANES)):
                 if not name.startswith(("back", "slice")):
                     assert e.stop <= far + share, name
                 assert e.size <= max(share, BLOCK), name
@@ -241,9 +242,9 @@ def test_never_further_ahead_than_the_share(share: int) -> None:
 @pytest.mark.parametrize("n", [1, 2, 4, 8])
 def test_several_streams_share_the_lanes_by_larger_pieces(n: int) -> None:
     policy = Readahead(SIZE)
-    share = Share(128 * MIB // n, 24 // n)
+    share = Share(128 * MIB // n, LANES // n)
     pieces = [e for at in range(0, 128 * MIB, MIB) for e in policy.read(at, MIB, share)]
-    late = [e.size for e in pieces if e.start > 80 * MIB]
+    late = [e.size for e in pieces if e.start > 130 * MIB]
     assert min(late) == DEFAULT.piece_max
 
 
