@@ -36,7 +36,7 @@ demo: setup ## an S3 server, a mount and a picture of a brain slice, without a n
 	@$(BIN)/mountnd demo
 
 test: test-setup ## the test suite
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: test-setup ## style, types and the import contract
 	@$(BIN)/ruff check
