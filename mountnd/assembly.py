@@ -212,10 +212,8 @@ def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
     try:
         probe(store)
     except (Unreachable, TimedOut) as error:
-        try:
-            catalogue.scan(catalogue.root).close()
-        except StoreError:
-            raise error from None
+        if not catalogue.out_of_reach(error):
+            raise
         log.warning("%s. Its names are known from before: what is cached can be read, the rest cannot", error)
 
 

@@ -41,6 +41,10 @@ LIMIT_BYTES = 128 << 20
 # A directory that takes more than this part of the limit is huge: streamed, not kept.
 HUGE_PART = 8
 
+# Seconds a store may take before what is known from before is served instead, however old: long enough for any server
+# that answers at all, short enough for a person who looks at a directory while the network is gone.
+PATIENCE_S = 10.0
+
 # Names to be asked for again, up to which a scan asks for them one by one; with more it lists anew.
 HOLES_MAX = 8
 
@@ -149,6 +153,15 @@ class Catalogue:
             return None
         return Entries(got[0], directory.key, self._store.source)
 
+    def out_of_reach(self, why: StoreError) -> bool:
+        """The store does not answer, as its probe found: what is known is served from now on, until it does.
+
+        Returns whether the top of the tree is known at all, from this mount or an earlier one.
+        """
+        self._requests.lost(why)
+        self._keeper.recall(self.root.key)
+        return self._shelf.has(self.root.key)
+
     def hidden(self, directory: Entry) -> list[Hidden]:
         """Keys in this directory that are not shown under their own name, at most 1,000. Lists it when needed."""
         got = self._shelf.listing(directory.key)
@@ -224,11 +237,15 @@ class Catalogue:
         """`ask()`, all its waits within one time-out; with the store out of reach what is known, whatever its age."""
         why: StoreError | None = self._requests.down()
         if why is None:
-            self._waits.until = Deadline(self._timeout, self._clock)
+            begun = self._clock()
+            patience = self._timeout if stale() is None else min(self._timeout, PATIENCE_S)
+            self._waits.until = Deadline(patience, self._clock)
             try:
                 return ask()
             except OUTAGES as e:
                 why = e
+                if isinstance(e, TimedOut):
+                    self._requests.lost(e, begun)
             finally:
                 self._waits.until = None
         answer = stale()

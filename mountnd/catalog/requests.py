@@ -18,6 +18,9 @@ T = TypeVar("T")
 # once, so that nothing waits a whole time-out for each name. Then the next request finds out.
 DOWN_S = 5.0
 
+# Until one is answered again, a request that finds out whether it is back gets no longer than this many seconds.
+TRIAL_S = 5.0
+
 # What these errors say is not about the name that was asked for, but about the store or the way to it:
 # then what is known from before is served.
 OUTAGES = (Unreachable, TimedOut, ServerFault, Throttled)
@@ -47,6 +50,7 @@ class Requests:
         self._workers, self._stats, self._clock = workers, stats, clock
         self._lock = threading.Lock()
         self._answered = self._down_until = float("-inf")
+        self._lost = False
         self._why: StoreError = Unreachable("offline")
 
     def down(self) -> StoreError | None:
@@ -55,6 +59,12 @@ class Requests:
             return Unreachable(f"{self.store.url}: offline, and this name is not in the catalogue")
         with self._lock:
             return self._why if self._clock() < self._down_until else None
+
+    def lost(self, why: StoreError, since: float = float("inf")) -> None:
+        """The store is out of reach, unless it answered anything after `since` (monotonic seconds)."""
+        with self._lock:
+            if self._answered < since:
+                self._lost, self._down_until, self._why = True, self._clock() + DOWN_S, why
 
     def submit(self, call: Callable[..., T], *args: Any, demand: bool = True) -> Task[T]:
         """Have `call` made on a worker. Raises Unreachable when the workers are closed."""
@@ -92,12 +102,16 @@ class Requests:
             raise why
         begun = self._clock()
         try:
-            result = ask(Deadline(self.timeout))
+            result = ask(Deadline(min(self.timeout, TRIAL_S) if self._lost else self.timeout))
         except (Unreachable, TimedOut) as e:
-            with self._lock:
-                if self._answered < begun:
-                    self._down_until, self._why = self._clock() + DOWN_S, e
+            self.lost(e, begun)
             raise
-        with self._lock:
-            self._answered, self._down_until = self._clock(), float("-inf")
+        except StoreError:
+            self._found()
+            raise
+        self._found()
         return result
+
+    def _found(self) -> None:
+        with self._lock:
+            self._lost, self._answered, self._down_until = False, self._clock(), float("-inf")

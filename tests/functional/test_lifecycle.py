@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -166,8 +167,10 @@ def test_killed_and_mounted_again(openneuro: str, where: Path) -> None:
     record = daemon(where)
     os.kill(record.pid, signal.SIGKILL)
     assert wait_gone(record, GONE_S)
-    with pytest.raises(OSError, match="not connected"):
+    with pytest.raises(OSError) as dead:
         os.statvfs(where)
+    # The second is said once, by a kernel that is just giving the connection up.
+    assert dead.value.errno in (errno.ENOTCONN, errno.ECONNABORTED)
     done = command("openneuro", where, "--endpoint-url", openneuro)
     assert done.returncode == 0, done.stderr
     assert "left behind by a mountnd that died" in done.stderr

@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mountnd import errors
-from mountnd.catalog import persist, segment
+from mountnd.catalog import catalogue, persist, segment
 from mountnd.catalog.listing import complete
 from mountnd.catalog.names import sort_out
 from mountnd.catalog.persist import Persist
@@ -236,3 +237,19 @@ def test_without_a_network_the_tree_stands(make: Make) -> None:
     w.store.fault = None
     w.clock.now += 10
     assert w.ls("e") == []
+
+
+def test_a_silent_store_is_not_waited_for_where_names_are_known(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "PATIENCE_S", 0.2)
+    w = make(KEYS)
+    w.ls(), w.ls("d")
+    answers = threading.Event()
+    w.store.fault = lambda call: None if answers.wait(20) else None
+    w.clock.now += 10_000
+    assert w.ls("d") == ["sub/", "x", "y"]
+    w.requests()
+    assert w.ls() == ["d/", "e/", "odd/"] and w.requests() == []
+    answers.set()
+    w.store.put("d/new", b"1")
+    w.clock.now += 10
+    assert "new" in w.ls("d")
