@@ -16,7 +16,7 @@ from .blocks.disk import DiskTier
 from .catalog.catalogue import Catalogue
 from .config import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control
-from .errors import ServerFault, StoreError, Throttled, TimedOut, Unreachable
+from .errors import ServerFault, Throttled, TimedOut, Unreachable
 from .stats import Stats
 from .stores.base import Deadline, Store
 from .stores.offline import Offline
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # Requests for bytes under way at once: more than 24 large ones made streams slower on two cores (measured), and as
 # many stay free for what a reader waits for.
-BYTE_WORKERS = 32
+BYTE_WORKERS = 48
 BYTE_RESERVED = 8
 # Listings and HEADs under way at once.
 NAME_WORKERS = 16

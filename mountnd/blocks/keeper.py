@@ -30,8 +30,10 @@ log = logging.getLogger(__name__)
 
 # The writer gives way: while blocks keep arriving it waits, unless one has waited for AGE_S, or so many wait that
 # memory might evict them soon. On two cores, writing at once cost a first read of 256 MiB a third of its time. (Not by
-# setpriority: a thread that holds Python's lock and gets no processor stops all others.)
-QUIET_S, AGE_S = 0.1, 1.0
+# setpriority: a thread that holds Python's lock and gets no processor stops all others.) And while they keep arriving
+# it rests REST times as long as each write took of the processor: what is left is enough for a line of 1 Gbit/s, and
+# what it cannot keep on a faster one is fetched again about as soon as it is written.
+QUIET_S, AGE_S, REST = 0.1, 1.0, 7
 # Blocks that wait stay in memory as any others do, and what is evicted before its turn is not kept: no reader waits for
 # the disk, or goes short of memory for it. Only this much is held for certain, for mounts with next to no memory.
 PINNED = 8 << 20
@@ -74,7 +76,7 @@ class Keeper:
         self._waiting = self._pinned = 0  # bytes in `_jobs` and in the thread's hands, and of them those that are held
         self._thread: threading.Thread | None = None
         self._closed = self._warned = False
-        self._off_until = self._last = 0.0
+        self._off_until = self._last = self._rest_until = 0.0
         self._flushing = 0
         self._files: LRUCache[str, ChunkFile] = LRUCache(OPEN_FILES)
         self._allowed = 0  # bytes that may be written before the directory is looked at again
@@ -136,6 +138,7 @@ class Keeper:
                         return
                     self._changed.wait(pause if self._jobs else None)
                 job = self._jobs.popleft()
+            begun = time.thread_time()
             try:
                 self._store(job)
             except OSError as e:
@@ -145,6 +148,7 @@ class Keeper:
                 self._stats.add(counters.DISK_SKIPPED, job.bytes)
                 log.exception("disk cache")
             with self._lock:
+                self._rest_until = time.monotonic() + REST * (time.thread_time() - begun)
                 self._done(job)
                 del job  # a waiting thread must keep no buffer alive
                 if not self._waiting:
@@ -163,10 +167,11 @@ class Keeper:
         """Seconds until the next job may be done; infinite where there is none."""
         if not self._jobs:
             return float("inf")
-        if self._closed or self._flushing or self._pressed:
+        if self._closed or self._flushing:
             return 0.0
         now = time.monotonic()
-        return min(self._last + QUIET_S, self._jobs[0].since + AGE_S) - now
+        due = now if self._pressed else self._jobs[0].since + AGE_S
+        return min(self._last + QUIET_S, max(due, self._rest_until)) - now
 
     def _store(self, job: _Job) -> None:
         loans = [job.loan] if job.loan is not None else self._lend(job.id, job.run)
