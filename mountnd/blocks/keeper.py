@@ -209,7 +209,10 @@ class Keeper:
         return file
 
     def _make_room(self, n: int) -> bool:
-        """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then."""
+        """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then.
+
+        Raises OSError, also where the disk has no room however much is evicted.
+        """
         if n <= self._allowed:
             return True
         cachedir.make(self._root, self._root)
@@ -226,6 +229,8 @@ class Keeper:
                     self._stats.add(counters.DISK_EVICTED, victim.bytes)
                 room += victim.bytes
         self._allowed = min(room, step)
+        if self._allowed < min(n, self._limit):  # not even with all of ours gone: others have filled the disk
+            raise OSError(errno.ENOSPC, "less than 5 % of the disk is free")
         return n <= self._allowed
 
     def _trouble(self, e: OSError) -> None:
