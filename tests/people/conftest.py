@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ from tests.doors import KernelDoor, opened
 from tests.mounted import watchdog
 from tests.servers import moto_server
 
+from . import study
+
 HANG_S = 180.0
 
 
@@ -26,7 +27,7 @@ def _watched() -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """nibabel's own sample images, and some made with it: pairs, a small BIDS data set."""
+    """nibabel's own sample images, and some made with it: pairs, a BIDS study."""
     nibabel = pytest.importorskip("nibabel")
     import numpy as np
 
@@ -53,29 +54,22 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
         nibabel.save(kind(data[..., 0] if "nalyze" in kind.__name__ else data, affine), root / "made" / name)
     nibabel.save(nibabel.MGHImage(data[..., 0].astype(np.float32), affine), root / "made" / "single.mgh")
     nibabel.save(nibabel.MGHImage(data[..., 0].astype(np.float32), affine), root / "made" / "single.mgz")
-    bids(root / "bids", nibabel, data)
+    study.write(root / "bids", nibabel)
     return root
 
 
-def bids(root: Path, nibabel: Any, data: Any) -> None:
-    root.mkdir()
-    (root / "dataset_description.json").write_text(json.dumps({"Name": "people", "BIDSVersion": "1.8.0"}))
-    (root / "participants.tsv").write_text("participant_id\tage\nsub-01\t31\nsub-02\t32\n")
-    for subject in ("sub-01", "sub-02"):
-        for kind in ("anat", "func"):
-            (root / subject / kind).mkdir(parents=True)
-        nibabel.save(nibabel.Nifti1Image(data[..., 0], None), root / subject / "anat" / f"{subject}_T1w.nii.gz")
-        bold = root / subject / "func" / f"{subject}_task-rest_bold.nii.gz"
-        nibabel.save(nibabel.Nifti1Image(data, None), bold)
-        bold.with_suffix("").with_suffix(".json").write_text(json.dumps({"RepetitionTime": 2.0, "TaskName": "rest"}))
-
-
 @pytest.fixture(scope="package")
-def mount(local: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The same files through the kernel."""
+def bucket(local: Path) -> Iterator[tree.Bucket]:
+    """The same files as objects."""
     with moto_server() as url:
         bucket = tree.Bucket(url, "people")
         bucket.put_all((str(p.relative_to(local)), p.read_bytes()) for p in local.rglob("*") if p.is_file())
-        with opened("kernel", tmp_path_factory.mktemp("people"), url, "s3://people") as door:
-            assert isinstance(door, KernelDoor)
-            yield door.mount.path
+        yield bucket
+
+
+@pytest.fixture(scope="package")
+def mount(bucket: tree.Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same files through the kernel."""
+    with opened("kernel", tmp_path_factory.mktemp("people"), bucket.url, "s3://people") as door:
+        assert isinstance(door, KernelDoor)
+        yield door.mount.path

@@ -206,25 +206,3 @@ def test_mrtrix(mount: Path, local: Path, name: str) -> None:
     assert found == expected
     found, expected = (program(["mrstats", "-quiet", name], cwd=str(root)) for root in (mount, local))
     assert found == expected
-
-
-LAYOUT = """
-import sys, json, warnings
-warnings.simplefilter("ignore")
-import bids
-found = []
-for root in sys.argv[1:3]:
-    layout = bids.BIDSLayout(root)
-    bold = layout.get(suffix="bold", extension=".nii.gz")
-    found.append((
-        sorted(layout.get_subjects()), layout.get_tasks(),
-        sorted(f.relpath for f in layout.get()), [f.get_metadata() for f in bold], [f.get_image().shape for f in bold],
-    ))
-assert found[0] == found[1], found
-assert found[0][0] == ["01", "02"]
-"""
-
-
-def test_pybids(mount: Path, local: Path) -> None:
-    pytest.importorskip("bids")
-    python(LAYOUT, str(mount / "bids"), str(local / "bids"), seconds=120)
