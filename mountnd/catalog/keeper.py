@@ -36,8 +36,7 @@ class Keeper:
         """A directory was listed by requests sent since `stamp`."""
         self._shelf.put(prefix, listing, stamp)
         self.save(prefix, listing)
-        if listing.hidden:
-            self._report(prefix, listing)
+        self._report(prefix, listing)
 
     def save(self, prefix: str, listing: Listing) -> None:
         """The same for the files alone."""
@@ -52,6 +51,7 @@ class Keeper:
         if listing is None:
             return False
         self._shelf.put(prefix, listing, 0)
+        self._report(prefix, listing)  # this mount's log has not told it
         self._stats.add("names.recalled.listings")
         return True
 
@@ -73,6 +73,8 @@ class Keeper:
             self._persist.close()
 
     def _report(self, prefix: str, listing: Listing) -> None:
+        if not listing.hidden:
+            return
         with self._lock:
             if prefix in self._reported:
                 return
