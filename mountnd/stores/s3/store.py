@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 # talk to this server (some answer ranges with 200, or leave Last-Modified out).
 _DISAGREEMENTS = 3
 
-
 # Refusals that end when the person gets new credentials.
 _RENEWABLE = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"})
 
@@ -58,7 +57,6 @@ class S3Store:
         carrier: of bytes: "wire" (our own, the fast one) or "obstore"; None: the wire, unless a proxy is needed.
     """
 
-    flat = True
     pins = True
 
     def __init__(
@@ -78,6 +76,9 @@ class S3Store:
         self._wanted = Wanted(bucket, endpoint_url, region, profile, anonymous, requester_pays, path_style, connections)
         self.source = f"s3://{bucket}" + (f"@{endpoint_url.rstrip('/')}" if endpoint_url else "")
         self.root = root
+        # Directory buckets, and access points to them, list their keys in no order, and only below prefixes that end
+        # in "/" (docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
+        self.flat = not bucket.endswith(("--x-s3", "--xa-s3"))
         self.url = f"s3://{bucket}/{root}".rstrip("/")
         self._lock = threading.Lock()
         self._ready: Future[_Ready] | None = None
