@@ -59,6 +59,7 @@ class Pager:
         sent: when it began.
         keep_bytes: from this size on the directory is huge.
         done: called once on a worker when the listing is complete; not for a huge directory.
+        more: called on a worker when the first page came and was not all.
         flat: called on a worker with (keys, whether these were all, completed directories below) of a flat first
             page; None lists with delimiter from the start.
 
@@ -77,10 +78,11 @@ class Pager:
         sent: Sent,
         keep_bytes: int,
         done: Callable[[Pager], None],
+        more: Callable[[Pager], None] = lambda _: None,
         flat: Callable[[int, bool, list[tuple[str, Found]]], None] | None = None,
     ) -> None:
         self.prefix, self.sent, self.readers = prefix, sent, 0
-        self._requests, self._keep, self._done, self._flat = requests, keep_bytes, done, flat
+        self._requests, self._keep, self._done, self._more, self._flat = requests, keep_bytes, done, more, flat
         self._lock = threading.Lock()
         self._from: list[_From] = [_From()]  # by page: what fetches it
         self._carried: list[_Files] = [()]  # by page: files of earlier pages that are decided on here
@@ -160,6 +162,8 @@ class Pager:
                 self._flights.pop(page, None)
         if self.listing is not None:
             self._done(self)
+        elif page == 0:
+            self._more(self)
         return rows
 
     def _get(self, where: _From, page: int) -> _Got:

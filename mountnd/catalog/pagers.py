@@ -58,6 +58,7 @@ class Pagers:
                 sent=sent,
                 keep_bytes=self._keep_bytes,
                 done=self._listed,
+                more=self._unfinished,
                 flat=landed if flat else None,
             )
             pager.readers = 1
@@ -89,3 +90,9 @@ class Pagers:
         with self._lock:
             if self._pagers.get(pager.prefix) is pager:
                 del self._pagers[pager.prefix]
+
+    def _unfinished(self, pager: Pager) -> None:
+        """The first page was not all: the directory is large, also where nobody waits for the page any more."""
+        with self._lock:
+            if not pager.readers:
+                self._shelf.set_large(pager.prefix)
