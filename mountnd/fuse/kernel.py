@@ -6,7 +6,9 @@ import ctypes
 import logging
 import os
 import queue
+import re
 import signal
+import struct
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 MAX_BACKGROUND = 48
 # 1 MiB windows: 3.4 GB/s from memory against 2.3 with the kernel's 128 KiB (measured). Only root may set it.
 READ_AHEAD_KB = 1024
+# FUSE_NOTIFY_INC_EPOCH of linux/fuse.h, in kernels from 6.16 on.
+_NOTIFY_INC_EPOCH, _EPOCH_SINCE = 8, (6, 16)
 # Inodes in a generation of `Told`, some 200 bytes each.
 TOLD = 16_384
 
@@ -55,6 +59,15 @@ def read_ahead(mountpoint: str) -> None:
         log.debug("read_ahead_kb stays as it is: %s", e)
 
 
+def forgets_names(release: str = "") -> bool:
+    """Whether this kernel (`release` as in uname) drops all names of a mount when it is told to: `Invalidator.names`.
+
+    High-level libfuse offers nothing of the kind, so elsewhere names must not be given for long.
+    """
+    numbers = re.match(r"(\d+)\.(\d+)", release or os.uname().release)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= _EPOCH_SINCE
+
+
 class Told:
     """The attributes the kernel was told of inodes lately, which it believes until their time-out.
 
@@ -84,15 +97,25 @@ class Invalidator:
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._call: Callable[[bytes], Any] | None = None
+        self._device = -1
         self._thread = threading.Thread(target=self._work, name="invalidate", daemon=True)
 
-    def start(self, fuse: ctypes.c_void_p) -> None:
-        self._call = lambda path: binding.lib.fuse_invalidate_path(fuse, path)
+    def start(self, fuse: ctypes.c_void_p, device: int) -> None:
+        """`device`: the session's descriptor of /dev/fuse."""
+        self._call, self._device = lambda path: binding.lib.fuse_invalidate_path(fuse, path), device
         self._thread.start()
 
     def drop(self, path: bytes) -> None:
         """Soon: drop what the kernel keeps of `path`. A path it does not know is no error."""
         self._queue.put(path)
+
+    def names(self) -> None:
+        """At once: have the kernel look every name up anew, present or absent, where it `forgets_names`."""
+        if forgets_names():
+            try:
+                os.write(self._device, struct.pack("<IiQ", 16, _NOTIFY_INC_EPOCH, 0))
+            except OSError as e:
+                log.debug("the kernel keeps its names: %s", e)
 
     def stop(self) -> None:
         """Done when it returns: no call into libfuse is under way (bounded wait: the session is ending)."""

@@ -129,6 +129,7 @@ class Operations:
         below = top.rstrip(b"/") + b"/"
         for known in {top, *(p for p in list(self._opened) if p.startswith(below))}:
             self._invalidator.drop(known)
+        self._invalidator.names()
 
     def _walk(self, path: bytes) -> Inode:
         inode = self._vfs.root

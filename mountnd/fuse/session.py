@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # More than MAX_BACKGROUND (see kernel.py); an idle one costs a stack that is never touched.
 THREADS = kernel.MAX_BACKGROUND + 16
+# What a kernel that cannot be told to forget names may keep them for, in seconds.
+NAMES_S = 1.0
 # After a signal the mount goes at once for new look-ups; programs that still have files open get this long.
 GRACE_S = 5.0
 # Sessions whose loops are still inside libfuse, and call back: what those use must live as long as the process.
@@ -47,11 +49,13 @@ class Session:
     Args:
         mountpoint: an existing empty directory, absolute.
         fsname: what df and /proc/mounts show as the device.
-        timeout: seconds the kernel may keep entries, attributes and absences.
+        timeout: seconds the kernel may keep entries, attributes and absences. More than `NAMES_S` only where it can
+            be told to forget them.
     """
 
     def __init__(self, vfs: Vfs, mountpoint: str, *, fsname: str, allow_other: bool, timeout: float) -> None:
-        self._mountpoint, self._timeout = mountpoint, timeout
+        self._mountpoint = mountpoint
+        self._timeout = timeout if kernel.forgets_names() else min(timeout, NAMES_S)
         self._invalidator = kernel.Invalidator()
         self._ready, self._given_up = threading.Event(), threading.Event()
         operations = Operations(vfs, self._invalidator)
@@ -72,7 +76,7 @@ class Session:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, lambda *_: self.stop())
-        self._invalidator.start(self._fuse)
+        self._invalidator.start(self._fuse, binding.lib.fuse_session_fd(self._session))
         if binding.MINOR < 17:
             _answer_init(self._session)
         threads = [

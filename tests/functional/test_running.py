@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,21 @@ def test_refresh_shows_what_an_indefinite_listing_hides(bucket: tree.Bucket, whe
     done = command("refresh", where / "sub-01")
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(os.listdir(where / "sub-01")) == ["anat", "func"]
+
+
+def test_refresh_drops_the_kernels_names_too(bucket: tree.Bucket, where: Path, tmp_path: Path) -> None:
+    """On an indefinite mount the kernel keeps names, present and absent, for as long as it likes."""
+    mount(bucket, where, tmp_path / "cache")
+    gone, new = where / "sub-01/anat/sub-01_T1w.nii", where / "sub-01/new.json"
+    assert gone.exists() and not new.exists()
+    bucket.delete("sub-01/anat/sub-01_T1w.nii")
+    bucket.put("sub-01/new.json", b"{}")
+    assert gone.exists() and not new.exists()
+    assert command("refresh", where).returncode == 0
+    end = time.monotonic() + 2  # where the kernel cannot be told, it believes its names for 1 s
+    while (gone.exists() or not new.exists()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not gone.exists() and new.read_bytes() == b"{}"
 
 
 def test_refresh_outside_a_mount_is_an_error(tmp_path: Path) -> None:
