@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, plot, report
+from . import bottleneck, data, goals, limit, memory, parse, plot, report
 from . import run as runner
 from .peers import BY_NAME, OURS, Peer
 from .place import LOCK, RESULTS, WORK
@@ -28,6 +28,10 @@ def main() -> None:
     for place in (WORK, RESULTS):
         place.mkdir(parents=True, exist_ok=True)
     LOCK.touch()
+    if a.verb in ("all", "parse"):
+        parse.run()
+        if a.verb == "parse":
+            return
     if a.verb == "data":
         data.mount()
         data.make()
@@ -36,6 +40,8 @@ def main() -> None:
     with data.at_hand():
         if a.verb == "limit":
             limit.run(a.rtt)
+        if a.verb == "memory":
+            memory.run(a.rtt, a.port)
         if a.verb in ("all", "bottleneck"):
             rates, shown = bottleneck.run(a.floor or bottleneck.floor_command(), a.runs)
             (RESULTS / "bottleneck.json").write_text(json.dumps(rates, indent=1))
@@ -58,7 +64,7 @@ def compare(a: argparse.Namespace) -> None:
     )
     name = a.name or ("loopback" if a.rtt is None else f"{a.rtt:g}ms") + ("-tls" if a.tls else "")
     about = {"rtt": a.rtt, "conn_mb": a.conn_mb, "tls": a.tls}
-    with World(rtt=a.rtt, conn_mb=a.conn_mb, link_mb=a.link_mb, tls=a.tls) as world:
+    with World(rtt=a.rtt, conn_mb=a.conn_mb, link_mb=a.link_mb, tls=a.tls, port=a.port) as world:
         records = runner.run(plan, world, about, RESULTS / f"{name}.json")
     texts = [report.overview(records), goals.judge(records), report.table(records)]
     (RESULTS / f"{name}.md").write_text("\n\n".join(texts) + "\n")
@@ -91,14 +97,15 @@ def arguments() -> argparse.ArgumentParser:
         "verb",
         nargs="?",
         default="all",
-        choices=("all", "run", "bottleneck", "limit", "data", "show"),
-        help="all: bottleneck and run; limit: raw sockets on the same link; data: make the bucket and keep it; "
-        "show: tables of saved results",
+        choices=("all", "run", "bottleneck", "parse", "memory", "limit", "data", "show"),
+        help="all: parse, bottleneck and run; parse: listing pages on one core; memory: of the daemon with 200 files "
+        "open; limit: raw sockets on the same link; data: make the bucket and keep it; show: tables of saved results",
     )
     parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs")
     parser.add_argument("--rtt", type=float, default=30, help="round trip in ms (default 30)")
     parser.add_argument("--loopback", dest="rtt", action="store_const", const=None, help="no delay, no limits")
     parser.add_argument("--tls", action="store_true", help="https, as S3 is, with an authority of its own")
+    parser.add_argument("--port", type=int, default=9200, help="of the server; names its network too")
     parser.add_argument("--conn-mb", type=float, default=90, help="MB/s one connection may reach, 0: no limit")
     parser.add_argument("--link-mb", type=float, default=0, help="MB/s of the link, 0: no limit")
     parser.add_argument("--peers", help=f"default: {OURS} and every peer whose program is here")

@@ -2,7 +2,7 @@
 
 `neuro` holds 200 subjects x 3 sessions x (anat, func) of small json, tsv and nii (about 5,000 objects in 2,000
 directories), `big/bold_00..09.nii` (256 MiB each, incompressible behind a NIfTI header), `big/huge.nii` (2 GiB) and
-`gz/img_00..49.nii.gz` (10 MiB each): 5.1 GB.
+`gz/img_00..49.nii.gz` (10 MiB each): 5.1 GB. `many` (`link_many`) shows the ten large ones under many names.
 """
 
 from __future__ import annotations
@@ -90,6 +90,24 @@ def make(root: Path = DATA) -> None:
             rows.append((str(path.relative_to(base)), path.stat().st_size))
     rows.sort(key=lambda row: row[0].encode())
     index.write_text("".join(f"{key}\t{size}\t{MTIME}\n" for key, size in rows))
+
+
+def link_many(count: int, root: Path = DATA) -> None:
+    """Make the bucket `many`: `count` files, all of them links to the ten large ones. Does nothing when it is there."""
+    index = root / "many.index"
+    if index.exists() and index.read_text().count("\n") >= count:
+        return
+    (root / "many").mkdir(exist_ok=True)
+    keys = [f"img_{i:04d}.nii" for i in range(count)]
+    for i, key in enumerate(keys):
+        if not (root / "many" / key).exists():
+            os.link(root / f"neuro/big/bold_{i % 10:02d}.nii", root / "many" / key)
+    index.write_text("".join(f"{key}\t{BIG}\t{MTIME}\n" for key in keys))
+
+
+def many(root: Path = DATA) -> list[str]:
+    """The keys of the bucket `many`."""
+    return [line.partition("\t")[0] for line in (root / "many.index").read_text().splitlines()]
 
 
 def mount() -> bool:

@@ -11,6 +11,10 @@ from .report import Key, Record, fetched_mb, medians
 
 # A peer that receives more than this many times our bytes for scattered reads downloads the file instead.
 WASTEFUL = 3
+# Keys a second that are parsed of listings on one core (parse.py).
+PARSE_GOAL, PARSE_AIM = 150_000, 400_000
+# MiB that 200 open handles may cost beside `--memory` (memory.py).
+MEMORY_REST_MB = 200
 
 
 @dataclass(frozen=True, kw_only=True)

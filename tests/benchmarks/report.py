@@ -32,7 +32,7 @@ def fetched_mb(record: Record) -> float:
 
 
 def line(r: Record) -> str:
-    head = f"{r['peer']:18}{r['workload']:13}{r['phase']:8}"
+    head = f"{r['peer']:18}{r['workload']:15}{r['phase']:8}"
     if "wall" not in r:
         return f"{head} {r.get('error')}"
     mb = r.get("bytes", 0) / 1e6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from . import memory, parse
 from .goals import judge
 from .report import Record, medians
 from .world import tally
@@ -68,3 +69,20 @@ def test_requests_are_told_apart_by_method_and_path() -> None:
     assert {k: counts[k] for k in ("req", "get", "head", "list", "miss", "sent", "conns")} == {
         "req": 3, "get": 1, "head": 1, "list": 1, "miss": 1, "sent": 300, "conns": 1,
     }  # fmt: skip
+
+
+def test_pages_to_parse_have_as_many_keys_for_both_parsers() -> None:
+    for checksum in parse.KINDS.values():
+        body = parse.page(3, checksum)
+        assert parse.ours(body) == parse.botocores()(body) == parse.KEYS
+
+
+@pytest.mark.parametrize(("rate", "words"), [(140e3, "**missed**"), (160e3, "held |"), (410e3, "held, aim reached")])
+def test_the_rate_of_parsing_is_judged(rate: float, words: str) -> None:
+    assert words in parse.table({"of a kind": {"ours": rate, "botocore": 20e3}})
+
+
+@pytest.mark.parametrize(("peak", "word"), [(712, "held"), (713, "**missed**")])
+def test_memory_beside_the_blocks_is_judged(peak: int, word: str) -> None:
+    row = {"memory_mb": 512, "before_mb": 68, "peak_mb": peak, "wall": 14.0, "bytes": 3_000_000_000}
+    assert word in memory.table([row])

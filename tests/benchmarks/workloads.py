@@ -7,6 +7,7 @@ source files: wrong bytes are an error, not a time.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import random
 import resource
@@ -122,6 +123,40 @@ def w6(w: Work, mnt: Path) -> None:
             pread(w, fd, key, offset, n)
     finally:
         os.close(fd)
+
+
+def slices_mapped(w: Work, mnt: Path, read_ahead_kb: int | None) -> None:
+    """As W6, by page faults: what is asked of the mount is what the kernel reads ahead around each."""
+    if read_ahead_kb is not None:
+        device = os.stat(mnt).st_dev
+        knob = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
+        knob.write_text(str(read_ahead_kb))
+    key, n = "big/bold_05.nii", 64 * KIB
+    offsets = range(352 + (300 << 10), (w.source / key).stat().st_size - n, MIB)
+    w.total = len(offsets)
+    w.begun = time.perf_counter()
+    with (mnt / key).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for offset in offsets:
+            begun = time.perf_counter()
+            data = mapped[offset : offset + n]
+            w.tick(n, time.perf_counter() - begun)
+            w.same(key, offset, data)
+            w.due()
+
+
+@workload("W6m-slice", "the same by mmap, at the mount's own read_ahead_kb")
+def w6m(w: Work, mnt: Path) -> None:
+    slices_mapped(w, mnt, None)
+
+
+@workload("W6m-slice-128", "the same by mmap at read_ahead_kb 128, the kernel's default and an ordinary user's")
+def w6m_128(w: Work, mnt: Path) -> None:
+    slices_mapped(w, mnt, 128)
+
+
+@workload("W6m-slice-1024", "the same by mmap at read_ahead_kb 1024")
+def w6m_1024(w: Work, mnt: Path) -> None:
+    slices_mapped(w, mnt, 1024)
 
 
 @workload("W8-gz20", "twenty .nii.gz of 10 MiB whole, one after the other")
