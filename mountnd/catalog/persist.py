@@ -261,8 +261,9 @@ class Persist:
             self._segments.pop(path.name, None)
 
     def _give_up(self, why: OSError) -> None:
-        log.warning("%s: names are not kept across restarts: %s", self._directory, why)
         with self._lock:
-            self._broken = True
+            told, self._broken = self._broken, True
             self._waiting.clear()
             self._bytes = 0
+        if not told:
+            log.warning("%s: names are not kept across restarts: %s", self._directory, why)

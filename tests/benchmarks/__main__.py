@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import bottleneck, data, goals, limit, memory, parse, plot, report
 from . import run as runner
 from .peers import BY_NAME, OURS, Peer
-from .place import LOCK, RESULTS, WORK
+from .place import HOME, LOCK, RESULTS, WORK
 from .workloads import ALL
 from .world import World
 
@@ -28,6 +31,23 @@ def main() -> None:
     for place in (WORK, RESULTS):
         place.mkdir(parents=True, exist_ok=True)
     LOCK.touch()
+    with only_one():
+        measure(a)
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Two runs would share a mountpoint and a network, and measure each other."""
+    with (HOME / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"another benchmark runs in {HOME}: wait for it, or set MOUNTND_BENCH to another folder")
+        yield
+
+
+def measure(a: argparse.Namespace) -> None:
+    """What the verb says."""
     if a.verb in ("all", "parse"):
         parse.run()
         if a.verb == "parse":

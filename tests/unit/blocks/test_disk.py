@@ -177,7 +177,7 @@ def test_the_limit_holds_while_readers_read(root: Path, limit: int) -> None:
             done.wait(0.002)
 
     watcher = threading.Thread(target=watch)
-    with with_disk(root, limit=limit, memory=4 * MIB) as rig:
+    with with_disk(root, limit=limit, memory=64 * MIB) as rig:
         watcher.start()
         try:
             for i, data in enumerate([*files, *files[:5]]):
@@ -304,7 +304,7 @@ def test_a_full_disk_degrades_to_memory_with_one_warning(
 
 @pytest.mark.root
 def test_five_percent_of_the_disk_stay_free(tmpfs: Path) -> None:
-    with with_disk(tmpfs / "c", limit=1 << 30, memory=4 * MIB) as rig:
+    with with_disk(tmpfs / "c", limit=1 << 30) as rig:
         through(rig, DATA)
         flush(rig)
         free, total = cachedir.space(str(tmpfs))
