@@ -11,10 +11,10 @@ Paths are tuples of components. No I/O, no clock; `children` answers from memory
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 Path = tuple[str, ...]
 
@@ -30,19 +30,30 @@ class Name(NamedTuple):
         return (self.text + "/" * self.is_dir).encode("utf-8", "surrogateescape")
 
 
-# The names in a directory, in `Name.order`; None where they are not known. May decode lazily: only what is
-# looked at is touched.
-Children = Callable[[Path], Sequence[Name] | None]
+class Names(Protocol):
+    """The names in a directory, in `Name.order`. May decode lazily: only what is looked at is touched."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, i: int, /) -> Name: ...
+
+    def position(self, name: Name) -> int:
+        """Index of the first that is not before `name`."""
 
 
-def position(names: Sequence[Name], name: Name) -> int:
-    """Index of the first of `names` that is not before `name`."""
-    return bisect_left(names, name.order(), key=Name.order)
+# The names in a directory; None where they are not known.
+Children = Callable[[Path], Names | None]
 
 
-def contains(names: Sequence[Name], name: Name) -> bool:
-    i = position(names, name)
+def contains(names: Names, name: Name) -> bool:
+    i = names.position(name)
     return i < len(names) and names[i] == name
+
+
+class Passed(Enum):
+    """A step on the way to the next file that gave none."""
+
+    LACKING = "no such file there"
+    UNKNOWN = "a directory whose names are not known"
 
 
 class Moving(NamedTuple):
@@ -56,12 +67,13 @@ _DIGITS = re.compile(r"^\d+")
 
 
 def kind(path: Path) -> tuple[int, str]:
-    """Files of one kind lie equally deep and end alike: the last `_` part of the name (BIDS' suffix and
-    extension) with the digits it starts with erased, or just the extension where the name has no such parts."""
-    return len(path), _ending(path[-1])
+    """Files of one kind lie equally deep and end alike."""
+    return len(path), ending(path[-1])
 
 
-def _ending(name: str) -> str:
+def ending(name: str) -> str:
+    """The last `_` part of a file's name (BIDS' suffix and extension) with the digits it starts with erased, or just
+    the extension where the name has no such parts."""
     _, underscore, last = name.rpartition("_")
     return _DIGITS.sub("#", last) if underscore else "*" + name[name.find(".") :]
 
@@ -94,44 +106,56 @@ def _put(path: Path, level: int, name: str) -> Path:
     return (*path[:level], name, *later)
 
 
-def successors(children: Children, path: Path, moving: Moving) -> Iterator[Path]:
+def successors(children: Children, path: Path, moving: Moving) -> Iterator[Path | Passed]:
     """The files after `path` in listing order that differ from it only in what moves. Lazy: look as far as needed.
 
-    Directories that `children` does not know are passed over, never asked for.
+    What is passed over is told, as a way without any such file may be long. Directories that `children` does not
+    know are never asked for.
     """
     return _descend(children, path, moving, 0, after=True)
 
 
-def _descend(children: Children, path: Path, moving: Moving, level: int, *, after: bool) -> Iterator[Path]:
+def _descend(children: Children, path: Path, moving: Moving, level: int, *, after: bool) -> Iterator[Path | Passed]:
     if level == len(path) - 1:
         yield from _files(children, path, moving.parts, after=after)
         return
     if level not in moving.levels:
         yield from _descend(children, path, moving, level + 1, after=after)
         return
-    names = children(path[:level]) or ()
-    for i in range(position(names, Name(path[level], True)) if after else 0, len(names)):
+    names = children(path[:level])
+    if names is None:
+        yield Passed.UNKNOWN
+        return
+    for i in range(names.position(Name(path[level], True)) if after else 0, len(names)):
         name = names[i]
         if not name.is_dir:
+            yield Passed.LACKING
             continue
         still = after and name.text == path[level]
         yield from _descend(children, path if still else _put(path, level, name.text), moving, level + 1, after=still)
 
 
-def _files(children: Children, path: Path, parts: frozenset[int], *, after: bool) -> Iterator[Path]:
+def _files(children: Children, path: Path, parts: frozenset[int], *, after: bool) -> Iterator[Path | Passed]:
     directory, wanted = path[:-1], path[-1]
     names = children(directory)
     if names is None:
+        yield Passed.UNKNOWN
         return
     if not parts:
-        if not after and contains(names, Name(wanted, False)):
-            yield path
+        if not after:
+            yield path if contains(names, Name(wanted, False)) else Passed.LACKING
         return
-    fixed, ending = wanted.split("_"), _ending(wanted)
-    for i in range(position(names, Name(wanted, False)) if after else 0, len(names)):
+    fixed, alike = wanted.split("_"), ending(wanted)
+    for i in range(names.position(Name(wanted, False)) if after else 0, len(names)):
         name = names[i]
-        if name.is_dir or (after and name.text == wanted) or _ending(name.text) != ending:
+        if after and name.text == wanted:
             continue
-        got = name.text.split("_")
-        if len(got) == len(fixed) and all(i in parts or got[i] == fixed[i] for i in range(len(got))):
-            yield (*directory, name.text)
+        yield (*directory, name.text) if not name.is_dir and _fits(name.text, fixed, alike, parts) else Passed.LACKING
+
+
+def _fits(name: str, fixed: Sequence[str], alike: str, parts: frozenset[int]) -> bool:
+    """Whether a file's name is of the same kind as one made of the parts `fixed`, but for the `parts` that move."""
+    if ending(name) != alike:
+        return False
+    got = name.split("_")
+    return len(got) == len(fixed) and all(i in parts or got[i] == fixed[i] for i in range(len(got)))

@@ -2,7 +2,7 @@
 
 `pattern.py` says which files come next; this says when to believe it, how many, and how much of each: the start
 of a file where the walk reads headers, all of it where the walk reads whole files or the file is small. A guess
-that fails ends the sweep of that kind, and it must be earned anew.
+that fails ends the sweep of that kind: what was guessed is given up, and the next one must be earned by more opens.
 
 Pure but for its memory: no I/O, no clock. Each source has one; the caller serialises calls.
 """
@@ -10,13 +10,15 @@ Pure but for its memory: no I/O, no clock. Each source has one; the caller seria
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
-from .pattern import Children, Moving, Path, kind, learn, successors
+from .pattern import Children, Moving, Passed, Path, kind, learn, successors
 
-# Opens of one kind before the first guess: two could be chance, and a third costs one round trip more.
-EARNED = 3
+# Opens of one kind before the first guess: two could be chance, and a third costs one round trip more. Each sweep that
+# fails doubles it, up to EARNED_MOST, and each guess that is right halves it: opens at random earn no more sweeps.
+EARNED, EARNED_MOST = 3, 192
 # The first guess fetches so many files ahead, doubling with each one that proves right, up to MOST:
 # the prototype's 200 headers in 200 directories took 1.4 s with it against 7 s of the best peer.
 FIRST, MOST = 8, 64
@@ -33,6 +35,9 @@ TOLERATED = 8
 PASSED = 16
 # Kinds remembered; a walk uses a handful.
 KINDS = 64
+# Places without such a file that one open looks at, some 20 us each; and those of them whose names are not known yet,
+# behind which it is not worth looking: more of them may be known soon.
+PLACES, UNKNOWN = 64, 16
 
 
 class Wanted(NamedTuple):
@@ -42,15 +47,36 @@ class Wanted(NamedTuple):
     whole: bool
 
 
+class Step(NamedTuple):
+    """What an open leads to: files to fetch ahead, nearest first, and guesses that are given up."""
+
+    wanted: Sequence[Wanted] = ()
+    dropped: Sequence[Path] = ()
+
+
 class _Kind:
-    __slots__ = ("ahead", "guessed", "history", "misses", "moving", "next", "streak", "typical", "whole")
+    __slots__ = (
+        "ahead",
+        "enough",
+        "guessed",
+        "history",
+        "misses",
+        "moving",
+        "need",
+        "next",
+        "streak",
+        "typical",
+        "whole",
+    )
 
     def __init__(self) -> None:
         self.history: deque[Path] = deque(maxlen=6)
-        self.guessed: OrderedDict[Path, None] = OrderedDict()  # fetched, not opened yet
+        self.guessed: OrderedDict[Path, None] = OrderedDict()  # wanted, not opened yet
         self.streak = self.ahead = self.misses = 0
-        self.moving: Moving | None = None
-        self.next: Iterator[Path] | None = None
+        self.need = EARNED  # opens before the next sweep
+        self.moving = Moving(frozenset(), frozenset())
+        self.next: Iterator[Path | Passed] | None = None
+        self.enough = 0  # with `next` at its end: look again once no more than these are still to come
         self.whole = 0  # > 0: the files closed lately were read whole
         self.typical = 0  # size of the last one opened, bytes
 
@@ -61,23 +87,13 @@ class Sweep:
     def __init__(self, children: Children) -> None:
         self._children = children
         self._kinds: OrderedDict[tuple[int, str], _Kind] = OrderedDict()
+        self._dropped: list[Path] = []
 
-    def opened(self, path: Path, size: int) -> list[Wanted]:
-        """A program opened `path` (of `size` bytes): what to fetch now, nearest first."""
-        k = self._kind(path)
-        k.typical = size
-        if path in k.history:
-            return []  # tools open a file several times over: sniff, header, data
-        k.history.append(path)
-        k.streak += 1
-        if path in k.guessed:
-            self._hit(k, path)
-        elif k.next is not None:
-            k.misses += 1
-            if k.misses > TOLERATED:
-                self._forget(k)
-            return []
-        return self._guess(k, path) if k.streak >= EARNED else []
+    def opened(self, path: Path, size: int) -> Step:
+        """A program opened `path` (of `size` bytes)."""
+        wanted = self._opened(self._kind(path), path, size)
+        dropped, self._dropped = self._dropped, []
+        return Step(wanted, dropped)
 
     def closed(self, path: Path, size: int, stop: int) -> None:
         """A program closed `path`, having read up to byte `stop` of `size`: whole files, or headers only?"""
@@ -85,51 +101,88 @@ class Sweep:
         whole = stop >= size - (size >> 4)
         k.whole = min(3, max(k.whole, 0) + 1) if whole else -1
 
+    def _opened(self, k: _Kind, path: Path, size: int) -> list[Wanted]:
+        k.typical = size
+        if path in k.history:
+            return []  # tools open a file several times over: sniff, header, data
+        k.history.append(path)
+        k.streak += 1
+        if path in k.guessed:
+            strayed = k.misses > 0
+            if self._hit(k, path) and learn(k.history) != k.moving:
+                k.next, strayed = None, True  # less of the path moves than was thought
+        elif k.next is not None:
+            k.misses += 1
+            if k.misses > TOLERATED:
+                self._forget(k)
+            return []
+        else:
+            strayed = True
+        return self._guess(k, path, strayed) if k.streak >= k.need else []
+
     def _kind(self, path: Path) -> _Kind:
         key = kind(path)
         k = self._kinds.get(key)
         if k is None:
             k = self._kinds[key] = _Kind()
             if len(self._kinds) > KINDS:
-                self._kinds.popitem(last=False)
+                _, old = self._kinds.popitem(last=False)
+                self._dropped += old.guessed
         else:
             self._kinds.move_to_end(key)
         return k
 
-    def _hit(self, k: _Kind, path: Path) -> None:
-        k.misses, k.ahead = 0, min(MOST, 2 * k.ahead)
-        before = list(k.guessed).index(path)
-        for passed in list(k.guessed)[: max(0, before - PASSED)]:
-            del k.guessed[passed]
+    def _hit(self, k: _Kind, path: Path) -> bool:
+        """A guess was right; whether others were passed by."""
+        k.misses, k.ahead, k.need = 0, min(MOST, 2 * k.ahead), max(EARNED, k.need // 2)
+        before = list(takewhile(lambda guess: guess != path, k.guessed))
+        passed = before[: max(0, len(before) - PASSED)]
+        for guess in passed:
+            del k.guessed[guess]
         del k.guessed[path]
+        self._dropped += passed
+        return bool(passed)
 
     def _forget(self, k: _Kind) -> None:
         """The guess was wrong: only the last open still counts."""
         last = k.history[-1]
         k.history.clear()
         k.history.append(last)
+        self._dropped += k.guessed
         k.guessed.clear()
-        k.streak, k.ahead, k.misses, k.next, k.moving = 1, 0, 0, None, None
+        k.streak, k.ahead, k.misses, k.next = 1, 0, 0, None
+        k.need = min(EARNED_MOST, 2 * k.need)
 
-    def _guess(self, k: _Kind, path: Path) -> list[Wanted]:
-        moving = learn(k.history)
-        if k.moving is not None and (moving.levels - k.moving.levels or moving.parts - k.moving.parts):
-            k.next = None  # more of the path moves than was thought
-        if k.next is None:
-            k.moving = moving
-            k.ahead = max(k.ahead, FIRST)
-            k.next = successors(self._children, path, moving)
+    def _guess(self, k: _Kind, path: Path, strayed: bool) -> list[Wanted]:
+        """`strayed`: not all that was opened lately had been guessed, so there is something to learn."""
+        if not strayed and k.next is None and len(k.guessed) > k.enough:
+            return []
+        if strayed or k.next is None:
+            moving = learn(k.history)
+            if k.next is None or moving.levels - k.moving.levels or moving.parts - k.moving.parts:
+                k.moving, k.ahead = moving, max(k.ahead, FIRST)
+                k.next = successors(self._children, path, moving)
         whole = k.typical <= SMALL or k.whole >= 2
         most = k.ahead
         if whole and k.typical > SMALL:
             most = max(1, min(most, WHOLE_BUDGET // max(k.typical, 1)))
-        out = []
-        while len(k.guessed) < most:
-            following = next(k.next, None)
-            if following is None:
-                k.next = None  # the end, or as far as is known yet: the next open looks again from there
-                break
-            if following not in k.guessed and following not in k.history:
+        return [Wanted(following, whole) for following in self._look(k, k.next, most)]
+
+    @staticmethod
+    def _look(k: _Kind, coming: Iterator[Path | Passed], most: int) -> list[Path]:
+        """What comes next, until `most` are guessed or enough was looked at for now."""
+        out: list[Path] = []
+        passed = unknown = 0
+        while len(k.guessed) < most and passed < PLACES:
+            following = next(coming, None)
+            if isinstance(following, Passed):
+                passed += 1
+                unknown += following is Passed.UNKNOWN
+            elif following is not None and following not in k.guessed and following not in k.history:
                 k.guessed[following] = None
-                out.append(Wanted(following, whole))
+                out.append(following)
+            if following is None or unknown > UNKNOWN:
+                # The end, or as far as is known yet: once half of these are opened, look again from there.
+                k.next, k.enough = None, len(k.guessed) // 2
+                break
         return out

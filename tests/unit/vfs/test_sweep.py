@@ -6,41 +6,22 @@ from collections.abc import Sequence
 
 import pytest
 
-from mountnd.vfs.pattern import Moving, Name, kind, learn, successors
-from mountnd.vfs.sweep import EARNED, MOST, SMALL, WHOLE_BUDGET, Sweep
+from mountnd.vfs.pattern import Moving, Passed, Path, kind, learn, successors
+from mountnd.vfs.sweep import (
+    EARNED,
+    FIRST,
+    KINDS,
+    MOST,
+    PASSED,
+    PLACES,
+    SMALL,
+    TOLERATED,
+    UNKNOWN,
+    WHOLE_BUDGET,
+    Sweep,
+)
 
-Path = tuple[str, ...]
-
-
-class Tree:
-    """`children` over a set of paths; counts look-ups."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        self.dirs: dict[Path, dict[str, bool]] = {(): {}}
-        for text in paths:
-            parts = tuple(text.split("/"))
-            for i in range(len(parts)):
-                self.dirs.setdefault(parts[:i], {})[parts[i]] = i < len(parts) - 1
-        self.unknown: set[Path] = set()
-
-    def __call__(self, path: Path) -> list[Name] | None:
-        if path in self.unknown or path not in self.dirs:
-            return None
-        return sorted((Name(n, d) for n, d in self.dirs[path].items()), key=Name.order)
-
-
-def bids(subjects: int, sessions: int = 3, runs: int = 2) -> list[str]:
-    return [
-        f"sub-{s:03d}/ses-{e}/func/sub-{s:03d}_ses-{e}_task-rest_run-{r}_bold.{x}"
-        for s in range(subjects)
-        for e in range(sessions)
-        for r in range(runs)
-        for x in ("json", "nii.gz")
-    ]
-
-
-def parts(text: str) -> Path:
-    return tuple(text.split("/"))
+from .trees import Tree, bids, parts
 
 
 def test_a_kind_is_depth_and_ending() -> None:
@@ -60,15 +41,19 @@ def test_a_subjects_name_in_the_files_name_moves_with_the_directory() -> None:
 def test_successors_keep_what_does_not_move() -> None:
     tree = Tree(bids(4))
     at = parts("sub-001/ses-1/func/sub-001_ses-1_task-rest_run-0_bold.json")
-    subjects = list(successors(tree, at, Moving(frozenset({0}), frozenset())))
+
+    def following(moving: Moving) -> list[Path]:
+        return [p for p in successors(tree, at, moving) if not isinstance(p, Passed)]
+
+    subjects = following(Moving(frozenset({0}), frozenset()))
     assert [p[0] for p in subjects] == ["sub-002", "sub-003"]
     assert {p[1] for p in subjects} == {"ses-1"}
-    both = list(successors(tree, at, Moving(frozenset({0, 1}), frozenset())))
+    both = following(Moving(frozenset({0, 1}), frozenset()))
     assert [p[:2] for p in both] == [
         ("sub-001", "ses-2"),
         *[(f"sub-00{s}", f"ses-{e}") for s in (2, 3) for e in range(3)],
     ]
-    runs = list(successors(tree, at, Moving(frozenset(), frozenset({3}))))
+    runs = following(Moving(frozenset(), frozenset({3})))
     assert [p[-1] for p in runs] == ["sub-001_ses-1_task-rest_run-1_bold.json"]
 
 
@@ -79,7 +64,7 @@ def walk(sweep: Sweep, opens: Sequence[str], size: int = 4000, whole: bool = Tru
     for text in opens:
         path = parts(text)
         hits += path in fetched
-        fetched |= {w.path for w in sweep.opened(path, size)}
+        fetched |= {w.path for w in sweep.opened(path, size).wanted}
         sweep.closed(path, size, size if whole else 1000)
     return hits, fetched
 
@@ -134,7 +119,7 @@ def test_a_broken_pattern_stops_the_sweep() -> None:
 def test_starts_or_wholes(size: int, whole: bool, expect: bool) -> None:
     sweep = Sweep(Tree([f"f_{i:04d}.nii.gz" for i in range(100)]))
     for i in range(10):
-        wanted = sweep.opened((f"f_{i:04d}.nii.gz",), size)
+        wanted = sweep.opened((f"f_{i:04d}.nii.gz",), size).wanted
         sweep.closed((f"f_{i:04d}.nii.gz",), size, size if whole else 16384)
         if i >= EARNED:
             assert all(w.whole == expect for w in wanted)
@@ -145,7 +130,7 @@ def test_wholes_stay_in_their_budget() -> None:
     sweep = Sweep(Tree([f"f_{i:04d}.nii.gz" for i in range(100)]))
     outstanding = 0
     for i in range(50):
-        outstanding += size * len(sweep.opened((f"f_{i:04d}.nii.gz",), size))
+        outstanding += size * len(sweep.opened((f"f_{i:04d}.nii.gz",), size).wanted)
         sweep.closed((f"f_{i:04d}.nii.gz",), size, size)
         outstanding = max(0, outstanding - size)
         assert outstanding <= WHOLE_BUDGET + size
@@ -163,4 +148,119 @@ def test_opening_a_file_again_guesses_nothing_new() -> None:
     sweep = Sweep(Tree([f"f_{i:04d}.nii" for i in range(100)]))
     for i in range(4):
         sweep.opened((f"f_{i:04d}.nii",), 100)
-    assert sweep.opened(("f_0003.nii",), 100) == []
+    assert not sweep.opened(("f_0003.nii",), 100).wanted
+
+
+def flat(numbers: Sequence[int]) -> list[Path]:
+    return [("a", f"f_{i:04d}.nii") for i in numbers]
+
+
+def replay(sweep: Sweep, paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """All that was wanted and all that was given up."""
+    wanted, dropped = [], []
+    for path in paths:
+        step = sweep.opened(path, 100)
+        wanted += [w.path for w in step.wanted]
+        dropped += step.dropped
+    return wanted, dropped
+
+
+def walked(files: int = 2000) -> tuple[Sweep, set[Path]]:
+    """A sweep that has come to the 20th file of a directory, and what it has guessed beyond."""
+    sweep = Sweep(Tree(["/".join(p) for p in flat(range(files))]))
+    wanted, dropped = replay(sweep, flat(range(20)))
+    assert not dropped
+    return sweep, set(wanted) - set(flat(range(20)))
+
+
+def test_a_broken_pattern_gives_up_what_was_guessed_and_not_opened() -> None:
+    sweep, coming = walked()
+    assert coming == set(flat(range(20, 20 + MOST)))
+    _, dropped = replay(sweep, flat(range(1000, 1000 + 100 * TOLERATED, 100)))
+    assert not dropped
+    _, dropped = replay(sweep, flat([1950]))
+    assert set(dropped) == coming and len(dropped) == len(coming)
+
+
+def test_what_the_walk_passes_by_is_given_up() -> None:
+    sweep, coming = walked()
+    _, dropped = replay(sweep, flat([20 + PASSED]))
+    assert not dropped
+    _, dropped = replay(sweep, flat([20 + PASSED + 10]))
+    assert dropped == flat(range(20, 29))
+    assert set(dropped) < coming
+
+
+def test_each_guess_is_wanted_once_and_ends_once() -> None:
+    """What owns a prefetch must neither leak nor be cancelled twice."""
+    import random
+
+    rng = random.Random(5)
+    sweep = Sweep(Tree(["/".join(p) for p in flat(range(3000))]))
+    at, believed = 0, set()
+    for _ in range(4000):
+        at = rng.randrange(3000) if rng.random() < 0.02 else (at + rng.choice([1, 1, 1, 1, 2, 5, 30])) % 3000
+        (path,) = flat([at])
+        step = sweep.opened(path, 100)
+        believed.discard(path)
+        assert believed.issuperset(step.dropped) and len(set(step.dropped)) == len(step.dropped)
+        believed -= set(step.dropped)
+        assert believed.isdisjoint(w.path for w in step.wanted)
+        believed |= {w.path for w in step.wanted}
+        assert len(believed) <= MOST
+
+
+def test_a_kind_that_is_forgotten_gives_up_its_guesses() -> None:
+    sweep, coming = walked()
+    dropped: list[Path] = []
+    for i in range(KINDS):
+        dropped += sweep.opened((f"x_{'abcdefghijklmnopqrstuvwxyz'[i % 26] * (1 + i // 26)}.txt",), 10).dropped
+    assert set(dropped) == coming
+
+
+def test_sweeps_that_fail_must_be_earned_by_more_opens_each_time() -> None:
+    import random
+
+    paths = flat(range(2000))
+    sweep = Sweep(Tree(["/".join(p) for p in paths]))
+    order = random.Random(11).sample(paths, 1000)
+    wanted, dropped = replay(sweep, order)
+    assert len(wanted) <= 10 * FIRST
+    assert len(dropped) >= len(wanted) - FIRST
+    again, _ = replay(sweep, paths[:400])  # and a walk in order is found again
+    assert len(again) > 100
+
+
+def test_a_walk_that_takes_less_than_was_thought_leaves_the_rest_alone() -> None:
+    """All runs of ten subjects, and from then on only the first of each: the second is not fetched for long."""
+    files = [f for f in bids(200, sessions=1) if f.endswith(".json")]
+    sweep = Sweep(Tree(files))
+    replay(sweep, [parts(f) for f in files[:20]])
+    wanted, _ = replay(sweep, [parts(f) for f in files[20::2]])
+    assert sum("run-1" in p[-1] for p in wanted) <= MOST
+    assert sum("run-0" in p[-1] for p in wanted) >= 180 - MOST
+
+
+def test_the_way_to_the_next_file_is_not_looked_at_all_at_once() -> None:
+    """The file that moves lies in three directories at the front only: one open must not look through thousands."""
+    files = [f"sub-{s:04d}/perf/sub-{s:04d}_asl.json" for s in range(3)]
+    files += [f"sub-{s:04d}/perf/sub-{s:04d}_m0.json" for s in range(5000)]
+    tree = Tree(files)
+    sweep = Sweep(tree)
+    for text in files[:3]:
+        before = tree.asked
+        assert not sweep.opened(parts(text), 100).wanted
+        assert tree.asked - before <= PLACES + 2
+
+
+def test_directories_not_known_yet_are_looked_at_again_when_they_are() -> None:
+    tree = Tree(bids(2000, sessions=1, runs=1))
+    opens = [parts(f) for f in bids(40, sessions=1, runs=1) if f.endswith(".json")]
+    tree.unknown = {(f"sub-{s:03d}", "ses-0", "func") for s in range(8, 2000)}
+    sweep = Sweep(tree)
+    wanted, _ = replay(sweep, opens[:5])
+    assert {p[0] for p in wanted} == {f"sub-{s:03d}" for s in range(3, 8)}
+    assert tree.asked <= 2 * (UNKNOWN + FIRST) + 8
+    tree.unknown.clear()
+    wanted, _ = replay(sweep, opens[5:8])
+    assert len(wanted) >= FIRST

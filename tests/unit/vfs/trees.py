@@ -1,0 +1,80 @@
+"""Trees of names and sizes, as the policies of readahead across files see them, and data sets to walk over."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+
+from mountnd.vfs.pattern import Name, Path
+
+
+def parts(text: str) -> Path:
+    return tuple(text.split("/"))
+
+
+class Sorted:
+    """`Names` that are all there."""
+
+    def __init__(self, names: Iterable[Name]) -> None:
+        self._names = sorted(names, key=Name.order)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, i: int) -> Name:
+        return self._names[i]
+
+    def position(self, name: Name) -> int:
+        return bisect_left(self._names, name.order(), key=Name.order)
+
+
+class Tree:
+    """`children` of `Sweep` over a set of paths.
+
+    Attributes:
+        unknown: directories that are not known.
+        asked: how often names were asked for.
+    """
+
+    def __init__(self, paths: Sequence[str] | Mapping[str, int]) -> None:
+        sizes = dict(paths) if isinstance(paths, Mapping) else dict.fromkeys(paths, 1000)
+        self.sizes = {parts(text): size for text, size in sizes.items()}
+        found: dict[Path, dict[str, bool]] = {(): {}}
+        for path in self.sizes:
+            for i in range(len(path)):
+                found.setdefault(path[:i], {})[path[i]] = i < len(path) - 1
+        self._names = {path: Sorted(Name(n, d) for n, d in names.items()) for path, names in found.items()}
+        self.unknown: set[Path] = set()
+        self.asked = 0
+
+    def __call__(self, path: Path) -> Sorted | None:
+        self.asked += 1
+        return None if path in self.unknown else self._names.get(path)
+
+
+def bids(subjects: int, sessions: int = 3, runs: int = 2) -> list[str]:
+    """Functional runs, an image and a sidecar each."""
+    return [
+        f"sub-{s:03d}/ses-{e}/func/sub-{s:03d}_ses-{e}_task-rest_run-{r}_bold.{x}"
+        for s in range(subjects)
+        for e in range(sessions)
+        for r in range(runs)
+        for x in ("json", "nii.gz")
+    ]
+
+
+def study(subjects: int, sessions: int = 1) -> dict[str, int]:
+    """Path -> size of a BIDS study: anat with one image, dwi with one, func with two tasks and five sidecars."""
+    files = {"dataset_description.json": 300, "participants.tsv": 4000, "participants.json": 500, "README": 2000}
+    for s in range(subjects):
+        for e in range(sessions):
+            stem = f"sub-{s:03d}_ses-{e}"
+            place = f"sub-{s:03d}/ses-{e}"
+            files |= {f"{place}/anat/{stem}_T1w.{x}": n for x, n in (("json", 900), ("nii", 8_544))}
+            for x, n in (("bval", 200), ("bvec", 900), ("json", 1500), ("nii.gz", 50 << 20)):
+                files[f"{place}/dwi/{stem}_dwi.{x}"] = n
+            for task in ("nback", "rest"):
+                for x, n in (("bold.json", 2000), ("bold.nii.gz", 90 << 20), ("events.tsv", 5000)):
+                    files[f"{place}/func/{stem}_task-{task}_{x}"] = n
+            files[f"{place}/func/{stem}_physio.tsv"] = 4000
+    return files
