@@ -1,4 +1,4 @@
-"""Readahead across files, put to work: the guesses of `sweep.py` become prefetches.
+"""Readahead across files, put to work: the guesses of `sweep.py` and `siblings.py` become prefetches.
 
 Runs on the thread that opens a file, from memory only: the catalogue says what it knows and is never asked
 to ask, and `Blocks.prefetch` returns at once. Each guess owns its prefetch, so that it can be cancelled alone: one
@@ -21,6 +21,7 @@ from ..stats import Stats
 from ..stores.base import ObjectStat
 from .inodes import Inode
 from .pattern import Name, Path
+from .siblings import Around, Beside, Siblings
 from .sweep import START, Sweep
 
 
@@ -56,6 +57,7 @@ class Ahead:
             path = source.path(inode.entry.key)
             with source.lock:
                 source.sweep.closed(path, size, stop)
+                source.siblings.closed(path, size, stop)
 
 
 class _Guess:
@@ -86,6 +88,7 @@ class _Source:
     def __init__(self, catalogue: Catalogue) -> None:
         self.lock = threading.Lock()
         self.sweep = Sweep(self.names)
+        self.siblings = Siblings(self.around, self.coming)
         self._catalogue, self._root = catalogue, catalogue.root.key
         self._guesses: dict[Path, _Guess] = {}
         self._place = _Place()
@@ -99,9 +102,16 @@ class _Source:
         self._last = "", None
         sweep = self.sweep.opened(path, size)
         ahead = [self._believe("sweep.files", w.path, None if w.whole else START) for w in sweep.wanted]
+        siblings = self.siblings.opened(path, size)
+        beside = [self._believe("siblings.files", p, None) for p in siblings.wanted]
         self._guesses.pop(path, None)
-        wanted = [w for w in ahead if w is not None]
-        return wanted, [g for p in sweep.dropped if (g := self._disbelieve(p)) is not None]
+        # The program has its directory open: what lies beside is likely to be asked for first.
+        wanted = [w for w in (*beside, *ahead) if w is not None]
+        return wanted, [g for p in (*sweep.dropped, *siblings.dropped) if (g := self._disbelieve(p)) is not None]
+
+    def coming(self, path: Path) -> bool:
+        """Whether the file is being fetched ahead already, or was and is not opened yet."""
+        return path in self._guesses
 
     def names(self, path: Path) -> _Names | None:
         """What is known of a directory."""
@@ -110,6 +120,16 @@ class _Source:
             entries = self._catalogue.known(Entry(b"-", prefix, True, None))
             self._last = prefix, None if entries is None else _Names(entries, len(prefix), self._place)
         return self._last[1]
+
+    def around(self, path: Path, reach: int) -> Around | None:
+        """What is known to lie within `reach` places of a file."""
+        names = self.names(path[:-1])
+        if names is None:
+            return None
+        at = names.position(Name(path[-1], False))
+        near = [(names.entry(i), i - at) for i in range(max(0, at - reach), min(len(names), at + reach + 1)) if i != at]
+        files = [Beside(e.key[names.cut :], e.stat.size, places) for e, places in near if e.stat and not e.is_dir]
+        return Around(len(names), files)
 
     def _believe(self, counter: str, path: Path, start: int | None) -> _Wanted | None:
         """A policy guesses that `path` is opened soon; None where it is coming already. `start`: how much of it."""

@@ -63,6 +63,10 @@ class Moving(NamedTuple):
     parts: frozenset[int]
 
 
+# How alike two names are: up to the extension, up to the last `_` part (BIDS' entities), or neither.
+STEM, ENTITIES, OTHER = range(3)
+
+PACKED = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _DIGITS = re.compile(r"^\d+")
 
 
@@ -76,6 +80,25 @@ def ending(name: str) -> str:
     the extension where the name has no such parts."""
     _, underscore, last = name.rpartition("_")
     return _DIGITS.sub("#", last) if underscore else "*" + name[name.find(".") :]
+
+
+def extension(name: str) -> str:
+    """`.json` of `sub-01.a_T1w.json`, `.nii.gz` of `sub-01_T1w.nii.gz`; "" where there is none."""
+    stem, dot, last = name.rpartition(".")
+    if not dot or not stem:
+        return ""
+    if dot + last in PACKED:
+        return extension(stem) + dot + last
+    return dot + last
+
+
+def alike(a: str, b: str) -> int:
+    """How alike two names are: `STEM`, `ENTITIES` or `OTHER`."""
+    a, b = a.removesuffix(extension(a)), b.removesuffix(extension(b))
+    if a == b:
+        return STEM
+    a, _, _ = a.rpartition("_")
+    return ENTITIES if a and a == b.rpartition("_")[0] else OTHER
 
 
 def learn(paths: Iterable[Path]) -> Moving:

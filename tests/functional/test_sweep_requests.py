@@ -91,3 +91,46 @@ def test_a_header_walk_is_one_request_an_image(seen: Door, proxy: Proxy, walked:
     proxy.settled()
     assert len(proxy.gets()) == SUBJECTS
     assert fetched(proxy, walked) == {func(s, "bold.nii") for s in range(SUBJECTS)}
+
+
+def test_one_sidecar_brings_those_beside_it(seen: Door, proxy: Proxy, walked: tree.Bucket) -> None:
+    key = func(7, BESIDE[0])
+    assert read(seen, key) == tree.content(key, 500)
+    proxy.settled()
+    assert fetched(proxy, walked) == {func(7, what) for what in BESIDE}
+    proxy.clear()
+    for what in BESIDE[1:]:
+        assert read(seen, func(7, what)) == tree.content(func(7, what), 500)
+    assert not proxy.settled()
+
+
+def test_one_sidecar_a_directory_costs_two_directories(seen: Door, proxy: Proxy, walked: tree.Bucket) -> None:
+    for s in range(SUBJECTS):
+        read(seen, func(s, BESIDE[1]))
+    proxy.settled()
+    in_vain = fetched(proxy, walked) - {func(s, BESIDE[1]) for s in range(SUBJECTS)}
+    assert len(proxy.gets()) == SUBJECTS + len(in_vain)
+    assert len(in_vain) == 2 * (len(BESIDE) - 1)
+
+
+def test_all_sidecars_are_fetched_once_each(seen: Door, proxy: Proxy, walked: tree.Bucket) -> None:
+    for s in range(SUBJECTS):
+        for what in BESIDE:
+            assert read(seen, func(s, what)) == tree.content(func(s, what), 500)
+    proxy.settled()
+    assert len(proxy.gets()) == SUBJECTS * len(BESIDE)
+
+
+def test_an_image_brings_the_sidecars_that_were_read_after_images(
+    seen: Door, proxy: Proxy, walked: tree.Bucket
+) -> None:
+    """The subjects in no order, so that no sweep sees a pattern."""
+    for s in (30, 4, 21, 12):
+        read(seen, func(s, "bold.nii"), 0, 348)
+        read(seen, func(s, "bold.json"))
+    proxy.settled()
+    proxy.clear()
+    read(seen, func(36, "bold.nii"), 0, 348)
+    proxy.settled()
+    assert func(36, "bold.json") in fetched(proxy, walked)
+    assert func(36, "physio.tsv") not in fetched(proxy, walked)

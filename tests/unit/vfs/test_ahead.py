@@ -1,4 +1,4 @@
-"""Sweeps over a real catalogue: what walks cost in requests, and what becomes of guesses."""
+"""Sweep and siblings together, over a real catalogue: what walks cost in requests, and what becomes of guesses."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mountnd.stores.base import ObjectId
 from mountnd.stores.memory import MemoryStore
 from mountnd.vfs.ahead import Ahead
 from mountnd.vfs.inodes import Inode
+from mountnd.vfs.siblings import START
 from mountnd.vfs.sweep import FIRST, MOST, TOLERATED
 from mountnd.workers import Waiter, Workers
 from tests.unit.blocks.rig import Gate, Rig
@@ -99,6 +100,47 @@ def test_a_header_walk(blocks: Recorder) -> None:
     opens = [f for f in files if f.endswith("T1w.nii")]
     hits, wasted = replay(blocks, opens, files)
     assert (hits, wasted) == (197, 0)
+
+
+def test_one_json_a_directory_over_two_thousand(blocks: Recorder) -> None:
+    files = study(1000, sessions=2)
+    opens = sorted(f for f in files if f.endswith("task-rest_bold.json"))
+    assert len(opens) == 2000
+    hits, wasted = replay(blocks, opens, files)
+    assert hits >= 1990
+    assert wasted == 2 * 4, "the siblings of two directories"
+
+
+def test_small_json_and_tsv_by_eight_threads(blocks: Recorder) -> None:
+    files = study(100)
+    opens = sorted(f for f in files if "/func/" in f and f.endswith((".json", ".tsv")))[:496]
+    mixed = [opens[i + j] for i in range(0, len(opens), 8) for j in (3, 0, 5, 1, 2, 7, 4, 6)]
+    hits, wasted = replay(blocks, mixed, files)
+    assert hits >= len(opens) - 8
+    assert wasted <= 4, "the rest of the last directory"
+
+
+def test_all_json_as_pybids_reads_them(blocks: Recorder) -> None:
+    files = study(50, sessions=2)
+    opens = sorted(f for f in files if f.endswith(".json"))
+    hits, wasted = replay(blocks, opens, files)
+    assert hits >= len(opens) - 20
+    assert wasted <= START
+
+
+def test_the_sweep_of_a_kind_and_the_siblings_share_a_guess(blocks: Recorder) -> None:
+    """A file that both believe in is given up only when both have."""
+    files = {f"d/{n:03d}_bold.json": 100 for n in range(60)}
+    files |= {f"e/{n:03d}_bold.json": 100 for n in range(500)}
+    walk = Walk(files, blocks)
+    for n in range(20, 24):
+        walk.open(f"d/{n:03d}_bold.json")
+    both = {f"d/{n:03d}_bold.json" for n in range(24, 29)}
+    assert both <= blocks.fetched.keys()
+    for n in range(0, 500, 50):  # the sweep ends here, what lies beside in d/ may still come
+        walk.open(f"e/{n:03d}_bold.json")
+    assert blocks.cancelled
+    assert not both & set(blocks.cancelled)
 
 
 def flat(files: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
 from mountnd.vfs.pattern import Name, Path
+from mountnd.vfs.siblings import Around, Beside
 
 
 def parts(text: str) -> Path:
@@ -29,7 +30,7 @@ class Sorted:
 
 
 class Tree:
-    """`children` of `Sweep` over a set of paths.
+    """`children` of `Sweep` and `around` of `Siblings` over a set of paths.
 
     Attributes:
         unknown: directories that are not known.
@@ -50,6 +51,17 @@ class Tree:
     def __call__(self, path: Path) -> Sorted | None:
         self.asked += 1
         return None if path in self.unknown else self._names.get(path)
+
+    def around(self, path: Path, reach: int) -> Around | None:
+        names = self(path[:-1])
+        if names is None:
+            return None
+        at = names.position(Name(path[-1], False))
+        near = [i for i in range(max(0, at - reach), min(len(names), at + reach + 1)) if i != at]
+        files = [names[i].text for i in near if not names[i].is_dir]
+        places = [i - at for i in near if not names[i].is_dir]
+        found = [Beside(f, self.sizes[*path[:-1], f], n) for f, n in zip(files, places, strict=True)]
+        return Around(len(names), found)
 
 
 def bids(subjects: int, sessions: int = 3, runs: int = 2) -> list[str]:
