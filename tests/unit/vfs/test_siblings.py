@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from mountnd.vfs.pattern import ENTITIES, OTHER, STEM, Path, alike, extension
+from mountnd.vfs.pattern import STEM, Path, alike
 from mountnd.vfs.siblings import DIRECTORIES, IDLE, LARGE, MOST, SMALL, START, Siblings
 
 from .trees import Tree, parts, study
@@ -45,17 +45,6 @@ class Replay:
     @property
     def wasted(self) -> int:
         return len(self.guessed) - self.hits
-
-
-def test_extensions_and_likeness() -> None:
-    assert extension("sub-01.a_T1w.json") == ".json"
-    assert extension("sub-01_T1w.nii.gz") == ".nii.gz"
-    assert extension("README") == extension(".bidsignore") == ""
-    assert alike("sub-01_dwi.bval", "sub-01_dwi.nii.gz") == STEM
-    assert alike("sub-01_task-a_bold.json", "sub-01_task-a_events.tsv") == ENTITIES
-    assert alike("sub-01_task-a_bold.json", "sub-01_task-b_bold.json") == OTHER
-    assert alike("image_0001.json", "image_0002.json") == ENTITIES
-    assert alike("a.json", "b.json") == OTHER
 
 
 def test_a_sidecar_brings_those_beside_it_its_own_stem_first() -> None:
