@@ -75,9 +75,10 @@ class Workers:
             if self._closed:
                 raise RuntimeError("the workers are closed")
             (self._demand if demand else self._prefetch).append(task)
+            # One that was woken counts as idle until it has taken its task: so compare, else a burst meets one thread.
             if self._idle:
                 self._ready.notify()
-            elif self._threads < self._max:
+            if len(self._demand) + len(self._prefetch) > self._idle and self._threads < self._max:
                 self._threads += 1
                 threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
         return task

@@ -156,10 +156,11 @@ class Persist:
         with self._change:
             if self._closed or self._broken:
                 return
-            old = self._waiting.get(prefix)
+            old, first = self._waiting.get(prefix), not self._waiting
             self._waiting[prefix] = what
             self._bytes += what.nbytes - (old.nbytes if old else 0)
-            self._wake()
+            if first or self._bytes >= FLUSH_BYTES:  # woken for each of 2,000 directories, the writer was in their way
+                self._wake()
 
     def _wake(self) -> None:
         if self._writer is None:

@@ -39,6 +39,18 @@ def test_demand_goes_before_prefetch_that_came_first() -> None:
     workers.close()
 
 
+def test_a_burst_is_taken_side_by_side_though_a_thread_is_idle() -> None:
+    """A thread that was woken for the first of them is not there for the others."""
+    workers = Workers(8, "t")
+    workers.submit(int).future.result(WAIT)
+    for _ in range(20):
+        meet = threading.Barrier(6)
+        tasks = [workers.submit(meet.wait, WAIT, demand=i == 0) for i in range(6)]
+        for t in tasks:
+            t.future.result(WAIT)
+    workers.close()
+
+
 def test_a_promoted_prefetch_goes_with_the_demands() -> None:
     workers, order = Workers(1, "t"), []
     release, _ = blocked(workers, 1)
