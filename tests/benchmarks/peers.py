@@ -51,7 +51,7 @@ class Peer:
         return re.search(self.suits, workload) is not None
 
 
-STREAMS = "W1|W2|W6|W8|W9|W3"
+STREAMS = "W1|W2|W6-|W8|W9|W3"
 RANDOM = "W3|W4"
 
 RCLONE = (
@@ -129,7 +129,7 @@ PEERS = [
         name="mountpoint-cache",
         command=MOUNTPOINT + "--cache {cache} --metadata-ttl indefinite {bucket} {mnt}",
         tls="--ca-bundle {ca}",
-        suits="W1|W2|W6",
+        suits="W1|W2|W6-",
         persistent=True,
     ),
 ]
