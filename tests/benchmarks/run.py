@@ -64,8 +64,10 @@ def run(plan: Plan, world: World, about: Record, out: Path) -> list[Record]:
     records: list[Record] = []
     hopeless: set[tuple[str, str]] = set()
     for number in range(plan.repeat):
+        # And their order turns: who comes first pays for memory that the machine had given back meanwhile.
+        turn = number * len(plan.peers) // plan.repeat
         for workload in plan.workloads:
-            for peer in plan.peers:
+            for peer in [*plan.peers[turn:], *plan.peers[:turn]]:
                 if (peer.name, workload) in hopeless or not (plan.everywhere or peer.fits(workload)):
                     continue
                 for record in phases(plan, world, peer, workload):
