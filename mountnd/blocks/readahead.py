@@ -115,9 +115,11 @@ class Readahead:
         if run is None:
             return self._begin(offset, size, share)
         run.done += size
-        if offset > run.pos + lim.gap and (soon := self._skip(run, offset, size, share)) is not None:
-            return soon
-        self._visited += size
+        if offset > run.pos + lim.gap and offset - run.start >= self._strides.span:  # else late company of one visit
+            if (soon := self._skip(run, offset, size, share)) is not None:
+                return soon
+        else:
+            self._visited += size
         run.touched = True
         if run is not self._runs[-1]:
             self._runs.remove(run)
@@ -151,9 +153,9 @@ class Readahead:
 
     def _find(self, offset: int) -> _Run | None:
         """The run that a read at `offset` continues."""
-        lim = self._limits
+        lim, span = self._limits, self._strides.span
         for run in reversed(self._runs):
-            if max(run.start, run.pos - lim.back) <= offset <= max(run.pos + lim.gap, run.ahead):
+            if max(run.start, run.pos - lim.back) <= offset <= max(run.pos + lim.gap, run.ahead, run.start + span - 1):
                 return run
         return None
 

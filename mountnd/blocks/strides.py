@@ -18,9 +18,9 @@ from .geometry import Extent
 KIB = 1 << 10
 PAGE = 4 * KIB
 
-# Visits ahead: 8 after two equal distances, then 32, then 48. A visit costs a round trip, so the number in
+# Visits ahead: 32 after two equal distances, then 48. A visit costs a round trip, so the number in
 # flight is what makes them fast; more than this many small GETs at once brought nothing (30 ms, 2 cores).
-AHEAD, AHEAD_MAX = (8, 32), 48
+AHEAD, AHEAD_MAX = (32, 48), 48
 # Visits nearer to each other than this are fetched together: three times the bytes at most, for a
 # fraction of the requests; in GETs of about PIECE, so that several connections share them ...
 BRIDGE = 128 * KIB

@@ -81,9 +81,10 @@ def judge(records: Iterable[Record]) -> str:
             continue
         rivals = {name: record for name, record in _phase(middle, goal).items() if counts(goal, name, record, ours)}
         out.append(_row(goal, ours, rivals))
+    named = {goal.workload for goal in goals}
     for (workload, peer, phase), record in middle.items():
         ours = middle.get((workload, OURS, "cold"))
-        if peer == PROTOTYPE and phase == "cold" and ours and "wall" in record:
+        if workload in named and peer == PROTOTYPE and phase == "cold" and ours and "wall" in record:
             cell = f"{_wall(ours)} | {record['wall']:.2f} s {PROTOTYPE} | {PROTOTYPE_RATIO} x"
             out.append(
                 f"| {workload} beside the prototype | {cell} | {_verdict(ours, record['wall'] * PROTOTYPE_RATIO)} |"

@@ -167,6 +167,19 @@ def test_slices_through_mmap_with_the_kernels_small_readahead() -> None:
     assert got.fetched <= 1.5 * got.touched
 
 
+def test_a_slice_of_several_reads_in_any_order_is_one_visit() -> None:
+    """What page faults make of 64 KiB in each MiB at read_ahead_kb 128, as the kernel's threads deliver it."""
+    dice = random.Random(4)
+    reads: Reads = []
+    for volume in range(250):
+        visit = [(volume * MIB + 236 * KIB + at * KIB, n * KIB) for at, n in ((0, 128), (128, 116), (244, 128))]
+        late = dice.choice([visit[1:], visit[:0:-1]])
+        reads += [visit[0], *late]
+    got = replay(reads)
+    assert got.misses <= 10
+    assert got.fetched <= 1.3 * got.touched
+
+
 def test_slices_through_mmap_with_raised_readahead_are_a_stream() -> None:
     got = replay(TRACES["slice_mmap-1024"])
     assert got.misses == 1
