@@ -253,6 +253,7 @@ def test_what_another_handle_wants_too_is_not_dropped() -> None:
         rig.store.fault = gate
         read(one, 0, 256 * KIB)
         read(two, 0, 256 * KIB)
+        until(lambda: len(gate.held) == 1)  # one prefetch has begun, and stays
         planned = set(rig.fetcher._flights.values())
         one.close()
         assert set(rig.fetcher._flights.values()) == planned
