@@ -78,12 +78,6 @@ def names(requests: list[Request]) -> list[Request]:
     return [r for r in requests if r.is_list or r.method == "HEAD"]
 
 
-def test_the_first_look_costs_what_mounting_cost(cold: KernelDoor, proxy: Proxy) -> None:
-    assert cold.listdir() == {key.split("/")[0].encode() for key in neuro()}
-    requests = proxy.settled()
-    assert [r.is_list for r in requests] == [True], requests
-
-
 def test_find_takes_a_dozen_requests_and_again_none(cold: KernelDoor, proxy: Proxy) -> None:
     assert find(cold) == sorted(neuro())
     requests = proxy.settled()
