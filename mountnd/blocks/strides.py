@@ -18,15 +18,15 @@ from .geometry import Extent
 KIB = 1 << 10
 PAGE = 4 * KIB
 
-# Visits ahead: 32 after two equal distances, then 48. A visit costs a round trip, so the number in
-# flight is what makes them fast; more than this many small GETs at once brought nothing (30 ms, 2 cores).
-AHEAD, AHEAD_MAX = (32, 48), 48
+# Visits ahead: 32 after two equal distances, then 48. A visit costs a round trip, so the number in flight is what
+# makes them fast (8 at first took 0.1 s longer for 256); more small GETs at once brought nothing (30 ms, 2 cores).
+AHEAD, AHEAD_MAX = 32, 48
 # Visits nearer to each other than this are fetched together: three times the bytes at most, for a
 # fraction of the requests; in GETs of about PIECE, so that several connections share them ...
 BRIDGE = 128 * KIB
 PIECE = 512 * KIB
-# ... and as many bytes ahead as the first window of a sequential reader.
-DENSE_AHEAD = 16 * PIECE
+# ... and, doubling from a few visits, as many bytes ahead as the first window of a sequential reader.
+DENSE_FIRST, DENSE_AHEAD = 8, 16 * PIECE
 
 
 class Strides:
@@ -83,9 +83,9 @@ class Strides:
         if not self._hits:
             return ()
         stride = abs(self._last - self._origin) / self._steps
-        count, batch = AHEAD[self._hits - 1] if self._hits <= len(AHEAD) else AHEAD_MAX, 1
+        count, batch = AHEAD if self._hits == 1 else AHEAD_MAX, 1
         if stride <= self._span + BRIDGE:
-            count = min(AHEAD[0] << min(self._hits - 1, 8), math.ceil(DENSE_AHEAD / max(stride, 1)))
+            count = min(DENSE_FIRST << min(self._hits - 1, 8), math.ceil(DENSE_AHEAD / max(stride, 1)))
             batch = min(count // 2, math.ceil(PIECE / max(stride, 1)))
         if not self._exact:  # the interval widens with the steps: guess no further than it was narrowed for
             count = min(count, 2 * self._steps + 2)
