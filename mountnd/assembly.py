@@ -28,8 +28,8 @@ from .workers import Waiter, Workers
 
 log = logging.getLogger(__name__)
 
-# Requests for bytes under way at once: more than 24 large ones made streams slower on two cores (measured), and as
-# many stay free for what a reader waits for.
+# Requests for bytes under way at once: enough for small ones, which are a matter of round trips. Large prefetches are
+# fewer (`blocks.lanes`), and so many threads stay free for what a reader waits for.
 BYTE_WORKERS = 48
 BYTE_RESERVED = 8
 # Listings and HEADs under way at once.
@@ -172,6 +172,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
     """
     from .fuse.binding import interrupted
+    from .fuse.kernel import forgets_names
     from .fuse.session import Session
 
     os.umask(0o077)  # what the caches hold may need keys to be read elsewhere
@@ -189,7 +190,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             str(config.mountpoint),
             fsname=_fsname(config),
             allow_other=config.allow_other,
-            timeout=KERNEL_TTL_INDEFINITE_S if all(s.ttl == INDEFINITE for s in config.sources) else KERNEL_TTL_S,
+            timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
         )
         # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
         # reference counts free nearly all of what comes after.
@@ -205,6 +206,13 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             session.run(ready)
     finally:
         mount.close()
+
+
+def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
+    """Seconds the kernel may keep names: for ever only where no source is asked again, and where `refresh` has it
+    forget them (`forgets`)."""
+    frozen = all(source.ttl == INDEFINITE for source in config.sources)
+    return KERNEL_TTL_INDEFINITE_S if frozen and forgets else KERNEL_TTL_S
 
 
 def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:

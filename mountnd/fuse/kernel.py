@@ -59,12 +59,12 @@ def read_ahead(mountpoint: str) -> None:
         log.debug("read_ahead_kb stays as it is: %s", e)
 
 
-def forgets_names(release: str = "") -> bool:
-    """Whether this kernel (`release` as in uname) drops all names of a mount when it is told to: `Invalidator.names`.
+def forgets_names(release: str) -> bool:
+    """Whether a kernel (`release` as in uname) drops all names of a mount when it is told to: `Invalidator.names`.
 
     High-level libfuse offers nothing of the kind, so elsewhere names must not be given for long.
     """
-    numbers = re.match(r"(\d+)\.(\d+)", release or os.uname().release)
+    numbers = re.match(r"(\d+)\.(\d+)", release)
     return numbers is not None and (int(numbers[1]), int(numbers[2])) >= _EPOCH_SINCE
 
 
@@ -111,7 +111,7 @@ class Invalidator:
 
     def names(self) -> None:
         """At once: have the kernel look every name up anew, present or absent, where it `forgets_names`."""
-        if forgets_names():
+        if forgets_names(os.uname().release):
             try:
                 os.write(self._device, struct.pack("<IiQ", 16, _NOTIFY_INC_EPOCH, 0))
             except OSError as e:

@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 # More than MAX_BACKGROUND (see kernel.py); an idle one costs a stack that is never touched.
 THREADS = kernel.MAX_BACKGROUND + 16
-# What a kernel that cannot be told to forget names may keep them for, in seconds.
-NAMES_S = 1.0
 # After a signal the mount goes at once for new look-ups; programs that still have files open get this long.
 GRACE_S = 5.0
 # Sessions whose loops are still inside libfuse, and call back: what those use must live as long as the process.
@@ -49,13 +47,12 @@ class Session:
     Args:
         mountpoint: an existing empty directory, absolute.
         fsname: what df and /proc/mounts show as the device.
-        timeout: seconds the kernel may keep entries, attributes and absences. More than `NAMES_S` only where it can
-            be told to forget them.
+        timeout: seconds the kernel may keep entries, attributes and absences. Long ones are for kernels that can be
+            told to forget them (`kernel.forgets_names`).
     """
 
     def __init__(self, vfs: Vfs, mountpoint: str, *, fsname: str, allow_other: bool, timeout: float) -> None:
-        self._mountpoint = mountpoint
-        self._timeout = timeout if kernel.forgets_names() else min(timeout, NAMES_S)
+        self._mountpoint, self._timeout = mountpoint, timeout
         self._invalidator = kernel.Invalidator()
         self._ready, self._given_up = threading.Event(), threading.Event()
         operations = Operations(vfs, self._invalidator)

@@ -1,0 +1,29 @@
+"""Which kernels can be told to forget names, and for how long others are given them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mountnd.assembly import KERNEL_TTL_INDEFINITE_S, KERNEL_TTL_S, kernel_ttl
+from mountnd.config import INDEFINITE, MountConfig, SourceConfig
+from mountnd.fuse.kernel import forgets_names
+
+
+@pytest.mark.parametrize(
+    ("release", "forgets"),
+    [("6.16.0", True), ("6.16-rc1", True), ("7.0.3-generic", True), ("6.15.9", False), ("5.19", False), ("odd", False)],
+)
+def test_names_are_forgotten_from_linux_6_16_on(release: str, forgets: bool) -> None:
+    assert forgets_names(release) is forgets
+
+
+def test_names_are_given_for_long_only_where_nothing_changes_and_all_can_be_taken_back() -> None:
+    frozen = SourceConfig(name="hcp", url="s3://hcp", ttl=INDEFINITE)
+    living = SourceConfig(name="lab", url="s3://lab")
+    one = MountConfig(mountpoint=Path("/mnt"), sources=(frozen,))
+    both = MountConfig(mountpoint=Path("/mnt"), sources=(frozen, living))
+    assert kernel_ttl(one, forgets=True) == KERNEL_TTL_INDEFINITE_S
+    assert kernel_ttl(one, forgets=False) == KERNEL_TTL_S
+    assert kernel_ttl(both, forgets=True) == KERNEL_TTL_S
