@@ -93,7 +93,7 @@ class Keeper:
             if self._closed or (self._limit is not None and n > self._limit) or now < self._off_until:
                 self._stats.add(counters.DISK_SKIPPED, n)
                 return
-            held = self._pinned + n <= PINNED
+            held, pressed = self._pinned + n <= PINNED, self._pressed
             self._jobs.append(_Job(id, size, loan.run, loan if held else None, n, now))
             self._waiting += n
             self._pinned += n if held else 0
@@ -104,7 +104,7 @@ class Keeper:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
                 self._thread.start()
-            elif len(self._jobs) == 1 or self._pressed:
+            elif len(self._jobs) == 1 or self._pressed > pressed:  # else it knows when its turn comes
                 self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:

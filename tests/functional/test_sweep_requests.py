@@ -53,13 +53,18 @@ def fetched(proxy: Proxy, walked: tree.Bucket) -> set[str]:
     return {get.path.removeprefix(walked.path("")) for get in proxy.gets()}
 
 
-def test_a_broken_pattern_ends_the_requests_that_had_not_begun(seen: Door, proxy: Proxy, walked: tree.Bucket) -> None:
-    """The server takes requests and answers none, so only so many begin; the walk then goes where nobody guessed."""
+def walk_held(seen: Door, proxy: Proxy, walked: tree.Bucket) -> set[str]:
+    """Open 20 files in order while the server answers none: what is asked for then, as far as it can begin."""
     proxy.rule("hold", prefix=walked.path("flat/"))
     for n in range(20):
         seen.close(seen.open(flat(n)))
     proxy.await_request(lambda _: len(proxy.gets()) >= BEGIN)
-    begun = fetched(proxy, walked)
+    return fetched(proxy, walked)
+
+
+def test_a_broken_pattern_ends_the_requests_that_had_not_begun(seen: Door, proxy: Proxy, walked: tree.Bucket) -> None:
+    """The server takes requests and answers none, so only so many begin; the walk then goes where nobody guessed."""
+    begun = walk_held(seen, proxy, walked)
     assert len(begun) == BEGIN
     for n in range(TOLERATED + 1):
         seen.close(seen.open(flat(150 + 40 * n)))
@@ -72,11 +77,7 @@ def test_a_broken_pattern_ends_the_requests_that_had_not_begun(seen: Door, proxy
 
 
 def test_what_the_walk_passes_by_is_not_asked_for(seen: Door, proxy: Proxy, walked: tree.Bucket) -> None:
-    proxy.rule("hold", prefix=walked.path("flat/"))
-    for n in range(20):
-        seen.close(seen.open(flat(n)))
-    proxy.await_request(lambda _: len(proxy.gets()) >= BEGIN)
-    begun = fetched(proxy, walked)
+    begun = walk_held(seen, proxy, walked)
     seen.close(seen.open(flat(80)))
     proxy.behave()
     proxy.settled()
