@@ -18,7 +18,7 @@ from .config import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control
 from .errors import ServerFault, Throttled, TimedOut, Unreachable
 from .stats import Stats
-from .stores.base import Deadline, Store
+from .stores.base import Deadline, Page, Store
 from .stores.offline import Offline
 from .stores.retry import Retrying
 from .vfs.ahead import Ahead
@@ -216,23 +216,28 @@ def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
 
 
 def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
-    """Probe the store; where it is out of reach but its names are known from an earlier mount, only warn."""
+    """Probe the store; where it is out of reach but its names are known from an earlier mount, only warn.
+
+    The probe is the listing that whoever looks into the mount wants first, so the catalogue keeps it.
+    """
     try:
-        probe(store)
+        catalogue.top(lambda: probe(store, limit=1000 if store.flat else 1))
     except (Unreachable, TimedOut) as error:
         if not catalogue.out_of_reach(error):
             raise
         log.warning("%s. Its names are known from before: what is cached can be read, the rest cannot", error)
 
 
-def probe(store: Store, seconds: float = PROBE_S) -> None:
-    """Whether the store answers: its root is listed. Raises what the store does; the message names the source."""
+def probe(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
+    """Whether the store answers: up to `limit` entries of its root. Raises what the store does; the message names the
+    source."""
     deadline = Deadline(seconds)
     try:
         # Once, past the retries: a refused connection or an unknown host at start-up is a mistake to be told at once.
-        getattr(store, "store", store).list_page(store.root, limit=1, deadline=deadline)
+        page: Page = getattr(store, "store", store).list_page(store.root, limit=limit, deadline=deadline)
     except (Throttled, ServerFault):
-        store.list_page(store.root, limit=1, deadline=deadline)
+        page = store.list_page(store.root, limit=limit, deadline=deadline)
+    return page
 
 
 def _fsname(config: MountConfig) -> str:

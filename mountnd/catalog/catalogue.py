@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 
 from ..errors import Forbidden, NotADirectory, NotFound, StoreError, TimedOut
 from ..stats import Stats
-from ..stores.base import Deadline, Store
+from ..stores.base import Deadline, Page, Store
 from ..workers import Waiter, Workers
 from .asker import Asker
 from .entry import Entry
 from .keeper import Keeper
-from .listing import Listing
-from .names import Hidden, segment_of
+from .listing import Listing, complete
+from .names import Hidden, segment_of, sort_out
 from .pager import Pager
 from .pagers import Pagers
 from .persist import Persist
@@ -152,6 +152,14 @@ class Catalogue:
         if got is None or got[1]:
             return None
         return Entries(got[0], directory.key, self._store.source)
+
+    def top(self, ask: Callable[[], Page]) -> None:
+        """Keep the root's first page, which `ask` gets, where that is all of it. Raises what `ask` does."""
+        sent, prefix = self._shelf.sent(), self.root.key
+        page = ask()
+        if page.token is None and (page.objects or page.prefixes):
+            found = sort_out(prefix, page.objects, page.prefixes, page.unshowable)
+            self._keeper.keep(prefix, complete(prefix, found, sent.at), sent.stamp)
 
     def out_of_reach(self, why: StoreError) -> bool:
         """The store does not answer, as its probe found: what is known is served from now on, until it does.

@@ -214,10 +214,10 @@ class Vfs:
             inode, scan = self._scans[dh]
         except KeyError:
             raise StaleHandle(f"directory handle {dh} is not open") from None
-        here = self.getattr(inode)
-        if offset < 1:
-            yield b".", here, 1
         if offset < 2:
+            here = self.getattr(inode)
+            if offset < 1:
+                yield b".", here, 1
             yield b"..", here, 2
         if scan is None:
             rows = list(self._top.items())
