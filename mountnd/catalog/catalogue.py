@@ -121,6 +121,15 @@ class Catalogue:
             raise Forbidden(f"{self._say(prefix + segment)}: access denied", code=answer.code)
         raise NotFound(f"no {self._say(prefix + segment)}")
 
+    def below(self, directory: Entry, name: bytes) -> Entry:
+        """The directory called `name` in one, taken to be there: when it is not, reading it tells.
+
+        Raises NotFound for a name that no key can have.
+        """
+        if (segment := segment_of(name)) is None:
+            raise NotFound(f"no {name!r} in {self._say(directory.key)}")
+        return self._shelf.marked(Entry(name, f"{directory.key}{segment}/", True, None))
+
     def scan(self, directory: Entry) -> Scan:
         """A directory's entries, for one opendir. Returns when the first page is there."""
         if not directory.is_dir:
@@ -157,7 +166,7 @@ class Catalogue:
         """Keep the root's first page, which `ask` gets, where that is all of it. Raises what `ask` does."""
         sent, prefix = self._shelf.sent(), self.root.key
         page = ask()
-        if page.token is None and (page.objects or page.prefixes):
+        if self._store.flat and page.token is None and (page.objects or page.prefixes):
             found = sort_out(prefix, page.objects, page.prefixes, page.unshowable)
             self._keeper.keep(prefix, complete(prefix, found, sent.at), sent.stamp)
 

@@ -114,7 +114,7 @@ def door(fresh: Fresh, proxy: Proxy, dataset: tree.Bucket) -> Door:
 
 @pytest.fixture
 def bare(fresh: Fresh, proxy: Proxy, dataset: tree.Bucket) -> Door:
-    """The same, nothing of it known. In so small a bucket one answer may tell all names: spoil it first."""
+    """The same, nothing of it known but its top. In so small a bucket one answer may tell all names: spoil it first."""
     door = fresh(proxy.url, f"s3://{dataset.name}")
     proxy.clear()
     return door
