@@ -52,7 +52,8 @@ class Lister:
         keep: takes (prefix, listing, stamp) of each directory that was passed.
 
     Attributes:
-        pages, keys: requests answered and what they told. listed: directories put on the shelf.
+        pages, keys: requests answered and what they told. listed: directories put on the shelf, `children` of them
+            right below `base`.
         failed: what ended it early, if anything did.
     """
 
@@ -72,15 +73,15 @@ class Lister:
         self._parts = [_Part(base, low, high) for low, high in ranges]
         self._next: list[_Part] = []
         self._granted = self._running = 0
-        self.pages = self.keys = self.listed = 0
+        self.pages = self.keys = self.listed = self.children = 0
         self.failed: BaseException | None = None
         self.begun = sent()
 
     def need(self, prefix: str, grant: Callable[[int, int], int], *, now: bool = False) -> Task[None] | None:
         """The request that is about to pass the directory `prefix`; joined, started or, with `now`, begun right there.
 
-        `grant(pages, listed)` is asked for more pages when all are used up. None: this subtree's
-        listing has passed the directory, or will not come to it.
+        `grant(pages, listed)` is asked for more pages when all are used up, and may refuse with 0. None: this
+        subtree's listing has passed the directory, or will not come to it.
         """
         raw = order(prefix)
         with self._lock:
@@ -98,6 +99,8 @@ class Lister:
             if part.task is None:
                 if self._granted <= 0:
                     self._granted = grant(self.pages, self.listed)
+                if self._granted <= 0:
+                    return None
                 self._start(part, demand=True)
                 after = bisect_right(self._parts, part.start, key=lambda other: other.start)
                 self._next = self._parts[after:] + self._parts[: after - 1]
@@ -108,6 +111,11 @@ class Lister:
         """Whether every range was listed to its end."""
         with self._lock:
             return all(part.done for part in self._parts)
+
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        with self._lock:
+            return not self._running
 
     def _cut(self, part: _Part, prefix: str) -> _Part:
         rest = _Part(self.base, prefix, part.high)
@@ -158,6 +166,7 @@ class Lister:
             self.pages += 1
             self.keys += len(inside)
             self.listed += len(closed)
+            self.children += sum(prefix.find("/", len(self.base)) == len(prefix) - 1 for prefix, _ in closed)
             self._running -= 1
             part.token, part.task = page.token, None
             if page.objects:

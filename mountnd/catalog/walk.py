@@ -20,6 +20,11 @@ T = TypeVar("T")
 # a person looks at to compare; three cost a walker two round trips before it is noticed.
 AFTER = 3
 WINDOW_S = 10.0
+# And a program that reads a directory and within this time the first one in it is on its way through all of it, as
+# find, ls -R, os.walk and rsync go: too quick for a person, and who wants one in particular seldom wants the first.
+DESCENT_S = 0.5
+# Entries up to which that is believed, so that a bucket of a thousand data sets is not tried all over.
+DESCENT_MAX = 400
 
 # Pages granted to a walk at first: more than a usual BIDS data set needs (8,000 keys), and some 3 MB.
 FIRST_PAGES = 8
@@ -46,10 +51,11 @@ class Way(Enum):
     PAGE = "with delimiter"
     FLAT = "without delimiter, the rest of it with delimiter when it does not end on the first page"
     WALK = "as part of the subtree below `base`"
+    SAMPLE = "the same, a page of each of a few ranges: all of a small subtree, and of a large one its measure"
 
 
 class Plan(NamedTuple):
-    """What to do. `base`: the subtree's prefix for `Way.WALK`."""
+    """What to do. `base`: the subtree's prefix for `Way.WALK` and `Way.SAMPLE`."""
 
     way: Way
     base: str = ""
@@ -68,6 +74,7 @@ class Trail:
         self._scanned: OrderedDict[str, float] = OrderedDict()
         self._fits: OrderedDict[str, bool] = OrderedDict()  # parent -> whether its last child tried fit one flat page
         self._whole: OrderedDict[str, int] = OrderedDict()  # subtrees listed completely -> their keys
+        self._measured: OrderedDict[str, float] = OrderedDict()  # those too large for a sample -> keys a child
 
     def scanned(self, prefix: str, now: float) -> None:
         """A directory was opened for reading, whether it was known or not."""
@@ -84,6 +91,10 @@ class Trail:
         """All directories of a subtree were put on the shelf."""
         _remember(self._whole, prefix, keys, REMEMBERED)
 
+    def sampled(self, base: str, keys_a_child: float) -> None:
+        """A sample of a subtree was not all of it: that is not tried again."""
+        _remember(self._measured, base, keys_a_child, REMEMBERED)
+
     def is_whole(self, prefix: str) -> bool:
         """Whether a subtree was once listed completely."""
         return prefix in self._whole
@@ -93,12 +104,25 @@ class Trail:
         return self._fits.get(prefix)
 
     def keys_a_child(self, base: str) -> float:
-        """Keys in a directory below `base`: the mean of those listed, 100 before that is known."""
+        """Keys in a directory below `base`: as sampled, else the mean of those listed, 100 before that is known."""
+        if base in self._measured:
+            return self._measured[base]
         sizes = [self._whole[child] for child in self._came.get(base, ()) if child in self._whole]
         return sum(sizes) / len(sizes) if sizes else 100.0
 
-    def miss(self, prefix: str, now: float, listed: Callable[[str], bool]) -> Plan:
-        """A directory is wanted that is not known. `listed`: whether one is known and believed."""
+    def miss(
+        self,
+        prefix: str,
+        now: float,
+        listed: Callable[[str], bool],
+        leads: Callable[[str], bool] = lambda _: False,
+    ) -> Plan:
+        """A directory is wanted that is not known.
+
+        Args:
+            listed: whether one is known and believed.
+            leads: whether one is the first of those in its parent, which is known and small (`DESCENT_MAX`).
+        """
         for base, child in ancestors(prefix, self._root):
             came = self._came.setdefault(base, {})
             self._came.move_to_end(base)
@@ -114,10 +138,17 @@ class Trail:
                 return Plan(Way.WALK, base)
         if prefix == self._root:
             return Plan(Way.PAGE)
-        fits = self._fits.get(parent(prefix))
+        around = parent(prefix)
+        if self._descends(prefix, now) and around not in self._measured and leads(prefix):
+            return Plan(Way.SAMPLE, around)
+        fits = self._fits.get(around)
         if fits is None:
-            fits = now - self._scanned.get(parent(prefix), float("-inf")) <= WINDOW_S
+            fits = now - self._scanned.get(around, float("-inf")) <= WINDOW_S
         return Plan(Way.FLAT if fits else Way.PAGE)
+
+    def _descends(self, prefix: str, now: float) -> bool:
+        """Whether both a directory and the one around it were opened for reading just now."""
+        return all(now - self._scanned.get(one, float("-inf")) <= DESCENT_S for one in (prefix, parent(prefix)))
 
 
 def most_pages(limit_bytes: int) -> int:

@@ -121,6 +121,7 @@ def test_a_negative_answer_is_kept(fresh: Fresh, proxy: Proxy, dataset: tree.Buc
 
 def test_one_header_is_one_small_get(seen: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
     seen.listdir("big")
+    proxy.settled()
     proxy.clear()
     handle = seen.open(BIG)
     assert seen.pread(handle, 348, 0) == tree.content(BIG, BIG_SIZE)[:348]

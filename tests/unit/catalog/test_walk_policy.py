@@ -113,3 +113,32 @@ def test_ranges_are_of_a_page_or_of_some() -> None:
     assert entries_a_range(10, 1, True) == 10
     assert entries_a_range(100_000, 24, False) * 24 <= 4000
     assert entries_a_range(100_000, 1e6, False) == 1
+
+
+def descend(trail: Trail, prefix: str, when: float, first: str | None) -> Plan:
+    """What is planned when a directory is opened for reading whose parent was, at 0 s; `first` leads there."""
+    trail.scanned(parent(prefix), 0.0)
+    trail.scanned(prefix, when)
+    return trail.miss(prefix, when, lambda _: True, lambda child: child == first)
+
+
+def test_reading_a_directory_and_at_once_the_first_in_it_is_a_walk() -> None:
+    assert descend(Trail(""), "ds/a/", 0.01, "ds/a/") == Plan(Way.SAMPLE, "ds/")
+
+
+def test_a_person_or_one_who_wants_another_directory_is_none() -> None:
+    assert descend(Trail(""), "ds/a/", walk.DESCENT_S * 2, "ds/a/").way is Way.FLAT
+    assert descend(Trail(""), "ds/b/", 0.01, "ds/a/").way is Way.FLAT
+
+
+def test_looking_up_a_file_in_the_first_directory_is_none() -> None:
+    trail = Trail("")
+    trail.scanned("ds/", 0.0)
+    assert trail.miss("ds/a/", 0.01, lambda _: True, lambda _: True).way is Way.FLAT
+
+
+def test_a_sample_that_was_not_all_is_not_taken_again_and_gives_the_measure() -> None:
+    trail = Trail("")
+    trail.sampled("ds/", 5000.0)
+    assert descend(trail, "ds/a/", 0.01, "ds/a/").way is Way.FLAT
+    assert trail.keys_a_child("ds/") == 5000.0

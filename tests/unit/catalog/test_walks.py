@@ -9,6 +9,7 @@ import pytest
 
 from mountnd import errors
 from mountnd.catalog.entry import Entry
+from mountnd.catalog.lister import PARALLEL
 
 from .conftest import Make, World
 
@@ -65,6 +66,28 @@ def test_one_file_in_each_of_200_directories(make: Make) -> None:
     assert len(w.requests()) <= 14
 
 
+def test_a_walk_of_a_small_subtree_is_noticed_at_its_first_directory(make: Make) -> None:
+    """One page of the top, then six ranges side by side, which hold all of it."""
+    w = make(neuro())
+    assert len(list(find(w))) == len(neuro()) + 2002
+    assert len(w.requests()) == 1 + PARALLEL
+
+
+def test_a_sample_of_a_large_subtree_is_all_that_is_listed_ahead(make: Make) -> None:
+    """300 data sets of 1,200 keys: who reads the top and the first of them causes a page here and there, no more."""
+    w = make([f"ds{d:03}/sub-{s:02}/f{i}" for d in range(300) for s in range(30) for i in range(40)])
+    w.ls()
+    assert len(w.ls("ds000")) == 30
+    assert len(w.requests()) <= 1 + PARALLEL + 1
+
+
+def test_the_first_of_very_many_directories_is_listed_alone(make: Make) -> None:
+    w = make([f"ds{d:04}/x" for d in range(900)])
+    w.ls()
+    assert w.ls("ds0000") == ["x"]
+    assert len(w.requests()) == 2
+
+
 def test_of_many_data_sets_only_the_one_walked_is_listed(make: Make) -> None:
     w = make([f"ds{d:04}/sub-{s:02}/anat/f{i}" for d in range(900) for s in range(20) for i in range(3)])
     assert len(list(find(w, w.at("ds0300")))) == 20 * 5
@@ -86,7 +109,7 @@ def test_a_large_walk_lists_each_page_about_once(make: Make) -> None:
     w = make(keys)
     seen = [entry.key for entry in find(w) if not entry.is_dir]
     assert len(seen) == len(set(seen)) == len(keys)
-    assert len(w.requests()) <= len(keys) / 1000 * 1.3 + 5
+    assert len(w.requests()) <= len(keys) / 1000 * 1.3 + PARALLEL + 5  # a sample comes first
 
 
 def test_a_failing_walk_falls_back_to_plain_listings(make: Make) -> None:
