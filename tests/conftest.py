@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -19,6 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     link-local address of EC2 for credentials, and wait.
     """
     global _home
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, by what is tested here, too
     for name in [n for n in os.environ if n.startswith(("AWS_", "MOUNTND_"))]:
         del os.environ[name]
     _home = tempfile.mkdtemp(prefix="mountnd-tests-")

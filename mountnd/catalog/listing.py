@@ -31,9 +31,10 @@ class Listing:
 
     Attributes:
         used: whether it answered anything yet (set by the shelf).
+        nbytes: memory it holds, near enough for a limit.
     """
 
-    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden", "used")
+    __slots__ = ("_starts", "at", "chunks", "hidden", "marker", "more_hidden", "nbytes", "used")
 
     def __init__(
         self,
@@ -52,15 +53,12 @@ class Listing:
         for chunk in self.chunks:
             starts.append(starts[-1] + chunk.count)
         self._starts = tuple(starts)
+        self.nbytes = OVERHEAD + sum(len(chunk.blob) + 100 for chunk in self.chunks)
+        if self.hidden:
+            self.nbytes += sum(len(report.key) + 150 for report in self.hidden)
 
     def __len__(self) -> int:
         return self._starts[-1]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory it holds, near enough for a limit."""
-        reports = sum(len(report.key) + 150 for report in self.hidden)
-        return OVERHEAD + reports + sum(len(chunk.blob) + 100 for chunk in self.chunks)
 
     @property
     def exists(self) -> bool:
@@ -69,6 +67,9 @@ class Listing:
 
     def get(self, name: bytes, prefix: str, source: str) -> Entry | None:
         """The entry shown under `name`."""
+        if len(self.chunks) == 1:
+            i = self.chunks[0].shown(name)
+            return None if i is None else self.chunks[0].entry(i, prefix, source)
         for spelled in (name, name + b"/"):
             chunk = self._chunk(spelled)
             if chunk is not None and (i := chunk.find(spelled)) is not None:
@@ -85,11 +86,12 @@ class Listing:
         c = bisect_right(self._starts, i) - 1
         return self.chunks[c].name(i - self._starts[c])
 
-    def entries(self, prefix: str, source: str, start: int = 0) -> Iterator[Entry]:
-        """The entries from the `start`-th on."""
+    def tables(self, start: int = 0) -> Iterator[tuple[Rows, int, int]]:
+        """(table, index in it, that row's place in the listing) for each table, from the `start`-th entry on."""
         first = bisect_right(self._starts, start) - 1
         for c in range(first, len(self.chunks)):
-            yield from self.chunks[c].entries(prefix, source, max(0, start - self._starts[c]))
+            place = max(start, self._starts[c])
+            yield self.chunks[c], place - self._starts[c], place
 
     def replaced(self, name: bytes, entry: Entry | None) -> Listing:
         """The same listing with what is shown under `name` replaced, or gone."""

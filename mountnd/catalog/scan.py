@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
+from ..stores.base import ObjectStat
 from ..workers import Task
 from .entry import Entry
 from .listing import Listing
 from .names import Hidden
 from .pager import Pager
-from .rows import Rows
+from .rows import Brief, Rows
 
 # Rounds that `read` tries to get hold of one page, which other readers of a huge directory may push
 # out before it is looked at; each further round needs another reader to have been quicker.
@@ -47,18 +49,18 @@ class Scan:
         Blocks page by page. Raises what a listing raises, Interrupted or TimedOut; reading again from
         the last offset got then asks again.
         """
-        what = self._what
-        if isinstance(what, Listing):
-            for i, entry in enumerate(what.entries(self._prefix, self._source, offset), offset + 1):
+        for rows, index, place in self._tables(offset):
+            for i, entry in enumerate(rows.entries(self._prefix, self._source, index), place + 1):
                 yield self._marked(entry), i
-            return
-        page, index = what.place(offset)
-        while (rows := self._page(what, page)) is not None:
-            what.fetch(page + 1, demand=False)
-            start = what.start(page) or 0
-            for i, entry in enumerate(rows.entries(self._prefix, self._source, index), start + index + 1):
-                yield self._marked(entry), i
-            page, index = page + 1, 0
+
+    def brief(self, offset: int) -> Iterator[tuple[Brief, int]]:
+        """The same with as much of each entry as a directory shows. What a directory's marker tells: `marker`."""
+        for rows, index, place in self._tables(offset):
+            yield from zip(rows.brief(index), itertools.count(place + 1), strict=False)
+
+    def marker(self, name: bytes) -> ObjectStat | None:
+        """The stat of the marker of a directory in this one, whose name ends in "/", where one is known."""
+        return self._marked(Entry(name[:-1], self._prefix + name.decode("utf-8", "surrogateescape"), True, None)).stat
 
     def hidden(self) -> list[Hidden]:
         """What has been found so far that is not shown."""
@@ -68,6 +70,18 @@ class Scan:
         """The reader is done. Idempotent."""
         closed, self._closed = self._closed, lambda: None
         closed()
+
+    def _tables(self, offset: int) -> Iterator[tuple[Rows, int, int]]:
+        """(table, index in it, that row's offset) from an offset on."""
+        what = self._what
+        if isinstance(what, Listing):
+            yield from what.tables(offset)
+            return
+        page, index = what.place(offset)
+        while (rows := self._page(what, page)) is not None:
+            what.fetch(page + 1, demand=False)
+            yield rows, index, (what.start(page) or 0) + index
+            page, index = page + 1, 0
 
     def _page(self, pager: Pager, page: int) -> Rows | None:
         for _ in range(ROUNDS):

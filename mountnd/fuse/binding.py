@@ -49,7 +49,7 @@ FileInfo = mfusepy.fuse_file_info
 FH_OFFSET: int = FileInfo.fh.offset
 fh_at = ctypes.c_uint64.from_address
 
-# struct stat on x86-64 Linux, 144 bytes of which the first 120 carry what we set; see put_stat.
+# struct stat on x86-64 Linux, 144 bytes of which the first 120 carry what we set; see fill_stat.
 _STAT = struct.Struct("=QQQIIIiQqqqqqqqqq")
 _X86_64: bool = mfusepy._machine == "x86_64"
 
@@ -74,24 +74,27 @@ def serve_requests(session: ctypes.c_void_p) -> None:
     lib.fuse_session_loop(session)
 
 
-def put_stat(address: int, ino: int, mode: int, nlink: int, uid: int, gid: int, size: int, mtime_ns: int) -> None:
-    """Write a struct stat at `address`. One pack is 5 times as fast as 15 ctypes fields, and `ls -lR` is made of it.
+def fill_stat(st: Any, ino: int, mode: int, nlink: int, uid: int, gid: int, size: int, mtime_ns: int) -> None:
+    """Fill a `Stat`. One pack is 5 times as fast as 15 ctypes fields, and `ls -lR` is made of it.
 
     st_blksize stays 4096: Python reads that much for a header. st_blocks is ceil(size / 512): 0 makes
     `tar -S` write zeros.
     """
-    s, ns = divmod(mtime_ns, 10**9)
+    s, ns = divmod(mtime_ns, 1_000_000_000)
+    blocks = (size + 511) >> 9
     if _X86_64:
-        blocks = (size + 511) >> 9
-        packed = _STAT.pack(0, ino, nlink, mode, uid, gid, 0, 0, size, 4096, blocks, s, ns, s, ns, s, ns)
-        ctypes.memmove(address, packed, 120)
+        _STAT.pack_into(st, 0, 0, ino, nlink, mode, uid, gid, 0, 0, size, 4096, blocks, s, ns, s, ns, s, ns)
         return
-    st = mfusepy.c_stat.from_address(address)
     st.st_ino, st.st_mode, st.st_nlink, st.st_uid, st.st_gid = ino, mode, nlink, uid, gid
-    st.st_size, st.st_blksize, st.st_blocks = size, 4096, (size + 511) >> 9
+    st.st_size, st.st_blksize, st.st_blocks = size, 4096, blocks
     for name in ("st_atimespec", "st_mtimespec", "st_ctimespec"):
         t = getattr(st, name)
         t.tv_sec, t.tv_nsec = s, ns
+
+
+def put_stat(address: int, *attributes: int) -> None:
+    """The same for a struct stat at `address`."""
+    fill_stat(mfusepy.c_stat.from_address(address), *attributes)
 
 
 Stat = mfusepy.c_stat

@@ -14,7 +14,7 @@ from ..errors import Changed, ReadOnly
 from ..vfs.inodes import Inode
 from ..vfs.tree import Vfs
 from . import binding
-from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, put_stat
+from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, fill_stat, put_stat
 from .kernel import Invalidator, Told
 
 # Each entry given with its attributes makes a node in libfuse that lives until the kernel forgets it: fine for
@@ -57,6 +57,7 @@ class Operations:
         self._opened: LRUCache[bytes, None] = LRUCache(OPENED)
         self._directories: dict[bytes, Inode] = {}
         self._stat, self._told = _stat_per_thread(), Told()
+        self._fillers: dict[int, Any] = {}  # libfuse has one or two
 
     def table(self) -> dict[str, Callable[..., int | None]]:
         own = ("getattr", "open", "read", "flush", "release", "opendir", "readdir", "releasedir", "statfs")
@@ -101,19 +102,20 @@ class Operations:
             self._invalidator.drop(known)
 
     def opendir(self, path: bytes, info: int) -> None:
-        FileInfo.from_address(info).fh = self._vfs.opendir(self._walk(path))
+        FileInfo.from_address(info).fh = self._vfs.opendir(self._directory(path.rstrip(b"/")))
 
     def readdir(self, path: int | None, buffer: int, filler: int, offset: int, info: int, flags: int) -> None:
-        fill: Any = Filler(filler)
-        stat = self._stat()
+        fill = self._fillers.get(filler) or self._fillers.setdefault(filler, Filler(filler))
+        stat, address = self._stat()
         told = self._told.put
-        wants_plus = FILL_DIR_PLUS if flags & READDIR_PLUS else 0
-        for count, (name, attributes, following) in enumerate(self._vfs.readdir(fh_at(info + FH_OFFSET).value, offset)):
-            put_stat(stat, *attributes)
-            plus = wants_plus if offset + count < PLUS_LIMIT else 0
+        plus = FILL_DIR_PLUS if flags & READDIR_PLUS and offset < PLUS_LIMIT else 0
+        for name, attributes, following in self._vfs.readdir(fh_at(info + FH_OFFSET).value, offset):
+            fill_stat(stat, *attributes)
             if plus:
                 told(attributes)
-            if fill(buffer, name, stat, following, plus):
+                if following >= PLUS_LIMIT:
+                    plus = 0
+            if fill(buffer, name, address, following, plus):
                 break
 
     def releasedir(self, path: int | None, info: int) -> None:
@@ -137,40 +139,38 @@ class Operations:
         self._invalidator.names()
 
     def _walk(self, path: bytes) -> Inode:
-        """The inode at `path`, its last name looked up anew.
-
-        Not the directories above: the kernel has asked for each of them itself, and does so as often as it was told
-        to. A walk of 2,000 directories is made of look-ups, and spent a third of its time here.
-        """
+        """The inode at `path`, its last name looked up anew."""
         parent, _, name = path.rpartition(b"/")
-        if not name:
-            return self._vfs.root
-        directory = self._directories.get(parent)
+        return self._vfs.lookup(self._directory(parent), name) if name else self._vfs.root
+
+    def _directory(self, path: bytes) -> Inode:
+        """The directory at `path` ("" is the top), which the kernel knows to be one: it has looked up each on the way
+        itself, and does so as often as it was told to. A walk of 2,000 directories spent a third of its time on that.
+        """
+        directory = self._directories.get(path)
         if directory is None:
-            directory = self._vfs.root
-            for above in parent.split(b"/"):
-                if above:
-                    directory = self._vfs.lookup(directory, above)
+            parent, _, name = path.rpartition(b"/")
+            directory = self._vfs.below(self._directory(parent), name) if name else self._vfs.root
             if len(self._directories) >= DIRECTORIES:
                 self._directories.clear()
-            self._directories[parent] = directory
-        return self._vfs.lookup(directory, name)
+            self._directories[path] = directory
+        return directory
 
 
 def _refuse(*_: object) -> int:
     raise ReadOnly("the tree is read-only")
 
 
-def _stat_per_thread() -> Callable[[], int]:
-    """Gives each thread the address of a struct stat of its own, to fill and hand to libfuse's filler."""
+def _stat_per_thread() -> Callable[[], tuple[Any, int]]:
+    """Gives each thread a struct stat of its own to fill, and its address to hand to libfuse's filler."""
     local = threading.local()
 
-    def address() -> int:
+    def own() -> tuple[Any, int]:
         try:
-            return int(local.address)
+            return local.stat, local.address
         except AttributeError:
             local.stat = binding.Stat()
             local.address = ctypes.addressof(local.stat)
-            return int(local.address)
+            return local.stat, local.address
 
-    return address
+    return own

@@ -7,6 +7,7 @@ has open. Its number is a hash of (source, key), so it is the same after a remou
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
@@ -56,16 +57,23 @@ class Ownership:
     dir_mode: int = 0o555
 
     def attributes(self, number: int, is_dir: bool, meta: ObjectStat | None) -> Attributes:
-        """Attributes of an inode whose object (for a directory: its marker, None without one) is `meta`.
-
-        A directory's nlink is 1, the convention for "not counted": 2 would tell find(1) that there are no
-        sub-directories.
-        """
+        """Attributes of an inode whose object (for a directory: its marker, None without one) is `meta`."""
         if is_dir:
-            mtime = meta.mtime_ns if meta else DIRECTORY_MTIME_NS
-            return Attributes(number, stat.S_IFDIR | self.dir_mode, 1, self.uid, self.gid, 4096, mtime)
+            return self.directory(number, meta)
         assert meta is not None, "a file without a stat"
-        return Attributes(number, stat.S_IFREG | self.file_mode, 1, self.uid, self.gid, meta.size, meta.mtime_ns)
+        return self.file(number, meta.size, meta.mtime_ns)
+
+    def directory(self, number: int, marker: ObjectStat | None) -> Attributes:
+        """Attributes of a directory.
+
+        Its nlink is 1, the convention for "not counted": 2 would tell find(1) that there are no sub-directories.
+        """
+        mtime = marker.mtime_ns if marker else DIRECTORY_MTIME_NS
+        return Attributes(number, stat.S_IFDIR | self.dir_mode, 1, self.uid, self.gid, 4096, mtime)
+
+    def file(self, number: int, size: int, mtime_ns: int) -> Attributes:
+        """Attributes of a file."""
+        return Attributes(number, stat.S_IFREG | self.file_mode, 1, self.uid, self.gid, size, mtime_ns)
 
 
 def inode_number(salt: bytes, key: str) -> int:
@@ -74,6 +82,17 @@ def inode_number(salt: bytes, key: str) -> int:
     63 bits of BLAKE2b: by the birthday bound two of 10 million names meet with a chance of 1 in 180,000; signed
     64-bit readers stay positive. 0 and the root's number are stepped over.
     """
-    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8, key=salt).digest()
-    number = int.from_bytes(digest, "little") >> 1
-    return number if number > ROOT_NUMBER else number + 2
+    return inode_numbers(salt, key)(b"")
+
+
+def inode_numbers(salt: bytes, prefix: str) -> Callable[[bytes], int]:
+    """Gives the inode numbers of the keys that are `prefix` and these bytes: the prefix is hashed once."""
+    begun = blake2b(prefix.encode("utf-8", "surrogateescape"), digest_size=8, key=salt)
+
+    def number_of(rest: bytes) -> int:
+        hashed = begun.copy()
+        hashed.update(rest)
+        number = int.from_bytes(hashed.digest(), "little") >> 1
+        return number if number > ROOT_NUMBER else number + 2
+
+    return number_of

@@ -21,7 +21,7 @@ from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle
 from ..stats import Stats
 from .ahead import Ahead
 from .handles import Handle, Handles
-from .inodes import ROOT_NUMBER, Attributes, Inode, Ownership, inode_number
+from .inodes import ROOT_NUMBER, Attributes, Inode, Ownership, inode_number, inode_numbers
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,16 @@ class Vfs:
                 raise NotFound(f"no source is called {name!r} here")
             return self._top[name]
         entry = parent.catalogue.lookup(parent.entry, name)
+        return Inode(self._number(parent.catalogue, entry), parent.catalogue, entry)
+
+    def below(self, parent: Inode, name: bytes) -> Inode:
+        """The directory called `name` in one, where the caller was told before that it is one: nothing is asked.
+
+        If it is gone since, reading it tells. Raises NotFound.
+        """
+        if parent.catalogue is None:
+            return self.lookup(parent, name)
+        entry = parent.catalogue.below(parent.entry, name)
         return Inode(self._number(parent.catalogue, entry), parent.catalogue, entry)
 
     def getattr(self, inode: Inode) -> Attributes:
@@ -226,11 +236,16 @@ class Vfs:
             return
         catalogue = inode.catalogue
         assert catalogue is not None
-        salt, owner, pinned = self._salts[id(catalogue)], self._owner, self._handles.pinned
-        for entry, following in scan.read(max(0, offset - 2)):
-            number = inode_number(salt, entry.key)
-            meta = entry.stat if entry.is_dir else pinned(number) or entry.stat
-            yield entry.name, owner.attributes(number, entry.is_dir, meta), following + 2
+        number_of = inode_numbers(self._salts[id(catalogue)], inode.entry.key)
+        owner, pinned = self._owner, self._handles.pinned
+        for (name, size, mtime_ns, is_dir), following in scan.brief(max(0, offset - 2)):
+            number = number_of(name)
+            if is_dir:
+                yield name[:-1], owner.directory(number, scan.marker(name)), following + 2
+            elif (held := pinned(number)) is not None:
+                yield name, owner.file(number, held.size, held.mtime_ns), following + 2
+            else:
+                yield name, owner.file(number, size, mtime_ns), following + 2
 
     def releasedir(self, dh: int) -> None:
         with self._scan_lock:

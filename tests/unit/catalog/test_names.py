@@ -84,7 +84,8 @@ def test_empty_directory() -> None:
 
 def test_directory_wins_and_the_file_is_reported() -> None:
     listing = complete("", sort_out("", [stat("x"), stat("x-1")], ["x/"]), 0.0)
-    assert [(entry.name, entry.is_dir) for entry in listing.entries("", "s")] == [(b"x-1", False), (b"x", True)]
+    entries = [listing.entry(i, "", "s") for i in range(len(listing))]
+    assert [(entry.name, entry.is_dir) for entry in entries] == [(b"x-1", False), (b"x", True)]
     assert listing.hidden == (Hidden("x", names.SHADOWED),)
 
 
