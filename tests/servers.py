@@ -110,7 +110,7 @@ def silent_server() -> Iterator[str]:
 class Answer:
     """What a scripted server says: these headers and no others (`Content-Length` too is the script's).
 
-    `then`: "keep" the connection, "close" it, or "hang" without another byte.
+    `then`: "keep" the connection, "close" it, "hang" without another byte, or "trickle": one every 0.1 s.
     """
 
     status: int = 200

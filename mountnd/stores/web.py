@@ -226,7 +226,8 @@ def _read(response: Any, size: int, name: str, deadline: Deadline) -> bytes:
     if deadline.left() <= 0:
         raise TimedOut(f"{name}: no answer in time", code="Deadline")
     try:
-        piece: bytes = response.read(size, decode_content=False)
+        # What is there, not all of it: a server that trickles would be waited for past the deadline.
+        piece: bytes = response.read1(size, decode_content=False)
     except urllib3.exceptions.HTTPError as error:
         raise _broken(error, name) from error
     return piece

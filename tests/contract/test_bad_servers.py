@@ -197,6 +197,16 @@ def test_a_server_that_stops_in_the_middle_of_a_body(kind: Kind, tmp_path: Path,
     store.close()
 
 
+def test_a_server_that_trickles(kind: Kind, tmp_path: Path, stage: Scripted) -> None:
+    """Each byte comes soon, and all of them never do."""
+    headers = {"Content-Range": "bytes 0-999/1000", "Content-Length": "1000", "ETag": ETAG, "Last-Modified": WHEN}
+    stage.play({f"GET {kind.path}": [Answer(206, headers, WHOLE[:300], then="trickle"), answer(0, 1, WHOLE[:1])]})
+    store = kind.make(stage.url, tmp_path)
+    id, view = id_of(kind, store), memoryview(bytearray(1000))
+    _in_time(lambda deadline: store.read(id, 0, [view], deadline=deadline), TimedOut, Unreachable)
+    store.close()
+
+
 @pytest.mark.parametrize("patient", [False, True], ids=["one attempt", "with retries"])
 def test_a_server_that_never_answers(kind: Kind, patient: bool, tmp_path: Path, silence: str) -> None:
     bare = kind.make(silence, tmp_path)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mountnd.errors import Unreachable
-from mountnd.stores.base import ObjectId
+from mountnd.errors import TimedOut, Unreachable
+from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.fsspec import FsspecStore
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Scripted, program, scripted_server
+from ..servers import Answer, Scripted, program, scripted_server
 from .reading import listed, read, soon
 from .s3_stage import ALL, BYTE, ETAG, HEAD, LIST, Make, ask_all
 
@@ -74,6 +75,22 @@ def test_an_authority_that_nobody_knows_is_trusted_by_none(make: Make, tls_stage
         with pytest.raises(Unreachable):
             ask()
     assert tls_stage.log() == []
+    store.close()
+
+
+def test_a_trickle_of_records_ends_with_the_deadline(
+    make: Make, tls_stage: Scripted, private_ca: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's time-out, which each of them renews, is not what bounds the wait."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(private_ca[0]))
+    headers = {"Content-Range": "bytes 0-999/1000", "Content-Length": "1000", "ETag": ETAG}
+    trickle = Answer(206, headers, bytes(300), then="trickle")
+    tls_stage.play({"GET /bkt/k": [trickle, BYTE]})  # the second to whoever asks why
+    store = make(endpoint_url=tls_stage.url, anonymous=True)
+    begun = time.monotonic()
+    with pytest.raises((TimedOut, Unreachable)):
+        store.read(ObjectId(store.source, "k", ETAG), 0, [memoryview(bytearray(1000))], deadline=Deadline(0.6))
+    assert time.monotonic() - begun < 4  # 64 records, between which that time-out is set anew, take longer
     store.close()
 
 

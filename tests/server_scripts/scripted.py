@@ -35,6 +35,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         if said["then"] == "hang":
             time.sleep(3600)
+        while said["then"] == "trickle":  # until the client hangs up
+            time.sleep(0.1)
+            self.wfile.write(b"x")
         self.close_connection = said["then"] != "keep"
 
     do_GET = do_HEAD = answer

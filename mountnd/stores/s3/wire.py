@@ -31,6 +31,8 @@ from .translate import Subject, from_response, translate
 
 # S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
 KEPT_S = 60.0
+# TLS records received (16 KiB each) before the kernel's time-out is set anew: that takes as long as to receive one.
+_RECORDS = 64
 # An error's XML is under 1 KiB.
 _ERROR_BODY = 64 << 10
 
@@ -162,6 +164,7 @@ class _Connection:
             return
         buffered = answer.fp
         held = True  # it may hold what came together with the head: until it gives less than was asked for
+        pieces = 0
         for view in views:
             at = 0
             while at < len(view):
@@ -177,8 +180,14 @@ class _Connection:
                 if not got:
                     raise Unreachable(f"{subject}: the connection broke in the middle of the answer")
                 at += got
-                if at < len(view):
+                pieces += 1
+                if at == len(view):
+                    continue
+                # A short piece of a plain body is a wait that was cut off; TLS gives nothing but short ones.
+                if self._flags or not pieces % _RECORDS:
                     self._patiently(deadline)
+                elif deadline.left() <= 0:  # a server that trickles
+                    raise TimedOut(f"{subject}: the server sent its answer too slowly")
         answer.length = 0
         answer.close()
 
