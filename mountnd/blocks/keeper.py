@@ -21,7 +21,7 @@ from cachetools import LRUCache
 
 from ..stats import Stats
 from ..stores.base import ObjectId
-from . import cachedir, counters, evict
+from . import cachedir, counters, evict, pace
 from .chunkfile import PAGE, ChunkFile, Identity, NotThisChunk, parts
 from .geometry import Run
 from .tier import Lend, Loan
@@ -31,9 +31,8 @@ log = logging.getLogger(__name__)
 # The writer gives way: while blocks keep arriving it waits, unless one has waited for AGE_S, or so many wait that
 # memory might evict them soon. On two cores, writing at once cost a first read of 256 MiB a third of its time. (Not by
 # setpriority: a thread that holds Python's lock and gets no processor stops all others.) And while they keep arriving
-# it rests REST times as long as each write took of the processor: what is left is enough for a line of 1 Gbit/s, and
-# what it cannot keep on a faster one is fetched again about as soon as it is written.
-QUIET_S, AGE_S, REST = 0.1, 1.0, 7
+# it rests after each write (`pace`).
+QUIET_S, AGE_S = 0.1, 1.0
 # Blocks that wait stay in memory as any others do, and what is evicted before its turn is not kept: no reader waits for
 # the disk, or goes short of memory for it. Only this much is held for certain, for mounts with next to no memory.
 PINNED = 8 << 20
@@ -130,6 +129,7 @@ class Keeper:
     # -- the thread -----------------------------------------------------------------------------
 
     def _work(self) -> None:
+        at, used = time.monotonic(), time.process_time()
         while True:
             with self._lock:
                 while (pause := self._pause()) > 0:
@@ -147,8 +147,11 @@ class Keeper:
             except Exception:  # the thread must live on: later blocks can still be kept
                 self._stats.add(counters.DISK_SKIPPED, job.bytes)
                 log.exception("disk cache")
+            since, before = at, used
+            at, used = time.monotonic(), time.process_time()
+            processors = (used - before) / max(at - since, 1e-6)
             with self._lock:
-                self._rest_until = time.monotonic() + REST * (time.thread_time() - begun)
+                self._rest_until = at + pace.rest(time.thread_time() - begun, processors)
                 self._done(job)
                 del job  # a waiting thread must keep no buffer alive
                 if not self._waiting:

@@ -5,45 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mountnd.errors import TimedOut, Unreachable
-from mountnd.stores.base import Deadline, ObjectId
+from mountnd.errors import Unreachable
+from mountnd.stores.base import ObjectId
 from mountnd.stores.fsspec import FsspecStore
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer, Scripted, program, scripted_server
+from ..servers import Scripted
 from .reading import listed, read, soon
 from .s3_stage import ALL, BYTE, ETAG, HEAD, LIST, Make, ask_all
-
-
-@pytest.fixture(scope="module")
-def private_ca(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """(certificate of a private authority, of a server for 127.0.0.1, its key)"""
-    where = tmp_path_factory.mktemp("ca")
-    openssl = program("openssl")
-
-    def run(*arguments: str) -> None:
-        subprocess.run([openssl, *arguments], cwd=where, check=True, capture_output=True, timeout=60)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    run("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA", "-days", "2",
-        "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip
-    run("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server")
-    (where / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    run("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-        "-extfile", "names", "-out", "server.pem")  # fmt: skip
-    return where / "ca.pem", where / "server.pem", where / "server.key"
-
-
-@pytest.fixture(scope="module")
-def tls_stage(private_ca: tuple[Path, Path, Path]) -> Iterator[Scripted]:
-    with scripted_server(tls=private_ca[1:]) as server:
-        yield server
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE"])
@@ -75,22 +48,6 @@ def test_an_authority_that_nobody_knows_is_trusted_by_none(make: Make, tls_stage
         with pytest.raises(Unreachable):
             ask()
     assert tls_stage.log() == []
-    store.close()
-
-
-def test_a_trickle_of_records_ends_with_the_deadline(
-    make: Make, tls_stage: Scripted, private_ca: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The kernel's time-out, which each of them renews, is not what bounds the wait."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(private_ca[0]))
-    headers = {"Content-Range": "bytes 0-999/1000", "Content-Length": "1000", "ETag": ETAG}
-    trickle = Answer(206, headers, bytes(300), then="trickle")
-    tls_stage.play({"GET /bkt/k": [trickle, BYTE]})  # the second to whoever asks why
-    store = make(endpoint_url=tls_stage.url, anonymous=True)
-    begun = time.monotonic()
-    with pytest.raises((TimedOut, Unreachable)):
-        store.read(ObjectId(store.source, "k", ETAG), 0, [memoryview(bytearray(1000))], deadline=Deadline(0.6))
-    assert time.monotonic() - begun < 4  # 64 records, between which that time-out is set anew, take longer
     store.close()
 
 

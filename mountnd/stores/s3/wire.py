@@ -4,35 +4,29 @@ obstore (`bodies.py`) joins the pieces of a body and hands them over to be copie
 time: 0.7 s of CPU for 256 MiB against 0.45 s here, where a mount, its reader and the kernel share two cores. So
 this carries what it can; obstore carries what needs a proxy.
 
-A body is received by blocking `recv` with MSG_WAITALL: one call and one wait for the GIL for each run of blocks,
-not one for each packet. The kernel keeps the time (SO_RCVTIMEO).
-
-Lock order: `Wire._lock` is a leaf: it guards the idle connections.
+Lock order: `Wire._lock` is a leaf: it guards the idle connections. `Wire._turn` is one too (`connection.py`).
 """
 
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-import struct
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from ...errors import BadAnswer, StoreError, TimedOut, Unreachable
 from ..base import Deadline
-from .link import CONNECT_S, IDLE_S, Link
+from .connection import Connection
+from .link import CONNECT_S, Link
 from .names import check_etag, check_range
 from .signing import Signer
 from .translate import Subject, from_response, translate
 
 # S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
 KEPT_S = 60.0
-# TLS records received (16 KiB each) before the kernel's time-out is set anew: that takes as long as to receive one.
-_RECORDS = 64
 # An error's XML is under 1 KiB.
 _ERROR_BODY = 64 << 10
 
@@ -54,8 +48,9 @@ class Wire:
         self._context = ssl.create_default_context(cafile=link.certificates) if self._https else None
         self._signer = Signer(link)
         self._lock = threading.Lock()
-        self._idle: list[tuple[_Connection, float]] = []
+        self._idle: list[tuple[Connection, float]] = []
         self._connections = connections
+        self._turn = threading.Lock()
 
     def read(
         self, key: str, etag: str, start: int, views: Iterable[memoryview], subject: Subject, deadline: Deadline
@@ -67,7 +62,7 @@ class Wire:
         headers = {"Range": f"bytes={start}-{stop - 1}", "User-Agent": "mountnd", **self._extra}
         if etag:
             headers["If-Match"] = etag
-        connection: _Connection | None = None
+        connection: Connection | None = None
         try:
             headers = self._signer.headers(self._origin + path, headers)
             connection = self._take() or self._connect(deadline)
@@ -93,7 +88,7 @@ class Wire:
         for connection, _ in idle:
             connection.close()
 
-    def _take(self) -> _Connection | None:
+    def _take(self) -> Connection | None:
         """The idle connection used last (its TCP window is the widest), None when there is none that lives."""
         while True:
             with self._lock:
@@ -104,7 +99,7 @@ class Wire:
                 return connection
             connection.close()
 
-    def _give(self, connection: _Connection, *, keep: bool) -> None:
+    def _give(self, connection: Connection, *, keep: bool) -> None:
         with self._lock:
             keep = keep and len(self._idle) < self._connections
             if keep:
@@ -112,7 +107,7 @@ class Wire:
         if not keep:
             connection.close()
 
-    def _connect(self, deadline: Deadline) -> _Connection:
+    def _connect(self, deadline: Deadline) -> Connection:
         seconds = min(CONNECT_S, deadline.left())
         if seconds <= 0:
             raise TimedOut("no time left to connect")
@@ -122,114 +117,7 @@ class Wire:
             else http.client.HTTPConnection(self._host, self._port, timeout=seconds)
         )
         http_.connect()
-        return _Connection(http_, tls=self._https)
-
-
-class _Connection:
-    """One kept-alive connection; used by one thread at a time."""
-
-    def __init__(self, http_: http.client.HTTPConnection, *, tls: bool) -> None:
-        self._http, self._socket = http_, http_.sock
-        # TLS comes in records of 16 KiB, and its recv takes no flags.
-        self._flags = 0 if tls else socket.MSG_WAITALL
-
-    def alive(self) -> bool:
-        """Whether the server has neither closed it nor said anything unasked."""
-        plain = socket.socket.recv  # of an SSL socket too: bytes on the wire, whatever they mean
-        self._socket.setblocking(False)
-        try:
-            plain(self._socket, 1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
-
-    def ask(self, path: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
-        """Send a GET and wait for the head of its answer."""
-        self._socket.settimeout(_patience(deadline))
-        self._http.putrequest("GET", path, skip_accept_encoding=True)
-        for name, value in headers.items():
-            if name.lower() != "host":
-                self._http.putheader(name, value)
-        self._http.endheaders()
-        return self._http.getresponse()
-
-    def receive(
-        self, answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject, deadline: Deadline
-    ) -> None:
-        """Receive the body into `views`, which are exactly as long."""
-        if answer.chunked:  # a gateway's doing: its frames are taken off by http.client
-            self._receive_chunks(answer, views, subject, deadline)
-            return
-        buffered = answer.fp
-        held = True  # it may hold what came together with the head: until it gives less than was asked for
-        pieces = 0
-        for view in views:
-            at = 0
-            while at < len(view):
-                if held:
-                    got = buffered.readinto1(view[at:])
-                    held = got == len(view) - at
-                    self._patiently(deadline)
-                else:
-                    try:
-                        got = self._receive_into(view[at:])
-                    except (BlockingIOError, ssl.SSLWantReadError):
-                        raise TimedOut(f"{subject}: the server stopped in the middle of its answer") from None
-                if not got:
-                    raise Unreachable(f"{subject}: the connection broke in the middle of the answer")
-                at += got
-                pieces += 1
-                if at == len(view):
-                    continue
-                # A short piece of a plain body is a wait that was cut off; TLS gives nothing but short ones.
-                if self._flags or not pieces % _RECORDS:
-                    self._patiently(deadline)
-                elif deadline.left() <= 0:  # a server that trickles
-                    raise TimedOut(f"{subject}: the server sent its answer too slowly")
-        answer.length = 0
-        answer.close()
-
-    def _receive_chunks(
-        self, answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject, deadline: Deadline
-    ) -> None:
-        for view in views:
-            at = 0
-            while at < len(view):
-                self._socket.settimeout(_patience(deadline))
-                got = answer.readinto(view[at:])
-                if not got:
-                    raise BadAnswer(f"{subject}: the body ended {len(view) - at} bytes early", code="Body")
-                at += got
-        self._socket.settimeout(_patience(deadline))
-        if answer.read(1):  # which also takes the last, empty frame off the connection
-            raise BadAnswer(f"{subject}: the body goes on past its range", code="Body")
-
-    def close(self) -> None:
-        self._http.close()
-        self._socket.close()
-
-    def _receive_into(self, view: memoryview) -> int:
-        if self._flags:
-            return self._socket.recv_into(view, len(view), self._flags)
-        return self._socket.recv_into(view)
-
-    def _patiently(self, deadline: Deadline) -> None:
-        """Wait in the kernel from now on, as long as the deadline allows."""
-        seconds = _patience(deadline)
-        self._socket.settimeout(None)
-        self._socket.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-        )
-
-
-def _patience(deadline: Deadline) -> float:
-    """Seconds to wait for the next byte. Raises TimedOut when the deadline is over."""
-    left = deadline.left()
-    if left <= 0:
-        raise TimedOut("no answer in time")
-    return max(0.001, min(IDLE_S, left))
+        return Connection(http_, self._turn)
 
 
 def _refusal(answer: http.client.HTTPResponse, subject: Subject) -> StoreError:
