@@ -116,7 +116,8 @@ _LEAN: dict[str, Any] = {
     "statfs": ctypes.CFUNCTYPE(_i, _p, _v),
     "init": ctypes.CFUNCTYPE(_v, _v, _v),
 }
-Filler = ctypes.CFUNCTYPE(_i, _v, _p, _v, ctypes.c_longlong, _i)
+# Keeps the GIL (PYFUNCTYPE): it copies a name into a buffer, and to hand the GIL over for each cost a walk a thirtieth.
+Filler = ctypes.PYFUNCTYPE(_i, _v, _p, _v, ctypes.c_longlong, _i)
 
 
 def _guarded(call: Callable[..., int | None]) -> Callable[..., int]:
