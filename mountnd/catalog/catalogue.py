@@ -1,6 +1,6 @@
 """Which names exist: what vfs asks, answered from memory where that is known and fresh, else by the store.
 
-Lock order of the room: `Walker._lock`; `Pagers._lock`; `Flights._lock`, `Pager._lock`, `Lister._lock`;
+Lock order of the room: `lister._TURN`; `Walker._lock`; `Pagers._lock`; `Flights._lock`, `Pager._lock`, `Lister._lock`;
 `Shelf._lock`, `Keeper._lock`, `Persist._lock`, `Requests._lock`, and the workers' own; each may be taken
 while one named before it is held. No lock is held while the store is asked, a future waited for, or a
 file read or written (but `Persist._writing`, which is there for that).

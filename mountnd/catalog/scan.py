@@ -58,6 +58,10 @@ class Scan:
         for rows, index, place in self._tables(offset):
             yield from zip(rows.brief(index), itertools.count(place + 1), strict=False)
 
+    def ended(self, offset: int) -> bool:
+        """Whether it is known that nothing comes from `offset` on."""
+        return isinstance(self._what, Listing) and offset >= len(self._what)
+
     def marker(self, name: bytes) -> ObjectStat | None:
         """The stat of the marker of a directory in this one, whose name ends in "/", where one is known."""
         return self._marked(Entry(name[:-1], self._prefix + name.decode("utf-8", "surrogateescape"), True, None)).stat

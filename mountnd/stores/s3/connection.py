@@ -133,7 +133,7 @@ class Connection:
         at, receive_into = 0, self._socket.recv_into
         try:
             while at < len(view):
-                got = receive_into(view[at:])
+                got = receive_into(view[at:], len(view) - at)  # said, the length need not be found out
                 if not got:
                     raise _broken(subject)
                 at += got

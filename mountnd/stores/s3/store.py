@@ -1,6 +1,7 @@
 """The S3 store: which client carries what, and what an error was.
 
 Lock order: `S3Store._lock` is a leaf: it guards the two attributes below it, and no I/O happens under it.
+So is `S3Store._parsing`: pages that come together are parsed one after the other, so that one is done soon.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class S3Store:
         self._ready: Future[_Ready] | None = None
         self._disagreed = 0
         self._carrier = carrier
+        self._parsing = threading.Lock()
 
     @property
     def notice(self) -> str:
@@ -121,7 +123,9 @@ class S3Store:
         elif start_after:
             params["StartAfter"] = start_after
         with self._reached(deadline) as ready:
-            return parse_page(ready.names.list_page(deadline, **params), self.source)
+            body = ready.names.list_page(deadline, **params)
+            with self._parsing:
+                return parse_page(body, self.source)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
