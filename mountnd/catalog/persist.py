@@ -180,8 +180,11 @@ class Persist:
     def _read(self, prefix: str) -> Listing | None:
         with self._lock:
             segments, void = list(self._segments.values()), self._void(prefix)
-        found = [(row, held) for held in segments if (row := held.find(prefix)) is not None]
-        for row, held in sorted(found, key=recency, reverse=True):
+        wanted = segment.hash_of(prefix)
+        found = [(row, held) for held in segments if (row := held.find(wanted)) is not None]
+        if len(found) > 1:
+            found.sort(key=recency, reverse=True)
+        for row, held in found:
             if row.at <= void or not row.length:
                 return None
             age = self._wall() - row.at
@@ -204,6 +207,8 @@ class Persist:
 
     def _void(self, prefix: str) -> float:
         """Wall time up to which nothing kept of a directory counts."""
+        if not self._voids:
+            return float("-inf")
         return max((when for below, when in self._voids if prefix.startswith(below)), default=float("-inf"))
 
     def _look(self) -> None:

@@ -92,9 +92,9 @@ class Segment:
         if (fd := getattr(self, "_fd", -1)) >= 0:
             os.close(fd)
 
-    def find(self, prefix: str) -> Row | None:
-        """Where the listing of a key prefix is, if it is here (a hash may deceive: `read` tells)."""
-        wanted = int.from_bytes(hash_of(prefix))
+    def find(self, key: bytes) -> Row | None:
+        """Where the listing of a key prefix with this hash is, if it is here (a hash may deceive: `read` tells)."""
+        wanted = int.from_bytes(key)
         i = bisect_left(self._hashes, wanted)
         return self.row(i) if i < self.count and self._hashes[i] == wanted else None
 

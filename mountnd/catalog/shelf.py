@@ -33,6 +33,7 @@ PAGE = 1000
 FORBIDDEN_S = 30.0
 
 Answer = Entry | NotFound | Forbidden
+_NO_HOLES: frozenset[bytes] = frozenset()
 
 
 class Sent(NamedTuple):
@@ -48,7 +49,7 @@ class Known:
 
     listing: Listing
     stamp: int
-    holes: frozenset[bytes] = frozenset()
+    holes: frozenset[bytes] = _NO_HOLES
 
 
 class Shelf:
@@ -134,7 +135,8 @@ class Shelf:
                     self._known[prefix] = old
                     return
                 self._bytes -= old.listing.nbytes
-            holes = frozenset(name for name, when in self._drops.get(prefix, {}).items() if when > stamp)
+            dropped = self._drops.get(prefix)  # for nearly no directory: a walk comes here for each of its own
+            holes = frozenset(name for name, when in dropped.items() if when > stamp) if dropped else _NO_HOLES
             self._known[prefix] = Known(listing, stamp, holes)
             self._bytes += listing.nbytes
             if len(listing) > PAGE:
@@ -224,7 +226,8 @@ class Shelf:
         return known.listing
 
     def _refused(self, prefix: str, stamp: int) -> bool:
-        return any(stamp < when and prefix.startswith(below) for below, when in self._refreshes)
+        refreshes = self._refreshes
+        return bool(refreshes) and any(stamp < when and prefix.startswith(below) for below, when in refreshes)
 
     def _set_large(self, prefix: str) -> None:
         self._large[prefix] = None
