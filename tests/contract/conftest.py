@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Scripted, moto_server, program, scripted_server, silent_server, weed_server
+from ..servers import Scripted, moto_server, scripted_server, silent_server, weed_server
 from .s3_stage import ALL, Make
 
 
@@ -38,25 +37,6 @@ def stage() -> Iterator[Scripted]:
 def silence() -> Iterator[str]:
     with silent_server() as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def private_ca(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """(certificate of a private authority, of a server for 127.0.0.1, its key)"""
-    where = tmp_path_factory.mktemp("ca")
-    openssl = program("openssl")
-
-    def run(*arguments: str) -> None:
-        subprocess.run([openssl, *arguments], cwd=where, check=True, capture_output=True, timeout=60)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    run("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA", "-days", "2",
-        "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip
-    run("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server")
-    (where / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    run("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-        "-extfile", "names", "-out", "server.pem")  # fmt: skip
-    return where / "ca.pem", where / "server.pem", where / "server.key"
 
 
 @pytest.fixture(scope="session")

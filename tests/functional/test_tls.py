@@ -12,13 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_s3_trust import private_ca
 from tests.mounted import mounted
 from tests.servers import Answer, Scripted, scripted_server
 
 from . import lives
-
-__all__ = ["private_ca"]
 
 pytestmark = pytest.mark.kernel
 
