@@ -188,7 +188,7 @@ def decode(record: bytes, source: str, at: float) -> tuple[str, Listing]:
 
 
 def _plain(head: bytes) -> dict[str, Any] | None:
-    """What `json.loads` makes of the head of a listing with nothing to report, as most are, in a sixth of the time."""
+    """What `json.loads` makes of the head of a listing with nothing to report, as most are, sooner."""
     if head.startswith(_BEFORE) and head.endswith(_BEHIND):
         return {"prefix": head[len(_BEFORE) : -len(_BEHIND)].decode(), "hidden": (), "more": 0, "marker": None}
     return None
