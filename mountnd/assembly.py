@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .blocks.cache import Blocks
-from .blocks.disk import DiskTier
+from .blocks.disk.cache import DiskTier
+from .blocks.stream import Blocks
 from .catalog.catalogue import Catalogue
-from .config import INDEFINITE, MountConfig, SourceConfig
+from .config.resolve import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control
 from .errors import ServerFault, Throttled, TimedOut, Unreachable
 from .stats import Stats
 from .stores.base import Deadline, Page, Store
 from .stores.offline import Offline
 from .stores.retry import Retrying
-from .vfs.ahead import Ahead
 from .vfs.inodes import Ownership
+from .vfs.prefetch.prefetcher import Ahead
 from .vfs.tree import Vfs
 from .workers import Waiter, Workers
 
@@ -80,7 +80,7 @@ def open_store(source: SourceConfig) -> Store:
 def _bare_store(source: SourceConfig) -> Store:
     # Imported where chosen: s3fs alone takes 0.3 s, and most verbs need no store.
     if source.urls is not None:
-        from .stores.signed_urls import SignedUrlStore
+        from .stores.links.store import SignedUrlStore
 
         return SignedUrlStore(source.urls)
     parts = urlsplit(source.url)
@@ -99,7 +99,7 @@ def _bare_store(source: SourceConfig) -> Store:
             path_style=source.path_style,
             connections=BYTE_WORKERS,
         )
-    from .stores.fsspec import FsspecStore
+    from .stores.directory.store import FsspecStore
 
     # gcsfs looks for keys of the user's otherwise; the other file systems take no such word
     options = {"token": "anon"} if parts.scheme in ("gs", "gcs") and source.anonymous else {}

@@ -20,8 +20,8 @@ from cachetools import Cache, LRUCache
 from ..stats import Stats
 from ..stores.base import ObjectId
 from . import counters
+from .disk.base import Loan
 from .geometry import BLOCK, SHIFT, Run, runs
-from .tier import Loan
 
 # A block at most this long lives on the heap at its own size: a slot would waste half of itself or more.
 HEAP_MAX = BLOCK // 2

@@ -19,19 +19,19 @@ from ..errors import Forbidden, NotADirectory, NotFound, StoreError, TimedOut
 from ..stats import Stats
 from ..stores.base import Deadline, Page, Store
 from ..workers import Waiter, Workers
-from .asker import Asker
-from .entry import Entry
-from .keeper import Keeper
-from .listing import Listing, complete
-from .names import Hidden, segment_of, sort_out
-from .pager import Pager
-from .pagers import Pagers
-from .persist import Persist
+from .cache.disk import Persist
+from .cache.memory import Shelf
+from .cache.tiered import Keeper
+from .model.entry import Entry
+from .model.keys import Hidden, segment_of, sort_out
+from .model.listing import Listing, complete
+from .query.directory_stream import Entries, Scan
+from .query.lookup import Asker
+from .query.open_listings import Pagers
+from .query.paged_listing import Pager
+from .readahead.policy import Way
+from .readahead.prefetcher import Walker
 from .requests import OUTAGES, Requests
-from .scan import Entries, Scan
-from .shelf import Shelf
-from .walk import Way
-from .walker import Walker
 
 T = TypeVar("T")
 

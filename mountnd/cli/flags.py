@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from ..config import layers_of_call
-from ..options import OPTIONS, Given, Option, for_verb, parse_o
-from ..presets import names
+from ..config.options import OPTIONS, Given, Option, for_verb, parse_o
+from ..config.presets import names
+from ..config.resolve import layers_of_call
 
 Function = Callable[..., Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..options import OPTIONS, Option
+from ..config.options import OPTIONS, Option
 
 PAGE = Path(__file__).parent.parent / "help" / "configuration.md"
 _BEGIN, _END = "<!-- options: made by python -m mountnd.cli.help_table -->\n", "<!-- end of options -->\n"

@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
+from ..config.options import OPTIONS
 from ..errors import MountndError
-from ..options import OPTIONS
 from . import helper
 
 # A verb's module is imported when the verb is used, so that none pays for another's libraries.
@@ -54,7 +54,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"..{cmd_name}", __name__)
+        module = importlib.import_module(f"..verbs.{cmd_name}", __name__)
         command: click.Command = getattr(module, cmd_name)
         if not any(_DEBUG[0] in param.opts for param in command.params):
             # `main` looks for it itself; here it only must not be an unknown option.

@@ -7,19 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from ..config import SourceConfig
+from ..config.presets import Preset
+from ..config.resolve import SourceConfig
 from ..daemon.host import Finding
-from ..errors import (
-    Forbidden,
-    LinkExpired,
-    NoCredentials,
-    NoSuchBucket,
-    NotFound,
-    StoreError,
-    Unreachable,
-    WrongRegion,
-)
-from ..presets import Preset
+from ..errors import Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError, Unreachable, WrongRegion
 
 # `--keys` looks into so many directories below its prefix; a whole archive would take hours and money.
 DIRECTORIES_MAX = 1000
@@ -27,7 +18,7 @@ DIRECTORIES_MAX = 1000
 
 def check(source: SourceConfig, preset: Preset | None, seconds: float) -> Iterator[Finding]:
     """Findings about one source; asks it for one name of its root, for at most `seconds`."""
-    from .. import assembly  # its libraries take a moment, and most checks of the machine need none
+    from .. import assembly
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     try:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import MountConfig
+from ..config.resolve import MountConfig
 from ..errors import MountError
 from . import detach, host, logs, mountpoint, mounts, rundir, signals
 

@@ -16,7 +16,7 @@ import threading
 
 from cachetools import LRUCache
 
-from ..blocks.cache import Stream
+from ..blocks.stream import Stream
 from ..stores.base import ObjectId, ObjectStat
 from .inodes import Inode
 

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from ..catalog.catalogue import Catalogue
-from ..catalog.entry import Entry
+from ..catalog.model.entry import Entry
 from ..stores.base import ObjectStat
 
 ROOT_NUMBER = 1

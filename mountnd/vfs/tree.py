@@ -13,15 +13,15 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..blocks.cache import Blocks
+from ..blocks.stream import Blocks
 from ..catalog.catalogue import Catalogue
-from ..catalog.entry import Entry
-from ..catalog.scan import Scan
+from ..catalog.model.entry import Entry
+from ..catalog.query.directory_stream import Scan
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import Stats
-from .ahead import Ahead
 from .handles import Handle, Handles
 from .inodes import ROOT_NUMBER, Attributes, Inode, Ownership, inode_number, inode_numbers
+from .prefetch.prefetcher import Ahead
 
 log = logging.getLogger(__name__)
 

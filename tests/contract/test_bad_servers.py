@@ -23,10 +23,10 @@ from mountnd.errors import (
     WrongRegion,
 )
 from mountnd.stores.base import Deadline, ObjectId, Store
-from mountnd.stores.fsspec import FsspecStore
+from mountnd.stores.directory.store import FsspecStore
+from mountnd.stores.links.store import SignedUrlStore
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
-from mountnd.stores.signed_urls import SignedUrlStore
 
 from ..servers import Answer, Scripted, free_port
 from .reading import read, soon

@@ -9,7 +9,7 @@ import pytest
 
 from mountnd.errors import Changed, ConfigError, NotFound, StoreError, Unreachable
 from mountnd.stores.base import ObjectId, Store
-from mountnd.stores.fsspec import FsspecStore
+from mountnd.stores.directory.store import FsspecStore
 
 from ..servers import Answer, file_server, free_port, scripted_server
 from .contract import ForbiddenContract, StoreContract
@@ -180,7 +180,7 @@ def test_cannot_list_flat(tmp_path: Path) -> None:
 
 
 def test_links_of_a_page_are_the_names_below_it() -> None:
-    from mountnd.stores.webpages import links
+    from mountnd.stores.directory.http_backend import links
 
     page = b"""
         <a href="a.nii">a</a> <A HREF='b%20c.nii'>b</A> <a href=sub/>sub</a> <a href="./d">d</a> <a name="x">no</a>

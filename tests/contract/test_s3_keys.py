@@ -10,7 +10,7 @@ import pytest
 from mountnd.errors import NotFound
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
-from mountnd.stores.s3.carriers import obstore_may_carry
+from mountnd.stores.s3.key_rules import obstore_may_carry
 
 from ..servers import Scripted
 from .reading import NO_PATHS, ODD_KEYS, read, soon

@@ -130,8 +130,8 @@ def test_requester_pays_goes_with_every_request(make: Make, stage: Scripted) -> 
     ],
 )
 def test_both_clients_go_where_botocore_goes(bucket: str, how: dict[str, Any], endpoint: str, path_style: bool) -> None:
-    from mountnd.stores.s3.link import Wanted, connect, event_loop
-    from mountnd.stores.s3.names import wait
+    from mountnd.stores.s3.boto_client import wait
+    from mountnd.stores.s3.connect import Wanted, connect, event_loop
     from mountnd.stores.s3.translate import Subject
 
     wanted = {"endpoint_url": None, "region": "us-east-1", "path_style": None, **how}

@@ -11,7 +11,7 @@ import pytest
 
 from mountnd.errors import Unreachable
 from mountnd.stores.base import ObjectId
-from mountnd.stores.fsspec import FsspecStore
+from mountnd.stores.directory.store import FsspecStore
 from mountnd.stores.s3 import S3Store
 
 from ..servers import Scripted
@@ -53,7 +53,7 @@ def test_an_authority_that_nobody_knows_is_trusted_by_none(make: Make, tls_stage
 
 def test_importing_the_store_imports_none_of_its_libraries() -> None:
     code = (
-        "import sys, json; import mountnd.stores.s3, mountnd.stores.signed_urls, mountnd.stores.fsspec;"
+        "import sys, json; import mountnd.stores.s3, mountnd.stores.links.store, mountnd.stores.directory.store;"
         "heavy = {'s3fs', 'botocore', 'aiohttp', 'obstore', 'urllib3', 'fsspec'};"
         "print(json.dumps(sorted(heavy & set(sys.modules))))"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from mountnd.errors import Archived, ConfigError, Forbidden, LinkExpired, NotFound
 from mountnd.stores.base import ObjectId, Store
-from mountnd.stores.signed_urls import SignedUrlStore
+from mountnd.stores.links.store import SignedUrlStore
 
 from ..servers import Answer, file_server, free_port, s3_client, scripted_server
 from .contract import ForbiddenContract, StoreContract

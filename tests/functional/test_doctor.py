@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mountnd.cli import source_checks
-from mountnd.config import SourceConfig
+from mountnd.config.presets import find
+from mountnd.config.resolve import SourceConfig
 from mountnd.daemon.unmount import wait_gone
 from mountnd.errors import (
     Forbidden,
@@ -22,7 +23,6 @@ from mountnd.errors import (
     Unreachable,
     WrongRegion,
 )
-from mountnd.presets import find
 from tests import tree
 from tests.proxy import Proxy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mountnd.assembly import BYTE_RESERVED, BYTE_WORKERS
-from mountnd.vfs.sweep import MOST, PASSED, TOLERATED
+from mountnd.vfs.prefetch.sequence import MOST, PASSED, TOLERATED
 from tests import tree
 from tests.doors import Door, read
 from tests.proxy import Proxy

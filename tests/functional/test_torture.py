@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
-from mountnd.blocks import cachedir
 from mountnd.blocks import counters as c
+from mountnd.blocks.disk import directory as cachedir
 from mountnd.blocks.geometry import BLOCK
 from tests.mounted import Mounted, mounted
 from tests.tree import MIB, Bucket

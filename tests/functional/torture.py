@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mountnd.blocks import cachedir
-from mountnd.blocks.chunkfile import ChunkFile
+from mountnd.blocks.disk import directory as cachedir
+from mountnd.blocks.disk.chunk_file import ChunkFile
 from mountnd.blocks.geometry import BLOCK, length
 from tests.mounted import Mounted
 from tests.tree import KIB, MIB, Bucket, content

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mountnd import errors
-from mountnd.catalog import split, walk, walker
 from mountnd.catalog.catalogue import Catalogue
-from mountnd.catalog.entry import Entry
+from mountnd.catalog.model.entry import Entry
+from mountnd.catalog.readahead import key_ranges as split
+from mountnd.catalog.readahead import policy as walk
+from mountnd.catalog.readahead import prefetcher as walker
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, Page
 from mountnd.stores.memory import MemoryStore

@@ -9,7 +9,7 @@ import pytest
 
 from mountnd import errors
 from mountnd.catalog.catalogue import Catalogue
-from mountnd.catalog.entry import Entry
+from mountnd.catalog.model.entry import Entry
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.s3 import S3Store

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from mountnd.catalog.catalogue import Catalogue
-from mountnd.catalog.entry import Entry
+from mountnd.catalog.model.entry import Entry
 from mountnd.stats import Stats
 from mountnd.stores.s3 import S3Store
 from mountnd.workers import Waiter, Workers

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mountnd.vfs import siblings
+from mountnd.vfs.prefetch import sidecars as siblings
 from tests import tree
 from tests.children import program as run
 from tests.children import python

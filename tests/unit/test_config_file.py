@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.config_file import load, xdg
+from mountnd.config.file import load, xdg
 from mountnd.errors import ConfigError
 
 

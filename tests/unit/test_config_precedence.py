@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mountnd import config, options, presets
-from mountnd.options import OPTIONS, Option, settle
-from mountnd.presets import SETTINGS, Preset
+from mountnd.config import options, presets
+from mountnd.config import resolve as config
+from mountnd.config.options import OPTIONS, Option, settle
+from mountnd.config.presets import SETTINGS, Preset
 from tests.unit.cli.calls import call
 
 # For each kind of option: texts as they are written in a flag, and what they mean.

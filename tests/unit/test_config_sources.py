@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.config import Resolved, layers_of_call, resolve, resolve_source
+from mountnd.config.options import parse_o
+from mountnd.config.resolve import Resolved, layers_of_call, resolve, resolve_source
+from mountnd.config.signing import aws_profiles
+from mountnd.config.source_spec import SCHEMES, check_url
 from mountnd.errors import ConfigError, UsageError
-from mountnd.options import parse_o
-from mountnd.signing import aws_profiles
-from mountnd.source_words import SCHEMES, check_url
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mountnd import values
+from mountnd.config import parsers as values
+from mountnd.config.options import BY_NAME, OPTIONS, Given, from_environment, parse_o, read
 from mountnd.errors import UsageError
-from mountnd.options import BY_NAME, OPTIONS, Given, from_environment, parse_o, read
 
 HERE = Path("/here")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mountnd import presets
-from mountnd.config import layers_of_call, resolve
+from mountnd.config import presets
+from mountnd.config.presets import Preset, load
+from mountnd.config.resolve import layers_of_call, resolve
+from mountnd.config.source_spec import check_url
 from mountnd.errors import ConfigError
-from mountnd.presets import Preset, load
-from mountnd.source_words import check_url
 
 ALL = list(presets.load_all().values())
 ASKED = ["allen-brain-observatory", "fastmri", "hcp", "indi", "open-neurodata", "openneuro"]

@@ -13,8 +13,8 @@ from typing import Any
 
 from ...errors import BadAnswer, TimedOut
 from ..base import Deadline
-from .link import CONNECT_S, IDLE_S, Link, read_certificates
-from .names import check_etag
+from .boto_client import check_etag
+from .connect import CONNECT_S, IDLE_S, Link, read_certificates
 from .translate import Subject
 
 # obstore takes its limits when a client is made, not with a request; so there is a client for each of

@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ...errors import BadAnswer, TimedOut, Unreachable
 from ..base import Deadline
-from .link import IDLE_S
+from .connect import IDLE_S
 from .translate import Subject
 
 # What is received in one turn, some 0.5 ms; and what is so short that it waits for none, as a reader may wait for it.

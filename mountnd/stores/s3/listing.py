@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 
 from ...errors import BadAnswer
 from ..base import ObjectId, ObjectStat, Page
-from .carriers import botocore_may_carry
+from .key_rules import botocore_may_carry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any
 
-from .link import IDLE_S, Link
+from .connect import IDLE_S, Link
 
 # botocore renews credentials 10 to 15 minutes before they end; asking it crosses to its loop's thread and back,
 # which once a minute costs nothing.

@@ -17,12 +17,12 @@ from typing import NamedTuple
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline, ObjectId, ObjectStat, Page
 from .bodies import Bodies, fill
-from .carriers import botocore_may_carry, needs_proxy, obstore_may_carry
-from .link import Wanted, connect, event_loop
+from .boto_client import Names, wait
+from .connect import Wanted, connect, event_loop
+from .http_client import Wire
+from .key_rules import botocore_may_carry, needs_proxy, obstore_may_carry
 from .listing import parse_page
-from .names import Names, wait
 from .translate import Subject, needs_code, translate
-from .wire import Wire
 
 log = logging.getLogger(__name__)
 

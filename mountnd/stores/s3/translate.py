@@ -25,7 +25,7 @@ from ...errors import (
     Unreachable,
     WrongRegion,
 )
-from ..statuses import by_status
+from ..http.status import by_status
 
 BY_CODE: dict[str, type[StoreError]] = {
     "NoSuchKey": NotFound,

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from mountnd.blocks.cache import Blocks, Stream
-from mountnd.blocks.readahead import DEFAULT, Limits
-from mountnd.blocks.tier import Tier
+from mountnd.blocks.disk.base import Tier
+from mountnd.blocks.readahead.window import DEFAULT, Limits
+from mountnd.blocks.stream import Blocks, Stream
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, ObjectId, ObjectStat
 from mountnd.stores.memory import Call, MemoryStore

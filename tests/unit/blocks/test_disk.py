@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks import cachedir, counters, evict
-from mountnd.blocks.chunkfile import CHUNK, ChunkFile
-from mountnd.blocks.disk import DiskTier
-from mountnd.blocks.evict import Held
+from mountnd.blocks import counters
+from mountnd.blocks.disk import directory as cachedir
+from mountnd.blocks.disk import eviction as evict
+from mountnd.blocks.disk.cache import DiskTier
+from mountnd.blocks.disk.chunk_file import CHUNK, ChunkFile
+from mountnd.blocks.disk.eviction import Held
+from mountnd.blocks.disk.writer import PINNED
 from mountnd.blocks.geometry import BLOCK
-from mountnd.blocks.keeper import PINNED
 from mountnd.stats import Stats
 from mountnd.stores.memory import MemoryStore
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mountnd.blocks import counters
-from mountnd.blocks.cache import FAILED_S
+from mountnd.blocks.stream import FAILED_S
 from mountnd.errors import Changed, Forbidden, Interrupted, NotFound, StoreError, TimedOut, Unreachable
 from mountnd.stores.memory import Call
 

@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from mountnd.blocks import counters
+from mountnd.blocks.fetch.hedging import ENOUGH, HAND, PER_GETS, Stalls
+from mountnd.blocks.fetch.warmup import USES
 from mountnd.blocks.geometry import BLOCK
-from mountnd.blocks.stalls import ENOUGH, HAND, PER_GETS, Stalls
-from mountnd.blocks.warmth import USES
 from mountnd.errors import ServerFault, StoreError
 from mountnd.stores.memory import Call
 

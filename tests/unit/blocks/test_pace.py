@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mountnd.blocks.pace import rest
+from mountnd.blocks.disk.throttle import rest
 
 
 def test_the_busier_the_mount_the_longer_it_rests() -> None:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mountnd.blocks import geometry
-from mountnd.blocks.budget import LANES
+from mountnd.blocks.fetch.budget import LANES
 from mountnd.blocks.geometry import BLOCK, Extent
-from mountnd.blocks.readahead import DEFAULT, Limits, Readahead, Share
+from mountnd.blocks.readahead.window import DEFAULT, Limits, Readahead, Share
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZE = 256 * MIB

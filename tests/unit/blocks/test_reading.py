@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from mountnd.blocks import counters, geometry
-from mountnd.blocks.budget import LANES
+from mountnd.blocks.fetch.budget import LANES
+from mountnd.blocks.fetch.warmup import WARMING, Warmth
 from mountnd.blocks.geometry import BLOCK
-from mountnd.blocks.warmth import WARMING, Warmth
 
 from .rig import KIB, MIB, Clock, Gate, Rig, body, read, until
 

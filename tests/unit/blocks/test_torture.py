@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks import cachedir, counters
-from mountnd.blocks.chunkfile import MAGIC, ChunkFile, Identity, NotThisChunk
+from mountnd.blocks import counters
+from mountnd.blocks.disk import directory as cachedir
+from mountnd.blocks.disk.chunk_file import MAGIC, ChunkFile, Identity, NotThisChunk
 from mountnd.blocks.geometry import BLOCK, Run
 
 from .rig import MIB, Endless, body, read

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mountnd.catalog.catalogue import Catalogue
-from mountnd.catalog.entry import Entry
+from mountnd.catalog.model.entry import Entry
 from mountnd.stats import Stats
 from mountnd.stores.memory import MemoryStore
 from mountnd.workers import Waiter, Workers

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mountnd import errors
-from mountnd.catalog.entry import Entry
-from mountnd.config import INDEFINITE
+from mountnd.catalog.model.entry import Entry
+from mountnd.config.resolve import INDEFINITE
 from mountnd.stores.memory import Call
 
 from .conftest import Make, ls

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from mountnd import errors
+from mountnd.catalog.cache.memory import Shelf
 from mountnd.catalog.catalogue import Catalogue
-from mountnd.catalog.entry import Entry
-from mountnd.catalog.listing import complete
-from mountnd.catalog.names import sort_out
-from mountnd.catalog.pager import HELD_PAGES
-from mountnd.catalog.shelf import Shelf
+from mountnd.catalog.model.entry import Entry
+from mountnd.catalog.model.keys import sort_out
+from mountnd.catalog.model.listing import complete
+from mountnd.catalog.query.paged_listing import HELD_PAGES
 from mountnd.stats import Stats
 from mountnd.workers import Waiter, Workers
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.catalog import names
-from mountnd.catalog.listing import complete
-from mountnd.catalog.names import Hidden, Unshowable, name_of, segment_of, sort_out, undecided
+from mountnd.catalog.model import keys as names
+from mountnd.catalog.model.keys import Hidden, Unshowable, name_of, segment_of, sort_out, undecided
+from mountnd.catalog.model.listing import complete
 from mountnd.stores.base import ObjectId, ObjectStat
 
 
@@ -118,6 +118,6 @@ def test_undecided(file: bytes, last: bytes, expected: bool) -> None:
 
 
 def test_help_names_every_reason_a_user_can_meet() -> None:
-    text = Path(names.__file__).parents[1].joinpath("help/names.md").read_text()
+    text = Path(names.__file__).parents[2].joinpath("help/names.md").read_text()
     for word in ("empty", "`a/./b`", "255 bytes", "NUL", "the directory `x`", "`d/` with bytes"):
         assert word in text

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from mountnd import errors
-from mountnd.catalog.pager import Pager
+from mountnd.catalog.cache.memory import Sent
+from mountnd.catalog.query.paged_listing import Pager
 from mountnd.catalog.requests import Requests
-from mountnd.catalog.shelf import Sent
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline
 from mountnd.stores.memory import MemoryStore

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from mountnd import errors
-from mountnd.catalog import catalogue, persist, segment
-from mountnd.catalog.listing import complete
-from mountnd.catalog.names import sort_out
-from mountnd.catalog.persist import Persist
-from mountnd.config import INDEFINITE
+from mountnd.catalog import catalogue
+from mountnd.catalog.cache import disk as persist
+from mountnd.catalog.cache import segment
+from mountnd.catalog.cache.disk import Persist
+from mountnd.catalog.model.keys import sort_out
+from mountnd.catalog.model.listing import complete
+from mountnd.config.resolve import INDEFINITE
 from mountnd.stores.base import ObjectId, ObjectStat
 
 from .conftest import Make
@@ -85,8 +87,8 @@ def test_kill_9_loses_at_most_the_last_moment(tmp_path: Path) -> None:
     program = """
 import sys, time
 from pathlib import Path
-from mountnd.catalog.persist import Persist
-from mountnd.catalog.listing import Listing
+from mountnd.catalog.cache.disk import Persist
+from mountnd.catalog.model.listing import Listing
 kept = Persist(Path(sys.argv[1]), "s", clock=time.monotonic, wall=time.time)
 kept.add("d/", Listing([], at=time.monotonic()))
 print(kept._directory, flush=True)

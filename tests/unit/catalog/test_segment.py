@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from mountnd.catalog import segment
-from mountnd.catalog.listing import Listing
-from mountnd.catalog.names import Hidden
-from mountnd.catalog.rows import pack, packed
+from mountnd.catalog.cache import segment
+from mountnd.catalog.model.keys import Hidden
+from mountnd.catalog.model.listing import Listing
+from mountnd.catalog.model.table import pack, packed
 from mountnd.stores.base import ObjectId, ObjectStat
 
 ROWS = pack([packed(b"sub-01/", None)])

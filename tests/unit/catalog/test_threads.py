@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from mountnd import errors
-from mountnd.catalog import split, walk, walker
-from mountnd.catalog.entry import Entry
+from mountnd.catalog.model.entry import Entry
+from mountnd.catalog.readahead import key_ranges as split
+from mountnd.catalog.readahead import policy as walk
+from mountnd.catalog.readahead import prefetcher as walker
 from mountnd.workers import Waiter, Workers
 from tests.model.reference import Tree
 from tests.model.test_catalogue import TINY, SmallPages

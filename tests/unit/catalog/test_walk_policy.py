@@ -8,10 +8,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mountnd.catalog import walk
-from mountnd.catalog.names import order
-from mountnd.catalog.split import before, cut, end, entries_a_range
-from mountnd.catalog.walk import Plan, Trail, Way, ancestors, first_grant, most_pages, next_grant, parent
+from mountnd.catalog.model.keys import order
+from mountnd.catalog.readahead import policy as walk
+from mountnd.catalog.readahead.key_ranges import before, cut, end, entries_a_range
+from mountnd.catalog.readahead.policy import Plan, Trail, Way, ancestors, first_grant, most_pages, next_grant, parent
 
 
 def replay(trail: Trail, trace: Sequence[tuple[float, str]], listed: set[str]) -> list[Plan]:

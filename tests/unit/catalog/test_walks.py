@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from mountnd import errors
-from mountnd.catalog.entry import Entry
-from mountnd.catalog.lister import PARALLEL
+from mountnd.catalog.model.entry import Entry
+from mountnd.catalog.readahead.range_lister import PARALLEL
 
 from .conftest import Make, World
 

@@ -14,8 +14,8 @@ from mountnd.cli import helper
 from mountnd.cli import main as cli_main
 from mountnd.cli.help_table import PAGE, inserted
 from mountnd.cli.main import VERBS, Verbs, cli, describe, one_line
+from mountnd.config.options import OPTIONS
 from mountnd.errors import ConfigError, Forbidden, MountError, UsageError
-from mountnd.options import OPTIONS
 from tests.unit.cli.calls import call
 
 ROOT = Path(__file__).parents[3]

@@ -7,9 +7,9 @@ from unittest import mock
 
 import pytest
 
-from mountnd import presets
-from mountnd.cli import mount as mount_module
-from mountnd.config import MountConfig, SourceConfig
+from mountnd.cli.verbs import mount as mount_module
+from mountnd.config import presets
+from mountnd.config.resolve import MountConfig, SourceConfig
 from mountnd.errors import Forbidden, NoCredentials, NoSuchBucket
 from tests.unit.cli.calls import call
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from mountnd.errors import BadAnswer, Forbidden, NotFound, ServerFault, StoreError, Throttled, TimedOut, Unreachable
-from mountnd.stores.filesystems import bytes_options, translate, version_token
-from mountnd.stores.web import content_range, seen, strong
+from mountnd.stores.directory.fsspec_backend import bytes_options, translate, version_token
+from mountnd.stores.http.client import content_range, seen, strong
 
 
 @pytest.mark.parametrize("protocol", ["gs", "gcs"])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mountnd.stores.s3.bodies import fill, limit_for
-from mountnd.stores.s3.carriers import botocore_may_carry, obstore_may_carry
+from mountnd.stores.s3.key_rules import botocore_may_carry, obstore_may_carry
 
 
 @pytest.mark.parametrize("key", ["a", "a/b", "...", "a/.../b", "..a", "a..", " ", "a b", "é", "%2F", "a?b", "x" * 1024])

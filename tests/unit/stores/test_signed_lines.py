@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mountnd.errors import ConfigError
-from mountnd.stores.signed_lines import Link, expiry, parse_links
+from mountnd.stores.links.parse import Link, expiry, parse_links
 
 KNEE = "https://fastmri-dataset.s3.amazonaws.com/v2.0/knee_singlecoil_train.tar.xz?AWSAccessKeyId=AK&Signature=a%2Bb&Expires=1700000000"
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 
 from mountnd.catalog.catalogue import Catalogue
-from mountnd.catalog.entry import Entry
+from mountnd.catalog.model.entry import Entry
 from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 from mountnd.stores.memory import MemoryStore
-from mountnd.vfs.ahead import Ahead
 from mountnd.vfs.inodes import Inode
-from mountnd.vfs.siblings import START
-from mountnd.vfs.sweep import FIRST, MOST, TOLERATED
+from mountnd.vfs.prefetch.prefetcher import Ahead
+from mountnd.vfs.prefetch.sequence import FIRST, MOST, TOLERATED
+from mountnd.vfs.prefetch.sidecars import START
 from mountnd.workers import Waiter, Workers
 from tests.unit.blocks.rig import Gate, Rig
 

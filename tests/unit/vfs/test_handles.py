@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mountnd.catalog.entry import Entry
+from mountnd.catalog.model.entry import Entry
 from mountnd.stores.base import ObjectId, ObjectStat
 from mountnd.vfs.handles import Handles
 from mountnd.vfs.inodes import ROOT_NUMBER, Inode, inode_number

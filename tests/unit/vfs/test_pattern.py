@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mountnd.vfs.pattern import (
+from mountnd.vfs.prefetch.pattern import (
     ENTITIES,
     OTHER,
     STEM,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from mountnd.vfs.pattern import STEM, Path, alike
-from mountnd.vfs.siblings import DIRECTORIES, IDLE, LARGE, MOST, SMALL, START, Siblings
+from mountnd.vfs.prefetch.pattern import STEM, Path, alike
+from mountnd.vfs.prefetch.sidecars import DIRECTORIES, IDLE, LARGE, MOST, SMALL, START, Siblings
 
 from .trees import Tree, parts, study
 

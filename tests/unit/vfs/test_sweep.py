@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from mountnd.vfs.pattern import Path
-from mountnd.vfs.sweep import (
+from mountnd.vfs.prefetch.pattern import Path
+from mountnd.vfs.prefetch.sequence import (
     EARNED,
     FIRST,
     KINDS,

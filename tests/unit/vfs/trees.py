@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from mountnd.vfs.pattern import Name, Path
-from mountnd.vfs.siblings import Around, Beside
+from mountnd.vfs.prefetch.pattern import Name, Path
+from mountnd.vfs.prefetch.sidecars import Around, Beside
 
 
 def parts(text: str) -> Path:

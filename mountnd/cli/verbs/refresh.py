@@ -1,0 +1,27 @@
+"""`mountnd refresh PATH`: have a running mount forget the names below a path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ...daemon import control, mounts
+from ...errors import MountError
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def refresh(path: Path) -> None:
+    """Have the mount that PATH lies in forget the names at and below it.
+
+    What is looked at next is asked of the source. The kernel drops the files' pages at once and their names within
+    a second.
+    """
+    path = mounts.resolve(path)
+    inside = [m.path for m in mounts.mounts() if m.fstype == mounts.FSTYPE and path.is_relative_to(m.path)]
+    if not inside:
+        raise MountError(f"{path} does not lie in a mount of mountnd")
+    top = max(inside, key=lambda place: len(place.parts))
+    control.ask(top, "refresh", path=os.fspath(path.relative_to(top)) if path != top else "")

@@ -1,0 +1,150 @@
+"""The config file: TOML with [defaults], [sources.NAME] and [mounts."/where"], read and checked as a whole.
+
+[defaults]
+memory = "2G"
+
+[sources.lab]
+url = "s3://our-bucket/bids"
+endpoint_url = "https://s3.example.org"
+
+[mounts."/mnt/brains"]
+sources = ["lab", "openneuro"]
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, UsageError
+from . import parsers as values
+from .options import OPTIONS, Given, Option, read
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """[sources.NAME]: a URL, a preset, or both (then the URL replaces the preset's)."""
+
+    name: str
+    url: str = ""
+    preset: str = ""
+    options: Mapping[str, Given] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MountEntry:
+    """[mounts."/where"]: words for its sources, and options. No words: the mountpoint's name says it."""
+
+    where: Path
+    sources: tuple[str, ...] = ()
+    options: Mapping[str, Given] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What the file says. `path` is None when there is no file."""
+
+    path: Path | None = None
+    defaults: Mapping[str, Given] = field(default_factory=dict)
+    sources: Mapping[str, SourceEntry] = field(default_factory=dict)
+    mounts: Mapping[Path, MountEntry] = field(default_factory=dict)
+
+
+def xdg(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    """A directory of the XDG base directory specification, which says that relative ones are to be ignored."""
+    named = environ.get(variable) or ""
+    return Path(named if os.path.isabs(named) else os.path.expanduser(default))
+
+
+def load(path: Path) -> ConfigFile:
+    """Read and check the file at `path`. Raises ConfigError; syntax errors carry the line."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise ConfigError(f"{path}: cannot read the config file: {e.strerror}") from None
+    except UnicodeDecodeError as e:
+        line = e.object[: e.start].count(b"\n") + 1
+        raise ConfigError(f"{path}: the config file is not UTF-8 (at line {line})") from None
+    except tomllib.TOMLDecodeError as e:
+        raise ConfigError(f"{path}: bad TOML: {e}") from None
+    _only(path, "", data, ("defaults", "sources", "mounts"))
+    everything = [option for option in OPTIONS if option.in_file]
+    of_source = [option for option in everything if option.scope == "source"]
+    defaults = _table(path, "defaults", data.get("defaults", {}))
+    _only(path, "[defaults] ", defaults, [o.name for o in everything])
+    sources = {}
+    for name, table in _table(path, "sources", data.get("sources", {})).items():
+        sources[name] = _source(path, name, table, of_source)
+    mounts = {}
+    for where, table in _table(path, "mounts", data.get("mounts", {})).items():
+        entry = _mount(path, where, table, everything)
+        mounts[entry.where] = entry
+    return ConfigFile(path, _options(path, "[defaults]", defaults, everything), sources, mounts)
+
+
+def _source(path: Path, name: str, table: Any, known: list[Option]) -> SourceEntry:
+    where = f"[sources.{name}]"
+    if not name or "/" in name or name in (".", "..") or len(name.encode()) > 255 or not name.isprintable():
+        raise ConfigError(f"{path}: {where}: a source's name becomes a directory, so it cannot be {name!r}")
+    entries = _table(path, f"sources.{name}", table)
+    _only(path, f"{where} ", entries, ["url", "preset", *(o.name for o in known)])
+    words = {key: _word(path, f"{where} {key}", entries[key]) for key in ("url", "preset") if key in entries}
+    if not words and "urls" not in entries:
+        raise ConfigError(f'{path}: {where} needs url = "s3://bucket/prefix", preset = "NAME" or urls = "FILE"')
+    return SourceEntry(name, words.get("url", ""), words.get("preset", ""), _options(path, where, entries, known))
+
+
+def _mount(path: Path, text: str, table: Any, known: list[Option]) -> MountEntry:
+    where = f'[mounts."{text}"]'
+    expanded = os.path.expanduser(text)
+    if not os.path.isabs(expanded):
+        raise ConfigError(f'{path}: {where}: write the whole path of the mountpoint, as in [mounts."/mnt/{text}"]')
+    entries = _table(path, f"mounts.{text}", table)
+    _only(path, f"{where} ", entries, ["source", "sources", *(o.name for o in known)])
+    if "source" in entries and "sources" in entries:
+        raise ConfigError(f'{path}: {where} has both source and sources: write sources = ["A", "B"]')
+    words: tuple[str, ...] = ()
+    if "source" in entries:
+        words = (_word(path, f"{where} source", entries["source"]),)
+    elif "sources" in entries:
+        listed = entries["sources"]
+        if not isinstance(listed, list) or not listed:
+            raise ConfigError(f'{path}: {where} sources: write a list of names, as in sources = ["openneuro", "lab"]')
+        words = tuple(_word(path, f"{where} sources", word) for word in listed)
+    return MountEntry(Path(os.path.normpath(expanded)), words, _options(path, where, entries, known))
+
+
+def _options(path: Path, where: str, table: Mapping[str, Any], known: list[Option]) -> dict[str, Given]:
+    """The options of a table; each is read once here, so that a wrong one is found even if it is not needed today."""
+    found = {o.name: Given(table[o.name], f"{path} {where}", path.parent) for o in known if o.name in table}
+    for option in known:
+        if option.name in found:
+            try:
+                read(option, found[option.name])
+            except UsageError as e:
+                raise ConfigError(str(e)) from None
+    return found
+
+
+def _only(path: Path, where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    names = list(known)
+    for key in table:
+        if key not in names:
+            hint = values.did_you_mean(key, names) or f": it may hold {', '.join(names)}"
+            raise ConfigError(f"{path}: {where}unknown key {key}{hint}")
+
+
+def _table(path: Path, where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {where} must be a table, written [{where}]")
+    return value
+
+
+def _word(path: Path, where: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{path}: {where}: {value!r} is not text in quotes")
+    return value.strip()

@@ -1,0 +1,198 @@
+"""An fsspec file system, asked for names, facts and ranges, past all its caches."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
+from ..base import Deadline, ObjectId, ObjectStat
+from ..http.status import by_status
+from .store import Entry
+
+# What says which version a file is, the strongest first. Names as the file systems spell them:
+# gcsfs, s3fs/http, adlfs, ossfs, webdav, ...
+_TOKENS = ("generation", "ETag", "etag", "e_tag", "md5Hash", "crc32c", "content_md5", "checksum", "Content-MD5")
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "Last-Modified", "modify", "created")
+
+# GCS decompresses what was stored with Content-Encoding: gzip, ignores ranges of it, and lists the stored
+# size (docs.cloud.google.com/storage/docs/transcoding). Whoever says that he takes gzip gets the stored bytes; then
+# nothing on our side may decompress them. Only for the bytes: GCS's own answers are JSON, and may come compressed.
+_STORED_BYTES = {"session_kwargs": {"auto_decompress": False, "headers": {"Accept-Encoding": "gzip"}}}
+
+
+def bytes_options(protocol: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file system that reads bytes is made with, beside the one that reads names. Pure."""
+    if protocol not in ("gs", "gcs"):
+        return dict(options)
+    given = options.get("session_kwargs", {})
+    headers = {**given.get("headers", {}), **_STORED_BYTES["session_kwargs"]["headers"]}  # type: ignore[dict-item]
+    return {**options, "session_kwargs": {**given, "auto_decompress": False, "headers": headers}}
+
+
+class FilesystemReach:
+    """The files below `url`, by fsspec. A URL of one file shows that file alone.
+
+    File systems that speak asyncio are given up at the deadline; the others (local files) block as
+    long as the system below them does.
+    """
+
+    pins = False
+
+    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+        from fsspec import filesystem
+        from fsspec.core import split_protocol, url_to_fs
+
+        plain = {"skip_instance_cache": True, "use_listings_cache": False}
+        protocol = split_protocol(url)[0] or "file"
+        try:
+            self._names, base = url_to_fs(url, **plain, **options)
+            more = bytes_options(protocol, options)
+            self._bytes = self._names if more == dict(options) else filesystem(protocol, **plain, **more)
+        except ImportError as error:
+            raise ConfigError(f"{url}: needs a package that is not installed: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{url}: no file system for it: {error}") from error
+        self._base: str = base.rstrip("/")
+        self._name = self._base.rpartition("/")[2]
+        # Whether the URL names a file: asked with the first request, a final slash says no.
+        self._single: bool | None = False if url.endswith("/") else None
+        self.url = self.source = url.rstrip("/")
+
+    def entries(self, directory: str, most: int | None, deadline: Deadline) -> list[Entry]:
+        if self._is_single(deadline):
+            return [] if directory else [Entry(self._name, self.stat(self._name, deadline))]
+        where = self._path(directory, deadline)
+        infos = self._call(self._names, "ls", where, deadline, detail=True)
+        inside = where.rstrip("/") + "/"
+        found = []
+        for info in infos:
+            name = str(info["name"]).rstrip("/")
+            if not name.startswith(inside):
+                if name.strip("/") == where.strip("/"):
+                    continue  # some give a directory as its own first entry
+                name = inside + name.rpartition("/")[2]
+            found.append(self._entry(directory, name.removeprefix(inside), info, deadline))
+        return found
+
+    def stat(self, key: str, deadline: Deadline) -> ObjectStat:
+        info = self._call(self._names, "info", self._path(key, deadline), deadline)
+        if not _is_file(info):
+            raise NotFound(f"{self.url}: {key!r} is not a file")
+        return self._stat(key, info)
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
+        stop = start + sum(len(view) for view in views)
+        path = self._path(id.key, deadline)
+        body = self._call(self._bytes, "cat_file", path, deadline, start=start, end=stop)
+        # What is there afterwards is compared with what was pinned: no token comes back, so nothing changed between.
+        if self.stat(id.key, deadline).id.etag != id.etag:
+            raise Changed(f"{self.url}: {id.key!r} was replaced since it was opened")
+        if len(body) != stop - start:
+            raise BadAnswer(f"{self.url}: {id.key!r}: asked for {stop - start} bytes, got {len(body)}", code="Body")
+        at = 0
+        for view in views:
+            view[:] = body[at : at + len(view)]
+            at += len(view)
+
+    def close(self) -> None:
+        pass  # fsspec's file systems close their sessions when they are collected
+
+    def _path(self, key: str, deadline: Deadline) -> str:
+        if self._is_single(deadline):
+            if key != self._name:
+                raise NotFound(f"{self.url}: is one file, and there is no {key!r}")
+            return self._base
+        key = key.rstrip("/")
+        return f"{self._base}/{key}" if key else self._base or "/"
+
+    def _is_single(self, deadline: Deadline) -> bool:
+        if self._single is None:
+            self._single = _is_file(self._call(self._names, "info", self._base or "/", deadline))
+        return self._single
+
+    def _entry(self, directory: str, name: str, info: Mapping[str, Any], deadline: Deadline) -> Entry:
+        if info.get("islink"):
+            try:
+                info = self._call(self._names, "info", str(info["name"]), deadline)
+            except NotFound:
+                return Entry(name, None, "a link to nowhere")
+        if info.get("type") == "directory":
+            return Entry(name, None)
+        if not _is_file(info) or info.get("size") is None:
+            return Entry(name, None, f"neither a file nor a directory ({info.get('type')})")
+        return Entry(name, self._stat(directory + name, info))
+
+    def _stat(self, key: str, info: Mapping[str, Any]) -> ObjectStat:
+        token, mtime_ns = version_token(info)
+        return ObjectStat(ObjectId(self.source, key, token), int(info["size"]), mtime_ns)
+
+    def _call(self, filesystem: Any, method: str, path: str, deadline: Deadline, **options: Any) -> Any:
+        left = deadline.left()
+        if left <= 0:
+            raise TimedOut(f"{self.url}: no time left to ask")
+        try:
+            if not getattr(filesystem, "async_impl", False):
+                return getattr(filesystem, method)(path, **options)
+            ask = getattr(filesystem, f"_{method}")(path, **options)
+            future = asyncio.run_coroutine_threadsafe(ask, filesystem.loop)
+            try:
+                return future.result(min(left, 365 * 86400.0))
+            except FutureTimeout:
+                future.cancel()
+                raise
+        except Exception as error:
+            raise translate(error, f"{self.url}: {path!r}") from error
+
+
+def _is_file(info: Mapping[str, Any]) -> bool:
+    return bool(info.get("type") == "file")
+
+
+def version_token(info: Mapping[str, Any]) -> tuple[str, int]:
+    """(token, mtime in ns) of fsspec's facts about a file; mtime 0 where they hold no time. Pure."""
+    mtime_ns = next((ns for name in _TIMES if (ns := _nanoseconds(info.get(name))) is not None), 0)
+    for name in _TOKENS:
+        if info.get(name):
+            return f"{name}={info[name]}", mtime_ns
+    return f"size={info.get('size')} mtime={mtime_ns} inode={info.get('ino', '')}", mtime_ns
+
+
+def _nanoseconds(when: Any) -> int | None:
+    if isinstance(when, str):
+        try:
+            when = datetime.fromisoformat(when) if re.match(r"\d{4}", when) else parsedate_to_datetime(when)
+        except (ValueError, TypeError):
+            return None
+    if isinstance(when, datetime):
+        when = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
+    if isinstance(when, (int, float)) and not isinstance(when, bool):
+        return round(when * 10**6) * 1000  # a float holds no finer time than some 200 ns
+    return None
+
+
+def translate(error: BaseException, name: str) -> StoreError:
+    """What to raise instead of what a file system raised: by class, or by the HTTP status that it carries. Pure."""
+    if isinstance(error, StoreError):
+        return error
+    said = f"{name}: {str(error).partition(chr(10))[0] or type(error).__name__}"
+    code = type(error).__name__
+    if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
+        return NotFound(said, code=code)
+    if isinstance(error, PermissionError):
+        return Forbidden(said, code=code)
+    if isinstance(error, (TimeoutError, FutureTimeout)):
+        return TimedOut(said, code=code)
+    status = getattr(error, "status", None) or getattr(error, "code", None)
+    if isinstance(status, int) and 300 <= status < 600:
+        return by_status(status)(said, code=str(status))
+    if isinstance(error, (OSError, EOFError)):
+        return Unreachable(said, code=code)
+    if type(error).__module__.partition(".")[0] in ("aiohttp", "asyncio"):
+        return Unreachable(said, code=code)
+    return StoreError(said, code=code)

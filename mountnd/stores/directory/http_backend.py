@@ -1,0 +1,110 @@
+"""A web server as a tree: one file, or pages of links with the size of each by HEAD, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from ...errors import NotFound, StoreError
+from ..base import Deadline, ObjectId, ObjectStat
+from ..http.client import Seen, Web
+from .store import Entry
+
+# HEADs at a time: what a browser opens to a few hosts; more would look like an attack to a small server.
+_SIDE_BY_SIDE = 16
+
+# What a path may hold unquoted (RFC 3986: pchar and "/").
+_SAFE = "/!$&'()*+,;=:@~"
+
+
+class WebReach:
+    """One file (`url` without a final slash), or a page of links (with one). Every GET is of the pinned version."""
+
+    pins = True
+
+    def __init__(self, url: str) -> None:
+        self._web = Web(connections=_SIDE_BY_SIDE)
+        self._page = urlsplit(url).path.endswith("/") or not urlsplit(url).path
+        self._url = url if not self._page or urlsplit(url).path else url + "/"
+        self._name = unquote(urlsplit(url).path.rpartition("/")[2])
+        self.url = self.source = url.rstrip("/")
+
+    def entries(self, directory: str, most: int | None, deadline: Deadline) -> list[Entry]:
+        if not self._page:
+            return [] if directory else [Entry(self._name, self.stat(self._name, deadline))]
+        place, body = self._web.page(self._of(directory), f"{self.url}: {directory!r}", deadline)
+        names = sorted(links(place, body), key=lambda name: name.encode("utf-8", "surrogateescape"))[:most]
+        files = [name for name in names if not name.endswith("/")]
+        entries = [Entry(name[:-1], None) for name in names if name.endswith("/")]
+        if files:
+            with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(files)), "links") as pool:
+                entries += pool.map(lambda name: self._entry(directory, name, deadline), files)
+        return entries
+
+    def stat(self, key: str, deadline: Deadline) -> ObjectStat:
+        if not self._page and key != self._name:
+            raise NotFound(f"{self.url}: is one file, and there is no {key!r}")
+        found = self._web.head(self._of(key), f"{self.url}: {key!r}", deadline)
+        return self._stat(key, found)
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
+        if not self._page and id.key != self._name:
+            raise NotFound(f"{self.url}: is one file, and there is no {id.key!r}")
+        self._web.read(self._of(id.key), id.etag, start, views, f"{self.url}: {id.key!r}", deadline)
+
+    def close(self) -> None:
+        self._web.close()
+
+    def _of(self, key: str) -> str:
+        return self._url + quote(key, safe=_SAFE, errors="surrogateescape") if self._page else self._url
+
+    def _entry(self, directory: str, name: str, deadline: Deadline) -> Entry:
+        try:
+            return Entry(name, self.stat(directory + name, deadline))
+        except StoreError as error:
+            if error.transient:
+                raise
+            return Entry(name, None, str(error))
+
+    def _stat(self, key: str, found: Seen) -> ObjectStat:
+        if found.size is None:
+            raise StoreError(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
+        return ObjectStat(ObjectId(self.source, key, found.token), found.size, found.mtime_ns)
+
+
+def links(place: str, page: bytes) -> set[str]:
+    """Names right below the URL `place` that its page links to; those of directories end in "/". Pure.
+
+    Links elsewhere, upwards, with a query (the columns of an index to sort by) or a fragment are not names.
+    """
+    parser = _Anchors()
+    parser.feed(page.decode("utf-8", "replace"))
+    here = urlsplit(urljoin(place, "."))
+    found = set()
+    for reference in parser.references:
+        try:
+            there = urlsplit(urljoin(place, reference))
+        except ValueError:
+            continue
+        if (there.scheme, there.netloc) != (here.scheme, here.netloc) or there.query or there.fragment:
+            continue
+        if not there.path.startswith(here.path):
+            continue
+        name, slash, below = there.path[len(here.path) :].partition("/")
+        name = unquote(name, errors="surrogateescape")
+        if name in ("", ".", "..") or "/" in name or "\0" in name or below:
+            continue
+        found.add(name + slash)
+    return found
+
+
+class _Anchors(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.references += [value.strip() for name, value in attrs if name == "href" and value]

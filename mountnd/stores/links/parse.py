@@ -1,0 +1,113 @@
+"""A file of signed links, as it was pasted from an e-mail -> names and URLs. Pure.
+
+Lines such as these (fastMRI's), plain URLs, empty lines and `#` comments:
+
+    curl -C - "https://host/v2.0/knee.tar.xz?AWSAccessKeyId=…&Signature=…&Expires=1700000000" --output knee.tar.xz
+
+When a link ends: `Expires` (seconds since the epoch; signature version 2 and CloudFront), or
+`X-Amz-Date` + `X-Amz-Expires` (version 4; docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ...errors import ConfigError
+
+# What mail programs make of quotes.
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
+_MARKS = re.compile(r"^[>\s$]+")  # of a forwarded mail, a shell's prompt
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_OUTPUT = re.compile(r"(?:--output=|-o(?=[^-\s]))(.+)", re.DOTALL)
+
+# A quote that is still open after this many lines was forgotten, not wrapped.
+_WRAPPED_MAX = 20
+
+
+class Link(NamedTuple):
+    """One file: its name, its URL as given, and when the link ends (seconds since the epoch, None: never)."""
+
+    name: str
+    url: str
+    expires: float | None
+
+
+def parse_links(text: str, path: str) -> list[Link]:
+    """The links of `text`, in order. Raises ConfigError, naming `path` and the line."""
+    links: dict[str, Link] = {}
+    for number, line in _joined(text, path):
+        found = _links_of(line, f"{path}, line {number}")
+        if not found:
+            raise ConfigError(f"{path}, line {number}: no link in it; put # in front of it if it is a remark")
+        for link in found:
+            if links.setdefault(link.name, link) != link:
+                raise ConfigError(f"{path}, line {number}: a second link for the name {link.name!r}")
+    if not links:
+        raise ConfigError(f"{path}: no links in it; paste the e-mail's curl lines there")
+    return list(links.values())
+
+
+def expiry(url: str) -> float | None:
+    """When a signed URL ends, in seconds since the epoch; None when it does not say. Raises ValueError."""
+    query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
+    if "x-amz-date" in query and "x-amz-expires" in query:
+        begun = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return begun.timestamp() + int(query["x-amz-expires"])
+    return float(int(query["expires"])) if "expires" in query else None
+
+
+def _joined(text: str, path: str) -> Iterator[tuple[int, str]]:
+    """(number of its first line, line) with continuations and wrapped quotes joined, remarks and quote marks gone."""
+    lines = [_MARKS.sub("", line.translate(_QUOTES)).rstrip() for line in text.lstrip("\ufeff").splitlines()]
+    at = 0
+    while at < len(lines):
+        first, line = at, lines[at]
+        at += 1
+        if not line or line.startswith("#"):
+            continue
+        while at < len(lines):
+            if line.endswith(("\\", "^")):
+                line = line[:-1] + " " + lines[at]
+            elif _open_quote(line) and at - first < _WRAPPED_MAX:
+                line += lines[at]  # a mail program broke the link itself
+            else:
+                break
+            at += 1
+        if _open_quote(line):
+            raise ConfigError(f"{path}, line {first + 1}: a quote that is never closed")
+        yield first + 1, line.rstrip("\\^")
+
+
+def _open_quote(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError:
+        return not line.endswith("\\")
+    return False
+
+
+def _links_of(line: str, where: str) -> list[Link]:
+    words = shlex.split(line)
+    urls = [word.strip("<>").replace("&amp;", "&") for word in words if _URL.match(word.strip("<>"))]
+    names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-o", "--output")]
+    names += [found[1] for word in words if (found := _OUTPUT.fullmatch(word))]
+    if urls and names and len(names) != len(urls):
+        raise ConfigError(f"{where}: {len(urls)} links but {len(names)} names after --output")
+    return [_link(url, name, where) for url, name in zip(urls, names or [""] * len(urls), strict=False)]
+
+
+def _link(url: str, name: str, where: str) -> Link:
+    try:
+        parts = urlsplit(url)
+        ends = expiry(url)
+    except ValueError as error:
+        raise ConfigError(f"{where}: not a link that can be read: {error}") from None
+    name = (name or unquote(parts.path)).rstrip("/").rpartition("/")[2]
+    if not parts.hostname or not name or name in (".", "..") or "\0" in name:
+        raise ConfigError(f"{where}: a link to no file: {url.partition('?')[0]}")
+    return Link(name, url, ends)
