@@ -74,15 +74,15 @@ class Mount(NamedTuple):
 
 def open_store(source: SourceConfig) -> Store:
     """The store of one source, retries included. Raises ConfigError, NoCredentials, ..."""
-    return Retrying(_bare_store(source), notice=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
+    return Retrying(_bare_store(source), on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
 
 
 def _bare_store(source: SourceConfig) -> Store:
     # Imported where chosen: s3fs alone takes 0.3 s, and most verbs need no store.
     if source.urls is not None:
-        from .stores.links.store import SignedUrlStore
+        from .stores.links.store import SignedLinkStore
 
-        return SignedUrlStore(source.urls)
+        return SignedLinkStore(source.urls)
     parts = urlsplit(source.url)
     if parts.scheme == "s3":
         from .stores.s3 import S3Store
@@ -99,11 +99,17 @@ def _bare_store(source: SourceConfig) -> Store:
             path_style=source.path_style,
             connections=BYTE_WORKERS,
         )
-    from .stores.directory.store import FsspecStore
+    from .stores.directory.store import DirectoryStore
+
+    if parts.scheme in ("http", "https"):
+        from .stores.directory.http_backend import HttpBackend
+
+        return DirectoryStore(HttpBackend(source.url))
+    from .stores.directory.fsspec_backend import FsspecBackend
 
     # gcsfs looks for keys of the user's otherwise; the other file systems take no such word
     options = {"token": "anon"} if parts.scheme in ("gs", "gcs") and source.anonymous else {}
-    return FsspecStore(source.url, options=options)
+    return DirectoryStore(FsspecBackend(source.url, options))
 
 
 def _open_offline(source: SourceConfig) -> Store:
@@ -183,8 +189,8 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             store = mount.stores[source.name]
             if not config.offline:
                 _probe_or_recall(store, mount.catalogues[source.name])
-            if notice := getattr(getattr(store, "store", store), "notice", ""):
-                log.warning("%s", notice)  # until `ready` warnings go to the terminal
+            if store.notice:
+                log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
         session = Session(
             mount.vfs,
             str(config.mountpoint),
@@ -234,10 +240,9 @@ def probe(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
     deadline = Deadline(seconds)
     try:
         # Once, past the retries: a refused connection or an unknown host at start-up is a mistake to be told at once.
-        page: Page = getattr(store, "store", store).list_page(store.root, limit=limit, deadline=deadline)
+        return store.once.list_page(store.root, limit=limit, deadline=deadline)
     except (Throttled, ServerFault):
-        page = store.list_page(store.root, limit=limit, deadline=deadline)
-    return page
+        return store.list_page(store.root, limit=limit, deadline=deadline)
 
 
 def _fsname(config: MountConfig) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 from ..config.presets import Preset
 from ..config.resolve import SourceConfig
 from ..daemon.host import Finding
 from ..errors import Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError, Unreachable, WrongRegion
+from ..stores.base import Store
 
 # `--keys` looks into so many directories below its prefix; a whole archive would take hours and money.
 DIRECTORIES_MAX = 1000
@@ -41,16 +41,14 @@ def _at(source: SourceConfig) -> str:
     return f" at {source.endpoint_url}{region}" if source.endpoint_url else region
 
 
-def _told(store: Any, source: SourceConfig) -> Iterator[Finding]:
+def _told(store: Store, source: SourceConfig) -> Iterator[Finding]:
     """How requests are signed, and the region when the bucket was asked for it."""
-    inner = getattr(store, "store", store)
-    region = getattr(inner, "region", "")
-    if region and not source.region:
-        yield Finding("ok", f"the bucket is in region {region}")
+    if store.region and not source.region:
+        yield Finding("ok", f"the bucket is in region {store.region}")
     if source.anonymous:
         yield Finding("ok", "requests are not signed")
-    elif notice := getattr(inner, "notice", ""):
-        yield Finding("ok", notice)
+    elif store.notice:
+        yield Finding("ok", store.notice)
     elif source.profile:
         yield Finding("ok", f"requests are signed with profile {source.profile}")
     elif source.url.startswith("s3://"):

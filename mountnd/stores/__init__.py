@@ -1,11 +1,17 @@
 """One provider each, behind the protocol of `base.py`: what names exist, and the bytes of one version.
 
-    base           the protocol, and the words it speaks
-    memory         objects in a dict: the fake that can be mounted, asked, and made to fail
-    s3/            S3 and what speaks like it: botocore for names and odd keys, obstore for bytes
-    fsspec         any fsspec URL: files, HTTP, gs://, ...
-    signed_urls    a file of signed links, shown as a directory
-    retry          a store around a store: asks again while the deadline lasts
+    base         the protocol, and the words it speaks
+    memory       objects in a dict: the fake that can be mounted, counted, and made to fail
+    retry        a store around a store: tries again after transient errors, while the deadline lasts
+    offline      a store around a store: sends nothing
+    s3/          S3 and what speaks like it: botocore for names, our own HTTP client for bytes
+    directory/   trees of files: any fsspec URL (local files, gs://, ...), web servers
+    links/       a file of signed links, shown as a directory
+    http/        what all that speak HTTP share: a client, range checks, statuses, proxies, time-outs
+
+Who may call whom: everything uses `base`; `s3`, `directory` and `links` use `http`; `links` also uses S3's error codes.
+Wrapping stores know only the protocol. `assembly` alone chooses a store; everybody else is given one. All locks of this
+room are leaves: none is held while another is taken.
 
 This module imports none of them, so that `import mountnd` stays cheap: take the one you need.
 """

@@ -1,5 +1,7 @@
 """What a provider must be able to do: list names, say what a name is, give bytes of one version.
 
+`Store` is the protocol, `StoreBase` what all stores have in common, `WrappingStore` what stores around a store do.
+
 A store makes one attempt a call, blocks the calling thread (releasing the GIL while it waits), is
 safe to call from many threads, keeps no cache, and raises only `errors.StoreError`. Retrying
 (`retry.py`) is a store that wraps a store. `tests/contract/` holds what each must pass.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 
 class ObjectId(NamedTuple):
@@ -82,6 +84,9 @@ class Store(Protocol):
     flat: whether `list_page` can list without a delimiter at the price of a page per 1,000 keys.
     pins: whether `read` is refused by the server itself when the object changed (If-Match, generation);
         False means the weaker before/after comparison.
+    notice: what a person should be told of how requests are signed; "" for nothing, and before the first request.
+    region: where the bucket is; "" where there is no such thing, and before the first request.
+    once: the same store with one attempt a call, for asking whether the store is there at all.
     """
 
     source: str
@@ -89,6 +94,15 @@ class Store(Protocol):
     url: str
     flat: bool
     pins: bool
+
+    @property
+    def notice(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def once(self) -> Store: ...
 
     def list_page(
         self,
@@ -124,3 +138,42 @@ class Store(Protocol):
     def close(self) -> None:
         """Drop connections. Idempotent; calls in flight may fail."""
         ...
+
+
+class StoreBase:
+    """What most stores have in common: no notice, no region, one attempt a call, nothing to close."""
+
+    @property
+    def notice(self) -> str:
+        return ""
+
+    @property
+    def region(self) -> str:
+        return ""
+
+    @property
+    def once(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        pass
+
+
+class WrappingStore:
+    """A store around a store, with its identity: caches fit both."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.source, self.root, self.url = store.source, store.root, store.url
+        self.flat, self.pins = store.flat, store.pins
+
+    @property
+    def notice(self) -> str:
+        return self._store.notice
+
+    @property
+    def region(self) -> str:
+        return self._store.region
+
+    def close(self) -> None:
+        self._store.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import Archived, BadAnswer, Changed, NotFound, TimedOut
-from .base import Deadline, ObjectId, ObjectStat, Page
+from .base import Deadline, ObjectId, ObjectStat, Page, StoreBase
 
 # S3 gives at most this many keys and prefixes a page, whatever is asked for.
 PAGE_MAX = 1000
@@ -41,7 +41,7 @@ class _Object(NamedTuple):
     storage_class: str
 
 
-class MemoryStore:
+class MemoryStore(StoreBase):
     """Objects in memory, listed and read by S3's rules. Thread-safe.
 
     Args:
@@ -104,7 +104,7 @@ class MemoryStore:
         limit: int = PAGE_MAX,
         deadline: Deadline,
     ) -> Page:
-        self._note(Call("list", prefix), deadline)
+        self._record(Call("list", prefix), deadline)
         low = _encode(prefix)
         # A token is the last entry of the page before, as `start_after` is a key: both are passed over.
         after = bytes.fromhex(token) if token is not None else _encode(start_after)
@@ -131,7 +131,7 @@ class MemoryStore:
         return Page(objects, prefixes)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
-        self._note(Call("head", key), deadline)
+        self._record(Call("head", key), deadline)
         with self._lock:
             if key not in self._objects:
                 raise NotFound(f"{self.url}: no object {key!r}", code="NoSuchKey")
@@ -139,7 +139,7 @@ class MemoryStore:
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         stop = start + sum(len(view) for view in views)
-        self._note(Call("read", id.key, start, stop), deadline)
+        self._record(Call("read", id.key, start, stop), deadline)
         with self._lock:
             found = self._objects.get(id.key)
         if found is None:
@@ -149,20 +149,15 @@ class MemoryStore:
         if found.storage_class in ARCHIVE_CLASSES:
             raise Archived(f"{self.url}: {id.key!r} is archived", code="InvalidObjectState")
         if stop > len(found.body):
-            raise BadAnswer(f"{self.url}: {id.key!r} has {len(found.body)} bytes, asked to {stop}", code="InvalidRange")
+            raise BadAnswer(
+                f"{self.url}: {id.key!r} has {len(found.body)} bytes, requested up to {stop}", code="InvalidRange"
+            )
         at = start
         for view in views:
             view[:] = found.body[at : at + len(view)]
             at += len(view)
 
-    def probe(self, deadline: Deadline) -> None:
-        """Ask for one name below the root; raises what the store would raise."""
-        self.list_page(self.root, limit=1, deadline=deadline)
-
-    def close(self) -> None:
-        pass
-
-    def _note(self, call: Call, deadline: Deadline) -> None:
+    def _record(self, call: Call, deadline: Deadline) -> None:
         self.calls.append(call)
         if self.fault is not None:
             self.fault(call)

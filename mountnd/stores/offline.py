@@ -1,21 +1,20 @@
-"""A store that is not asked: what is cached is all there is."""
+"""A store around a store that sends no requests: what is cached is all there is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from ..errors import Unreachable
-from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .base import Deadline, ObjectId, ObjectStat, Page, WrappingStore
 
 
-class Offline:
-    """Refuses every request to `store` at once, with Unreachable; its identity is the store's, so caches fit."""
+class Offline(WrappingStore):
+    """Refuses every request at once, with Unreachable."""
 
-    def __init__(self, store: Store) -> None:
-        self.source, self.root, self.url = store.source, store.root, store.url
-        self.flat, self.pins = store.flat, store.pins
-        self._store = store
+    @property
+    def once(self) -> Self:
+        return self
 
     def list_page(
         self,
@@ -34,9 +33,6 @@ class Offline:
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._refuse(id.key)
-
-    def close(self) -> None:
-        self._store.close()
 
     def _refuse(self, what: str) -> NoReturn:
         raise Unreachable(f"{self.url}: {what!r} is not cached, and the mount is offline", code="Offline")

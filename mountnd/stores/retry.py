@@ -1,4 +1,4 @@
-"""A store around a store: asks again after a transient error, with growing random pauses, inside the deadline."""
+"""A store around a store: tries again after a transient error, with growing random pauses, inside the deadline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ..errors import StoreError, Throttled, TimedOut
-from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
 
 T = TypeVar("T")
 
@@ -36,14 +36,14 @@ def delay(failures: int, jitter: float, *, throttled: bool = False) -> float:
     return jitter * min(CAP_S, base * 2.0 ** min(failures - 1, 20))
 
 
-class Retrying:
-    """Forwards to `store`; a transient StoreError is asked again until the deadline, then raised.
+class Retrying(WrappingStore):
+    """Forwards to `store`; a call that fails with a transient StoreError is repeated until its deadline.
 
     Args:
-        store: what is asked.
+        store: makes one attempt a call.
         attempt_seconds: the most one attempt may take.
         sleep, random, clock: injected by tests; seconds, uniform in [0, 1), monotonic seconds.
-        notice: called before each repetition with the error and the pause in seconds (log, counter).
+        on_retry: called before each repetition with the error and the pause in seconds (log, counter).
     """
 
     def __init__(
@@ -54,13 +54,15 @@ class Retrying:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = _random.random,
         clock: Callable[[], float] = time.monotonic,
-        notice: Callable[[StoreError, float], object] | None = None,
+        on_retry: Callable[[StoreError, float], object] | None = None,
     ) -> None:
-        self.store = store
-        self.source, self.root, self.url = store.source, store.root, store.url
-        self.flat, self.pins = store.flat, store.pins
+        super().__init__(store)
         self._attempt_s, self._sleep, self._random, self._clock = attempt_seconds, sleep, random, clock
-        self._notice = notice
+        self._on_retry = on_retry
+
+    @property
+    def once(self) -> Store:
+        return self._store.once
 
     def list_page(
         self,
@@ -72,8 +74,8 @@ class Retrying:
         limit: int = 1000,
         deadline: Deadline,
     ) -> Page:
-        return self._ask(
-            lambda attempt: self.store.list_page(
+        return self._retry(
+            lambda attempt: self._store.list_page(
                 prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=attempt
             ),
             prefix,
@@ -81,20 +83,17 @@ class Retrying:
         )
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
-        return self._ask(lambda attempt: self.store.head(key, deadline=attempt), key, deadline)
+        return self._retry(lambda attempt: self._store.head(key, deadline=attempt), key, deadline)
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
-        self._ask(lambda attempt: self.store.read(id, start, views, deadline=attempt), id.key, deadline)
+        self._retry(lambda attempt: self._store.read(id, start, views, deadline=attempt), id.key, deadline)
 
-    def close(self) -> None:
-        self.store.close()
-
-    def _ask(self, call: Callable[[Deadline], T], what: str, deadline: Deadline) -> T:
+    def _retry(self, call: Callable[[Deadline], T], what: str, deadline: Deadline) -> T:
         failures = 0
         while True:
             left = deadline.left()
             if left <= 0:
-                raise TimedOut(f"{self.url}: no time left to ask for {what!r}")
+                raise TimedOut(f"{self.url}: no time left for a request for {what!r}")
             try:
                 return call(Deadline(min(self._attempt_s, left), self._clock))
             except StoreError as error:
@@ -104,6 +103,6 @@ class Retrying:
                 pause = delay(failures, self._random(), throttled=isinstance(error, Throttled))
                 if pause >= deadline.left():
                     raise
-                if self._notice is not None:
-                    self._notice(error, pause)
+                if self._on_retry is not None:
+                    self._on_retry(error, pause)
             self._sleep(pause)

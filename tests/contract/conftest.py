@@ -52,12 +52,12 @@ def signed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
-@pytest.fixture(params=["wire", "obstore"])
-def make(request: pytest.FixtureRequest, stage: Scripted) -> Make:
+@pytest.fixture
+def make(stage: Scripted) -> Make:
     """Makes a store on the stage, which answers everything."""
     stage.play(ALL)
 
     def make(**how: Any) -> S3Store:
-        return S3Store("bkt", **{"endpoint_url": stage.url, "region": "us-east-1", "carrier": request.param, **how})
+        return S3Store("bkt", **{"endpoint_url": stage.url, "region": "us-east-1", **how})
 
     return make

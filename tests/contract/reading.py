@@ -61,6 +61,11 @@ def listed(store: Store, prefix: str, **how: object) -> tuple[list[ObjectStat], 
     raise AssertionError("a listing that never ends")
 
 
+def first_name(store: Store) -> None:
+    """List one name: whether the store can be read, or else its precise error."""
+    store.list_page(store.root, limit=1, deadline=soon())
+
+
 def keys(objects: Sequence[ObjectStat]) -> list[str]:
     return [stat.id.key for stat in objects]
 

@@ -30,7 +30,7 @@ Asked = list[tuple[str, str, dict[str, str]]]
 
 
 def ask_all(store: S3Store) -> None:
-    """One of each request: LIST, HEAD, and bytes by the carrier and by botocore."""
+    """One of each request: LIST, HEAD, and bytes of an ordinary and of an odd key."""
     store.list_page("", deadline=soon())
     store.head("k", deadline=soon())
     read(store, ObjectId(store.source, "k", ETAG), 0, 1)

@@ -23,12 +23,12 @@ from mountnd.errors import (
     WrongRegion,
 )
 from mountnd.stores.base import Deadline, ObjectId, Store
-from mountnd.stores.directory.store import FsspecStore
-from mountnd.stores.links.store import SignedUrlStore
+from mountnd.stores.links.store import SignedLinkStore
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
 from ..servers import Answer, Scripted, free_port
+from .directory_stores import http_store
 from .reading import read, soon
 
 ETAG = '"00112233445566778899aabbccddeeff"'
@@ -45,21 +45,14 @@ class Kind(NamedTuple):
 
 def _signed(url: str, where: Path) -> Store:
     (where / "links").write_text(f"{url}/k?Expires=4000000000&Signature=s")
-    return SignedUrlStore(where / "links")
-
-
-def _s3(carrier: str) -> Kind:
-    return Kind(
-        lambda url, _: S3Store("bkt", endpoint_url=url, region="us-east-1", anonymous=True, carrier=carrier), "/bkt/k"
-    )
+    return SignedLinkStore(where / "links")
 
 
 KINDS = {
-    "s3 by the wire": _s3("wire"),
-    "s3 by obstore": _s3("obstore"),
-    "s3 by botocore": Kind(lambda url, _: S3Store("bkt", endpoint_url=url, region="us-east-1", anonymous=True,
-                                                  carrier="obstore"), "/bkt/k//"),
-    "http": Kind(lambda url, _: FsspecStore(f"{url}/k"), "/k"),
+    "s3": Kind(lambda url, _: S3Store("bkt", endpoint_url=url, region="us-east-1", anonymous=True), "/bkt/k"),
+    "s3, an odd key": Kind(lambda url, _: S3Store("bkt", endpoint_url=url, region="us-east-1", anonymous=True),
+                           "/bkt/k//"),
+    "http": Kind(lambda url, _: http_store(f"{url}/k"), "/k"),
     "signed": Kind(_signed, "/k?Expires=4000000000&Signature=s"),
 }  # fmt: skip
 

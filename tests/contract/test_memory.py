@@ -7,8 +7,8 @@ import pytest
 from mountnd.errors import Archived, Throttled
 from mountnd.stores.memory import Call, MemoryStore
 
-from .contract import StoreContract
 from .reading import listed, read, soon
+from .store_contract import StoreContract
 
 
 class MemoryWorld:

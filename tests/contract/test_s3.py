@@ -4,17 +4,20 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mountnd.errors import Archived, Changed, NoSuchBucket
+from mountnd.assembly import probe
+from mountnd.errors import Archived, Changed, NoSuchBucket, Unreachable
 from mountnd.stores.base import ObjectId
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
-from ..servers import rclone_server, s3_client
-from .contract import ForbiddenContract, StoreContract
-from .reading import BODY, ODD_KEYS, listed, read, soon
+from ..servers import Answer, Scripted, rclone_server, s3_client
+from .reading import BODY, ODD_KEYS, first_name, listed, read, soon
+from .s3_stage import LIST, Make
+from .store_contract import ForbiddenContract, StoreContract
 
 _buckets = itertools.count()
 
@@ -38,18 +41,17 @@ class S3World:
 @pytest.mark.usefixtures("signed")
 class TestMoto(StoreContract, ForbiddenContract):
     no_paths = True
-    carrier = "wire"
 
     @pytest.fixture
     def world(self, moto: str) -> Iterator[S3World]:
-        world = S3World(moto, carrier=self.carrier)
+        world = S3World(moto)
         yield world
         world.store.close()
 
     @pytest.fixture
     def forbidden(self, moto: str, world: S3World) -> Iterator[tuple[S3Store, ObjectId]]:
         world.put("private", b"1")
-        store = S3Store(world.bucket, endpoint_url=moto, region="us-east-1", anonymous=True, carrier=self.carrier)
+        store = S3Store(world.bucket, endpoint_url=moto, region="us-east-1", anonymous=True)
         yield store, world.store.head("private", deadline=soon()).id
         store.close()
 
@@ -73,18 +75,7 @@ class TestMoto(StoreContract, ForbiddenContract):
 
     def test_a_bucket_that_is_not_there(self, moto: str) -> None:
         with pytest.raises(NoSuchBucket):
-            S3Store("no-such-bucket", endpoint_url=moto, region="us-east-1").probe(soon())
-
-    def test_a_probe_asks_for_one_name(self, world: S3World) -> None:
-        world.put("a", b"1")
-        world.store.probe(soon())
-
-
-class TestMotoByObstore(TestMoto):
-    """Each key by obstore, or by botocore where obstore may not carry it."""
-
-    carrier = "obstore"
-    many = False  # listings are the same
+            first_name(S3Store("no-such-bucket", endpoint_url=moto, region="us-east-1"))
 
 
 class TestWeed(StoreContract):
@@ -101,13 +92,29 @@ class TestWeed(StoreContract):
         world.store.close()
 
 
-@pytest.mark.parametrize("carrier", ["wire", "obstore"])
-def test_a_server_that_answers_ranges_with_200_and_ignores_if_match(tmp_path: Path, carrier: str) -> None:
+def test_a_probe_lists_one_name_and_once(make: Make, stage: Scripted) -> None:
+    store = Retrying(make(anonymous=True), random=lambda: 0.0)
+    probe(store)
+    ((method, target, _),) = stage.log()
+    assert method == "GET"
+    assert parse_qs(urlsplit(target).query)["max-keys"] == ["1"]
+    assert parse_qs(urlsplit(target).query)["delimiter"] == ["/"]
+    stage.play({"GET *": Answer(407, {"Content-Length": "0"})})
+    with pytest.raises(Unreachable):
+        probe(store)
+    assert len(stage.log()) == 1  # what cannot be reached at start-up is told at once
+    stage.play({"GET *": [Answer(503, {"Content-Length": "0"}), LIST]})
+    probe(store)
+    assert len(stage.log()) == 2  # what is busy is tried again
+    store.close()
+
+
+def test_a_server_that_answers_ranges_with_200_and_ignores_if_match(tmp_path: Path) -> None:
     """rclone serve s3: right bytes the slow way, and a changed object is seen by its ETag."""
     (tmp_path / "bucket").mkdir()
     (tmp_path / "bucket" / "k").write_bytes(BODY)
     with rclone_server(tmp_path) as url:
-        store = S3Store("bucket", endpoint_url=url, region="us-east-1", anonymous=True, carrier=carrier)
+        store = S3Store("bucket", endpoint_url=url, region="us-east-1", anonymous=True)
         (stat,), _ = listed(store, "")
         patient = Retrying(store)
         assert read(patient, stat.id, 1000, 500, 1500) == BODY[1000:3000]

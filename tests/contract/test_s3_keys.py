@@ -1,4 +1,4 @@
-"""Every key goes over the wire as itself, whoever carries it."""
+"""Every key is sent as itself, by either client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from mountnd.errors import NotFound
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
-from mountnd.stores.s3.key_rules import obstore_may_carry
 
 from ..servers import Scripted
 from .reading import NO_PATHS, ODD_KEYS, read, soon
@@ -33,58 +32,12 @@ def _keys() -> list[str]:
     return sorted(everything)
 
 
-def test_obstore_carries_what_it_may_exactly(stage: Scripted) -> None:
-    """Asked of obstore itself, which normalises keys as if they were paths."""
-    import obstore
-    from obstore.store import S3Store as ObstoreStore
-
-    stage.play({"GET *": BYTE})
-    store = ObstoreStore(
-        "bkt",
-        endpoint=stage.url,
-        region="us-east-1",
-        skip_signature=True,
-        virtual_hosted_style_request=False,
-        client_options={"allow_http": True},
-        retry_config={"max_retries": 0},
-    )
-    carried = [key for key in _keys() if obstore_may_carry(key)]
-    assert len(carried) > 500
-    for key in carried:
-        obstore.get(store, key, options={"range": (0, 1)}).buffer()
-    assert _targets(stage) == carried
-
-
-def test_what_obstore_may_not_carry_it_would_get_wrong(stage: Scripted) -> None:
-    """So that the rule is no wider than it must be."""
-    import obstore
-    from obstore.store import S3Store as ObstoreStore
-
-    store = ObstoreStore(
-        "bkt",
-        endpoint=stage.url,
-        region="us-east-1",
-        skip_signature=True,
-        virtual_hosted_style_request=False,
-        client_options={"allow_http": True},
-        retry_config={"max_retries": 0},
-    )
-    for key in (key for key in _keys() if not obstore_may_carry(key)):
-        stage.play({"GET *": BYTE})
-        try:
-            obstore.get(store, key, options={"range": (0, 1)}).buffer()
-        except ValueError:
-            continue  # it refuses
-        assert _targets(stage) != [key]
-
-
-@pytest.mark.parametrize("carrier", ["wire", "obstore"])
 @pytest.mark.parametrize("anonymous", [True, None], ids=["unsigned", "signed"])
 @pytest.mark.usefixtures("signed")
-def test_every_key_is_read_as_itself(stage: Scripted, carrier: str, anonymous: bool | None) -> None:
+def test_every_key_is_read_as_itself(stage: Scripted, anonymous: bool | None) -> None:
     keys = _keys() if anonymous else random.Random(1).sample(_keys(), 120)
     stage.play({"GET *": BYTE})
-    store = S3Store("bkt", endpoint_url=stage.url, region="us-east-1", anonymous=anonymous, carrier=carrier)
+    store = S3Store("bkt", endpoint_url=stage.url, region="us-east-1", anonymous=anonymous)
     for key in keys:
         read(store, ObjectId(store.source, key, ETAG), 0, 1)
     assert _targets(stage) == keys

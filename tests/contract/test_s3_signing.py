@@ -1,4 +1,4 @@
-"""Who signs requests to S3; all carriers alike."""
+"""Who signs requests to S3; both clients alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mountnd.errors import Forbidden, NoCredentials
 from mountnd.stores.base import ObjectId
 
 from ..servers import Answer, Scripted
-from .reading import read, soon
+from .reading import first_name, read
 from .s3_stage import ALL, ETAG, Make, ask_all, scopes
 
 
@@ -32,7 +32,7 @@ def test_anonymous_never_signs(make: Make, stage: Scripted) -> None:
 
 def test_without_credentials_it_reads_unsigned_and_says_so(make: Make, stage: Scripted) -> None:
     store = make()
-    store.probe(soon())
+    first_name(store)
     assert "unsigned" in store.notice
     ask_all(store)
     assert scopes(stage.log()) == {""}
@@ -40,7 +40,7 @@ def test_without_credentials_it_reads_unsigned_and_says_so(make: Make, stage: Sc
 
 def test_without_credentials_where_some_are_needed(make: Make, stage: Scripted) -> None:
     with pytest.raises(NoCredentials, match="aws configure"):
-        make(anonymous=False).probe(soon())
+        first_name(make(anonymous=False))
     assert stage.log() == []
 
 
@@ -68,21 +68,20 @@ def test_a_profile_is_used(make: Make, stage: Scripted, aws_files: Callable[...,
 def test_a_missing_profile_is_named(make: Make, stage: Scripted, aws_files: Callable[..., None]) -> None:
     aws_files("[default]\naws_access_key_id=d\naws_secret_access_key=s\n")
     with pytest.raises(NoCredentials, match=r"'hcp'.*default.*aws configure --profile hcp"):
-        make(profile="hcp").probe(soon())
+        first_name(make(profile="hcp"))
     aws_files("", "[profile hcp]\nregion=us-east-1\n")
     with pytest.raises(NoCredentials, match="'hcp'"):
-        make(profile="hcp").probe(soon())
+        first_name(make(profile="hcp"))
     assert stage.log() == []
 
 
 def test_credentials_that_end_are_renewed(
     make: Make, stage: Scripted, aws_files: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a credential process, whose keys are always about to end: the session asks it anew, and so do the carriers."""
-    from mountnd.stores.s3 import bodies, signing
+    """By a credential process, whose keys are always about to end: the session asks it anew, and so do the clients."""
+    from mountnd.stores.s3 import signing
 
-    monkeypatch.setattr(bodies, "_CREDENTIALS_S", 0.0)  # each request is a minute later
-    monkeypatch.setattr(signing, "KEEP_S", -1.0)
+    monkeypatch.setattr(signing, "CREDENTIALS_KEPT_S", -1.0)  # each request is a minute later
     script = tmp_path / "process.py"
     script.write_text(
         "import json, pathlib, datetime\n"
@@ -116,9 +115,9 @@ def test_after_an_expired_token_the_files_are_read_anew(
     expired = Answer(400, {"Content-Length": str(len(body))}, body)
     files("old")
     store = make()
-    store.probe(soon())
+    first_name(store)
     stage.play({"GET *": expired})
-    for ask in (lambda: store.probe(soon()), lambda: read(store, ObjectId(store.source, "k", ETAG), 0, 1)):
+    for ask in (lambda: first_name(store), lambda: read(store, ObjectId(store.source, "k", ETAG), 0, 1)):
         with pytest.raises(Forbidden, match="expired"):
             ask()
     files("new")

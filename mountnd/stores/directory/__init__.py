@@ -1,0 +1,10 @@
+"""Trees of files that are listed directory by directory: `DirectoryStore` and the backends it can stand on.
+
+    base             what a backend must be able to do
+    store            the store: pages, prefixes and odd paths, whatever the backend
+    fsspec_backend   any file system that fsspec knows
+    http_backend     a web server: one file, or pages of links
+
+Who may call whom: `store` and the backends use `base`; the store does not know which backend it has, `assembly` gives
+it one. No locks. fsspec and urllib3 are imported when a backend is made or used, not with these modules.
+"""

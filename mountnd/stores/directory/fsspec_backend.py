@@ -1,4 +1,4 @@
-"""An fsspec file system, asked for names, facts and ranges, past all its caches."""
+"""Files of an fsspec file system (local, gs://, sftp://, memory://, ...), read past all its caches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline, ObjectId, ObjectStat
-from ..http.status import by_status
-from .store import Entry
+from ..http.status import error_type
+from .base import DirectoryName
 
 # What says which version a file is, the strongest first. Names as the file systems spell them:
 # gcsfs, s3fs/http, adlfs, ossfs, webdav, ...
@@ -21,7 +21,7 @@ _TOKENS = ("generation", "ETag", "etag", "e_tag", "md5Hash", "crc32c", "content_
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "Last-Modified", "modify", "created")
 
 # GCS decompresses what was stored with Content-Encoding: gzip, ignores ranges of it, and lists the stored
-# size (docs.cloud.google.com/storage/docs/transcoding). Whoever says that he takes gzip gets the stored bytes; then
+# size (docs.cloud.google.com/storage/docs/transcoding). Whoever accepts gzip gets the stored bytes; then
 # nothing on our side may decompress them. Only for the bytes: GCS's own answers are JSON, and may come compressed.
 _STORED_BYTES = {"session_kwargs": {"auto_decompress": False, "headers": {"Accept-Encoding": "gzip"}}}
 
@@ -35,11 +35,17 @@ def bytes_options(protocol: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "session_kwargs": {**given, "auto_decompress": False, "headers": headers}}
 
 
-class FilesystemReach:
+class FsspecBackend:
     """The files below `url`, by fsspec. A URL of one file shows that file alone.
 
-    File systems that speak asyncio are given up at the deadline; the others (local files) block as
-    long as the system below them does.
+    Calls to file systems that speak asyncio are cancelled at the deadline; the others (local files) block as long as
+    the system below them does.
+
+    Args:
+        url: any URL that fsspec knows, but for http.
+        options: given to fsspec's file system.
+
+    Raises ConfigError when no file system takes the URL.
     """
 
     pins = False
@@ -60,13 +66,13 @@ class FilesystemReach:
             raise ConfigError(f"{url}: no file system for it: {error}") from error
         self._base: str = base.rstrip("/")
         self._name = self._base.rpartition("/")[2]
-        # Whether the URL names a file: asked with the first request, a final slash says no.
+        # Whether the URL names a file: found out with the first request; a final slash says no.
         self._single: bool | None = False if url.endswith("/") else None
         self.url = self.source = url.rstrip("/")
 
-    def entries(self, directory: str, most: int | None, deadline: Deadline) -> list[Entry]:
+    def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if self._is_single(deadline):
-            return [] if directory else [Entry(self._name, self.stat(self._name, deadline))]
+            return [] if directory else [DirectoryName(self._name, self.stat(self._name, deadline))]
         where = self._path(directory, deadline)
         infos = self._call(self._names, "ls", where, deadline, detail=True)
         inside = where.rstrip("/") + "/"
@@ -77,7 +83,7 @@ class FilesystemReach:
                 if name.strip("/") == where.strip("/"):
                     continue  # some give a directory as its own first entry
                 name = inside + name.rpartition("/")[2]
-            found.append(self._entry(directory, name.removeprefix(inside), info, deadline))
+            found.append(self._name_of(directory, name.removeprefix(inside), info, deadline))
         return found
 
     def stat(self, key: str, deadline: Deadline) -> ObjectStat:
@@ -92,7 +98,7 @@ class FilesystemReach:
         body = self._call(self._bytes, "cat_file", path, deadline, start=start, end=stop)
         # What is there afterwards is compared with what was pinned: no token comes back, so nothing changed between.
         if self.stat(id.key, deadline).id.etag != id.etag:
-            raise Changed(f"{self.url}: {id.key!r} was replaced since it was opened")
+            raise Changed(f"{self.url}: {id.key!r}: the object was replaced since it was opened")
         if len(body) != stop - start:
             raise BadAnswer(f"{self.url}: {id.key!r}: asked for {stop - start} bytes, got {len(body)}", code="Body")
         at = 0
@@ -116,17 +122,17 @@ class FilesystemReach:
             self._single = _is_file(self._call(self._names, "info", self._base or "/", deadline))
         return self._single
 
-    def _entry(self, directory: str, name: str, info: Mapping[str, Any], deadline: Deadline) -> Entry:
+    def _name_of(self, directory: str, name: str, info: Mapping[str, Any], deadline: Deadline) -> DirectoryName:
         if info.get("islink"):
             try:
                 info = self._call(self._names, "info", str(info["name"]), deadline)
             except NotFound:
-                return Entry(name, None, "a link to nowhere")
+                return DirectoryName(name, None, "a link to nowhere")
         if info.get("type") == "directory":
-            return Entry(name, None)
+            return DirectoryName(name, None)
         if not _is_file(info) or info.get("size") is None:
-            return Entry(name, None, f"neither a file nor a directory ({info.get('type')})")
-        return Entry(name, self._stat(directory + name, info))
+            return DirectoryName(name, None, f"neither a file nor a directory ({info.get('type')})")
+        return DirectoryName(name, self._stat(directory + name, info))
 
     def _stat(self, key: str, info: Mapping[str, Any]) -> ObjectStat:
         token, mtime_ns = version_token(info)
@@ -135,19 +141,19 @@ class FilesystemReach:
     def _call(self, filesystem: Any, method: str, path: str, deadline: Deadline, **options: Any) -> Any:
         left = deadline.left()
         if left <= 0:
-            raise TimedOut(f"{self.url}: no time left to ask")
+            raise TimedOut(f"{self.url}: no time left for a request")
         try:
             if not getattr(filesystem, "async_impl", False):
                 return getattr(filesystem, method)(path, **options)
-            ask = getattr(filesystem, f"_{method}")(path, **options)
-            future = asyncio.run_coroutine_threadsafe(ask, filesystem.loop)
+            call = getattr(filesystem, f"_{method}")(path, **options)
+            future = asyncio.run_coroutine_threadsafe(call, filesystem.loop)
             try:
                 return future.result(min(left, 365 * 86400.0))
             except FutureTimeout:
                 future.cancel()
                 raise
         except Exception as error:
-            raise translate(error, f"{self.url}: {path!r}") from error
+            raise error_from_exception(error, f"{self.url}: {path!r}") from error
 
 
 def _is_file(info: Mapping[str, Any]) -> bool:
@@ -176,7 +182,7 @@ def _nanoseconds(when: Any) -> int | None:
     return None
 
 
-def translate(error: BaseException, name: str) -> StoreError:
+def error_from_exception(error: BaseException, name: str) -> StoreError:
     """What to raise instead of what a file system raised: by class, or by the HTTP status that it carries. Pure."""
     if isinstance(error, StoreError):
         return error
@@ -190,7 +196,7 @@ def translate(error: BaseException, name: str) -> StoreError:
         return TimedOut(said, code=code)
     status = getattr(error, "status", None) or getattr(error, "code", None)
     if isinstance(status, int) and 300 <= status < 600:
-        return by_status(status)(said, code=str(status))
+        return error_type(status)(said, code=str(status))
     if isinstance(error, (OSError, EOFError)):
         return Unreachable(said, code=code)
     if type(error).__module__.partition(".")[0] in ("aiohttp", "asyncio"):

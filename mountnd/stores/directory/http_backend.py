@@ -1,4 +1,4 @@
-"""A web server as a tree: one file, or pages of links with the size of each by HEAD, side by side."""
+"""Files of a web server: one file, or pages of links, with the size of each by HEAD, side by side."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ...errors import NotFound, StoreError
 from ..base import Deadline, ObjectId, ObjectStat
-from ..http.client import Seen, Web
-from .store import Entry
+from ..http.client import FileInfo, WebClient
+from .base import DirectoryName
 
 # HEADs at a time: what a browser opens to a few hosts; more would look like an attack to a small server.
 _SIDE_BY_SIDE = 16
@@ -19,59 +19,58 @@ _SIDE_BY_SIDE = 16
 _SAFE = "/!$&'()*+,;=:@~"
 
 
-class WebReach:
+class HttpBackend:
     """One file (`url` without a final slash), or a page of links (with one). Every GET is of the pinned version."""
 
     pins = True
 
     def __init__(self, url: str) -> None:
-        self._web = Web(connections=_SIDE_BY_SIDE)
-        self._page = urlsplit(url).path.endswith("/") or not urlsplit(url).path
-        self._url = url if not self._page or urlsplit(url).path else url + "/"
+        self._web = WebClient(connections=_SIDE_BY_SIDE)
+        self._is_page = urlsplit(url).path.endswith("/") or not urlsplit(url).path
+        self._url = url if not self._is_page or urlsplit(url).path else url + "/"
         self._name = unquote(urlsplit(url).path.rpartition("/")[2])
         self.url = self.source = url.rstrip("/")
 
-    def entries(self, directory: str, most: int | None, deadline: Deadline) -> list[Entry]:
-        if not self._page:
-            return [] if directory else [Entry(self._name, self.stat(self._name, deadline))]
-        place, body = self._web.page(self._of(directory), f"{self.url}: {directory!r}", deadline)
+    def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
+        if not self._is_page:
+            return [] if directory else [DirectoryName(self._name, self.stat(self._name, deadline))]
+        place, body = self._web.document(self._url_of(directory), f"{self.url}: {directory!r}", deadline)
         names = sorted(links(place, body), key=lambda name: name.encode("utf-8", "surrogateescape"))[:most]
         files = [name for name in names if not name.endswith("/")]
-        entries = [Entry(name[:-1], None) for name in names if name.endswith("/")]
+        found = [DirectoryName(name[:-1], None) for name in names if name.endswith("/")]
         if files:
             with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(files)), "links") as pool:
-                entries += pool.map(lambda name: self._entry(directory, name, deadline), files)
-        return entries
+                found += pool.map(lambda name: self._name_of(directory, name, deadline), files)
+        return found
 
     def stat(self, key: str, deadline: Deadline) -> ObjectStat:
-        if not self._page and key != self._name:
+        if not self._is_page and key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {key!r}")
-        found = self._web.head(self._of(key), f"{self.url}: {key!r}", deadline)
-        return self._stat(key, found)
+        return self._stat(key, self._web.head(self._url_of(key), f"{self.url}: {key!r}", deadline))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
-        if not self._page and id.key != self._name:
+        if not self._is_page and id.key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {id.key!r}")
-        self._web.read(self._of(id.key), id.etag, start, views, f"{self.url}: {id.key!r}", deadline)
+        self._web.read(self._url_of(id.key), id.etag, start, views, f"{self.url}: {id.key!r}", deadline)
 
     def close(self) -> None:
         self._web.close()
 
-    def _of(self, key: str) -> str:
-        return self._url + quote(key, safe=_SAFE, errors="surrogateescape") if self._page else self._url
+    def _url_of(self, key: str) -> str:
+        return self._url + quote(key, safe=_SAFE, errors="surrogateescape") if self._is_page else self._url
 
-    def _entry(self, directory: str, name: str, deadline: Deadline) -> Entry:
+    def _name_of(self, directory: str, name: str, deadline: Deadline) -> DirectoryName:
         try:
-            return Entry(name, self.stat(directory + name, deadline))
+            return DirectoryName(name, self.stat(directory + name, deadline))
         except StoreError as error:
             if error.transient:
                 raise
-            return Entry(name, None, str(error))
+            return DirectoryName(name, None, str(error))
 
-    def _stat(self, key: str, found: Seen) -> ObjectStat:
-        if found.size is None:
+    def _stat(self, key: str, info: FileInfo) -> ObjectStat:
+        if info.size is None:
             raise StoreError(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
-        return ObjectStat(ObjectId(self.source, key, found.token), found.size, found.mtime_ns)
+        return ObjectStat(ObjectId(self.source, key, info.token), info.size, info.mtime_ns)
 
 
 def links(place: str, page: bytes) -> set[str]:

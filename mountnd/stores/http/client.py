@@ -1,4 +1,4 @@
-"""Plain HTTP: what a URL's file is, and ranges of it, checked against what was asked for.
+"""Requests to plain URLs: what file is there, and ranges of it, checked against what was asked for.
 
 Used where there is a URL and nothing else: signed links, files and directories of a web server.
 """
@@ -9,27 +9,22 @@ import os
 import re
 import ssl
 import threading
-import urllib.request
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from ...errors import BadAnswer, Changed, NotFound, StoreError, TimedOut, Unreachable
+from ...errors import BadAnswer, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline
-from .status import by_status
-
-# As for S3: connecting takes three round trips, and a server that sends nothing for ten seconds has lost us.
-CONNECT_S = 5.0
-IDLE_S = 10.0
+from .proxy import Proxy, proxy_for
+from .ranges import check_etag, check_range, parse_content_range
+from .status import error_type
+from .timeouts import CONNECT_S, IDLE_S
 
 # Read in pieces, so that a server which trickles is noticed between them.
 _PIECE = 1 << 18
 
-_TOTAL = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)\s*\Z")
 
-
-class Seen(NamedTuple):
+class FileInfo(NamedTuple):
     """What headers say of a file: bytes (None: they do not say), version token, LastModified in ns (0: unknown)."""
 
     size: int | None
@@ -37,15 +32,7 @@ class Seen(NamedTuple):
     mtime_ns: int
 
 
-def content_range(text: str | None) -> tuple[int, int, int | None] | None:
-    """`bytes 5-9/100` -> (5, 10, 100); total None for `*`; None when it says nothing. Pure."""
-    found = _TOTAL.match(text or "")
-    if not found or found[1] is None:
-        return None
-    return int(found[1]), int(found[2]) + 1, None if found[3] == "*" else int(found[3])
-
-
-def seen(headers: Mapping[str, str], size: int | None) -> Seen:
+def file_info(headers: Mapping[str, str], size: int | None) -> FileInfo:
     """Token and time of a file of `size` bytes by its answer's headers. Pure.
 
     The token is the ETag; without one, size and Last-Modified, which is weaker: two writes within a second look alike.
@@ -55,18 +42,19 @@ def seen(headers: Mapping[str, str], size: int | None) -> Seen:
         mtime_ns = int(parsedate_to_datetime(modified).timestamp()) * 10**9
     except (ValueError, TypeError):
         mtime_ns = 0
-    return Seen(size, headers.get("ETag") or f"{size}-{modified}", mtime_ns)
+    return FileInfo(size, headers.get("ETag") or f"{size}-{modified}", mtime_ns)
 
 
-def strong(token: str) -> bool:
-    """Whether If-Match can be asked with it (RFC 9110, 13.1.1: never with a weak one). Pure."""
+def is_strong(token: str) -> bool:
+    """Whether If-Match can be sent with it (RFC 9110, 13.1.1: never with a weak one). Pure."""
     return token.startswith('"')
 
 
-class Web:
+class WebClient:
     """HTTP requests from many threads over kept connections. Raises StoreError.
 
-    Proxies come from the environment; a CA of one's own by SSL_CERT_FILE or AWS_CA_BUNDLE is trusted.
+    Proxies come from the environment (`proxy.py`); a private authority by SSL_CERT_FILE or AWS_CA_BUNDLE is trusted.
+    Every call takes the `name` of what is requested, for messages.
 
     Args:
         connections: kept open to one host.
@@ -76,37 +64,34 @@ class Web:
     def __init__(self, *, connections: int = 32, codes: Mapping[str, type[StoreError]] | None = None) -> None:
         self._connections, self._codes = connections, codes or {}
         self._lock = threading.Lock()  # leaf lock: guards _pools
-        self._pools: dict[str | None, Any] = {}
+        self._pools: dict[Proxy | None, Any] = {}
 
-    def head(self, url: str, name: str, deadline: Deadline) -> Seen:
+    def head(self, url: str, name: str, deadline: Deadline) -> FileInfo:
         """What is at `url`; by a GET of one byte where the server refuses HEAD, or leaves the size out."""
-        response = self._ask("HEAD", url, {}, name, deadline)
+        response = self._request("HEAD", url, {}, name, deadline)
         response.drain_conn()
         response.release_conn()
-        length = response.headers.get("Content-Length", "")
-        if response.status == 200 and length.isdigit():
-            return seen(response.headers, int(length))
+        length = _length(response)
+        if response.status == 200 and length is not None:
+            return file_info(response.headers, length)
         if response.status in (404, 410):
             raise NotFound(f"{name}: not found (HTTP {response.status})", code=str(response.status))
         return self.first_byte(url, name, deadline)
 
-    def first_byte(self, url: str, name: str, deadline: Deadline) -> Seen:
+    def first_byte(self, url: str, name: str, deadline: Deadline) -> FileInfo:
         """What is at `url`, by a GET of its first byte: a URL that is signed for GET refuses HEAD."""
-        response = self._ask("GET", url, {"Range": "bytes=0-0"}, name, deadline)
+        response = self._request("GET", url, {"Range": "bytes=0-0"}, name, deadline)
         if response.status == 416 and response.headers.get("Content-Range", "").replace(" ", "").endswith("*/0"):
-            _drop(response)  # an empty file has no first byte; asked whole, it tells the rest
-            response = self._ask("GET", url, {}, name, deadline)
+            _drop(response)  # an empty file has no first byte; a GET of the whole tells the rest
+            response = self._request("GET", url, {}, name, deadline)
         try:
             if response.status not in (200, 206):
-                raise self._refusal(response, name)
-            place, length = (
-                content_range(response.headers.get("Content-Range")),
-                response.headers.get("Content-Length", ""),
-            )
+                raise self._error(response, name, url)
+            place = parse_content_range(response.headers.get("Content-Range"))
             if place is not None:
                 response.read(2, decode_content=False)  # so that the connection can be kept
-                return seen(response.headers, place[2])
-            return seen(response.headers, int(length) if response.status == 200 and length.isdigit() else None)
+                return file_info(response.headers, place[2])
+            return file_info(response.headers, _length(response) if response.status == 200 else None)
         finally:
             _drop(response)
 
@@ -116,21 +101,16 @@ class Web:
         """Fill `views` from byte `start` on, of the version `token`."""
         stop = start + sum(len(view) for view in views)
         headers = {"Range": f"bytes={start}-{stop - 1}"}
-        if strong(token):
+        if is_strong(token):
             headers["If-Match"] = token
-        response = self._ask("GET", url, headers, name, deadline)
+        response = self._request("GET", url, headers, name, deadline)
         try:
             if response.status not in (200, 206):
-                raise self._refusal(response, name)
-            said, length = response.headers.get("Content-Range"), response.headers.get("Content-Length", "")
-            place = content_range(said)
-            total = place[2] if place else int(length) if length.isdigit() else None
-            if seen(response.headers, total).token != token:
-                raise Changed(f"{name}: the file was replaced since it was opened", code="ETag")
-            # A whole body (200 without Content-Range) is right only when the whole file was asked for.
-            if place[:2] != (start, stop) if place else (start != 0 or total != stop):
-                got = said or "the whole file"
-                raise BadAnswer(f"{name}: asked for bytes {start}-{stop - 1}, got {got}", code="Content-Range")
+                raise self._error(response, name, url)
+            content_range, length = response.headers.get("Content-Range"), _length(response)
+            place = parse_content_range(content_range)
+            check_etag(file_info(response.headers, place[2] if place else length).token, token, name)
+            check_range(response.status, content_range, length, start, stop, name)
             for view in views:
                 _fill(response, view, name, deadline)
         except StoreError:
@@ -138,12 +118,12 @@ class Web:
             raise
         response.release_conn()
 
-    def page(self, url: str, name: str, deadline: Deadline, *, most: int = 1 << 26) -> tuple[str, bytes]:
+    def document(self, url: str, name: str, deadline: Deadline, *, most: int = 1 << 26) -> tuple[str, bytes]:
         """A whole small document, and the URL it was at after redirects. Raises BadAnswer past `most` bytes."""
-        response = self._ask("GET", url, {}, name, deadline)
+        response = self._request("GET", url, {}, name, deadline)
         try:
             if response.status != 200:
-                raise self._refusal(response, name)
+                raise self._error(response, name, url)
             body = bytearray()
             while piece := _read(response, _PIECE, name, deadline):
                 body += piece
@@ -161,14 +141,15 @@ class Web:
         for pool in pools:
             pool.clear()
 
-    def _ask(self, method: str, url: str, headers: dict[str, str], name: str, deadline: Deadline) -> Any:
+    def _request(self, method: str, url: str, headers: dict[str, str], name: str, deadline: Deadline) -> Any:
         import urllib3
 
         left = deadline.left()
         if left <= 0:
-            raise TimedOut(f"{name}: no time left to ask")
+            raise TimedOut(f"{name}: no time left for a request")
+        proxy = proxy_for(url)
         try:
-            return self._pool(url).request(
+            return self._pool(proxy).request(
                 method,
                 url,
                 headers={"Accept-Encoding": "identity", "User-Agent": "mountnd", **headers},
@@ -179,35 +160,44 @@ class Web:
                 decode_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise _broken(error, name) from error
+            raise _error_from_exception(error, name, proxy) from error
 
-    def _pool(self, url: str) -> Any:
-        parts = urlsplit(url)
-        proxy = None
-        if not urllib.request.proxy_bypass(parts.hostname or ""):
-            proxy = urllib.request.getproxies().get(parts.scheme)
+    def _pool(self, proxy: Proxy | None) -> Any:
         with self._lock:
             if proxy not in self._pools:
                 self._pools[proxy] = _make_pool(proxy, self._connections)
             return self._pools[proxy]
 
-    def _refusal(self, response: Any, name: str) -> StoreError:
-        kind, label = by_status(response.status), f"HTTP {response.status}"
+    def _error(self, response: Any, name: str, url: str) -> StoreError:
+        """The error that a refusal means, by the code in its body where codes are known, else by its status."""
+        if response.status == 407:
+            return Unreachable(
+                f"{name}: the proxy {proxy_for(url)} refuses this user and password, or none", code="407"
+            )
+        kind, label = error_type(response.status), f"HTTP {response.status}"
         if self._codes and (found := re.search(rb"<Code>(\w+)</Code>", _rest(response))):
             label = found[1].decode()
             kind = self._codes.get(label, kind)
         return kind(f"{name}: the server refused ({label})", code=label)
 
 
-def _make_pool(proxy: str | None, connections: int) -> Any:
+def _make_pool(proxy: Proxy | None, connections: int) -> Any:
     import urllib3
 
-    trusted = ssl.create_default_context()  # takes SSL_CERT_FILE by itself
+    trusted = ssl.create_default_context()  # reads SSL_CERT_FILE by itself
     if bundle := os.environ.get("AWS_CA_BUNDLE"):
-        trusted.load_verify_locations(bundle)
-    if proxy:
-        return urllib3.ProxyManager(proxy, maxsize=connections, ssl_context=trusted)
+        try:
+            trusted.load_verify_locations(bundle)
+        except OSError as error:
+            raise StoreError(f"the certificates of AWS_CA_BUNDLE, {bundle}: {error.strerror or error}") from error
+    if proxy is not None:
+        return urllib3.ProxyManager(str(proxy), maxsize=connections, ssl_context=trusted, proxy_headers=proxy.headers)
     return urllib3.PoolManager(maxsize=connections, ssl_context=trusted)
+
+
+def _length(response: Any) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isdigit() else None
 
 
 def _fill(response: Any, view: memoryview, name: str, deadline: Deadline) -> None:
@@ -229,7 +219,7 @@ def _read(response: Any, size: int, name: str, deadline: Deadline) -> bytes:
         # What is there, not all of it: a server that trickles would be waited for past the deadline.
         piece: bytes = response.read1(size, decode_content=False)
     except urllib3.exceptions.HTTPError as error:
-        raise _broken(error, name) from error
+        raise _error_from_exception(error, name) from error
     return piece
 
 
@@ -243,12 +233,12 @@ def _rest(response: Any) -> bytes:
 
 
 def _drop(response: Any) -> None:
-    # Closed, not given back: what is left of its body may be the whole file.
+    # Closed instead of kept for the next request: what is left of its body may be the whole file.
     response.close()
     response.release_conn()
 
 
-def _broken(error: Exception, name: str) -> StoreError:
+def _error_from_exception(error: Exception, name: str, proxy: Proxy | None = None) -> StoreError:
     import urllib3
 
     while isinstance(error, urllib3.exceptions.MaxRetryError) and isinstance(error.reason, Exception):
@@ -260,5 +250,6 @@ def _broken(error: Exception, name: str) -> StoreError:
     ):
         return TimedOut(f"{name}: no answer in time ({code})", code=code)
     if isinstance(error, (urllib3.exceptions.LocationValueError, urllib3.exceptions.URLSchemeUnknown)):
-        return StoreError(f"{name}: not a URL that can be asked ({code})", code=code)
-    return Unreachable(f"{name}: no connection, or it broke ({code})", code=code)
+        return StoreError(f"{name}: not a valid URL ({code})", code=code)
+    through = f" through the proxy {proxy}" if proxy else ""
+    return Unreachable(f"{name}: no connection{through}, or it broke ({code})", code=code)

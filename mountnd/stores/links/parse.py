@@ -29,7 +29,7 @@ _OUTPUT = re.compile(r"(?:--output=|-o(?=[^-\s]))(.+)", re.DOTALL)
 _WRAPPED_MAX = 20
 
 
-class Link(NamedTuple):
+class SignedLink(NamedTuple):
     """One file: its name, its URL as given, and when the link ends (seconds since the epoch, None: never)."""
 
     name: str
@@ -37,9 +37,9 @@ class Link(NamedTuple):
     expires: float | None
 
 
-def parse_links(text: str, path: str) -> list[Link]:
+def parse_links(text: str, path: str) -> list[SignedLink]:
     """The links of `text`, in order. Raises ConfigError, naming `path` and the line."""
-    links: dict[str, Link] = {}
+    links: dict[str, SignedLink] = {}
     for number, line in _joined(text, path):
         found = _links_of(line, f"{path}, line {number}")
         if not found:
@@ -91,7 +91,7 @@ def _open_quote(line: str) -> bool:
     return False
 
 
-def _links_of(line: str, where: str) -> list[Link]:
+def _links_of(line: str, where: str) -> list[SignedLink]:
     words = shlex.split(line)
     urls = [word.strip("<>").replace("&amp;", "&") for word in words if _URL.match(word.strip("<>"))]
     names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-o", "--output")]
@@ -101,7 +101,7 @@ def _links_of(line: str, where: str) -> list[Link]:
     return [_link(url, name, where) for url, name in zip(urls, names or [""] * len(urls), strict=False)]
 
 
-def _link(url: str, name: str, where: str) -> Link:
+def _link(url: str, name: str, where: str) -> SignedLink:
     try:
         parts = urlsplit(url)
         ends = expiry(url)
@@ -110,4 +110,4 @@ def _link(url: str, name: str, where: str) -> Link:
     name = (name or unquote(parts.path)).rstrip("/").rpartition("/")[2]
     if not parts.hostname or not name or name in (".", "..") or "\0" in name:
         raise ConfigError(f"{where}: a link to no file: {url.partition('?')[0]}")
-    return Link(name, url, ends)
+    return SignedLink(name, url, ends)

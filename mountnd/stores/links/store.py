@@ -11,20 +11,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError, Forbidden, LinkExpired, NotFound, StoreError
-from ..base import Deadline, ObjectId, ObjectStat, Page
-from ..http.client import Web
+from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..http.client import WebClient
 from ..s3.translate import BY_CODE
-from .parse import Link, parse_links
+from .parse import SignedLink, parse_links
 
-# Sizes are asked this many at a time: an e-mail has a dozen links.
+# Sizes are fetched this many at a time: an e-mail has a dozen links.
 _SIDE_BY_SIDE = 16
 
 
-class SignedUrlStore:
+class SignedLinkStore(StoreBase):
     """The files that a file of links names.
 
     Args:
-        path: text file, see `signed_lines.py`. Raises ConfigError when it cannot be read or meant.
+        path: text file, see `parse.py`. Raises ConfigError when it cannot be read, or is invalid.
         clock: seconds since the epoch; tests inject their own.
     """
 
@@ -43,11 +43,7 @@ class SignedUrlStore:
         self.root = ""
         self.url = str(path)
         self._clock = clock
-        self._web = Web(codes=BY_CODE)
-
-    def probe(self, deadline: Deadline) -> None:
-        """Ask for one file: whether its link is good, or else the precise error."""
-        self.list_page("", limit=1, deadline=deadline)
+        self._web = WebClient(codes=BY_CODE)
 
     def list_page(
         self,
@@ -59,7 +55,7 @@ class SignedUrlStore:
         limit: int = 1000,
         deadline: Deadline,
     ) -> Page:
-        """Sizes are asked for side by side. A link that the server refuses is in `unshowable`, unless all are."""
+        """Sizes are fetched side by side. A link that the server refuses is in `unshowable`, unless all are."""
         after = (token if token is not None else start_after).encode()
         names = [name for name in self._links if name.startswith(prefix) and name.encode() > after]
         page, more = names[: min(limit, 1000)], len(names) > min(limit, 1000)
@@ -108,14 +104,14 @@ class SignedUrlStore:
                 raise
             return error
 
-    def _link(self, key: str) -> Link:
+    def _link(self, key: str) -> SignedLink:
         link = self._links.get(key)
         if link is None:
             raise NotFound(f"{self.url}: no link named {key!r}", code="NoSuchKey")
         self._check_expiry(link)
         return link
 
-    def _check_expiry(self, link: Link) -> None:
+    def _check_expiry(self, link: SignedLink) -> None:
         if link.expires is not None and self._clock() >= link.expires:
             when = datetime.fromtimestamp(link.expires, UTC).strftime("%Y-%m-%d %H:%M UTC")
             raise LinkExpired(
@@ -124,7 +120,7 @@ class SignedUrlStore:
             )
 
 
-def _order(link: Link) -> bytes:
+def _order(link: SignedLink) -> bytes:
     return link.name.encode()
 
 

@@ -1,15 +1,18 @@
 """S3, and what speaks like it.
 
-    store       the store: which client carries what, and what an error was
-    link        credentials, region, endpoint, certificates: settled once, for both clients
-    names       listings, HEAD, and odd keys' bytes: the botocore client of an s3fs session
-    wire        all other bytes: GETs of our own, whose bodies are received straight into the cache's blocks
-    connection  one connection of it
-    bodies      the same by obstore, where a proxy is needed
-    signing     headers that sign a GET of the wire
-    carriers    which key may go by which client                       (pure)
-    listing     a page of a listing from its XML                       (pure)
-    translate   codes and exceptions -> StoreError                     (pure)
+    store         the store: which client carries what
+    connect       options of a source -> how its bucket is reached, found out once for both clients
+    boto_client   listings and HEADs: the botocore client of an s3fs session
+    http_client   bytes: ranged GETs of our own, whose bodies are received straight into the cache's blocks
+    connection    one connection of the HTTP client
+    signing       the headers that sign its GETs
+    listing       a page of a listing from its XML                       (pure)
+    key_rules     which texts can be keys                                (pure)
+    translate     codes and exceptions of the libraries -> StoreError    (pure)
+
+Who may call whom: `store` uses both clients, `listing` and `key_rules`; the clients use `connect`; the HTTP client uses
+`connection` and `signing`; everything that fails goes through `translate`. Locks: `store`, `http_client`, `connection`
+and `signing` have their own, and all are leaves.
 
 The libraries are imported when the first request is made, not with this module.
 """

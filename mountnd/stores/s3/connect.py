@@ -1,8 +1,8 @@
-"""How to reach one bucket, settled once: credentials, region, endpoint, addressing and trusted certificates.
+"""How to reach one bucket, found out once: credentials, region, endpoint, addressing, certificates and proxy.
 
-botocore settles all of it (environment, AWS files, container and instance roles, partitions, access
-points), with what the source names taking precedence; obstore is then told the outcome, because it
-would read its own share of the environment.
+botocore decides all of it (environment, AWS files, container and instance roles, partitions, access points), with what
+the source names taking precedence; our own HTTP client is told the outcome. Only the proxy is decided by
+`http/proxy.py`, and botocore is told where it would go another way (ALL_PROXY; a NO_PROXY with the bucket's own host).
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ...errors import NoCredentials, StoreError
+from ..http.proxy import Proxy, parse_proxy, proxy_for
+from ..http.timeouts import CONNECT_S, IDLE_S
 from .translate import Subject, translate
-
-# A server that sends nothing for this long has lost us: connecting takes three round trips, the
-# first byte of a ranged GET some 100-200 ms on S3.
-CONNECT_S = 5.0
-IDLE_S = 10.0
 
 DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a source says of its bucket; None means "nobody said". See `S3Store`."""
+class BucketOptions:
+    """What a source says of its bucket; None where it says nothing. See `S3Store`."""
 
     bucket: str
     endpoint_url: str | None
@@ -39,16 +37,17 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A bucket that can be reached.
+class BucketAccess:
+    """What the options of a bucket came to: all that is needed to send it requests.
 
     Attributes:
         filesystem: s3fs's, which owns session and client; `loop` is the loop both live on.
         client: its botocore client.
         credentials: botocore's, None when unsigned; `await credentials.get_frozen_credentials()` renews them.
         region: where the bucket is.
-        endpoint: URL of the bucket (`path_style` False) or of the service, for obstore.
+        endpoint: URL of the bucket (`path_style` False) or of the service, for our own client.
         certificates: PEM file of trusted certificates, None for the system's.
+        proxy: what requests go through, None where they go directly.
         notice: how requests are signed, when a person may be surprised by it; else "".
     """
 
@@ -59,6 +58,7 @@ class Link:
     endpoint: str
     path_style: bool
     certificates: str | None
+    proxy: Proxy | None
     notice: str
 
     @property
@@ -79,73 +79,126 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def connect(wanted: Wanted) -> Link:
-    """Settle everything; at most one request, and that only where the region is open. Raises StoreError."""
+class _Client(NamedTuple):
+    """A botocore client, and where it sends requests."""
+
+    filesystem: Any
+    client: Any
+    endpoint: str
+    path_style: bool
+    proxy: Proxy | None
+
+
+async def connect(options: BucketOptions) -> BucketAccess:
+    """Find out all of it; at most one request, and that only where the region is open. Raises StoreError."""
     from aiobotocore.session import AioSession
 
-    subject = Subject(f"s3://{wanted.bucket}", unsigned=wanted.anonymous is True)
+    subject = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True)
     try:
-        session = AioSession(profile=wanted.profile)
-        credentials, notice = await _credentials(session, wanted)
+        session = AioSession(profile=options.profile)
+        credentials, notice = await _credentials(session, options)
         certificates = session.get_config_variable("ca_bundle") or os.environ.get("SSL_CERT_FILE")
-        guess = wanted.region or session.get_config_variable("region") or DEFAULT_REGION
-        filesystem, client = await _open(session, wanted, guess, certificates, signed=credentials is not None)
-        region = wanted.region or await _bucket_region(client, wanted.bucket) or guess
+        guess = options.region or session.get_config_variable("region") or DEFAULT_REGION
+        open_in = partial(_open, session, options, certificates=certificates, signed=credentials is not None)
+        opened = await open_in(guess)
+        subject = subject._replace(proxy=str(opened.proxy or ""))
+        region = options.region or await _bucket_region(opened.client, options.bucket) or guess
         if region != guess:
-            await client.close()
-            filesystem, client = await _open(session, wanted, region, certificates, signed=credentials is not None)
-        endpoint, path_style = await _endpoint(client, wanted.bucket)
+            await opened.client.close()
+            opened = await open_in(region)
     except StoreError:
         raise
     except (ValueError, FileNotFoundError) as error:  # a bad URL; a credential process that is not there
         raise StoreError(f"{subject.url}: {error}", code=type(error).__name__) from error
     except Exception as error:
         raise translate(error, subject) from error
-    return Link(filesystem, client, credentials, region, endpoint, path_style, certificates, notice)
+    return BucketAccess(
+        opened.filesystem,
+        opened.client,
+        credentials,
+        region,
+        opened.endpoint,
+        opened.path_style,
+        certificates,
+        opened.proxy,
+        notice,
+    )
 
 
-async def _credentials(session: Any, wanted: Wanted) -> tuple[Any, str]:
-    if wanted.anonymous:
+async def _credentials(session: Any, options: BucketOptions) -> tuple[Any, str]:
+    if options.anonymous:
         return None, ""
-    if wanted.profile and wanted.profile not in session.available_profiles:
+    if options.profile and options.profile not in session.available_profiles:
         have = ", ".join(sorted(session.available_profiles)) or "none"
         raise NoCredentials(
-            f"s3://{wanted.bucket}: no AWS profile {wanted.profile!r} (there are: {have}); "
-            f"make it with `aws configure --profile {wanted.profile}`",
+            f"s3://{options.bucket}: no AWS profile {options.profile!r} (there are: {have}); "
+            f"make it with `aws configure --profile {options.profile}`",
             code="ProfileNotFound",
         )
     credentials = await session.get_credentials()
     if credentials is not None:
         return credentials, ""
-    if wanted.profile or wanted.anonymous is False:
-        where = f"profile {wanted.profile!r} holds no" if wanted.profile else "found no AWS"
+    if options.profile or options.anonymous is False:
+        where = f"profile {options.profile!r} holds no" if options.profile else "found no AWS"
         raise NoCredentials(
-            f"s3://{wanted.bucket}: {where} credentials; set them with `aws configure`, AWS_ACCESS_KEY_ID and "
+            f"s3://{options.bucket}: {where} credentials; set them with `aws configure`, AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or name another profile with --profile",
             code="NoCredentials",
         )
-    return None, f"s3://{wanted.bucket}: found no AWS credentials, reading unsigned"
+    return None, f"s3://{options.bucket}: found no AWS credentials, reading unsigned"
 
 
 async def _open(
-    session: Any, wanted: Wanted, region: str, certificates: str | None, *, signed: bool
+    session: Any, options: BucketOptions, region: str, *, certificates: str | None, signed: bool
+) -> _Client:
+    """A client of a region, which goes through the proxy that `http/proxy.py` says. No request is made."""
+    make = partial(_make_client, session, options, region, certificates=certificates, signed=signed)
+    filesystem, client = await make(proxies=None)
+    endpoint, path_style = await _endpoint(client, options.bucket)
+    proxy = proxy_for(endpoint)
+    if proxy != _proxy_of(client):
+        await client.close()
+        filesystem, client = await make(proxies={urlsplit(endpoint).scheme: proxy.url} if proxy is not None else {})
+    if proxy is not None and proxy.scheme != "http":
+        raise StoreError(f"s3://{options.bucket}: the proxy {proxy} is spoken to by TLS; name one with http://")
+    return _Client(filesystem, client, endpoint, path_style, proxy)
+
+
+def _proxy_of(client: Any) -> Proxy | None:
+    """What botocore goes through by itself: it looks at the URL of the service, once, and knows no ALL_PROXY."""
+    from botocore.utils import get_environ_proxies
+
+    service = client.meta.endpoint_url
+    text = get_environ_proxies(service).get(urlsplit(service).scheme)
+    return parse_proxy(text) if text else None
+
+
+async def _make_client(
+    session: Any,
+    options: BucketOptions,
+    region: str,
+    *,
+    certificates: str | None,
+    signed: bool,
+    proxies: dict[str, str] | None,
 ) -> tuple[Any, Any]:
     from botocore import handlers
     from s3fs import S3FileSystem
 
     filesystem = S3FileSystem(
         anon=not signed,
-        endpoint_url=wanted.endpoint_url,
+        endpoint_url=options.endpoint_url,
         session=session,
         client_kwargs={"region_name": region} | ({"verify": certificates} if certificates else {}),
         config_kwargs={
-            "s3": {"addressing_style": _addressing(wanted), "us_east_1_regional_endpoint": "regional"},
+            "s3": {"addressing_style": _addressing(options), "us_east_1_regional_endpoint": "regional"},
             "retries": {"mode": "standard", "total_max_attempts": 1},  # `stores/retry.py` does it
             "connect_timeout": CONNECT_S,
             "read_timeout": IDLE_S,
-            "max_pool_connections": wanted.connections,
+            "max_pool_connections": options.connections,
             "response_checksum_validation": "when_required",  # they are of whole objects, and we read ranges
             "user_agent_extra": "mountnd",
+            "proxies": proxies,  # None: as the environment says
         },
         skip_instance_cache=True,
         use_listings_cache=False,
@@ -156,15 +209,15 @@ async def _open(
     if (handler := getattr(handlers, "_handle_200_error", None)) is not None:
         client.meta.events.unregister("before-parse.s3.*", handler)
     client.meta.events.register("choose-signer.s3.HeadBucket", _unsigned)
-    client.meta.events.register_last("before-parameter-build.s3", _stay)
+    client.meta.events.register_last("before-parameter-build.s3", _refuse_redirects)
     return filesystem, client
 
 
-def _addressing(wanted: Wanted) -> str:
-    path_style = wanted.path_style
+def _addressing(options: BucketOptions) -> str:
+    path_style = options.path_style
     if path_style is None:
         # A bucket name with a dot does not fit the certificate of *.s3.amazonaws.com.
-        path_style = wanted.endpoint_url is not None or "." in wanted.bucket
+        path_style = options.endpoint_url is not None or "." in options.bucket
     return "path" if path_style else "virtual"
 
 
@@ -181,8 +234,8 @@ def _unsigned(**_: Any) -> Any:
     return UNSIGNED
 
 
-def _stay(*, context: dict[str, Any], **_: Any) -> None:
-    # botocore would follow a bucket to its region by itself, and obstore would not: better one clear error.
+def _refuse_redirects(*, context: dict[str, Any], **_: Any) -> None:
+    # botocore would follow a bucket to its region by itself, and our own client would not: better one clear error.
     context.setdefault("s3_redirect", {})["redirected"] = True
 
 
@@ -203,10 +256,3 @@ async def _endpoint(client: Any, bucket: str) -> tuple[str, bool]:
     base = url.partition("?")[0].removesuffix("/x")
     service = base.removesuffix(f"/{bucket}")
     return service, service != base
-
-
-def read_certificates(path: str | None) -> bytes | None:
-    """The PEM file's bytes, for obstore; None where there is none (botocore reports a bad path itself)."""
-    if not path or not Path(path).is_file():
-        return None
-    return Path(path).read_bytes()

@@ -1,12 +1,12 @@
-"""One connection of the wire (`wire.py`): a GET is sent, and its body received straight into views.
+"""One connection of the HTTP client (`http_client.py`): a GET is sent, and its body received straight into views.
 
 A plain body is received by blocking `recv` with MSG_WAITALL: one call and one wait for the GIL for each run of blocks,
 not one for each packet. The kernel keeps the time (SO_RCVTIMEO).
 
 TLS comes in records of 16 KiB, each with a call and a wait for the GIL of its own; two dozen threads at that spend half
-a second of processor time for 1 GiB on handing it from one to the next. So threads with long bodies take turns: whoever
-waits finds the more when its turn comes, and none is woken for a single record (four files of 256 MiB at once took
-2.3 s instead of 2.6, on two cores).
+a second of processor time for 1 GiB on handing it from one to the next. So threads with long bodies take turns: the
+longer one waits, the more it finds when its turn comes, and none is woken for a single record (four files of 256 MiB at
+once took 2.3 s instead of 2.6, on two cores).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ...errors import BadAnswer, TimedOut, Unreachable
 from ..base import Deadline
-from .connect import IDLE_S
+from ..http.timeouts import IDLE_S
 from .translate import Subject
 
 # What is received in one turn, some 0.5 ms; and what is so short that it waits for none, as a reader may wait for it.
@@ -39,7 +39,7 @@ class Connection:
 
     Args:
         http_: connected.
-        turn: whose turn it is of all connections of one wire.
+        turn: held by the connection whose turn it is, of all of one client.
     """
 
     def __init__(self, http_: http.client.HTTPConnection, turn: threading.Lock) -> None:
@@ -48,8 +48,8 @@ class Connection:
         self._poll.register(self._socket, select.POLLIN)
 
     def alive(self) -> bool:
-        """Whether the server has neither closed it nor said anything unasked."""
-        plain = socket.socket.recv  # of an SSL socket too: bytes on the wire, whatever they mean
+        """Whether the server has neither closed it nor sent anything unrequested."""
+        plain = socket.socket.recv  # of an SSL socket too: bytes of the network, whatever they mean
         self._socket.setblocking(False)
         try:
             plain(self._socket, 1, socket.MSG_PEEK)
@@ -59,10 +59,10 @@ class Connection:
             return False
         return False
 
-    def ask(self, path: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
-        """Send a GET and wait for the head of its answer."""
-        self._socket.settimeout(_patience(deadline))
-        self._http.putrequest("GET", path, skip_accept_encoding=True)
+    def get(self, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
+        """Send a GET of `target` (a path, or a whole URL for a proxy) and wait for the head of its answer."""
+        self._socket.settimeout(_time_left(deadline))
+        self._http.putrequest("GET", target, skip_accept_encoding=True)
         for name, value in headers.items():
             if name.lower() != "host":
                 self._http.putheader(name, value)
@@ -92,18 +92,18 @@ class Connection:
 
     def _receive_plain(self, view: memoryview, subject: Subject, deadline: Deadline) -> None:
         while len(view):
-            self._patiently(deadline)
+            self._set_receive_timeout(deadline)
             try:
                 got = self._socket.recv_into(view, len(view), socket.MSG_WAITALL)
             except BlockingIOError:
-                raise _stopped(subject) from None
+                raise _silent(subject) from None
             if not got:
                 raise _broken(subject)
             view = view[got:]
 
-    def _patiently(self, deadline: Deadline) -> None:
+    def _set_receive_timeout(self, deadline: Deadline) -> None:
         """Wait in the kernel from now on, as long as the deadline allows."""
-        seconds = _patience(deadline)
+        seconds = _time_left(deadline)
         self._socket.settimeout(None)
         self._socket.setsockopt(
             socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
@@ -120,20 +120,20 @@ class Connection:
         tls.settimeout(0)
         while True:
             with turn:
-                view = view[self._take(view[:_TURN], subject) :]
+                view = view[self._receive_arrived(view[:_TURN], subject) :]
             if not len(view):
                 return
             if len(view) > _SHORT:
                 time.sleep(_GATHER_S)
-            if not tls.pending() and not self._poll.poll(_patience(deadline) * 1e3):
-                raise _stopped(subject)
+            if not tls.pending() and not self._poll.poll(_time_left(deadline) * 1e3):
+                raise _silent(subject)
 
-    def _take(self, view: memoryview, subject: Subject) -> int:
-        """Receive the records that are here; how many bytes they were."""
+    def _receive_arrived(self, view: memoryview, subject: Subject) -> int:
+        """Receive the records that have arrived; returns how many bytes they held."""
         at, receive_into = 0, self._socket.recv_into
         try:
             while at < len(view):
-                got = receive_into(view[at:], len(view) - at)  # said, the length need not be found out
+                got = receive_into(view[at:], len(view) - at)  # given, the length need not be found out
                 if not got:
                     raise _broken(subject)
                 at += got
@@ -147,18 +147,18 @@ class Connection:
         for view in views:
             at = 0
             while at < len(view):
-                self._socket.settimeout(_patience(deadline))
+                self._socket.settimeout(_time_left(deadline))
                 got = answer.readinto(view[at:])
                 if not got:
                     raise BadAnswer(f"{subject}: the body ended {len(view) - at} bytes early", code="Body")
                 at += got
-        self._socket.settimeout(_patience(deadline))
+        self._socket.settimeout(_time_left(deadline))
         if answer.read(1):  # which also takes the last, empty frame off the connection
             raise BadAnswer(f"{subject}: the body goes on past its range", code="Body")
 
 
 def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject) -> Iterator[memoryview]:
-    """Fill `views` with what came together with the head of `answer`; gives what is left of them."""
+    """Fill `views` with what came together with the head of `answer`; yields what is left of them."""
     held = True  # in its buffer, until that gives less than was asked for
     for view in views:
         while held and len(view):
@@ -171,7 +171,7 @@ def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subj
             yield view
 
 
-def _patience(deadline: Deadline) -> float:
+def _time_left(deadline: Deadline) -> float:
     """Seconds to wait for the next byte. Raises TimedOut when the deadline is over."""
     left = deadline.left()
     if left <= 0:
@@ -179,7 +179,7 @@ def _patience(deadline: Deadline) -> float:
     return max(0.001, min(IDLE_S, left))
 
 
-def _stopped(subject: Subject) -> TimedOut:
+def _silent(subject: Subject) -> TimedOut:
     return TimedOut(f"{subject}: the server stopped in the middle of its answer")
 
 

@@ -5,7 +5,7 @@ botocore parses some 16 thousand keys a second, and a directory may hold million
 only when it accounts for every `Contents` and `CommonPrefixes` in it; any other goes through an
 XML parser. Both give the same page.
 
-Format: docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html, asked for with
+Format: docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html, requested with
 `encoding-type=url`. A server that honours it says so by an `EncodingType` element, and only then are
 keys decoded: `+` is a space there, as in a query string (S3 writes `a+b` for the key `a b`).
 Times are cut to whole seconds: HEAD gives no more, and the two must agree.
@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 
 from ...errors import BadAnswer
 from ..base import ObjectId, ObjectStat, Page
-from .key_rules import botocore_may_carry
+from .key_rules import is_valid_key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def parse_page(body: bytes, source: str) -> Page:
         for key, modified, etag, size, storage in raw.contents:
             if encoded and ("%" in key or "+" in key):
                 key = _decoded(key)
-            if not key.isascii() and not botocore_may_carry(key):
+            if not key.isascii() and not is_valid_key(key):
                 unshowable.append(repr(key))
                 continue
             if etag[:1] not in '"W':  # some servers leave out in listings the quotes that they give elsewhere
@@ -72,8 +72,8 @@ def parse_page(body: bytes, source: str) -> Page:
     except (ValueError, TypeError) as error:  # TypeError: a time without a zone
         raise BadAnswer(f"{source}: a listing has a bad time or size: {error}", code="ListObjectsV2") from error
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
-    unshowable += [repr(prefix) for prefix in prefixes if not botocore_may_carry(prefix)]
-    prefixes = [prefix for prefix in prefixes if botocore_may_carry(prefix)]
+    unshowable += [repr(prefix) for prefix in prefixes if not is_valid_key(prefix)]
+    prefixes = [prefix for prefix in prefixes if is_valid_key(prefix)]
     if raw.truncated and not raw.token:
         raise BadAnswer(f"{source}: a listing says that it goes on, but not how", code="ListObjectsV2")
     return Page(objects, prefixes, raw.token if raw.truncated else None, tuple(unshowable))

@@ -1,6 +1,6 @@
 """Headers that sign a GET, by botocore, with credentials that renew themselves.
 
-Lock order: `Signer._lock` is a leaf, held while botocore is asked for credentials at most once a minute.
+Lock order: `Signer._lock` is a leaf, held while botocore is asked for credentials, at most once a minute.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ import threading
 import time
 from typing import Any
 
-from .connect import IDLE_S, Link
+from ..http.timeouts import IDLE_S
+from .connect import BucketAccess
 
-# botocore renews credentials 10 to 15 minutes before they end; asking it crosses to its loop's thread and back,
-# which once a minute costs nothing.
-KEEP_S = 60.0
+# botocore renews credentials 10 to 15 minutes before they end. Asking it crosses to its loop's thread and back, which
+# once a minute costs nothing.
+CREDENTIALS_KEPT_S = 60.0
 
 
 class Signer:
-    """Signs requests over one link; leaves them as they are where the link is unsigned."""
+    """Signs requests to one bucket; leaves them as they are where access is unsigned."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, access: BucketAccess) -> None:
+        self._access = access
         self._lock = threading.Lock()
         self._auth: Any = None
-        self._asked = 0.0
+        self._renewed = 0.0
 
     def headers(self, url: str, headers: dict[str, str]) -> dict[str, str]:
         """`headers` with what signs a GET of `url` (AWS Signature Version 4). Raises what botocore raises."""
-        if self._link.unsigned:
+        if self._access.unsigned:
             return headers
         from botocore.awsrequest import AWSRequest
 
@@ -41,8 +42,8 @@ class Signer:
 
         with self._lock:
             now = time.monotonic()
-            if self._auth is None or now - self._asked > KEEP_S:
-                ask = self._link.credentials.get_frozen_credentials()
-                frozen = asyncio.run_coroutine_threadsafe(ask, self._link.loop).result(IDLE_S)
-                self._auth, self._asked = S3SigV4Auth(frozen, "s3", self._link.region), now
+            if self._auth is None or now - self._renewed > CREDENTIALS_KEPT_S:
+                request = self._access.credentials.get_frozen_credentials()
+                frozen = asyncio.run_coroutine_threadsafe(request, self._access.loop).result(IDLE_S)
+                self._auth, self._renewed = S3SigV4Auth(frozen, "s3", self._access.region), now
             return self._auth

@@ -1,8 +1,7 @@
 """What S3 and the libraries that speak to it raise -> `errors.StoreError`, by code or class, never by text. Pure.
 
-Codes: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. A HEAD has no body and so only an
-HTTP status for a code; obstore's exceptions have neither, and `NEEDS_CODE` says for which of them the
-store must ask again by a client that gives the code.
+Codes: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. A HEAD has no body, and so only an HTTP status for a
+code; `store.py` then makes a GET, whose refusal has one.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from ...errors import (
     Unreachable,
     WrongRegion,
 )
-from ..http.status import by_status
+from ..http.status import error_type
 
 BY_CODE: dict[str, type[StoreError]] = {
     "NoSuchKey": NotFound,
@@ -110,14 +109,7 @@ BY_CLASS: dict[str, type[StoreError]] = {
     "botocore.FlexibleChecksumError": BadAnswer,
     "botocore.ResponseParserError": BadAnswer,
     "botocore.BotoCoreError": StoreError,
-    "builtins.FileNotFoundError": NotFound,  # what obstore raises for a 404
-    "obstore.NotFoundError": NotFound,
-    "obstore.PreconditionError": Changed,
-    "obstore.NotModifiedError": BadAnswer,
-    "obstore.PermissionDeniedError": Forbidden,
-    "obstore.UnauthenticatedError": Forbidden,
-    "obstore.GenericError": Unreachable,
-    "obstore.BaseError": StoreError,
+    "builtins.FileNotFoundError": NoCredentials,  # a credential process that is gone
     "aiohttp.ServerTimeoutError": TimedOut,
     "aiohttp.ClientError": Unreachable,
     "asyncio.IncompleteReadError": Unreachable,
@@ -127,19 +119,18 @@ BY_CLASS: dict[str, type[StoreError]] = {
     "builtins.OSError": Unreachable,
 }
 
-# One class for whatever has no better one: 403 of many codes, and connections, time-outs, 5xx and odd answers alike.
-NEEDS_CODE = frozenset(
-    {"obstore.PermissionDeniedError", "obstore.UnauthenticatedError", "obstore.GenericError", "obstore.BaseError"}
-)
-
 
 class Subject(NamedTuple):
-    """What was asked, for the message: url of the source, key ("" for the bucket), and how it was asked."""
+    """What a request was about, for messages: url of the source, key ("" for the bucket), and how it was sent.
+
+    `proxy` is how messages name the proxy, "" without one.
+    """
 
     url: str
     key: str = ""
     unsigned: bool = False
     region: str = ""
+    proxy: str = ""
 
     def __str__(self) -> str:
         return f"{self.url}: {self.key!r}" if self.key else self.url
@@ -154,40 +145,36 @@ def lookup(error: BaseException) -> tuple[str, type[StoreError]] | None:
     return None
 
 
-def needs_code(error: BaseException) -> bool:
-    """Whether only another client can say what this was."""
-    found = lookup(error)
-    return found is not None and found[0] in NEEDS_CODE
-
-
 def translate(error: BaseException, subject: Subject) -> StoreError:
     """What to raise instead of `error`; chain it with `from error`."""
     if isinstance(error, StoreError):
         return error
     response = getattr(error, "response", None)  # botocore's ClientError
     if isinstance(response, Mapping) and "Error" in response:
-        return from_response(response, subject)
+        return error_from_response(response, subject)
     name, kind = lookup(error) or ("", StoreError)
     if name == "botocore.ParamValidationError" and not subject.key:
         kind = NoSuchBucket
-    return _say(kind, subject, type(error).__name__, _line(error))
+    return _build(kind, subject, type(error).__name__, _first_paragraph(error))
 
 
-def from_response(response: Mapping[str, Any], subject: Subject) -> StoreError:
+def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreError:
     """The error in a botocore response, by its `Error.Code`, else by its HTTP status."""
     fault, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = str(fault.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
     region = str(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region", "") or fault.get("Region", ""))
     if code.isdigit():  # botocore puts the status there when a body is missing
         status = status or int(code)
-    kind = BY_CODE.get(code) or by_status(status)
+    if status == 407:  # never S3's
+        return _build(Unreachable, subject, "407", "it refuses this user and password, or none")
+    kind = BY_CODE.get(code) or error_type(status)
     # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
     if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):
         kind = WrongRegion
-    return _say(kind, subject, code or str(status), str(fault.get("Message", "")), region)
+    return _build(kind, subject, code or str(status), str(fault.get("Message", "")), region)
 
 
-def _say(kind: type[StoreError], subject: Subject, code: str, said: str, region: str = "") -> StoreError:
+def _build(kind: type[StoreError], subject: Subject, code: str, said: str, region: str = "") -> StoreError:
     """`kind` with one line for a person; `said` is what server or library had to say."""
     said = " ".join(said.split()) or "the server refused"
     if kind is WrongRegion:
@@ -210,12 +197,12 @@ def _say(kind: type[StoreError], subject: Subject, code: str, said: str, region:
     elif kind is TimedOut:
         message = f"{subject}: no answer in time"
     elif kind is Unreachable:
-        message = f"{subject.url}: no connection, or it broke: {said}"
+        through = f" through the proxy {subject.proxy}" if subject.proxy else ""
+        message = f"{subject.url}: no connection{through}, or it broke: {said}"
     else:
         message = f"{subject}: {said}"
     return kind(f"{message} ({code})", code=code)
 
 
-def _line(error: BaseException) -> str:
-    # obstore appends a dump of itself after an empty line
+def _first_paragraph(error: BaseException) -> str:
     return str(error).partition("\n\n")[0] or type(error).__name__

@@ -230,7 +230,7 @@ def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
         "import sys\nfrom mountnd.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\n"
         "finally:\n"
-        "    heavy = {'s3fs', 'fsspec', 'botocore', 'aiobotocore', 'obstore', 'nibabel', 'numpy', 'rich', 'moto',\n"
+        "    heavy = {'s3fs', 'fsspec', 'botocore', 'aiobotocore', 'nibabel', 'numpy', 'rich', 'moto',\n"
         "             'mfusepy', 'asyncio'}\n"
         "    print('LOADED', sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mountnd.errors import Changed, Forbidden, NotFound, ServerFault, StoreError, Throttled, TimedOut, Unreachable
 from mountnd.stores.base import Deadline
 from mountnd.stores.memory import Call, MemoryStore
+from mountnd.stores.offline import Offline
 from mountnd.stores.retry import BASE_S, CAP_S, THROTTLED_BASE_S, Retrying, delay
 
 
@@ -120,6 +121,29 @@ def test_every_call_goes_through() -> None:
     patient.close()
 
 
+def test_what_the_store_says_of_itself_comes_through() -> None:
+    class Told(MemoryStore):
+        notice, region = "reading unsigned", "eu-west-1"
+
+    bare = Told({"k": b"1"})
+    for store in (Retrying(bare), Offline(bare)):
+        assert (store.source, store.root, store.url, store.flat, store.pins) == (bare.source, "", bare.url, True, True)
+        assert (store.notice, store.region) == ("reading unsigned", "eu-west-1")
+
+
+def test_one_attempt_a_call_is_to_be_had() -> None:
+    store = failing(Unreachable("x"), Unreachable("y"))
+    once = Retrying(Retrying(store)).once
+    assert once is store.once is store
+    with pytest.raises(Unreachable):
+        once.head("k", deadline=Deadline(60))
+    assert store.count() == 1
+    offline = Offline(store)
+    with pytest.raises(Unreachable):
+        offline.once.head("k", deadline=Deadline(60))
+    assert store.count() == 1
+
+
 def test_each_repetition_is_noticed() -> None:
     time, store, seen = Time(), failing(Unreachable("a"), Throttled("b")), []
     patient = Retrying(
@@ -127,7 +151,7 @@ def test_each_repetition_is_noticed() -> None:
         sleep=time.sleep,
         random=lambda: 1.0,
         clock=time.clock,
-        notice=lambda error, pause: seen.append((str(error), pause)),
+        on_retry=lambda error, pause: seen.append((str(error), pause)),
     )
     patient.head("k", deadline=time.deadline(60))
     assert seen == [("a", 0.1), ("b", 2.0)]

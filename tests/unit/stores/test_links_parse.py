@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from mountnd.errors import ConfigError
-from mountnd.stores.links.parse import Link, expiry, parse_links
+from mountnd.stores.links.parse import SignedLink, expiry, parse_links
 
 KNEE = "https://fastmri-dataset.s3.amazonaws.com/v2.0/knee_singlecoil_train.tar.xz?AWSAccessKeyId=AK&Signature=a%2Bb&Expires=1700000000"
 
 
-def one(text: str) -> Link:
+def one(text: str) -> SignedLink:
     (link,) = parse_links(text, "mail.txt")
     return link
 
@@ -35,13 +35,13 @@ def one(text: str) -> Link:
     ],
 )
 def test_lines_as_they_are_pasted(text: str) -> None:
-    assert one(text) == Link("knee.tar.xz", KNEE, 1700000000.0)
+    assert one(text) == SignedLink("knee.tar.xz", KNEE, 1700000000.0)
 
 
 def test_a_plain_url_names_the_file_itself() -> None:
     assert one(KNEE).name == "knee_singlecoil_train.tar.xz"
     assert one(f"<{KNEE}>").name == "knee_singlecoil_train.tar.xz"
-    assert one("https://host/a%20b/c%C3%A9.h5") == Link("cé.h5", "https://host/a%20b/c%C3%A9.h5", None)
+    assert one("https://host/a%20b/c%C3%A9.h5") == SignedLink("cé.h5", "https://host/a%20b/c%C3%A9.h5", None)
     assert one(f'curl -O "{KNEE}"').name == "knee_singlecoil_train.tar.xz"
 
 

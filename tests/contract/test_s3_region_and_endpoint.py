@@ -1,4 +1,4 @@
-"""In which region and at which endpoint S3 is asked; all carriers alike."""
+"""In which region and at which endpoint S3 is asked; both clients alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 
 from ..servers import Answer, Scripted
-from .reading import read, soon
+from .reading import first_name, read, soon
 from .s3_stage import ALL, ETAG, Make, ask_all, scopes
 
 
@@ -20,7 +20,7 @@ from .s3_stage import ALL, ETAG, Make, ask_all, scopes
 def test_an_open_region_is_asked_by_one_unsigned_head(make: Make, stage: Scripted, status: int) -> None:
     stage.play({**ALL, "HEAD /bkt": Answer(status, {"x-amz-bucket-region": "eu-west-1", "Content-Length": "0"})})
     store = make(region=None)
-    store.probe(soon())
+    first_name(store)
     assert store.region == "eu-west-1"
     ask_all(store)
     asked = stage.log()
@@ -61,7 +61,7 @@ def test_the_wrong_region_is_an_error_that_names_the_right_one(make: Make, stage
     stage.play({"GET *": answer, "HEAD *": Answer(answer.status, {"x-amz-bucket-region": "eu-west-1"})})
     store = make()
     for ask in (
-        lambda: store.probe(soon()),
+        lambda: first_name(store),
         lambda: store.head("k", deadline=soon()),
         lambda: read(store, ObjectId(store.source, "k", ETAG), 0, 1),
     ):
@@ -131,14 +131,14 @@ def test_requester_pays_goes_with_every_request(make: Make, stage: Scripted) -> 
 )
 def test_both_clients_go_where_botocore_goes(bucket: str, how: dict[str, Any], endpoint: str, path_style: bool) -> None:
     from mountnd.stores.s3.boto_client import wait
-    from mountnd.stores.s3.connect import Wanted, connect, event_loop
+    from mountnd.stores.s3.connect import BucketOptions, connect, event_loop
     from mountnd.stores.s3.translate import Subject
 
-    wanted = {"endpoint_url": None, "region": "us-east-1", "path_style": None, **how}
-    settled = Wanted(bucket=bucket, profile=None, anonymous=True, requester_pays=False, connections=4, **wanted)
-    link = wait(connect(settled), event_loop(), Subject("s3://x"), soon())
-    wait(link.client.close(), event_loop(), Subject("s3://x"), soon())
-    assert (link.endpoint, link.path_style) == (endpoint, path_style)
+    named = {"endpoint_url": None, "region": "us-east-1", "path_style": None, **how}
+    options = BucketOptions(bucket=bucket, profile=None, anonymous=True, requester_pays=False, connections=4, **named)
+    access = wait(connect(options), event_loop(), Subject("s3://x"), soon())
+    wait(access.client.close(), event_loop(), Subject("s3://x"), soon())
+    assert (access.endpoint, access.path_style) == (endpoint, path_style)
 
 
 def test_no_request_is_made_before_the_first(stage: Scripted) -> None:
@@ -149,5 +149,5 @@ def test_no_request_is_made_before_the_first(stage: Scripted) -> None:
 
 def test_a_bad_endpoint_is_an_error_that_is_not_asked_again() -> None:
     with pytest.raises(StoreError, match="minio.lab") as caught:
-        S3Store("bkt", endpoint_url="minio.lab:9000", region="us-east-1", anonymous=True).probe(soon())
+        first_name(S3Store("bkt", endpoint_url="minio.lab:9000", region="us-east-1", anonymous=True))
     assert not caught.value.transient

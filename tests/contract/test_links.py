@@ -8,11 +8,11 @@ import pytest
 
 from mountnd.errors import Archived, ConfigError, Forbidden, LinkExpired, NotFound
 from mountnd.stores.base import ObjectId, Store
-from mountnd.stores.links.store import SignedUrlStore
+from mountnd.stores.links.store import SignedLinkStore
 
 from ..servers import Answer, file_server, free_port, s3_client, scripted_server
-from .contract import ForbiddenContract, StoreContract
-from .reading import ODD_KEYS, keys, listed, read, soon
+from .reading import ODD_KEYS, first_name, keys, listed, read, soon
+from .store_contract import ForbiddenContract, StoreContract
 
 
 class LinksWorld:
@@ -22,15 +22,15 @@ class LinksWorld:
         self.directory, self.url, self.links = directory / "files", url, directory / "links.txt"
         self.directory.mkdir()
         self.names: list[str] = []
-        self._store: SignedUrlStore | None = None
+        self._store: SignedLinkStore | None = None
 
     @property
-    def store(self) -> SignedUrlStore:
+    def store(self) -> SignedLinkStore:
         if self._store is None:
             lines = [f"curl -C - '{self.url}/{n}?Expires=4000000000' --output {_quoted(name)}"
                      for n, name in enumerate(self.names)]  # fmt: skip
             self.links.write_text("\n".join(lines), encoding="utf-8")
-            self._store = SignedUrlStore(self.links)
+            self._store = SignedLinkStore(self.links)
         return self._store
 
     def put(self, key: str, body: bytes) -> None:
@@ -72,7 +72,7 @@ class TestSignedUrls(StoreContract, ForbiddenContract):
     def forbidden(self, tmp_path: Path) -> Iterator[tuple[Store, ObjectId]]:
         with file_server(tmp_path) as url:
             (tmp_path / "links").write_text(f"{url}/secret")
-            store = SignedUrlStore(tmp_path / "links")
+            store = SignedLinkStore(tmp_path / "links")
             yield store, ObjectId(store.source, "secret", '"t"')
             store.close()
 
@@ -95,7 +95,7 @@ def test_links_that_s3_signed_for_get(moto: str, tmp_path: Path) -> None:
     client.put_object(Bucket="fastmri", Key="v2.0/knee train.tar.xz", Body=b"0123456789")
     url = client.generate_presigned_url("get_object", Params={"Bucket": "fastmri", "Key": "v2.0/knee train.tar.xz"})
     (tmp_path / "links").write_text(f'curl -C - "{url}" --output knee_train.tar.xz\n')
-    store = SignedUrlStore(tmp_path / "links")
+    store = SignedLinkStore(tmp_path / "links")
     (stat,), _ = listed(store, "")
     assert (stat.id.key, stat.size) == ("knee_train.tar.xz", 10)
     assert read(store, stat.id, 3, 2, 4) == b"345678"
@@ -107,8 +107,8 @@ def test_a_signature_is_sent_as_it_came(tmp_path: Path) -> None:
     one = {"Content-Range": "bytes 0-0/5", "Content-Length": "1", "ETag": '"t"'}
     with scripted_server({f"GET {signed}": Answer(206, one, b"x")}) as server:
         (tmp_path / "links").write_text(f"{server.url}{signed}")
-        store = SignedUrlStore(tmp_path / "links")
-        store.probe(soon())
+        store = SignedLinkStore(tmp_path / "links")
+        first_name(store)
         ((method, target, headers),) = server.log()
         assert (method, target, headers["range"]) == ("GET", signed, "bytes=0-0")
         assert headers["accept-encoding"] == "identity"
@@ -118,9 +118,9 @@ def test_a_signature_is_sent_as_it_came(tmp_path: Path) -> None:
 def test_an_ended_link_says_so_and_asks_nothing(tmp_path: Path) -> None:
     with scripted_server({}) as server:
         (tmp_path / "links").write_text(f"{server.url}/a.h5?Expires=1700000000&Signature=s")
-        store = SignedUrlStore(tmp_path / "links")
+        store = SignedLinkStore(tmp_path / "links")
         for ask in (
-            lambda: store.probe(soon()),
+            lambda: first_name(store),
             lambda: store.head("a.h5", deadline=soon()),
             lambda: read(store, ObjectId(store.source, "a.h5", '"t"'), 0, 1),
         ):
@@ -141,7 +141,7 @@ def test_a_link_that_ends_while_it_is_mounted(tmp_path: Path) -> None:
 
     with scripted_server({"GET *": Answer(403, {"Content-Length": "0"})}) as server:
         (tmp_path / "links").write_text(f"{server.url}/a.h5?Expires=1700000000")
-        store = SignedUrlStore(tmp_path / "links", clock=clock)
+        store = SignedLinkStore(tmp_path / "links", clock=clock)
         with pytest.raises(LinkExpired):
             store.head("a.h5", deadline=soon())
         assert len(server.log()) == 1
@@ -157,7 +157,7 @@ def test_codes_in_a_refusal_say_more_than_its_status(tmp_path: Path) -> None:
         {"GET /archived": refusal("InvalidObjectState"), "GET /denied": refusal("AccessDenied")}
     ) as server:
         (tmp_path / "links").write_text(f"{server.url}/archived\n{server.url}/denied\n")
-        store = SignedUrlStore(tmp_path / "links")
+        store = SignedLinkStore(tmp_path / "links")
         with pytest.raises(Archived):
             store.head("archived", deadline=soon())
         with pytest.raises(Forbidden):
@@ -169,7 +169,7 @@ def test_one_bad_link_hides_no_other(tmp_path: Path) -> None:
     one = {"Content-Range": "bytes 0-0/5", "Content-Length": "1", "ETag": '"t"'}
     with scripted_server({"GET /good": Answer(206, one, b"x")}) as server:
         (tmp_path / "links").write_text(f"{server.url}/good\n{server.url}/gone\n{server.url}/old?Expires=1\n")
-        store = SignedUrlStore(tmp_path / "links")
+        store = SignedLinkStore(tmp_path / "links")
         page = store.list_page("", deadline=soon())
         assert keys(page.objects) == ["good"]
         assert ["gone" in text or "old" in text for text in page.unshowable] == [True, True]
@@ -182,11 +182,11 @@ def test_the_identity_outlives_the_signatures(tmp_path: Path) -> None:
     sources = []
     for signature in ("one", "two"):
         (tmp_path / "links").write_text(f"{url}?Signature={signature}&Expires={int(time.time()) + 100}")
-        sources.append(SignedUrlStore(tmp_path / "links").source)
+        sources.append(SignedLinkStore(tmp_path / "links").source)
     (tmp_path / "links").write_text(f"{url}2?Signature=one")
-    assert sources[0] == sources[1] != SignedUrlStore(tmp_path / "links").source
+    assert sources[0] == sources[1] != SignedLinkStore(tmp_path / "links").source
 
 
 def test_a_file_that_cannot_be_read_is_a_mistake_in_the_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing-here"):
-        SignedUrlStore(tmp_path / "nothing-here")
+        SignedLinkStore(tmp_path / "nothing-here")

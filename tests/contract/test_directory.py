@@ -9,11 +9,11 @@ import pytest
 
 from mountnd.errors import Changed, ConfigError, NotFound, StoreError, Unreachable
 from mountnd.stores.base import ObjectId, Store
-from mountnd.stores.directory.store import FsspecStore
 
 from ..servers import Answer, file_server, free_port, scripted_server
-from .contract import ForbiddenContract, StoreContract
-from .reading import BODY, ODD_KEYS, keys, listed, read, soon
+from .directory_stores import fsspec_store, http_store
+from .reading import BODY, ODD_KEYS, first_name, keys, listed, read, soon
+from .store_contract import ForbiddenContract, StoreContract
 
 
 class DirectoryWorld:
@@ -37,7 +37,7 @@ class DirectoryWorld:
 class TestFile(StoreContract):
     @pytest.fixture
     def world(self, tmp_path: Path) -> DirectoryWorld:
-        return DirectoryWorld(tmp_path, FsspecStore(f"file://{tmp_path}"))
+        return DirectoryWorld(tmp_path, fsspec_store(f"file://{tmp_path}"))
 
 
 class TestHttp(StoreContract, ForbiddenContract):
@@ -48,7 +48,7 @@ class TestHttp(StoreContract, ForbiddenContract):
     @pytest.fixture
     def world(self, tmp_path: Path) -> Iterator[DirectoryWorld]:
         with file_server(tmp_path) as url:
-            store = FsspecStore(f"{url}/")
+            store = http_store(f"{url}/")
             yield DirectoryWorld(tmp_path, store)
             store.close()
 
@@ -73,7 +73,7 @@ class MemoryFilesWorld:
 
         self.files, self.base = MemoryFileSystem(), f"/{name}"
         self.files.makedirs(self.base, exist_ok=True)
-        self.store = FsspecStore(f"memory:/{self.base}")
+        self.store = fsspec_store(f"memory:/{self.base}")
 
     def put(self, key: str, body: bytes) -> None:
         self.files.pipe_file(f"{self.base}/{key}", body)
@@ -97,7 +97,7 @@ class TestMemoryFiles(StoreContract):
 def test_names_that_are_not_utf8_are_shown_and_read(tmp_path: Path) -> None:
     name = b"caf\xe9.nii"
     Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(BODY)
-    store = FsspecStore(f"file://{tmp_path}")
+    store = fsspec_store(f"file://{tmp_path}")
     (stat,), _ = listed(store, "")
     assert stat.id.key == "caf\udce9.nii"
     assert read(store, stat.id, 5, 10) == BODY[5:15]
@@ -111,7 +111,7 @@ def test_links_are_followed_and_what_is_no_file_is_reported(tmp_path: Path) -> N
     (tmp_path / "to-dir").symlink_to("dir")
     (tmp_path / "to-nowhere").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
-    store = FsspecStore(f"file://{tmp_path}")
+    store = fsspec_store(f"file://{tmp_path}")
     page = store.list_page("", deadline=soon())
     assert [(stat.id.key, stat.size) for stat in page.objects] == [("file", len(BODY)), ("to-file", len(BODY))]
     assert page.prefixes == ["dir/", "to-dir/"]
@@ -124,8 +124,7 @@ def test_a_url_of_one_file_shows_that_file(tmp_path: Path) -> None:
     (tmp_path / "image.nii").write_bytes(BODY)
     (tmp_path / "other.nii").write_bytes(b"1")
     with file_server(tmp_path) as url:
-        for address in (f"file://{tmp_path}/image.nii", f"{url}/image.nii"):
-            store = FsspecStore(address)
+        for store in (fsspec_store(f"file://{tmp_path}/image.nii"), http_store(f"{url}/image.nii")):
             (stat,), prefixes = listed(store, "")
             assert (stat.id.key, stat.size, prefixes) == ("image.nii", len(BODY), [])
             assert read(store, stat.id, 1, 2, 3) == BODY[1:6]
@@ -139,7 +138,7 @@ def test_a_url_of_one_file_shows_that_file(tmp_path: Path) -> None:
 def test_a_file_appended_to_in_place_is_changed(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"0123456789")
-    store = FsspecStore(f"file://{tmp_path}")
+    store = fsspec_store(f"file://{tmp_path}")
     (stat,), _ = listed(store, "")
     with path.open("ab") as file:
         file.write(b"more")
@@ -150,7 +149,7 @@ def test_a_file_appended_to_in_place_is_changed(tmp_path: Path) -> None:
 def test_paths_cannot_leave_the_url(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "out").write_bytes(b"1")
-    store = FsspecStore(f"file://{tmp_path}/in")
+    store = fsspec_store(f"file://{tmp_path}/in")
     for key in ("../out", "./../out", "x/../../out", "/out", ""):
         with pytest.raises(NotFound):
             store.head(key, deadline=soon())
@@ -161,19 +160,19 @@ def test_paths_cannot_leave_the_url(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_not_there() -> None:
     with pytest.raises(NotFound):
-        FsspecStore("file:///no/such/place").probe(soon())
+        first_name(fsspec_store("file:///no/such/place"))
     with pytest.raises(Unreachable):
-        FsspecStore(f"http://127.0.0.1:{free_port()}/").probe(soon())
+        first_name(http_store(f"http://127.0.0.1:{free_port()}/"))
 
 
 @pytest.mark.parametrize("url", ["nosuchprotocol://x/y", "ipns://needs/something/else"])
 def test_a_url_that_nothing_takes_is_a_mistake_in_the_configuration(url: str) -> None:
     with pytest.raises(ConfigError, match=url):
-        FsspecStore(url)
+        fsspec_store(url)
 
 
 def test_cannot_list_flat(tmp_path: Path) -> None:
-    store = FsspecStore(f"file://{tmp_path}")
+    store = fsspec_store(f"file://{tmp_path}")
     assert not store.flat
     with pytest.raises(StoreError):
         store.list_page("", delimiter="", deadline=soon())
@@ -212,7 +211,7 @@ def test_sizes_come_from_a_byte_where_head_does_not_tell() -> None:
             ],
         }
     ) as server:
-        store = FsspecStore(f"{server.url}/")
+        store = http_store(f"{server.url}/")
         found = store.list_page("", deadline=soon())
         assert [(stat.id.key, stat.size) for stat in found.objects] == [
             ("chunked", 1234), ("empty", 0), ("refuses", 1234),
@@ -234,7 +233,7 @@ def test_without_an_etag_size_and_time_are_compared_in_every_answer() -> None:
             "GET /k": [answer(old, 6), answer(new, 6), answer(old, 7)],
         }
     ) as server:
-        store = FsspecStore(f"{server.url}/k")
+        store = http_store(f"{server.url}/k")
         stat = store.head("k", deadline=soon())
         assert read(store, stat.id, 2, 2) == b"cd"
         for _ in range(2):

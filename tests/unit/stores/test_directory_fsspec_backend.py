@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mountnd.errors import BadAnswer, Forbidden, NotFound, ServerFault, StoreError, Throttled, TimedOut, Unreachable
-from mountnd.stores.directory.fsspec_backend import bytes_options, translate, version_token
-from mountnd.stores.http.client import content_range, seen, strong
+from mountnd.stores.directory.fsspec_backend import bytes_options, error_from_exception, version_token
 
 
 @pytest.mark.parametrize("protocol", ["gs", "gcs"])
@@ -94,36 +93,7 @@ class Refusal(Exception):
     ],
 )
 def test_what_file_systems_raise(error: Exception, kind: type[StoreError]) -> None:
-    said = translate(error, "gs://b/k")
+    said = error_from_exception(error, "gs://b/k")
     assert type(said) is kind
     assert str(said).startswith("gs://b/k: ")
     assert "\n" not in str(said)
-
-
-@pytest.mark.parametrize(
-    ("text", "means"),
-    [
-        ("bytes 0-0/5", (0, 1, 5)),
-        ("bytes 5-9/100", (5, 10, 100)),
-        ("bytes 5-9/*", (5, 10, None)),
-        ("bytes */100", None),
-        ("bytes 5-9", None),
-        ("5-9/100", None),
-        ("bytes 5-9/100, 11-12/100", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_content_range(text: str | None, means: object) -> None:
-    assert content_range(text) == means
-
-
-def test_tokens_of_web_files() -> None:
-    when = "Mon, 12 Oct 2009 17:50:30 GMT"
-    assert seen({"ETag": '"e"', "Last-Modified": when}, 5) == (5, '"e"', 1255369830 * 10**9)
-    assert seen({"Last-Modified": when}, 5).token == f"5-{when}"
-    assert seen({}, 5) == (5, "5-", 0)
-    assert seen({"Last-Modified": "soon"}, 5).mtime_ns == 0
-    assert strong('"e"')
-    assert not strong('W/"e"')
-    assert not strong(f"5-{when}")
