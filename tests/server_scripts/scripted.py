@@ -38,7 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         while said["then"] == "trickle":  # until the client hangs up
             time.sleep(0.1)
             self.wfile.write(b"x")
-        self.close_connection = said["then"] != "keep"
+        self.close_connection |= said["then"] != "keep"  # the client may have asked for it, too
 
     do_GET = do_HEAD = answer
 
