@@ -53,7 +53,7 @@ class VerbGroup(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        at = self._first_word(args)
+        at = self.first_word(args)
         if at is not None and args[at] in VERBS:
             args = [args[at], *args[:at], *args[at + 1 :]]
         elif at is not None or (args and not all(arg in ("-h", "--help", "--version") for arg in args)):
@@ -63,7 +63,7 @@ class VerbGroup(click.Group):
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
-    def _first_word(self, args: Sequence[str]) -> int | None:
+    def first_word(self, args: Sequence[str]) -> int | None:
         """Index of the first argument that is neither an option nor an option's value; None without one."""
         at = 0
         while at < len(args):

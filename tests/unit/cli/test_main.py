@@ -184,11 +184,11 @@ def test_a_verb_goes_before_a_directory_of_its_name(tmp_path: Path, monkeypatch:
 def test_an_option_of_another_verb_may_stand_before_it() -> None:
     group = cli
     assert isinstance(group, VerbGroup)
-    assert group._first_word(["--lazy", "umount", "DIR"]) == 1
-    assert group._first_word(["--urls", "umount", "doctor"]) == 2
-    assert group._first_word(["--urls=x", "doctor"]) == 1
-    assert group._first_word(["-o", "a=b", "-vv", "-f", "doctor"]) == 4
-    assert group._first_word(["--help"]) is None
+    assert group.first_word(["--lazy", "umount", "DIR"]) == 1
+    assert group.first_word(["--urls", "umount", "doctor"]) == 2
+    assert group.first_word(["--urls=x", "doctor"]) == 1
+    assert group.first_word(["-o", "a=b", "-vv", "-f", "doctor"]) == 4
+    assert group.first_word(["--help"]) is None
 
 
 @pytest.mark.parametrize("verb", VERBS)

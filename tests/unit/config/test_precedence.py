@@ -58,7 +58,7 @@ def pool(option: Option, files: list[Path]) -> list[tuple[str, Any]]:
 
 
 def layers_of(option: Option) -> list[str]:
-    """The layers this option can come from."""
+    """The layers that this option can come from."""
     left_out = set()
     if option.scope == "mount":
         left_out = {"source", "preset"}
@@ -211,3 +211,5 @@ def test_the_dataclasses_and_the_table_agree() -> None:
         for option in OPTIONS:
             if option.scope == scope and fields[option.name].default is not dataclasses.MISSING:
                 assert fields[option.name].default == option.default, option.name
+            if option.default is not None:
+                assert option.kind.parse(option.default_text, Path("/")) == option.default, option.name
