@@ -1,4 +1,21 @@
-"""mountnd shows cloud datasets as a local, read-only directory tree."""
+"""mountnd shows cloud datasets as a local, read-only directory tree.
+
+From the top to the bottom; imports only go down (`pyproject.toml` holds the contracts):
+
+    cli/        what a person types
+    demo/  report/  the demo's server and reader; a mount's counters as figures
+    serve       one running mount
+    assembly    from a configuration to the objects of a mount; names the concrete classes
+    daemon/     the process around a mount
+    fuse/       the kernel's door: paths, errnos, flags
+    vfs/        inodes and handles; what open, read and readdir mean
+    catalog/    which names exist
+    blocks/     which bytes we hold
+    stores/     one provider each
+    config/     options, config file, presets
+    fusermount  unmounting
+    errors  stats  workers  known to everyone, know no one
+"""
 
 __version__ = "0.1.0"
 

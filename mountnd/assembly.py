@@ -1,12 +1,12 @@
-"""The composition root: a settled configuration becomes a running mount. The only file that names concrete classes."""
+"""The composition root: from a configuration to the objects of a mount, wired up. No other file names concrete classes.
+
+A new store is a new file in `stores/` and a line of `STORES`: a function of the `SourceConfig`.
+"""
 
 from __future__ import annotations
 
-import gc
 import logging
-import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,11 +14,9 @@ from urllib.parse import urlsplit
 from .blocks.disk.cache import DiskTier
 from .blocks.stream import Blocks
 from .catalog.catalogue import Catalogue
-from .config.resolve import INDEFINITE, MountConfig, SourceConfig
-from .daemon import control
-from .errors import ServerFault, Throttled, TimedOut, Unreachable
+from .config.options import MountConfig, SourceConfig
 from .stats import Stats
-from .stores.base import Deadline, Page, Store
+from .stores.base import Store
 from .stores.offline import Offline
 from .stores.retry import Retrying
 from .vfs.inodes import Ownership
@@ -28,23 +26,13 @@ from .workers import Waiter, Workers
 
 log = logging.getLogger(__name__)
 
-# Requests for bytes under way at once: enough for small ones, which are a matter of round trips. Large prefetches are
-# fewer (`blocks.lanes`), and so many threads stay free for what a reader waits for.
+# Requests for bytes in flight: enough for small ones, whose cost is the round trip. Large prefetches are fewer (the
+# budget in `blocks.fetch`); the reserved threads stay free for what a reader waits for.
 BYTE_WORKERS = 48
 BYTE_RESERVED = 8
-# Listings and HEADs under way at once.
+# Listings and HEADs in flight.
 NAME_WORKERS = 16
 NAME_RESERVED = 4
-# The kernel's time-outs add to a listing's age: a change is seen at the latest TTL + 1 s after.
-KERNEL_TTL_S = 1.0
-KERNEL_TTL_INDEFINITE_S = 86_400.0 * 365
-# A thread that comes back from the network waits up to this long for the interpreter. Python's 5 ms is a sixth of a
-# round trip; a tenth of it gave ranged GETs beside a busy thread up to 4 times the throughput (measured).
-SWITCH_S = 0.0005
-# Objects made before Python looks for cycles; its 700 are fewer than the blocks of one stream.
-GC_THRESHOLD = 20_000
-# What start-up may take of the 20 s that the waiting parent grants.
-PROBE_S = 15.0
 
 
 class Mount(NamedTuple):
@@ -58,7 +46,7 @@ class Mount(NamedTuple):
     workers: tuple[Workers, ...]
 
     def counters(self) -> dict[str, Any]:
-        """What `mountnd stats` shows: counters of the whole mount and of each source."""
+        """What `mountnd stats` shows: the counters of the whole mount and of each source."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         return {"total": self.stats.snapshot(), "sources": sources}
 
@@ -72,52 +60,70 @@ class Mount(NamedTuple):
             store.close()
 
 
-def open_store(source: SourceConfig) -> Store:
-    """The store of one source, retries included. Raises ConfigError, NoCredentials, ..."""
-    return Retrying(_bare_store(source), on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
+def _open_s3(source: SourceConfig) -> Store:
+    from .stores.s3 import S3Store
+
+    bucket, _, prefix = source.url.removeprefix("s3://").partition("/")
+    return S3Store(
+        bucket,
+        prefix if not prefix or prefix.endswith("/") else prefix + "/",
+        endpoint_url=source.endpoint_url,
+        region=source.region,
+        profile=source.profile,
+        anonymous=source.anonymous,
+        requester_pays=source.requester_pays,
+        path_style=source.path_style,
+        connections=BYTE_WORKERS,
+    )
+
+
+def _open_signed_links(source: SourceConfig) -> Store:
+    from .stores.links.store import SignedLinkStore
+
+    assert source.urls is not None
+    return SignedLinkStore(source.urls)
+
+
+def _open_with_fsspec(source: SourceConfig) -> Store:
+    from .stores.directory.fsspec_backend import FsspecBackend
+    from .stores.directory.store import DirectoryStore
+
+    # gcsfs looks for the user's keys otherwise; the other file systems do not know this option
+    gcs = urlsplit(source.url).scheme in ("gs", "gcs")
+    return DirectoryStore(FsspecBackend(source.url, {"token": "anon"} if gcs and source.anonymous else {}))
+
+
+def _open_web(source: SourceConfig) -> Store:
+    from .stores.directory.http_backend import HttpBackend
+    from .stores.directory.store import DirectoryStore
+
+    return DirectoryStore(HttpBackend(source.url))
+
+
+# What opens a source, by the scheme of its URL ("": it has none, but a file of signed links). fsspec opens all others.
+# These functions import what they open: s3fs alone takes 0.3 s, and most verbs need no store.
+STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
+    "": _open_signed_links,
+    "s3": _open_s3,
+    "http": _open_web,
+    "https": _open_web,
+}
 
 
 def _bare_store(source: SourceConfig) -> Store:
-    # Imported where chosen: s3fs alone takes 0.3 s, and most verbs need no store.
-    if source.urls is not None:
-        from .stores.links.store import SignedLinkStore
-
-        return SignedLinkStore(source.urls)
-    parts = urlsplit(source.url)
-    if parts.scheme == "s3":
-        from .stores.s3 import S3Store
-
-        bucket, _, prefix = source.url.removeprefix("s3://").partition("/")
-        return S3Store(
-            bucket,
-            prefix if not prefix or prefix.endswith("/") else prefix + "/",
-            endpoint_url=source.endpoint_url,
-            region=source.region,
-            profile=source.profile,
-            anonymous=source.anonymous,
-            requester_pays=source.requester_pays,
-            path_style=source.path_style,
-            connections=BYTE_WORKERS,
-        )
-    from .stores.directory.store import DirectoryStore
-
-    if parts.scheme in ("http", "https"):
-        from .stores.directory.http_backend import HttpBackend
-
-        return DirectoryStore(HttpBackend(source.url))
-    from .stores.directory.fsspec_backend import FsspecBackend
-
-    # gcsfs looks for keys of the user's otherwise; the other file systems take no such word
-    options = {"token": "anon"} if parts.scheme in ("gs", "gcs") and source.anonymous else {}
-    return DirectoryStore(FsspecBackend(source.url, options))
+    return STORES.get(urlsplit(source.url).scheme, _open_with_fsspec)(source)
 
 
-def _open_offline(source: SourceConfig) -> Store:
-    return Offline(_bare_store(source))
+def open_store(source: SourceConfig, *, offline: bool = False) -> Store:
+    """The store of one source, with retries; `offline`: it refuses all calls. Raises ConfigError, NoCredentials, ..."""
+    store = _bare_store(source)
+    if offline:
+        return Offline(store)
+    return Retrying(store, on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
 
 
 def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
-    """A catalogue of its own for one source: for looking at names without a mount. Close it when done."""
+    """A catalogue of one source, to look at its names without a mount. Close it when done."""
     workers = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
     return Catalogue(
         open_store(source), ttl=source.ttl, workers=workers, waiter=Waiter(), timeout=timeout, stats=Stats()
@@ -125,12 +131,11 @@ def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
 
 
 def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: False) -> Mount:
-    """Wire up a mount without a door. No request is made; threads start with the first."""
+    """Wire up a mount, without the kernel. No request is made; threads start with the first."""
     stats, waiter = Stats(), Waiter(interrupted)
     names = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
     bytes_ = Workers(BYTE_WORKERS, "bytes", reserved=BYTE_RESERVED)
-    open_ = _open_offline if config.offline else open_store
-    stores = {source.name: open_(source) for source in config.sources}
+    stores = {source.name: open_store(source, offline=config.offline) for source in config.sources}
     on_disk = _on_disk(config)
     catalogues = {
         source.name: Catalogue(
@@ -163,90 +168,10 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
 
 
 def blocks_dir(cache_dir: Path) -> Path:
-    """Where the blocks lie below a cache directory."""
+    """Where a cache directory holds blocks."""
     return cache_dir / "blocks"
 
 
 def _on_disk(config: MountConfig) -> Path | None:
-    """The cache directory; None where nothing is to be kept on disk, neither bytes nor names."""
+    """The cache directory; None where nothing is kept on disk, neither bytes nor names."""
     return None if config.cache_size == 0 else config.cache_dir
-
-
-def serve(config: MountConfig, ready: Callable[[], None]) -> None:
-    """Mount, say `ready` when the tree answers, and return when it is unmounted. Call it in the main thread.
-
-    Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
-    """
-    from .fuse.binding import interrupted
-    from .fuse.kernel import forgets_names
-    from .fuse.session import Session
-
-    os.umask(0o077)  # what the caches hold may need keys to be read elsewhere
-    sys.setswitchinterval(SWITCH_S)
-    mount = build(config, interrupted=interrupted)
-    try:
-        for source in config.sources:
-            store = mount.stores[source.name]
-            if not config.offline:
-                _probe_or_recall(store, mount.catalogues[source.name])
-            if store.notice:
-                log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
-        session = Session(
-            mount.vfs,
-            str(config.mountpoint),
-            fsname=_fsname(config),
-            allow_other=config.allow_other,
-            timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
-        )
-        # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
-        # reference counts free nearly all of what comes after.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
-
-        def refresh(question: dict[str, Any]) -> dict[str, Any]:
-            session.refresh(os.fsencode(question["path"]))
-            return {}
-
-        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
-            session.run(ready)
-    finally:
-        mount.close()
-
-
-def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
-    """Seconds the kernel may keep names: for ever only where no source is asked again, and where `refresh` has it
-    forget them (`forgets`)."""
-    frozen = all(source.ttl == INDEFINITE for source in config.sources)
-    return KERNEL_TTL_INDEFINITE_S if frozen and forgets else KERNEL_TTL_S
-
-
-def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
-    """Probe the store; where it is out of reach but its names are known from an earlier mount, only warn.
-
-    The probe is the listing that whoever looks into the mount wants first, so the catalogue keeps it.
-    """
-    try:
-        catalogue.top(lambda: probe(store, limit=1000 if store.flat else 1))
-    except (Unreachable, TimedOut) as error:
-        if not catalogue.out_of_reach(error):
-            raise
-        log.warning("%s. Its names are known from before: what is cached can be read, the rest cannot", error)
-
-
-def probe(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
-    """Whether the store answers: up to `limit` entries of its root. Raises what the store does; the message names the
-    source."""
-    deadline = Deadline(seconds)
-    try:
-        # Once, past the retries: a refused connection or an unknown host at start-up is a mistake to be told at once.
-        return store.once.list_page(store.root, limit=limit, deadline=deadline)
-    except (Throttled, ServerFault):
-        return store.list_page(store.root, limit=limit, deadline=deadline)
-
-
-def _fsname(config: MountConfig) -> str:
-    if len(config.sources) > 1:
-        return "mountnd"
-    source = config.sources[0]
-    return source.url or source.name

@@ -1,19 +1,19 @@
-"""Every error mountnd raises on purpose, as one tree.
+"""Every error that mountnd raises on purpose, as one tree.
 
     MountndError
-    ├── UsageError            what was typed cannot be meant        exit code 2
-    │   └── ConfigError       a file or a variable cannot be meant  exit code 2
+    ├── UsageError            what was typed is invalid             exit code 2
+    │   └── ConfigError       a file or a variable is invalid       exit code 2
     ├── MountError            mounting or unmounting failed         exit code 1
-    ├── StoreError            a provider said no, or said nothing
+    ├── StoreError            a provider refused, or did not answer
     │   ├── NotFound          no such key
     │   │   └── NoSuchBucket
     │   ├── Forbidden         403: the key, the listing or the credentials
     │   │   ├── NoCredentials none were found, and the source needs some
     │   │   └── LinkExpired   a signed URL whose time is over
-    │   ├── Archived          in a storage tier that must be restored first
+    │   ├── Archived          in a storage tier from which it must be restored first
     │   ├── Changed           the object is not the version that was pinned (412)
     │   ├── WrongRegion       the bucket lives elsewhere
-    │   ├── BadAnswer         an answer that no S3 (or HTTP) server should give
+    │   ├── BadAnswer         an answer that breaks the protocol
     │   ├── Throttled         slow down            transient
     │   ├── ServerFault       5xx                  transient
     │   ├── Unreachable       no connection        transient
@@ -25,8 +25,8 @@
         ├── Interrupted       the reader got a signal
         └── StaleHandle       the handle was closed
 
-Stores translate what their libraries raise into StoreError; `fuse/errnos.py` translates all of it
-into errnos; `cli/main.py` into one line and an exit code. Nobody else translates.
+Stores turn what their libraries raise into StoreErrors; `fuse/errnos.py` turns all of these into errnos,
+`cli/main.py` into one line and an exit code. Nobody else converts errors.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class StoreError(MountndError):
         code: the provider's own code where it has one (S3 `Error.Code`, an HTTP status), for the log.
 
     Attributes:
-        transient: asking again may help; `stores/retry.py` does, inside a deadline.
+        transient: a retry may help; `stores/retry.py` makes it, within a deadline.
     """
 
     transient = False
@@ -101,7 +101,7 @@ class Changed(StoreError):
 
 
 class WrongRegion(StoreError):
-    """Attributes: region: where the bucket lives, "" when the server did not say."""
+    """Attributes: region: where the bucket lives, "" when the server did not tell."""
 
     def __init__(self, message: str = "", *, code: str = "", region: str = "") -> None:
         super().__init__(message, code=code)

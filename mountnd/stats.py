@@ -1,19 +1,87 @@
-"""Counters: what a mount was asked for, what it fetched, and by which tier it served.
+"""Counters: the one table of what a mount counts, and how it counts.
 
-Adding to a counter takes no lock: each thread has its own row, and a snapshot sums the rows. So a
-count is exact once the threads that count are quiet, and never costs a hit a lock.
+Adding to a counter takes no lock: each thread has a row of its own, and a snapshot sums the rows. So a
+count is exact once the threads that count are quiet, and a cache hit never pays for a lock.
+
+A new counter is a line of the table, and `stats.add(stats.NAME)` where it happens.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from typing import NamedTuple
+
+
+class CounterInfo(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        name: words with dots between them, the unit among them; as `mountnd stats --json` shows it.
+        unit: what one count is.
+        meaning: what is counted.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+
+
+# Every counter by its name. `Stats.add` is called with these names only (a test holds that).
+COUNTERS: dict[str, CounterInfo] = {}
+
+
+def _counter(name: str, unit: str, meaning: str) -> str:
+    COUNTERS[name] = CounterInfo(name, unit, meaning)
+    return name
+
+
+# Reads, and where their bytes come from (`blocks/`).
+BYTES_ASKED = _counter("bytes.asked", "bytes", "that readers asked for")
+BYTES_FROM_MEMORY = _counter("bytes.memory", "bytes", "served at once, from blocks in memory")
+BYTES_FROM_DISK = _counter("bytes.disk", "bytes", "that came from the disk cache")
+BYTES_FETCHED = _counter("bytes.fetched", "bytes", "that came from stores")
+GETS = _counter("get.requests", "requests", "ranged GETs sent to stores")
+GETS_FAILED = _counter("get.failed.requests", "requests", "ranged GETs that failed")
+GETS_DEMAND = _counter("get.demand.requests", "requests", "ranged GETs that a reader was waiting for when they began")
+GETS_HEDGED = _counter("get.hedged.requests", "requests", "ranged GETs sent again because the first one stalled")
+
+# Prefetched bytes (`blocks/`).
+PREFETCHED = _counter("prefetch.bytes", "bytes", "fetched before a reader asked for them")
+PREFETCH_USED = _counter("prefetch.used.bytes", "bytes", "prefetched and then read (whole blocks)")
+PREFETCH_WASTED = _counter("prefetch.wasted.bytes", "bytes", "prefetched and evicted before anyone read them")
+PREFETCH_FAILED = _counter("prefetch.failed.requests", "requests", "prefetches that failed, which no reader notices")
+PREFETCH_REFUSED = _counter(
+    "prefetch.refused.requests", "requests", "prefetches not made: memory was full of what is used"
+)
+PREFETCH_CANCELLED = _counter("prefetch.cancelled.requests", "requests", "prefetches dropped as their file was closed")
+
+# Memory and disk (`blocks/`).
+MEMORY_EVICTED = _counter("memory.evicted.bytes", "bytes", "of blocks that left memory to make room")
+MEMORY_OVERDRAFT = _counter("memory.overdraft.bytes", "bytes", "that waiting readers needed beyond the memory limit")
+DISK_KEPT = _counter("disk.kept.bytes", "bytes", "written to the disk cache")
+DISK_SKIPPED = _counter("disk.skipped.bytes", "bytes", "not written to the disk cache: it was behind, full or off")
+DISK_EVICTED = _counter("disk.evicted.bytes", "bytes", "removed from the disk cache for newer ones")
+DISK_DAMAGED = _counter("disk.damaged.blocks", "blocks", "on disk whose checksum failed; they were fetched again")
+
+# Names (`catalog/`).
+LISTS = _counter("names.list.requests", "requests", "listings sent to stores, one a page")
+LISTED_KEYS = _counter("names.list.keys", "keys", "in the pages of listings, common prefixes included")
+HEADS = _counter("names.head.requests", "requests", "HEADs sent to stores")
+LISTINGS_RECALLED = _counter("names.recalled.listings", "listings", "of directories that were read from disk")
+SUBTREE_LISTINGS = _counter("names.walks", "walks", "of whole subtrees, begun because a program walks them")
+STALE_ANSWERS = _counter("names.stale.answers", "answers", "from expired listings, because the source is out of reach")
+
+# Files (`vfs/`).
+OPENS = _counter("open.calls", "calls", "of open")
+PREFETCHED_IN_SEQUENCE = _counter("sweep.files", "files", "prefetched because a program opens files in sequence")
+PREFETCHED_SIDECARS = _counter("siblings.files", "files", "prefetched because a program opens them beside others")
 
 
 class Stats:
-    """A set of named counters. Names are `room.what` with the unit as the last word (`read.asked.bytes`).
+    """A set of counters. What belongs to one source is counted in `of(source)`; the snapshot of the whole holds it too.
 
-    What belongs to one source is counted in `of(source)`; it is in the snapshot of the whole, too.
+    Called from any thread.
     """
 
     def __init__(self) -> None:
@@ -41,7 +109,7 @@ class Stats:
         row[name] += n
 
     def snapshot(self) -> dict[str, int]:
-        """All counters summed over threads and sources, names sorted."""
+        """All counters summed over threads and sources, names sorted; without those that counted nothing."""
         with self._lock:
             rows, parts = list(self._rows), list(self._parts.values())
         total: Counter[str] = Counter()

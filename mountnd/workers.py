@@ -1,7 +1,7 @@
-"""Where waiting for the network happens: one bounded pool with two classes, and how to wait for it.
+"""Where waiting for the network happens: one bounded pool with two priorities, and how to wait for it.
 
-Every request runs on a worker's thread, never on one that the kernel's requests came on: those only
-wait for futures, and poll while they do whether their reader was killed. Demand always goes before
+Every request runs on a worker's thread, never on one that the kernel's requests arrive on: those only
+wait for futures, and meanwhile poll whether their reader was killed. Demand always goes before
 prefetch; a prefetch that somebody comes to need is promoted.
 
 Lock order: `Workers._lock` is a leaf; futures are completed outside it.
@@ -69,7 +69,7 @@ class Workers:
         self._closed = False
 
     def submit(self, call: Callable[..., T], *args: Any, demand: bool = True) -> Task[T]:
-        """Have `call(*args)` made; demand goes before every prefetch that waits. Raises RuntimeError once closed."""
+        """Queue `call(*args)`; demand goes before every waiting prefetch. Raises RuntimeError once closed."""
         task: Task[T] = Task(call, args)
         with self._lock:
             if self._closed:
@@ -84,7 +84,7 @@ class Workers:
         return task
 
     def promote(self, task: Task[Any]) -> None:
-        """Somebody waits for this prefetch now: let it go with the demands."""
+        """Somebody waits for this prefetch now: move it to the demand queue."""
         with self._lock:
             try:
                 self._prefetch.remove(task)
@@ -95,7 +95,7 @@ class Workers:
                 self._ready.notify()
 
     def close(self) -> None:
-        """Take no more calls and cancel those that wait; calls that run end by their own deadlines."""
+        """Accept no more calls and cancel those that wait; running calls end by their own deadlines."""
         with self._lock:
             self._closed = True
             waiting = [*self._demand, *self._prefetch]
@@ -166,4 +166,4 @@ def _result(future: Future[T], timeout: float) -> T:
     try:
         return future.result(timeout)
     except CancelledError:
-        raise TimedOut("the request was given up") from None
+        raise TimedOut("the request was cancelled") from None

@@ -20,7 +20,7 @@ from typing import Any
 
 from mountnd import assembly
 from mountnd.assembly import Mount as Built
-from mountnd.config.resolve import MountConfig, SourceConfig
+from mountnd.config.options import MountConfig, SourceConfig
 from mountnd.errors import MountndError
 from mountnd.fuse.errnos import errno_of
 from mountnd.vfs.inodes import Inode

@@ -1,0 +1,14 @@
+"""What a person types at a shell: verbs, flags, and one line for every error.
+
+    main              finds the verb, runs it, and turns errors into one line and an exit code
+    verbs/            one module a verb, and the registry of them
+    flags             the option table as flags of a verb
+    tables            tables and labelled lines on the terminal
+    diagnose_machine  what `mountnd doctor` looks at on this machine
+    diagnose_source   what `mountnd doctor SOURCE` finds out about a source
+    mount_helper      arguments that mount(8) gives to /sbin/mount.fuse.mountnd
+    options_page      writes the option table into help/configuration.md
+
+`main` calls a verb's module, a verb calls the others; verbs do not know each other. A verb is imported when it
+is used, and what needs a store's library is imported inside functions, so that `--help` is quick.
+"""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..config.options import OPTIONS, Given, Option, for_verb, parse_o
+from ..config.dash_o import parse_dash_o
+from ..config.option_types import Option, RawValue
+from ..config.options import OPTIONS, for_verb
 from ..config.presets import names
-from ..config.resolve import layers_of_call
+from ..config.resolve import read_inputs
 
 Function = Callable[..., Any]
 
@@ -19,18 +21,18 @@ _SECTIONS = (("source", "Source"), ("mount", "Mount"), ("call", "This command"))
 
 
 class TableOption(click.Option):
-    """A click option made of a line of the table. Its text is read later, by `options.read`, as every layer's is."""
+    """A click option made of a line of the table. Its text is parsed later, as that of every layer."""
 
     def __init__(self, option: Option) -> None:
         self.section = option.scope
-        self.table = option
+        self.option = option
         declared = [option.short] if option.short else []
         shown = f" [{option.default_text}]" if option.default_text not in ("", "false", "none", "0") else ""
         common: dict[str, Any] = {"help": option.help + shown, "default": None}
         if option.kind.counts:
             super().__init__([*declared, option.flag, option.name], count=True, **common)
         elif not option.kind.metavar:
-            both = f"{option.flag}/--no-{option.flag[2:]}"
+            both = f"{option.flag}/{option.negated_flag}"
             super().__init__([*declared, both, option.name], is_flag=True, **common)
         else:
             super().__init__([*declared, option.flag, option.name], metavar=option.kind.metavar, **common)
@@ -39,9 +41,9 @@ class TableOption(click.Option):
         record = super().get_help_record(ctx)
         if record is None or not self.secondary_opts:
             return record
-        # "--[no-]x": both spellings of every switch would not fit beside their help in 80 columns.
-        short = f"{self.table.short}, " if self.table.short else ""
-        return f"{short}--[no-]{self.table.flag[2:]}", record[1]
+        # "--[no-]x": both spellings of a switch would not fit beside its help in 80 columns.
+        short = f"{self.option.short}, " if self.option.short else ""
+        return f"{short}--[no-]{self.option.flag[2:]}", record[1]
 
 
 class TableCommand(click.Command):
@@ -64,19 +66,21 @@ class TableCommand(click.Command):
 
 
 class _DashO(click.Option):
+    """`-o`."""
+
     section = "call"
 
 
-def takes_options(verb: str) -> Callable[[Function], Function]:
-    """Give a click callback the table's flags of `verb`, and `-o`. It gets `layers` (`config.Layers`) for them."""
+def with_options(verb: str) -> Callable[[Function], Function]:
+    """Give a click callback the table's flags of `verb`, and `-o`. It is called with `inputs` (`ConfigInputs`)."""
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def wrapper(*args: Any, dash_o: tuple[str, ...] = (), **kwargs: Any) -> Any:
             given = {option.name: kwargs.pop(option.name) for option in for_verb(verb)}
             cwd = Path.cwd()
-            typed = {**parse_o(dash_o, cwd), **_typed(given, cwd)}
-            return function(*args, layers=layers_of_call(typed, cwd=cwd), **kwargs)
+            typed = {**parse_dash_o(dash_o, cwd), **_typed(given, cwd)}
+            return function(*args, inputs=read_inputs(typed, cwd=cwd, store_schemes=store_schemes), **kwargs)
 
         params = getattr(wrapper, "__click_params__", None)
         if params is None:
@@ -94,15 +98,22 @@ def takes_options(verb: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def _typed(given: dict[str, Any], cwd: Path) -> dict[str, Given]:
-    """What the flags said, by the options' names."""
+def store_schemes() -> Collection[str]:
+    """URL schemes of our own stores. Imports half of the product; called only for a scheme that is not known yet."""
+    from ..assembly import STORES
+
+    return STORES
+
+
+def _typed(given: dict[str, Any], cwd: Path) -> dict[str, RawValue]:
+    """The values of the flags that were typed, by the options' names."""
     found = {}
     for option in OPTIONS:
         value = given.get(option.name)
         if value is None or (option.kind.counts and value == 0):
             continue
-        flag = f"--no-{option.flag[2:]}" if value is False else option.flag
-        found[option.name] = Given(value, flag, cwd)
+        flag = option.negated_flag if value is False else option.flag
+        found[option.name] = RawValue(value, flag, cwd)
     return found
 
 

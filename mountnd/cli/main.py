@@ -1,11 +1,10 @@
 """`mountnd`: finds the verb, runs it, and turns every error into one line on stderr and an exit code.
 
-Exit codes: 0 done; 1 it failed; 2 what was typed or configured cannot be meant; 130 interrupted.
+Exit codes: 0 done; 1 it failed; 2 invalid arguments or configuration; 130 interrupted.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
@@ -18,20 +17,8 @@ import click
 from .. import __version__
 from ..config.options import OPTIONS
 from ..errors import MountndError
-from . import helper
-
-# A verb's module is imported when the verb is used, so that none pays for another's libraries.
-VERBS = {
-    "mount": "mount a source (this verb may be left out)",
-    "umount": "unmount a directory",
-    "presets": "list the datasets known by name",
-    "config": "show the settings in effect, and where each comes from",
-    "stats": "what a mount read, from where, and what it fetched",
-    "refresh": "have a mount forget the names below a path",
-    "cache": "list, check or clear the disk cache",
-    "doctor": "find out what is wrong, and the command that mends it",
-    "demo": "try it: a small dataset, a mount and a picture, without a network",
-}
+from .mount_helper import mountnd_arguments
+from .verbs import VERBS, load
 
 _ABOUT = """Mount datasets in S3 (and elsewhere) as a tree of plain, read-only files.
 
@@ -45,7 +32,7 @@ _ABOUT = """Mount datasets in S3 (and elsewhere) as a tree of plain, read-only f
 _DEBUG = ("--debug", "--no-debug")
 
 
-class Verbs(click.Group):
+class VerbGroup(click.Group):
     """The command line: `mount` where no verb is written, and options before the verb as well as after it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -54,10 +41,9 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"..verbs.{cmd_name}", __name__)
-        command: click.Command = getattr(module, cmd_name)
+        command = load(cmd_name)
         if not any(_DEBUG[0] in param.opts for param in command.params):
-            # `main` looks for it itself; here it only must not be an unknown option.
+            # `main` looks for it in the arguments; here it only must not be an unknown option.
             help_ = "show tracebacks"
             command.params.append(click.Option(["--debug", "_debug"], is_flag=True, expose_value=False, help=help_))
         return command
@@ -67,7 +53,7 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        at = self._first_word(args)
+        at = self.first_word(args)
         if at is not None and args[at] in VERBS:
             args = [args[at], *args[:at], *args[at + 1 :]]
         elif at is not None or (args and not all(arg in ("-h", "--help", "--version") for arg in args)):
@@ -77,8 +63,8 @@ class Verbs(click.Group):
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
-    def _first_word(self, args: Sequence[str]) -> int | None:
-        """Index of the first argument that is neither an option nor an option's value; None when there is none."""
+    def first_word(self, args: Sequence[str]) -> int | None:
+        """Index of the first argument that is neither an option nor an option's value; None without one."""
         at = 0
         while at < len(args):
             arg = args[at]
@@ -123,7 +109,7 @@ class Verbs(click.Group):
             code = super().main(argv, standalone_mode=False, **extra)
             sys.stdout.flush()
         except BrokenPipeError:
-            # The reader of a list went away (`| head`): no error, and nothing more to write at exit.
+            # The reader of the output went away (`| head`): not an error, and nothing must be written at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             code = 1
         except (Exception, KeyboardInterrupt) as error:
@@ -136,7 +122,7 @@ class Verbs(click.Group):
 
 
 def describe(error: BaseException) -> tuple[str, int]:
-    """The line that tells a person of `error`, and the exit code it ends with."""
+    """The line for a person about `error`, and the exit code."""
     if isinstance(error, MountndError):
         return str(error) or type(error).__name__, error.exit_code
     if isinstance(error, click.UsageError):
@@ -152,12 +138,12 @@ def describe(error: BaseException) -> tuple[str, int]:
 
 def one_line(message: str) -> str:
     """`message` without line breaks or other control characters, which names of files may hold."""
-    folded = " ".join(part.strip() for part in message.splitlines() if part.strip())
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in folded)
+    joined = " ".join(part.strip() for part in message.splitlines() if part.strip())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in joined)
 
 
 @click.group(
-    cls=Verbs,
+    cls=VerbGroup,
     help=_ABOUT,
     epilog="All options of a mount: mountnd mount --help",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
@@ -173,6 +159,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. `argv`: without the program's name; this process's when None."""
     args = list(sys.argv[1:] if argv is None else argv)
     if argv is None and Path(sys.argv[0]).name.startswith("mount."):
-        args = helper.translate(args)
+        args = mountnd_arguments(args)
     cli.main(args)
     raise AssertionError("click returned")

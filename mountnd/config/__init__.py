@@ -1,0 +1,18 @@
+"""The configuration of a command: options from every layer, and the sources they are for.
+
+    parsers       text -> value: sizes, times, modes, switches, paths
+    option_types  what an option is: its kind, its names, a value as somebody wrote it
+    options       the one table of options; each is a field of `SourceConfig` or `MountConfig`
+    layers        the layers that options come from, and which one wins (`resolve_option`)
+    dash_o        the argument of `-o`, as mount(8) and fstab write it
+    presets/      the datasets known by name, one TOML file each
+    file          the config file
+    signing       who signs requests, and with which profile
+    source_spec   a word that a person typed -> a source (`ParsedSource`)
+    resolve       all of it together -> `MountConfig` (`resolve_mount`, `resolve_source`)
+
+Imports go from the end of this list to its beginning. Other rooms take `MountConfig` and `SourceConfig`
+from `options`; the verbs of `cli/` call `resolve`. Nothing here makes a request, a thread or a lock.
+
+A new option is a line in `options`; a new preset is a file in `presets/`.
+"""

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, UsageError
-from . import parsers as values
-from .options import OPTIONS, Given, Option, read
+from .option_types import Option, RawValue, parse
+from .options import OPTIONS
+from .parsers import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +33,30 @@ class SourceEntry:
     name: str
     url: str = ""
     preset: str = ""
-    options: Mapping[str, Given] = field(default_factory=dict)
+    options: Mapping[str, RawValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class MountEntry:
-    """[mounts."/where"]: words for its sources, and options. No words: the mountpoint's name says it."""
+    """[mounts."/where"]: words for its sources, and options. Without words, the mountpoint's name is the source's."""
 
     where: Path
     sources: tuple[str, ...] = ()
-    options: Mapping[str, Given] = field(default_factory=dict)
+    options: Mapping[str, RawValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """What the file says. `path` is None when there is no file."""
+    """The content of the file. `path` is None when there is no file."""
 
     path: Path | None = None
-    defaults: Mapping[str, Given] = field(default_factory=dict)
+    defaults: Mapping[str, RawValue] = field(default_factory=dict)
     sources: Mapping[str, SourceEntry] = field(default_factory=dict)
     mounts: Mapping[Path, MountEntry] = field(default_factory=dict)
 
 
-def xdg(environ: Mapping[str, str], variable: str, default: str) -> Path:
-    """A directory of the XDG base directory specification, which says that relative ones are to be ignored."""
+def xdg_directory(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    """A directory of the XDG base directory specification, which wants relative ones ignored."""
     named = environ.get(variable) or ""
     return Path(named if os.path.isabs(named) else os.path.expanduser(default))
 
@@ -71,19 +72,19 @@ def load(path: Path) -> ConfigFile:
         raise ConfigError(f"{path}: the config file is not UTF-8 (at line {line})") from None
     except tomllib.TOMLDecodeError as e:
         raise ConfigError(f"{path}: bad TOML: {e}") from None
-    _only(path, "", data, ("defaults", "sources", "mounts"))
-    everything = [option for option in OPTIONS if option.in_file]
-    of_source = [option for option in everything if option.scope == "source"]
+    _check_keys(path, "", data, ("defaults", "sources", "mounts"))
+    all_options = [option for option in OPTIONS if option.in_file]
+    source_options = [option for option in all_options if option.scope == "source"]
     defaults = _table(path, "defaults", data.get("defaults", {}))
-    _only(path, "[defaults] ", defaults, [o.name for o in everything])
+    _check_keys(path, "[defaults] ", defaults, [o.name for o in all_options])
     sources = {}
     for name, table in _table(path, "sources", data.get("sources", {})).items():
-        sources[name] = _source(path, name, table, of_source)
+        sources[name] = _source(path, name, table, source_options)
     mounts = {}
     for where, table in _table(path, "mounts", data.get("mounts", {})).items():
-        entry = _mount(path, where, table, everything)
+        entry = _mount(path, where, table, all_options)
         mounts[entry.where] = entry
-    return ConfigFile(path, _options(path, "[defaults]", defaults, everything), sources, mounts)
+    return ConfigFile(path, _options_of(path, "[defaults]", defaults, all_options), sources, mounts)
 
 
 def _source(path: Path, name: str, table: Any, known: list[Option]) -> SourceEntry:
@@ -91,11 +92,11 @@ def _source(path: Path, name: str, table: Any, known: list[Option]) -> SourceEnt
     if not name or "/" in name or name in (".", "..") or len(name.encode()) > 255 or not name.isprintable():
         raise ConfigError(f"{path}: {where}: a source's name becomes a directory, so it cannot be {name!r}")
     entries = _table(path, f"sources.{name}", table)
-    _only(path, f"{where} ", entries, ["url", "preset", *(o.name for o in known)])
-    words = {key: _word(path, f"{where} {key}", entries[key]) for key in ("url", "preset") if key in entries}
+    _check_keys(path, f"{where} ", entries, ["url", "preset", *(o.name for o in known)])
+    words = {key: _text(path, f"{where} {key}", entries[key]) for key in ("url", "preset") if key in entries}
     if not words and "urls" not in entries:
         raise ConfigError(f'{path}: {where} needs url = "s3://bucket/prefix", preset = "NAME" or urls = "FILE"')
-    return SourceEntry(name, words.get("url", ""), words.get("preset", ""), _options(path, where, entries, known))
+    return SourceEntry(name, words.get("url", ""), words.get("preset", ""), _options_of(path, where, entries, known))
 
 
 def _mount(path: Path, text: str, table: Any, known: list[Option]) -> MountEntry:
@@ -104,37 +105,37 @@ def _mount(path: Path, text: str, table: Any, known: list[Option]) -> MountEntry
     if not os.path.isabs(expanded):
         raise ConfigError(f'{path}: {where}: write the whole path of the mountpoint, as in [mounts."/mnt/{text}"]')
     entries = _table(path, f"mounts.{text}", table)
-    _only(path, f"{where} ", entries, ["source", "sources", *(o.name for o in known)])
+    _check_keys(path, f"{where} ", entries, ["source", "sources", *(o.name for o in known)])
     if "source" in entries and "sources" in entries:
         raise ConfigError(f'{path}: {where} has both source and sources: write sources = ["A", "B"]')
     words: tuple[str, ...] = ()
     if "source" in entries:
-        words = (_word(path, f"{where} source", entries["source"]),)
+        words = (_text(path, f"{where} source", entries["source"]),)
     elif "sources" in entries:
         listed = entries["sources"]
         if not isinstance(listed, list) or not listed:
             raise ConfigError(f'{path}: {where} sources: write a list of names, as in sources = ["openneuro", "lab"]')
-        words = tuple(_word(path, f"{where} sources", word) for word in listed)
-    return MountEntry(Path(os.path.normpath(expanded)), words, _options(path, where, entries, known))
+        words = tuple(_text(path, f"{where} sources", word) for word in listed)
+    return MountEntry(Path(os.path.normpath(expanded)), words, _options_of(path, where, entries, known))
 
 
-def _options(path: Path, where: str, table: Mapping[str, Any], known: list[Option]) -> dict[str, Given]:
-    """The options of a table; each is read once here, so that a wrong one is found even if it is not needed today."""
-    found = {o.name: Given(table[o.name], f"{path} {where}", path.parent) for o in known if o.name in table}
+def _options_of(path: Path, where: str, table: Mapping[str, Any], known: list[Option]) -> dict[str, RawValue]:
+    """The options of a table; parsed here too, so that an invalid one is found even if nothing needs it today."""
+    found = {o.name: RawValue(table[o.name], f"{path} {where}", path.parent) for o in known if o.name in table}
     for option in known:
         if option.name in found:
             try:
-                read(option, found[option.name])
+                parse(option, found[option.name])
             except UsageError as e:
                 raise ConfigError(str(e)) from None
     return found
 
 
-def _only(path: Path, where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+def _check_keys(path: Path, where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
     names = list(known)
     for key in table:
         if key not in names:
-            hint = values.did_you_mean(key, names) or f": it may hold {', '.join(names)}"
+            hint = did_you_mean(key, names) or f": it may hold {', '.join(names)}"
             raise ConfigError(f"{path}: {where}unknown key {key}{hint}")
 
 
@@ -144,7 +145,7 @@ def _table(path: Path, where: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _word(path: Path, where: str, value: Any) -> str:
+def _text(path: Path, where: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ConfigError(f"{path}: {where}: {value!r} is not text in quotes")
     return value.strip()

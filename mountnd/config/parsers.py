@@ -1,7 +1,7 @@
 """From what a person wrote to a value: sizes, times, modes, switches and paths.
 
-Every parser takes what a layer gave (text from a flag, `-o` or the environment; text, a number or a
-boolean from TOML) and raises ValueError with the words that follow "accepted is ..." in the message.
+Every parser takes what a layer holds (text from a flag, `-o` or the environment; text, a number or a
+boolean from TOML) and raises ValueError with the words that follow "is not ..." in the message.
 Nothing here knows which option a value belongs to.
 """
 
@@ -59,7 +59,7 @@ def _number(raw: object) -> float | None:
 
 
 def ttl(raw: object) -> float:
-    """Seconds, 0 to ask every time; infinity for `indefinite`."""
+    """Seconds, 0: nothing is kept; infinity for `indefinite`."""
     if isinstance(raw, str) and raw.strip().lower() == "indefinite":
         return math.inf
     value = _number(raw)

@@ -14,43 +14,49 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
-from .options import BY_NAME, Layer, Setting, read
+from .layers import Layer, Layers, RawValues, ResolvedOption
+from .option_types import parse
+from .options import BY_NAME
 from .parsers import did_you_mean
 from .presets import Preset
 
-# Numbers of the layers, as `config.Layers.source` stacks them.
-_TYPED, _ENVIRONMENT, _MOUNT, _SOURCE, _DEFAULTS = range(5)
+_CHOICES = ("profile", "anonymous")
 
 
-def never_signed(preset: Preset, layers: list[Layer], *, single: bool) -> tuple[list[Layer], list[str]]:
+def never_sign(preset: Preset, layers: Layers, *, single: bool) -> tuple[Layers, list[str]]:
     """Keep a public preset from being signed with the user's keys.
 
-    What was written for this source alone is refused (UsageError). What may be meant for other sources
-    (of a mount of several, or set for every mount) is taken out; the second result says so.
+    What was written for this source alone is refused (UsageError). What may be for other sources (of a mount of
+    several, or set for every mount) is left out of the layers returned; the list of notices says so.
+
+    Args:
+        single: the mount shows this source only.
     """
-    notices, kept = [], []
-    for number, layer in enumerate(layers):
-        asking = [name for name in ("profile", "anonymous") if name in layer and _signs(name, layer)]
-        if number <= _DEFAULTS and asking:
-            origin = layer[asking[0]].origin
-            if number == _SOURCE or (single and number in (_TYPED, _MOUNT)):
+    notices: list[str] = []
+    kept: dict[Layer, RawValues] = {}
+    for layer, values in layers.items():
+        signs = [] if layer is Layer.PRESET else [name for name in _CHOICES if name in values and _signs(name, values)]
+        if signs:
+            origin = values[signs[0]].origin
+            if layer is Layer.SOURCE_ENTRY or (single and layer in (Layer.TYPED, Layer.MOUNT_ENTRY)):
                 raise UsageError(
                     f"{origin}: {preset.name} is public and is always read unsigned; leave it out"
                     + (f", or sign by mounting {preset.url} itself" if preset.url else "")
                 )
-            if number in (_ENVIRONMENT, _DEFAULTS):
+            if layer in (Layer.ENVIRONMENT, Layer.FILE_DEFAULTS):
                 notices.append(f"{preset.name} is public and is read unsigned: {origin} is not used for it")
-            layer = {name: given for name, given in layer.items() if name not in asking}
-        kept.append(layer)
+        kept[layer] = {name: value for name, value in values.items() if name not in signs}
     return kept, notices
 
 
-def _signs(name: str, layer: Layer) -> bool:
-    return name == "profile" or read(BY_NAME[name], layer[name]) is False
+def _signs(name: str, values: RawValues) -> bool:
+    return name == "profile" or parse(BY_NAME[name], values[name]) is False
 
 
-def one_way(anonymous: Setting, profile: Setting, profiles: Callable[[], Collection[str]]) -> tuple[Setting, Setting]:
-    """`anonymous` and `profile` so that at most one is set: the stronger layer's.
+def anonymous_or_profile(
+    anonymous: ResolvedOption, profile: ResolvedOption, aws_profiles: Callable[[], Collection[str]]
+) -> tuple[ResolvedOption, ResolvedOption]:
+    """Both options so that at most one is set: the one of the stronger layer.
 
     A profile that the AWS files do not have is an error, except one that a preset names: then the usual
     AWS chain decides. Raises UsageError.
@@ -61,8 +67,8 @@ def one_way(anonymous: Setting, profile: Setting, profiles: Callable[[], Collect
         if anonymous.layer < profile.layer:
             return anonymous, replace(profile, value=None, origin=f"not used: {anonymous.origin}")
         anonymous = replace(anonymous, value=None, origin=f"not used: {profile.origin}")
-    if profile.value is not None and profile.value not in (known := profiles()):
-        if not profile.origin.startswith("preset "):
+    if profile.value is not None and profile.value not in (known := aws_profiles()):
+        if profile.layer is not Layer.PRESET:
             hint = did_you_mean(profile.value, known) or f"; to make it: aws configure --profile {profile.value}"
             raise UsageError(f"{profile.origin}: the AWS files have no profile {profile.value}{hint}")
         profile = replace(profile, value=None, origin=f"usual AWS chain, for lack of a profile {profile.value}")

@@ -1,11 +1,11 @@
-"""From the words a person types to sources: a preset, a name of the config file, or a URL."""
+"""From the words that a person types to sources: a preset, a name of the config file, or a URL."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from .parsers import did_you_mean
 from .presets import Preset
 
 # What fsspec knows by itself (its registry), less what cannot be read without more than a URL. Others may be
-# added by packages; see `_is_scheme`.
+# added by packages, and by stores of ours; see `_is_scheme`.
 SCHEMES = """
     abfs abfss adl az box dav davs dropbox file ftp gcs gdrive gs hdfs hf http https lakefs local memory oci ocilake
     oss s3 s3a sftp smb ssh webdav webhdfs
@@ -24,10 +24,13 @@ SCHEMES = """
 # As botocore accepts them: also older names with capitals and underscores.
 _BUCKET = re.compile(r"[A-Za-z0-9.\-_]{3,255}")
 
+# Names of URL schemes; a function, because finding them out may import much.
+SchemeNames = Callable[[], Collection[str]]
+
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a source word means.
+class ParsedSource:
+    """The source that a word stands for.
 
     Attributes:
         name: what the source is called in this mount.
@@ -41,14 +44,19 @@ class Found:
     entry: str = ""
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
+        """What to call it in a message."""
         return self.url or self.name
 
+    @property
+    def is_s3(self) -> bool:
+        return self.url.startswith("s3://")
 
-def split(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[str | None, Path]:
-    """`[SOURCE] MOUNTPOINT` as the source's word, None when only a mountpoint was given, and the mountpoint.
 
-    Raises UsageError with the commands that may have been meant.
+def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[str | None, Path]:
+    """`[SOURCE] MOUNTPOINT` -> the source's word (None when only a mountpoint was given) and the mountpoint.
+
+    Raises UsageError with the commands that the person may have wanted.
     """
     if not words:
         raise UsageError("the mountpoint is missing: mountnd [SOURCE] MOUNTPOINT, for example: mountnd ~/openneuro")
@@ -76,121 +84,143 @@ def split(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[str | None
 
 
 def entry_for(mountpoint: Path, file: ConfigFile) -> MountEntry | None:
-    """The config file's [mounts] entry for this place, also when its parent is reached by a link."""
+    """The config file's [mounts] entry for this mountpoint, also when its parent is reached by a symbolic link."""
     if mountpoint in file.mounts:
         return file.mounts[mountpoint]
-    place = _place(mountpoint)
-    return next((entry for where, entry in file.mounts.items() if _place(where) == place), None)
+    resolved = _parent_resolved(mountpoint)
+    return next((entry for where, entry in file.mounts.items() if _parent_resolved(where) == resolved), None)
 
 
-def _place(path: Path) -> Path:
+def _parent_resolved(path: Path) -> Path:
     # The parent only: a stale mount at the path itself would answer with an error, or not at all.
     return Path(os.path.realpath(path.parent)) / path.name
 
 
-def by_mountpoint(mountpoint: Path, file: ConfigFile) -> Found:
-    """The source or preset that is called like the mountpoint's last component. Raises UsageError with near names."""
-    name = mountpoint.name
-    if name in file.sources or presets.find(name):
-        return _named(name, file)
-    hint = did_you_mean(name, [*file.sources, *presets.names()])
-    raise UsageError(
-        f"{mountpoint}: no source or preset is called {name or '/'}{hint or ';'} "
-        f"Say what to mount: mountnd SOURCE {mountpoint} (`mountnd presets` lists names)"
-    )
+class SourceParser:
+    """Finds the source that a word stands for.
 
-
-def find(word: str, file: ConfigFile, cwd: Path) -> Found:
-    """The source that `word` names: a source of the config file, a preset, one of them with a path below it, a URL.
-
-    Raises UsageError with near names.
+    Args:
+        cwd: where relative `file://` URLs start from.
+        store_schemes: URL schemes of our own stores; called only for a scheme that is neither in `SCHEMES` nor known
+            to fsspec.
     """
-    if "://" in word:
-        return Found(_name_of(word), check_url(word, cwd))
-    head, slash, below = word.partition("/")
-    if head in file.sources or presets.find(head):
-        found = _named(head, file)
-        if not below.strip("/"):
-            return found
-        if not found.url:
-            raise UsageError(f"{word}: {head} is a list of signed links and has no {below}")
-        return Found(_name_of(below), f"{found.url.rstrip('/')}/{below}", found.preset, found.entry)
-    if slash or (cwd / word).exists():
-        path = os.path.abspath(cwd / word)
-        raise UsageError(f"{word} is no source; for a local directory write file://{path}, for a bucket s3://BUCKET")
-    hint = did_you_mean(word, [*file.sources, *presets.names()])
-    if not hint and _BUCKET.fullmatch(word):
-        hint = f"; for a bucket write s3://{word}"
-    raise UsageError(f"{word}: no such source or preset{hint} (`mountnd presets` lists them)")
+
+    def __init__(self, file: ConfigFile, cwd: Path, store_schemes: SchemeNames = tuple) -> None:
+        self._file, self._cwd, self._store_schemes = file, cwd, store_schemes
+
+    def parse(self, word: str) -> ParsedSource:
+        """The source that `word` names: one of the config file, a preset, one of these with a path below it, a URL.
+
+        Raises UsageError with similar names.
+        """
+        if "://" in word:
+            return ParsedSource(_last_component(word), check_url(word, self._cwd, self._store_schemes))
+        head, slash, below = word.partition("/")
+        if self._knows(head):
+            source = self._named(head)
+            if not below.strip("/"):
+                return source
+            if not source.url:
+                raise UsageError(f"{word}: {head} is a list of signed links and has no {below}")
+            url = f"{source.url.rstrip('/')}/{below}"
+            return ParsedSource(_last_component(below), url, source.preset, source.entry)
+        if slash or (self._cwd / word).exists():
+            path = os.path.abspath(self._cwd / word)
+            raise UsageError(
+                f"{word} is not a source; for a local directory write file://{path}, for a bucket s3://BUCKET"
+            )
+        hint = did_you_mean(word, self._known_names())
+        if not hint and _BUCKET.fullmatch(word):
+            hint = f"; for a bucket write s3://{word}"
+        raise UsageError(f"{word}: no such source or preset{hint} (`mountnd presets` lists them)")
+
+    def from_mountpoint(self, mountpoint: Path) -> ParsedSource:
+        """The source or preset that is called like the mountpoint's last component.
+
+        Raises UsageError with similar names.
+        """
+        name = mountpoint.name
+        if self._knows(name):
+            return self._named(name)
+        hint = did_you_mean(name, self._known_names())
+        raise UsageError(
+            f"{mountpoint}: no source or preset is called {name or '/'}{hint or ';'} "
+            f"Say what to mount: mountnd SOURCE {mountpoint} (`mountnd presets` lists names)"
+        )
+
+    def _knows(self, name: str) -> bool:
+        return name in self._file.sources or presets.find(name) is not None
+
+    def _known_names(self) -> list[str]:
+        return [*self._file.sources, *presets.names()]
+
+    def _named(self, name: str) -> ParsedSource:
+        file, entry = self._file, self._file.sources.get(name)
+        if entry is None:
+            preset = presets.find(name)
+            assert preset is not None
+            return ParsedSource(name, preset.url, preset)
+        preset = presets.find(entry.preset) if entry.preset else None
+        if entry.preset and preset is None:
+            hint = did_you_mean(entry.preset, presets.names())
+            raise ConfigError(f"{file.path}: [sources.{name}] preset: no preset is called {entry.preset}{hint}")
+        url = ""
+        if entry.url:
+            try:
+                url = check_url(entry.url, file.path.parent if file.path else Path("/"), self._store_schemes)
+            except UsageError as e:
+                raise ConfigError(f"{file.path}: [sources.{name}] url: {e}") from None
+        elif preset is not None:
+            url = preset.url
+        return ParsedSource(name, url, preset, name)
 
 
-def _named(word: str, file: ConfigFile) -> Found:
-    entry = file.sources.get(word)
-    if entry is None:
-        preset = presets.find(word)
-        assert preset is not None
-        return Found(word, preset.url, preset)
-    preset = presets.find(entry.preset) if entry.preset else None
-    if entry.preset and preset is None:
-        hint = did_you_mean(entry.preset, presets.names())
-        raise ConfigError(f"{file.path}: [sources.{word}] preset: no preset is called {entry.preset}{hint}")
-    url = ""
-    if entry.url:
-        try:
-            url = check_url(entry.url, file.path.parent if file.path else Path("/"))
-        except UsageError as e:
-            raise ConfigError(f"{file.path}: [sources.{word}] url: {e}") from None
-    elif preset is not None:
-        url = preset.url
-    return Found(word, url, preset, word)
-
-
-def check_url(url: str, base: Path) -> str:
+def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
     """The URL as stores take it. Raises UsageError for one that no store can open."""
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
-    if not _is_scheme(scheme):
-        raise UsageError(f"{url}: nothing here reads {scheme}:// URLs{did_you_mean(scheme, SCHEMES.split())}")
+    if not _is_scheme(scheme, store_schemes):
+        raise UsageError(f"{url}: mountnd cannot read {scheme}:// URLs{did_you_mean(scheme, SCHEMES.split())}")
     if scheme in ("s3", "s3a"):
         bucket = rest.partition("/")[0]
         if not _BUCKET.fullmatch(bucket):
-            raise UsageError(f"{url}: {bucket!r} is no bucket name; write s3://BUCKET/PREFIX")
+            raise UsageError(f"{url}: {bucket!r} is not a bucket name; write s3://BUCKET/PREFIX")
         return f"s3://{rest}"
     if scheme in ("file", "local"):
         return f"file://{os.path.abspath(base / rest)}"
     if not rest.strip("/"):
-        raise UsageError(f"{url}: the URL names no place")
+        raise UsageError(f"{url}: nothing follows {scheme}://")
     return f"{scheme}://{rest}"
 
 
-def _is_scheme(scheme: str) -> bool:
+def _is_scheme(scheme: str, store_schemes: SchemeNames) -> bool:
     if scheme in SCHEMES.split():
         return True
     from importlib.metadata import entry_points
 
-    return any(point.name == scheme for point in entry_points(group="fsspec.specs"))
+    return any(point.name == scheme for point in entry_points(group="fsspec.specs")) or scheme in store_schemes()
 
 
-def _name_of(url: str) -> str:
-    """What a URL is called when nobody named it: its last component."""
+def _last_component(url: str) -> str:
+    """What a source is called when nobody named it."""
     return url.rstrip("/").rpartition("/")[2] or "source"
 
 
-def check_distinct(found: Sequence[Found]) -> None:
+def check_distinct(sources: Sequence[ParsedSource]) -> None:
     """Refuse two sources of one name in one mount (UsageError)."""
     seen: set[str] = set()
-    for one in found:
-        if one.name in seen:
+    for source in sources:
+        if source.name in seen:
             raise UsageError(
-                f"two sources of this mount are called {one.name}: give each a [sources.NAME] in the config file"
+                f"two sources of this mount are called {source.name}: give each a [sources.NAME] in the config file"
             )
-        seen.add(one.name)
+        seen.add(source.name)
 
 
-def check_urls(found: Found, urls: Path | None) -> None:
+def check_links(source: ParsedSource, urls: Path | None) -> None:
     """Refuse a dataset of signed links without the file that holds them (UsageError)."""
     if urls is None:
-        how = found.preset.links if found.preset else "give the file of links with --urls FILE"
-        raise UsageError(f"{found.name} is read by signed links, and their file is missing: {how}")
+        how = source.preset.links if source.preset else "give the file of links with --urls FILE"
+        raise UsageError(f"{source.name} is read by signed links, and their file is missing: {how}")
     if not urls.is_file():
-        raise UsageError(f"{urls}: no such file of signed links for {found.name}")
+        raise UsageError(f"{urls}: no such file of signed links for {source.name}")

@@ -1,4 +1,20 @@
-"""The process around a mount: fork and readiness, the run directory, unmounting, what the machine must have."""
+"""The process around a mount: fork and readiness, the run directory, unmounting, what the machine must have.
+
+    run         a mount's life, from the checks to the clean-up (`run_mount`)
+    unmount     ending a mount: who holds it, and waiting until its daemon is gone
+    control     the control socket: requests of other verbs to a running mount
+    mountpoint  the directory that is mounted on: made, checked, removed
+    detach      fork, and the pipe by which the child tells its parent that it is ready
+    rundir      records of who is mounted where
+    mounts      what the kernel has mounted, and whether it answers
+    host        checks of the machine, each with the command that fixes what is missing
+    logs        where messages go
+    signals     being ended in the middle of something
+
+`run`, `unmount` and `control` are what other rooms call; they call the files below them. What is served is a
+function that `run_mount` is given: this room knows nothing of stores or FUSE. It holds no lock; of two daemons
+for one mountpoint the second is refused by link(2), see `rundir`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control socket: how `mountnd stats` and its like speak to a running mount.
+"""The control socket: how `mountnd stats` and other verbs talk to a running mount.
 
 One request and one answer a connection, each a line of JSON: {"verb": "stats", ...} -> {"ok": ANYTHING}
 or {"error": LINE}. The socket lies in the run directory, which nobody but its user (and root) may enter;
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[dict[str, Any]], Any]
 
-# A request is a verb and a path or two; more is not from us.
+# A request is a verb and a path or two; anything longer is not ours.
 _REQUEST_BYTES = 64 << 10
-# Who connects has its request ready; a silent one must not keep a thread for ever.
+# A client has its request ready when it connects; a silent one must not keep a thread for ever.
 _REQUEST_S = 5.0
 
 
-class _Answering(socketserver.StreamRequestHandler):
+class _RequestHandler(socketserver.StreamRequestHandler):
     timeout = _REQUEST_S
     server: _Server
 
@@ -42,21 +42,21 @@ class _Answering(socketserver.StreamRequestHandler):
             request = json.loads(line)
             handler = self.server.handlers[request["verb"]]
         except (OSError, ValueError, KeyError, TypeError) as e:
-            self._answer({"error": f"not a request that this mount knows ({type(e).__name__}: {e})"})
+            self._reply({"error": f"unknown request ({type(e).__name__}: {e})"})
             return
         try:
-            self._answer({"ok": handler(request)})
+            self._reply({"ok": handler(request)})
         except MountndError as e:
-            self._answer({"error": str(e)})
+            self._reply({"error": str(e)})
         except Exception as e:
             log.exception("control request %s", request["verb"])
-            self._answer({"error": f"internal error: {type(e).__name__}: {e}"})
+            self._reply({"error": f"internal error: {type(e).__name__}: {e}"})
 
-    def _answer(self, answer: Mapping[str, Any]) -> None:
+    def _reply(self, answer: Mapping[str, Any]) -> None:
         try:
             self.wfile.write(json.dumps(answer).encode() + b"\n")
         except OSError:
-            pass  # it did not wait
+            pass  # the client did not wait
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
@@ -66,7 +66,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
     def __init__(self, address: str, handlers: Mapping[str, Handler]) -> None:
         self.handlers = handlers
-        super().__init__(address, _Answering)
+        super().__init__(address, _RequestHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         log.debug("a control connection broke: %s", sys.exc_info()[1])
@@ -111,7 +111,7 @@ def serving(mountpoint: Path, handlers: Mapping[str, Handler]) -> Iterator[None]
                 pass
 
 
-def ask(mountpoint: Path, verb: str, *, seconds: float = 60.0, **arguments: Any) -> Any:
+def request(mountpoint: Path, verb: str, *, seconds: float = 60.0, **arguments: Any) -> Any:
     """Send a request to the daemon of the mount at `mountpoint` (resolved) and return its answer.
 
     Raises MountError: no mount of this user there, no answer within `seconds`, or the daemon's own refusal.
@@ -129,17 +129,17 @@ def ask(mountpoint: Path, verb: str, *, seconds: float = 60.0, **arguments: Any)
                 with s.makefile("rwb") as stream:
                     stream.write(json.dumps({**arguments, "verb": verb}).encode() + b"\n")
                     stream.flush()
-                    return _opened(mountpoint, stream.readline())
+                    return _parse_reply(mountpoint, stream.readline())
         except (FileNotFoundError, ConnectionRefusedError):
             continue
         except TimeoutError:
             raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) does not answer.") from None
         except OSError as e:
-            raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) cannot be asked: {e.strerror}.") from e
+            raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) cannot be reached: {e.strerror}.") from e
     raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) has no control socket.")
 
 
-def _opened(mountpoint: Path, line: bytes) -> Any:
+def _parse_reply(mountpoint: Path, line: bytes) -> Any:
     if not line:
         raise MountError(f"{mountpoint}: its daemon ended without an answer.")
     answer = json.loads(line)

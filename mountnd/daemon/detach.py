@@ -1,4 +1,4 @@
-"""Into the background: fork before the first thread, and tell the waiting parent how it went.
+"""Into the background: fork before the first thread, and report to the waiting parent.
 
 A thread does not survive a fork but the locks it holds do, so everything that makes threads (the
 stores, the FUSE loop) is built in the child. The child talks to its parent through a pipe, one JSON
@@ -27,7 +27,7 @@ from . import mounts
 
 log = logging.getLogger(__name__)
 
-# How long a child that was told to end may take before it is killed.
+# How long a child may take to end after SIGTERM before it is killed.
 _END_S = 3.0
 
 
@@ -42,7 +42,7 @@ class Reporter:
         try:
             os.write(self._fd, json.dumps(message).encode() + b"\n")
         except OSError:
-            return False  # nobody waits any more
+            return False  # the parent is gone
         return True
 
     def say(self, line: str) -> None:
@@ -51,9 +51,9 @@ class Reporter:
             self._send({"say": line})
 
     def ready(self) -> None:
-        """The tree is there; the parent may go. When it has gone before, nobody wants this mount: it ends."""
+        """The tree is there; the parent may exit. If it was gone before, nobody wants this mount: it ends."""
         if not self._finish({"ready": True}):
-            log.warning("whoever asked for this mount has gone; unmounting")
+            log.warning("the command that wanted this mount has ended; unmounting")
             os.kill(os.getpid(), signal.SIGTERM)
 
     def error(self, line: str, code: int) -> None:
@@ -125,7 +125,7 @@ def _run(work: Callable[[Reporter], int], report: Reporter) -> int:
         report.error(str(e), e.exit_code)
         return e.exit_code
     except SystemExit as e:
-        log.info("told to end before the tree was there")
+        log.info("ended by a signal before the mount was ready")
         return e.code if isinstance(e.code, int) else 1
     except BaseException as e:
         log.exception("unexpected")
@@ -151,40 +151,40 @@ def _close_all_but(keep: int) -> None:
 
 @contextmanager
 def early_output(path: str, report: Reporter) -> Iterator[Callable[[], None]]:
-    """Keep what C and Rust libraries print (libfuse says on stderr why a mount was refused) for the person who waits.
+    """Keep what C libraries print (libfuse reports on stderr why a mount was refused) for the person who waits.
 
     Yields a function that ends this: from then on, as after the block, it goes to the log file at `path`.
     When the block fails before, what was printed goes to the parent first.
     """
     kept = os.memfd_create("early")
-    settled = False
+    ended = False
     for fd in (1, 2):
         os.dup2(kept, fd)
 
-    def settle() -> None:
-        nonlocal settled
-        if settled:
+    def end() -> None:
+        nonlocal ended
+        if ended:
             return
-        settled = True
+        ended = True
         log_fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.write(log_fd, said())
+        os.write(log_fd, printed())
         for fd in (1, 2):
             os.dup2(log_fd, fd)
         os.close(log_fd)
         os.close(kept)
 
-    def said() -> bytes:
+    def printed() -> bytes:
         return os.pread(kept, os.fstat(kept).st_size, 0)
 
     try:
-        yield settle
+        yield end
     except BaseException:
-        if not settled:
-            for line in said().decode(errors="replace").splitlines():
+        if not ended:
+            for line in printed().decode(errors="replace").splitlines():
                 report.say(line)
         raise
     finally:
-        settle()
+        end()
 
 
 def await_ready(child: Child, seconds: float, log_file: Path, say: Callable[[str], None]) -> None:
@@ -203,10 +203,10 @@ def await_ready(child: Child, seconds: float, log_file: Path, say: Callable[[str
                 raise error
             elif "ready" in message:
                 return
-        raise MountError(f"The daemon ended before the tree was there; its log is {log_file}")
+        raise MountError(f"The daemon ended before the mount was ready; its log is {log_file}")
     except TimeoutError:
         child.end()
-        raise MountError(f"The tree did not answer within {seconds:.0f} s; given up. The log is {log_file}") from None
+        raise MountError(f"The mount was not ready within {seconds:.0f} s; giving up. The log is {log_file}") from None
     except BaseException:
         child.end()
         raise

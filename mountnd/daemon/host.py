@@ -1,4 +1,4 @@
-"""What this machine must have before anything can be mounted, and the command that gives it.
+"""What this machine must have before anything can be mounted, and the command that installs it.
 
 Each check looks at one thing and returns a `Finding`; `run_mount` refuses on a bad one, `doctor` prints them all.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
-import shutil
 import stat
-import subprocess
 from ctypes.util import find_library
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from ..fusermount import find as find_fusermount
 
 FUSE_DEVICE = Path("/dev/fuse")
 FUSE_CONF = Path("/etc/fuse.conf")
@@ -23,11 +23,11 @@ Level = Literal["ok", "warn", "bad"]
 
 
 class Finding(NamedTuple):
-    """Outcome of one check: how it stands, what was looked at and found, and how to mend it ("" when ok)."""
+    """Outcome of one check: its level, what was found, and the command that fixes it ("" when ok)."""
 
     level: Level
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def fuse_device(path: Path = FUSE_DEVICE) -> Finding:
@@ -53,7 +53,7 @@ def fuse_device(path: Path = FUSE_DEVICE) -> Finding:
 
 def fusermount() -> Finding:
     """Whether fusermount3 is there, and may mount for an ordinary user. Root mounts without it."""
-    path = shutil.which("fusermount3")
+    path = find_fusermount()
     if path is None:
         level: Level = "warn" if os.getuid() == 0 else "bad"
         return Finding(level, "fusermount3 is not installed", "sudo apt-get install fuse3   (or: dnf install fuse3)")
@@ -79,16 +79,16 @@ def user() -> Finding:
 
 def libfuse() -> Finding:
     """Whether libfuse 3 can be loaded, and which version it is."""
-    mend = "sudo apt-get install fuse3   (or: dnf install fuse3)"
+    fix = "sudo apt-get install fuse3   (or: dnf install fuse3)"
     name = find_library("fuse3")
     if name is None:
-        return Finding("bad", "libfuse 3 is not installed", mend)
+        return Finding("bad", "libfuse 3 is not installed", fix)
     try:
         library = ctypes.CDLL(name)
         library.fuse_pkgversion.restype = ctypes.c_char_p
         version: bytes = library.fuse_pkgversion()
     except (OSError, AttributeError) as e:
-        return Finding("bad", f"{name} cannot be used: {e}", mend)
+        return Finding("bad", f"{name} cannot be used: {e}", fix)
     return Finding("ok", f"libfuse {version.decode()} ({name})")
 
 
@@ -99,7 +99,7 @@ def allows_other(conf: str) -> bool:
 
 def allow_other(conf: Path = FUSE_CONF) -> Finding:
     """Whether this user may mount with --allow-other."""
-    mend = f"echo user_allow_other | sudo tee -a {conf}"
+    fix = f"echo user_allow_other | sudo tee -a {conf}"
     if os.getuid() == 0:
         return Finding("ok", "root may use --allow-other")
     try:
@@ -108,7 +108,7 @@ def allow_other(conf: Path = FUSE_CONF) -> Finding:
         allowed = False
     if allowed:
         return Finding("ok", f"{conf} has user_allow_other: --allow-other works")
-    return Finding("warn", f"{conf} has no user_allow_other: --allow-other is refused", mend)
+    return Finding("warn", f"{conf} has no user_allow_other: --allow-other is refused", fix)
 
 
 def kernel() -> Finding:
@@ -120,21 +120,3 @@ def kernel() -> Finding:
     if known:
         return Finding("ok", f"Linux {os.uname().release} has FUSE")
     return Finding("bad", "this kernel has no FUSE", "sudo modprobe fuse")
-
-
-def unmount(path: Path, *, lazy: bool = False) -> str:
-    """Unmount `path` through fusermount3 (root without it: umount). Returns "" or what the tool said, as one line.
-
-    It takes the path without looking into the mount, so it also ends one whose daemon is dead.
-    """
-    if tool := shutil.which("fusermount3"):
-        command = [tool, "-u", *(["-z"] if lazy else []), "--", str(path)]
-    elif tool := shutil.which("umount"):
-        command = [tool, "-i", *(["-l"] if lazy else []), "--", str(path)]
-    else:
-        return "neither fusermount3 nor umount is installed"
-    done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode == 0:
-        return ""
-    said = done.stderr.decode(errors="replace").strip().replace("\n", "; ")
-    return said or f"{tool} ended with {done.returncode}"

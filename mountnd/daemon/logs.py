@@ -18,7 +18,7 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s"
 
 
 class _Forward(logging.Handler):
-    """Hands messages to a function, until it is taken away."""
+    """Hands messages to a function, until it is removed."""
 
     def __init__(self, say: Callable[[str], None], level: int) -> None:
         super().__init__(level)
@@ -51,8 +51,8 @@ def to_file(path: Path, verbose: int, debug: bool, *, own: bool) -> None:
     """Log into `path` from INFO on.
 
     Args:
-        own: the file is in the run directory and nobody's choice: it starts anew and stays small. One
-            that the user named is appended to, and opened anew when a log rotation moved it away.
+        own: the file is in the run directory, chosen by nobody: it starts empty and stays small. One that the
+            user named is appended to, and reopened when a log rotation has moved it.
 
     Raises MountError when the file cannot be written.
     """

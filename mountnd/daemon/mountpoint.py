@@ -1,19 +1,22 @@
-"""Is this a place where the tree can be shown? Makes what is missing, heals what died, refuses the rest."""
+"""The directory that is mounted on: made where it is missing, freed of a dead mount, removed when the mount ends."""
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shlex
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from .. import fusermount
 from ..errors import MountError
-from . import host, mounts, rundir
+from . import mounts, rundir
 
-# How long a mount that stands already may take to say whether it lives: it answers in milliseconds or,
-# when its daemon hangs, never.
+log = logging.getLogger(__name__)
+
+# How long an existing mount may take to answer: it does so in milliseconds or, when its daemon hangs, never.
 _ANSWER_S = 3.0
 
 
@@ -21,16 +24,16 @@ def prepare(path: Path, say: Callable[[str], None]) -> bool:
     """Make `path` (resolved) ready to be mounted on.
 
     Args:
-        say: told what was healed.
+        say: called with a line for the person when a dead mount was unmounted.
 
     Returns:
-        Whether the directory is of our making, and so goes when the mount goes.
+        Whether mountnd made the directory, and so removes it when the mount ends.
 
     Raises:
         MountError: it is a file, is not empty, is mounted already, or cannot be made; with the line to type.
     """
     mounted = mounts.mount_at(path)
-    healed = _heal(path, mounted, say) if mounted else False
+    made = _unmount_dead(path, mounted, say) if mounted else False
     try:
         st = os.stat(path)
     except FileNotFoundError:
@@ -39,16 +42,30 @@ def prepare(path: Path, say: Callable[[str], None]) -> bool:
     except NotADirectoryError:
         raise MountError(f"{path} lies below a file; choose another directory.") from None
     except PermissionError:
-        raise MountError(f"{path} cannot be reached by this user. {_elsewhere(path)}") from None
+        raise MountError(f"{path} cannot be reached by this user. {_use_home(path)}") from None
     except OSError as e:
         raise MountError(f"{path}: {e.strerror}.") from e
     if not stat.S_ISDIR(st.st_mode):
         raise MountError(f"{path} is a file; a mountpoint must be an empty directory.")
-    _check_use(path)
-    return healed
+    _check_usable(path)
+    return made
 
 
-def _check_use(path: Path) -> None:
+def remove_made(path: Path, *, owner: int | None = None) -> None:
+    """Remove a mountpoint that mountnd made, now that its mount has ended; what is not empty stays.
+
+    Args:
+        owner: remove it only if this user owns it. For records of other users, which must not make root remove
+            a directory of somebody else.
+    """
+    try:
+        if owner is None or path.lstat().st_uid == owner:
+            path.rmdir()
+    except OSError as e:
+        log.info("%s stays: %s", path, e.strerror)
+
+
+def _check_usable(path: Path) -> None:
     """It is empty, and the kernel lets this user mount there."""
     try:
         with os.scandir(path) as entries:
@@ -60,7 +77,7 @@ def _check_use(path: Path) -> None:
             f"{path} is not empty (it holds {first.name!r}); a mountpoint must be an empty directory, "
             f"for instance {path / 'mnt'}."
         )
-    if os.getuid() != 0 and not os.access(path, os.W_OK):  # fusermount3 asks for it
+    if os.getuid() != 0 and not os.access(path, os.W_OK):  # fusermount3 requires it
         raise MountError(f"{path} is not writable by this user, so it may not mount there. {_hint(path)}")
 
 
@@ -87,7 +104,7 @@ def _hint(path: Path) -> str:
     return f"Type: sudo install -d -o $USER {shlex.quote(str(path))}   or use a directory of yours: {_at_home(path)}"
 
 
-def _elsewhere(path: Path) -> str:
+def _use_home(path: Path) -> str:
     return f"Use a directory of yours: {_at_home(path)}"
 
 
@@ -95,8 +112,8 @@ def _at_home(path: Path) -> str:
     return f"mountnd ~/{shlex.quote(path.name)}"
 
 
-def _heal(path: Path, mounted: mounts.Mount, say: Callable[[str], None]) -> bool:
-    """Unmount a dead mount of ours. Returns whether its directory was of our making; raises for every other mount."""
+def _unmount_dead(path: Path, mounted: mounts.Mount, say: Callable[[str], None]) -> bool:
+    """Unmount a dead mount of ours. Returns whether mountnd made its directory; raises for every other mount."""
     record = rundir.find(path)
     ours = mounted.fstype == mounts.FSTYPE and (record is not None or mounted.user_id == os.getuid())
     if ours and record is not None and record.alive():
@@ -104,9 +121,10 @@ def _heal(path: Path, mounted: mounts.Mount, say: Callable[[str], None]) -> bool
         raise MountError(
             f"{path} is mounted already ({shown}, process {record.pid}). End it with: mountnd umount {path}"
         )
-    answer = mounts.answers(path, _ANSWER_S)
+    answer = mounts.probe(path, _ANSWER_S)
     if answer is None:
-        raise MountError(f"{path} is mounted already and does not answer. End it with: {_end(path, mounted, ours)}")
+        command = _command_to_end(path, mounted, ours)
+        raise MountError(f"{path} is mounted already and does not answer. End it with: {command}")
     if answer not in (errno.ENOTCONN, errno.ECONNABORTED):
         raise MountError(
             f"{path} is mounted already ({mounted.source}, type {mounted.fstype}). Choose another directory."
@@ -114,17 +132,17 @@ def _heal(path: Path, mounted: mounts.Mount, say: Callable[[str], None]) -> bool
     if not ours:
         raise MountError(
             f"{path} is a dead mount ({mounted.source}, type {mounted.fstype}) that is not mountnd's: "
-            f"{os.strerror(answer)}. End it with: {_end(path, mounted, ours)}"
+            f"{os.strerror(answer)}. End it with: {_command_to_end(path, mounted, ours)}"
         )
-    if said := host.unmount(path, lazy=True):
-        raise MountError(f"{path} is a dead mount and cannot be unmounted: {said}.")
+    if complaint := fusermount.unmount(path, lazy=True):
+        raise MountError(f"{path} is a dead mount and cannot be unmounted: {complaint}.")
     if record is not None:
         rundir.release(record)
     say(f"{path} was left behind by a mountnd that died ({os.strerror(answer)}); it was unmounted first.")
     return record is not None and record.made
 
 
-def _end(path: Path, mounted: mounts.Mount, ours: bool) -> str:
+def _command_to_end(path: Path, mounted: mounts.Mount, ours: bool) -> str:
     quoted = shlex.quote(str(path))
     if ours:
         return f"mountnd umount --lazy {quoted}"

@@ -1,4 +1,4 @@
-"""What is mounted where, as the kernel says it, and how to ask a mount for an answer without hanging on it.
+"""What is mounted where, according to the kernel, and how to find out whether a mount answers without hanging.
 
 Nothing here calls stat(2) on a mountpoint from this process: a mount whose daemon hangs would hang us too.
 """
@@ -58,7 +58,7 @@ def _unescape(field: str) -> str:
 
 
 def parse(text: str) -> list[Mount]:
-    """The mounts in a mountinfo file, oldest first; lines that are not of its form are passed over."""
+    """The mounts in a mountinfo file, oldest first; lines that are not of its form are skipped."""
     found = []
     for line in text.split("\n"):
         head, dash, tail = line.partition(" - ")
@@ -102,18 +102,18 @@ def resolve(path: Path) -> Path:
     return path
 
 
-def ask(question: Callable[[], object], seconds: float) -> int | None:
-    """Run `question` in a process of its own. Returns 0, the errno of its OSError, or None: no answer in time.
+def call_in_child(function: Callable[[], object], seconds: float) -> int | None:
+    """Call `function` in a process of its own. Returns 0, the errno of its OSError, or None when it took too long.
 
     A process, because one that waits for a hung FUSE daemon can be killed and a thread cannot. Call it
-    only while this process has no threads, or with a question that takes no lock.
+    only while this process has no threads, or with a function that takes no lock.
     """
     pid = os.fork()
     if pid == 0:
         status = 255
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            question()
+            function()
             status = 0
         except OSError as e:
             status = e.errno or 255
@@ -128,12 +128,12 @@ def ask(question: Callable[[], object], seconds: float) -> int | None:
     return os.waitstatus_to_exitcode(status)
 
 
-def answers(path: Path, seconds: float) -> int | None:
-    """Ask the file system at `path` how full it is: 0 when it said, the errno, or None when nothing came in time.
+def probe(path: Path, seconds: float) -> int | None:
+    """Whether the file system at `path` answers: 0, the errno of its refusal, or None when nothing came in time.
 
-    Not stat(2): the kernel answers that from what it remembers, long after the daemon died.
+    By statvfs(2), not by stat(2): the kernel answers that from its cache, long after the daemon died.
     """
-    return ask(lambda: os.statvfs(path), seconds)
+    return call_in_child(lambda: os.statvfs(path), seconds)
 
 
 def wait_exit(pid: int, seconds: float) -> bool:

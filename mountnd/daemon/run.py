@@ -1,4 +1,4 @@
-"""A mount's life: check the place, claim it, go to the background, serve, and leave nothing behind."""
+"""A mount's life: check the mountpoint, claim it, go to the background, serve, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ..config.resolve import MountConfig
+from .. import fusermount
+from ..config.options import MountConfig
 from ..errors import MountError
 from . import detach, host, logs, mountpoint, mounts, rundir, signals
 
@@ -34,7 +35,7 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
         say: prints a line for the person.
 
     Raises:
-        MountError: the machine, the mountpoint or the source will not have it; nothing is left behind.
+        MountError: the machine, the mountpoint or the source does not allow it; nothing is left behind.
     """
     config = _absolute(config)
     _check_machine(config, say)
@@ -47,12 +48,12 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
             return _in_background(config, made, serve, say)
     except BaseException:
         if rundir.find(config.mountpoint) is None:
-            _remove_made(config.mountpoint, made)
+            _remove(config.mountpoint, made)
         raise
 
 
 def _absolute(config: MountConfig) -> MountConfig:
-    """The daemon's working directory is "/", so that it holds nobody's directory: paths must not depend on it."""
+    """The daemon's working directory is "/", so that it keeps no file system busy: paths must not depend on it."""
 
     def absolute(path: Path | None) -> Path | None:
         return None if path is None else Path(os.path.abspath(path.expanduser()))
@@ -70,11 +71,11 @@ def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
     for check in (host.kernel, host.fuse_device, host.fusermount, host.user):
         finding = check()
         if finding.level == "bad":
-            raise MountError(f"{finding.what}. To mend it: {finding.mend}")
+            raise MountError(f"{finding.what}. To fix it: {finding.fix}")
     if config.allow_other:
         finding = host.allow_other()
         if finding.level != "ok":
-            raise MountError(f"{finding.what}. To mend it: {finding.mend}   or leave out --allow-other.")
+            raise MountError(f"{finding.what}. To fix it: {finding.fix}   or leave out --allow-other.")
     elif os.getuid() == 0:
         say("Mounting as root without --allow-other: no other user will see the files.")
 
@@ -99,12 +100,12 @@ def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[
     def work(report: detach.Reporter) -> int:
         with _claimed(config, made, str(path)):  # first: a daemon that is refused must not touch another's log
             logs.to_file(path, config.verbose, config.debug, own=own)
-            with detach.early_output(str(path), report) as settle:
+            with detach.early_output(str(path), report) as end_early_output:
                 stop = logs.forward(report.say, config.verbose, config.debug)
 
                 def ready() -> None:
                     stop()
-                    settle()
+                    end_early_output()
                     report.ready()
 
                 try:
@@ -117,20 +118,20 @@ def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[
     child = detach.detach(work)
     try:
         detach.await_ready(child, READY_S, path, say)
-        answer = mounts.answers(config.mountpoint, READY_S - (time.monotonic() - start))
+        answer = mounts.probe(config.mountpoint, READY_S - (time.monotonic() - start))
         if answer != 0:
             child.end()
             why = "no answer" if answer is None else os.strerror(answer)
             raise MountError(f"{config.mountpoint} was mounted but does not answer ({why}); unmounted again.")
     except BaseException:
-        _sweep(config.mountpoint, child.pid, made)
+        _clean_up(config.mountpoint, child.pid, made)
         raise
     return 0
 
 
 @contextmanager
 def _claimed(config: MountConfig, made: bool, log_name: str) -> Iterator[None]:
-    """A record in the run directory while this process serves; then it goes, with a directory of our making."""
+    """A record in the run directory while this process serves; removed afterwards, as is a mountpoint that we made."""
     start = rundir.started(os.getpid())
     assert start is not None
     record = rundir.Record(
@@ -150,33 +151,30 @@ def _claimed(config: MountConfig, made: bool, log_name: str) -> Iterator[None]:
 
 
 def _leave(record: rundir.Record) -> None:
-    """After the end. A mount that still stands is left, with its record: it says "not connected" rather than
-    looking like an empty dataset, and the next mount heals it."""
+    """Clean up at the end. A mount that is still there is left, with its record: it says "not connected" rather than
+    looking like an empty dataset, and the next mount removes it."""
     path = Path(record.mountpoint)
     mounted = mounts.mount_at(path)
     if mounted is not None and mounted.fstype == mounts.FSTYPE:
-        log.error("%s is still mounted; the next mount there, or mountnd umount, clears it", path)
+        log.error("%s is still mounted; the next mount there, or mountnd umount, removes it", path)
         return
     if rundir.release(record):  # else `umount --lazy` has done both, and another mount may stand there
-        _remove_made(path, record.made)
+        _remove(path, record.made)
 
 
-def _sweep(path: Path, pid: int, made: bool) -> None:
-    """What a daemon that failed or was killed at its start did not clean up itself."""
+def _clean_up(path: Path, pid: int, made: bool) -> None:
+    """Remove what a daemon that failed or was killed at its start has left behind."""
     record = rundir.find(path)
     if record is not None and record.pid != pid:
         return  # somebody else's mount
     mounted = mounts.mount_at(path)
     if mounted is not None and mounted.fstype == mounts.FSTYPE:
-        host.unmount(path, lazy=True)
+        fusermount.unmount(path, lazy=True)
     if record is not None:
         rundir.release(record)
-    _remove_made(path, made)
+    _remove(path, made)
 
 
-def _remove_made(path: Path, made: bool) -> None:
+def _remove(path: Path, made: bool) -> None:
     if made:
-        try:
-            os.rmdir(path)
-        except OSError as e:
-            log.info("%s stays: %s", path, e.strerror)
+        mountpoint.remove_made(path)

@@ -1,4 +1,4 @@
-"""The run directory: who is mounted where. One JSON file a mount, for `umount`, `doctor` and healing.
+"""The run directory: a record of each mount, one JSON file each, for `umount`, `doctor` and the next mount.
 
 It is `$XDG_RUNTIME_DIR/mountnd`, else `/run/user/UID/mountnd`, else `/tmp/mountnd-UID`: the first whose
 parent is there and safe. It belongs to the user and is open to nobody else (0700). A mount is looked
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ..errors import MountError
 
-# A log outlives its mount, to be looked at; after a week nobody will.
+# A log is kept after its mount has ended, to be looked at; after a week nobody will.
 LOGS_KEPT_S = 7 * 86400
 
 
@@ -31,11 +31,11 @@ class Record:
 
     Attributes:
         mountpoint: absolute, resolved.
-        pid: the daemon's.
-        started: field 22 of its /proc/PID/stat (clock ticks after boot): a pid used anew does not match.
+        pid: of the daemon.
+        started: field 22 of its /proc/PID/stat (clock ticks after boot): a reused pid does not match.
         since: seconds since the epoch when it was mounted.
         sources: names and URLs.
-        made: the mountpoint was made by mountnd and goes when the mount goes.
+        made: mountnd made the mountpoint, and removes it when the mount ends.
         log: where the daemon logs, "" for the terminal.
     """
 
@@ -119,7 +119,7 @@ def _read(path: Path) -> Record | None:
         fields["sources"] = tuple((str(name), str(url)) for name, url in fields["sources"])
         return Record(**fields)
     except (OSError, ValueError, TypeError, KeyError):
-        return None  # gone meanwhile, or not ours to understand
+        return None  # gone meanwhile, or written by another version
 
 
 def records(uid: int | None = None) -> list[Record]:
@@ -169,7 +169,7 @@ def claim(record: Record) -> Path:
 
 
 def release(record: Record) -> bool:
-    """Take the record away if it is still this one. Returns whether it was."""
+    """Remove the record if it is still this one. Returns whether it was."""
     gone = False
     for place in candidates(os.environ, os.getuid()):
         path = place / f"{stem(Path(record.mountpoint))}.json"
@@ -181,13 +181,13 @@ def release(record: Record) -> bool:
 
 
 def clean(mounted: set[str], now: float) -> list[Record]:
-    """Take away the records of dead daemons whose mountpoint is not mounted any more, and old logs.
+    """Remove the records of dead daemons whose mountpoint is no longer mounted, and old logs.
 
     Args:
         mounted: paths where something is mounted.
         now: seconds since the epoch.
 
-    Returns the records taken away.
+    Returns the records removed.
     """
     for log in run_dir().glob("*.log*"):
         served = log.with_name(f"{log.name.rpartition('.log')[0]}.json").exists()

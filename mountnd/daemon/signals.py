@@ -1,4 +1,4 @@
-"""Being told to end in the middle of something: what was begun is taken back first.
+"""Signals that end the process in the middle of something: what was begun is undone first.
 
 Signals belong to the process, so the state of `deferred` is the module's; only the main thread touches it.
 """
@@ -19,7 +19,7 @@ _leaving = False
 def _leave(number: int, frame: FrameType | None) -> None:
     global _leaving
     if _leaving:
-        return  # a second one (Ctrl-C for the whole group, then SIGTERM) must not break off taking things back
+        return  # a second one (Ctrl-C for the whole group, then SIGTERM) must not interrupt the undoing
     if _deferring:
         _pending.append(number)
         return
@@ -31,12 +31,12 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def raised() -> Iterator[None]:
     """Within it the first SIGTERM or SIGHUP raises SystemExit in the main thread, the first SIGINT KeyboardInterrupt.
 
-    A child forked within it does so too, until whoever serves the mount takes the signals over. Ignored
+    A child forked within it does so too, until the code that serves the mount takes over the signals. Ignored
     signals (a shell's background job, nohup) stay ignored.
     """
     global _leaving
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may; whoever mounts from another one looks after signals itself
+        yield  # only the main thread may; a program that mounts from another one handles signals itself
         return
     _leaving = False
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]

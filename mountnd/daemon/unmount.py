@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import fusermount
 from ..errors import MountError
-from . import host, mounts, rundir
+from . import mounts, rundir
+from .mountpoint import remove_made
 
-# A daemon that was unmounted closes its connections and goes; the longest it may wait for is one request.
+# A daemon that was unmounted closes its connections and goes; at most it waits for one request.
 _GONE_S = 10.0
 
 # After a lazy unmount the daemon lives as long as the last open file does; only see whether it goes at once.
@@ -101,21 +103,21 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
             f"To unmount it: sudo umount {shlex.quote(str(path))}"
         )
     os.chdir("/")  # `mountnd umount .` must not be its own holder
-    said = host.unmount(path, lazy=lazy)
-    still = mounts.mount_at(path) if said else None
+    complaint = fusermount.unmount(path, lazy=lazy)
+    still = mounts.mount_at(path) if complaint else None
     if still is not None and still.device == mounted.device:
-        raise MountError(_why_not(path, mounted, said))
-    return _aftermath(path, record, lazy)
+        raise MountError(_why_not(path, mounted, complaint))
+    return _after_unmount(path, record, lazy)
 
 
 def _enclosing(path: Path) -> str:
-    """A remark " (it lies inside the mount X)", for whoever named a directory of the tree instead of its root."""
+    """A remark " (it lies inside the mount X)", when the path is a directory of the tree instead of its root."""
     ours = {m.path for m in mounts.mounts() if m.fstype == mounts.FSTYPE}
     inside = next((p for p in path.parents if p in ours), None)
     return f" (it lies inside the mount {inside})" if inside else ""
 
 
-def _why_not(path: Path, mounted: mounts.Mount, said: str) -> str:
+def _why_not(path: Path, mounted: mounts.Mount, complaint: str) -> str:
     quoted = shlex.quote(str(path))
     below = [m.path for m in mounts.mounts() if m.path != path and m.path.is_relative_to(path)]
     if below:
@@ -124,36 +126,33 @@ def _why_not(path: Path, mounted: mounts.Mount, said: str) -> str:
         named = ", ".join(f"{h.name} (pid {h.pid}, {h.how})" for h in held)
         return f"{path} is busy: {named}. End them, or: mountnd umount --lazy {quoted}"
     if os.getuid() not in (0, mounted.user_id):
-        return f"{path} was mounted by user {mounted.user_id}; only that user or root can unmount it: {said}"
+        return f"{path} was mounted by user {mounted.user_id}; only that user or root can unmount it: {complaint}"
     return (
-        f"{path} cannot be unmounted: {said}. If it is busy, another user's program holds it "
+        f"{path} cannot be unmounted: {complaint}. If it is busy, another user's program holds it "
         f"(sudo fuser -vm {quoted}); or: mountnd umount --lazy {quoted}"
     )
 
 
-def _aftermath(path: Path, record: rundir.Record | None, lazy: bool) -> str:
+def _after_unmount(path: Path, record: rundir.Record | None, lazy: bool) -> str:
     if record is None:
         return ""
     if lazy:
-        # Here and not at the daemon's end, so that the place is free for another mount now.
+        # Here and not at the daemon's end, so that the mountpoint is free for another mount now.
         rundir.release(record)
-        _remove(path, record)
+        _remove_mountpoint(path, record)
         if wait_gone(record, _GONE_LAZY_S):
             return ""
         return f"Programs still use files of {path}; its daemon (pid {record.pid}) ends when they close them."
     if not wait_gone(record, _GONE_S):
         return f"{path} is unmounted, but its daemon (pid {record.pid}) is still finishing requests."
     rundir.release(record)  # one that was dead before could not
-    _remove(path, record)
+    _remove_mountpoint(path, record)
     return ""
 
 
-def _remove(path: Path, record: rundir.Record) -> None:
-    try:
-        if record.made and path.lstat().st_uid == os.getuid():
-            path.rmdir()
-    except OSError:
-        pass  # gone already, or somebody put something there
+def _remove_mountpoint(path: Path, record: rundir.Record) -> None:
+    if record.made:
+        remove_made(path, owner=os.getuid())
 
 
 def wait_gone(record: rundir.Record, seconds: float) -> bool:
@@ -162,8 +161,6 @@ def wait_gone(record: rundir.Record, seconds: float) -> bool:
         return True
     end = time.monotonic() + seconds
     mounts.wait_exit(record.pid, seconds)
-    while (
-        record.alive() and time.monotonic() < end
-    ):  # dead, but its parent has not waited for it: a zombie is not alive
+    while record.alive() and time.monotonic() < end:  # it has ended, but /proc may say so a moment later
         time.sleep(0.01)
     return not record.alive()

@@ -1,4 +1,4 @@
-"""The demo's server, mount and reader; an `ExitStack` ends what was started, in order, unless it is kept."""
+"""The demo's server, mount and reader. An `ExitStack` ends what was started, in reverse order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SERVER_S = 60
 # The command itself waits at most 20 s for the tree, and 10 s for the daemon's end.
 _COMMAND_S = 40
 _READER_S = 60
-# A command that is told to end takes back its mount first.
+# A command that is terminated undoes its mount first.
 _END_S = 20
 
 
@@ -30,7 +30,7 @@ def command(*args: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Nobody's settings, keys or proxies take part; one variable keeps boto from asking EC2 for credentials."""
+    """Without the user's settings, keys and proxies; one variable keeps boto from asking EC2 for credentials."""
     foreign = ("AWS_", "MOUNTND_")
     proxies = ("http_proxy", "https_proxy", "all_proxy")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign) and k.lower() not in proxies}
@@ -41,7 +41,7 @@ def _environment() -> dict[str, str]:
 
 
 class Server:
-    """The embedded S3 server. Once greeted: `url`; `objects` and `bytes` in its bucket."""
+    """The embedded S3 server. After `wait_ready`: its `url`; `objects` and `bytes` in its bucket."""
 
     url: str
     objects: int
@@ -50,34 +50,34 @@ class Server:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def greet(self) -> None:
+    def wait_ready(self) -> None:
         """Wait until it is filled and listens."""
-        hello = self._answer()
+        hello = self._reply()
         self.url = f"http://127.0.0.1:{hello['port']}"
         self.objects, self.bytes = hello["objects"], hello["bytes"]
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def _answer(self) -> dict[str, int]:
+    def _reply(self) -> dict[str, int]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise MountError(f"The demo's S3 server ended at once (exit {self._process.wait(_SERVER_S)}).")
-        answer: dict[str, int] = json.loads(line)
-        return answer
+            raise MountError(f"The demo's S3 server ended early (exit {self._process.wait(_SERVER_S)}).")
+        reply: dict[str, int] = json.loads(line)
+        return reply
 
     def counts(self) -> tuple[int, int]:
-        """Requests and bytes of bodies that it answered since it was filled."""
-        self._tell("counts")
-        answer = self._answer()
-        return answer["requests"], answer["bytes"]
+        """Requests that it got since it was filled, and bytes of the bodies that it sent."""
+        self._send("counts")
+        reply = self._reply()
+        return reply["requests"], reply["bytes"]
 
     def outlive(self, pid: int, directory: Path) -> None:
-        """Let it run on without us, until process `pid` ends; then it also removes `directory`, empty by then."""
-        self._tell(f"until {pid} {directory}")
+        """Let it run without us until process `pid` ends; then it also removes `directory`, which is empty by then."""
+        self._send(f"until {pid} {directory}")
 
     def end(self) -> None:
         """End it and wait for it."""
@@ -97,7 +97,7 @@ class Server:
 
 
 def start_server(stack: ExitStack) -> Server:
-    """The server, ended when `stack` is left. In a session of its own: Ctrl-C is for us, who then end it in order."""
+    """The server, ended when `stack` is left. In a session of its own: Ctrl-C is for us; we end it then."""
     with signals.deferred():
         process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.server"],
@@ -109,12 +109,12 @@ def start_server(stack: ExitStack) -> Server:
         )
         server = Server(process)
         stack.callback(server.end)
-    server.greet()
+    server.wait_ready()
     return server
 
 
 def _run(args: list[str], seconds: int) -> str:
-    """What a program printed. Raises MountError with its last line when it failed."""
+    """Run a program; return what it printed. Raises MountError with its last line when it fails."""
     with ExitStack() as stack:
         with signals.deferred():
             process = subprocess.Popen(
@@ -128,13 +128,13 @@ def _run(args: list[str], seconds: int) -> str:
             stack.callback(_end, process)
         out, err = process.communicate(timeout=seconds)
     if process.returncode:
-        said = (err or out).strip().splitlines() or [f"exit {process.returncode}"]
-        raise MountError(f"{' '.join(args[2:4])}: {said[-1].removeprefix('mountnd: ')}")
+        printed = (err or out).strip().splitlines() or [f"exit {process.returncode}"]
+        raise MountError(f"{' '.join(args[2:4])}: {printed[-1].removeprefix('mountnd: ')}")
     return out
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a program that still runs; a command that is mounting takes back what it did."""
+    """End a program that still runs; a command that is mounting undoes what it did."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -149,7 +149,7 @@ def mount(stack: ExitStack, source: str, directory: Path, url: str) -> list[str]
     """Mount through the real command; unmounted when `stack` is left. Returns what was typed, for the screen."""
     typed = [source, str(directory), "--endpoint-url", url, "--anonymous"]
     stack.callback(unmount, directory)  # first: a signal may come while the command is at work
-    # With the region said, not even a question for it goes out.
+    # With a region, not even a request for the bucket's region goes out.
     _run(command(*typed, "--region", "us-east-1"), _COMMAND_S)
     return ["mountnd", *typed]
 
@@ -164,14 +164,14 @@ def unmount(directory: Path) -> None:
 
 
 def read(directory: Path, picture: Path) -> dict[str, Any]:
-    """Let the reader read below `directory` and draw `picture`. Returns what it says it did."""
+    """Have the reader read below `directory` and draw `picture`. Returns its report."""
     args = [sys.executable, "-m", f"{__package__}.reader", str(directory), str(picture)]
     done: dict[str, Any] = json.loads(_run(args, _READER_S))
     return done
 
 
 def scratch(stack: ExitStack) -> Path:
-    """A directory that goes when `stack` is left, if it is empty by then."""
+    """A directory that is removed when `stack` is left, if it is empty by then."""
     path = Path(tempfile.gettempdir(), f"mountnd-demo-{secrets.token_hex(4)}")
 
     def remove() -> None:

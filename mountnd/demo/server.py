@@ -3,9 +3,9 @@
 Run as `python -m mountnd.demo.server`. It prints one JSON line when it is ready (`port`, `objects`, `bytes`),
 then obeys lines on its standard input:
 
-    counts       print {"requests": n, "bytes": n} of what was asked since it was filled
+    counts       print {"requests": n, "bytes": n} of what was requested since it was filled
     until PID DIRECTORY
-                 outlive whoever started it, end with process PID, and remove the then empty DIRECTORY
+                 outlive its parent, end with process PID, and remove DIRECTORY, which is empty then
 
 and ends when that input closes.
 """
@@ -70,11 +70,11 @@ def _fill(port: int) -> tuple[int, int]:
     return objects, size
 
 
-def _say(message: dict[str, int]) -> None:
+def _print(message: dict[str, int]) -> None:
     print(json.dumps(message), flush=True)
 
 
-def _outlive(pid: int) -> None:
+def _wait_for_end(pid: int) -> None:
     """Wait until process `pid` has ended."""
     try:
         fd = os.pidfd_open(pid)
@@ -94,14 +94,14 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     objects, size = _fill(server.server_port)
     app.reset()
-    _say({"port": server.server_port, "objects": objects, "bytes": size})
+    _print({"port": server.server_port, "objects": objects, "bytes": size})
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
         if word == "counts":
-            _say(app.counts())
+            _print(app.counts())
         elif word == "until":
             pid, _, directory = rest.partition(" ")
-            _outlive(int(pid))
+            _wait_for_end(int(pid))
             try:
                 os.rmdir(directory)
             except OSError:

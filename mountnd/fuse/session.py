@@ -12,12 +12,12 @@ import logging
 import os
 import signal
 import struct
-import subprocess
 import threading
 from collections.abc import Callable
 
 import mfusepy
 
+from .. import fusermount
 from ..errors import MountError
 from ..vfs.tree import Vfs
 from . import binding, kernel
@@ -103,7 +103,8 @@ class Session:
         clean up and end the process; the kernel then aborts what is left.
         """
         log.info("unmounting %s", self._mountpoint)
-        unmount_lazily(self._mountpoint)
+        if complaint := fusermount.unmount(self._mountpoint, lazy=True):
+            log.debug("fusermount3: %s", complaint)  # it may be gone already
         timer = threading.Timer(GRACE_S, self._given_up.set)
         timer.daemon = True
         timer.start()
@@ -111,13 +112,6 @@ class Session:
     def _init(self, conn: int, config: int) -> None:
         kernel.tune(conn, config, self._timeout)
         self._ready.set()
-
-
-def unmount_lazily(mountpoint: str) -> None:
-    """Detach the mount from the tree. Errors are left to show in the log: it may be gone already."""
-    done = subprocess.run(["fusermount3", "-u", "-z", "-q", "--", mountpoint], capture_output=True, check=False)
-    if done.returncode:
-        log.debug("fusermount3: %s", done.stderr.decode(errors="replace").strip())
 
 
 def _answer_init(session: ctypes.c_void_p) -> None:

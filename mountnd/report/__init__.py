@@ -1,1 +1,4 @@
-"""What is told to people in figures: pure functions from counters to rows."""
+"""A mount's counters for people: pure functions.
+
+figures   the few figures that `mountnd stats` shows, from a snapshot of `stats.Stats`
+"""

@@ -1,28 +1,31 @@
-"""A mount's counters as the few figures a person wants: what was read, from where, and at what price. Pure."""
+"""A mount's counters as the few figures that a person wants: what was read, from where, and at what price. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .. import stats
+
 
 class Figures(NamedTuple):
-    """One source, or a whole mount. Bytes unless the name says otherwise; `amplification` is fetched / asked."""
+    """One source, or a whole mount. Bytes, but `gets`, `lists`, `heads` and `failed` are requests."""
 
     asked: int
-    memory: int
-    disk: int
+    from_memory: int
+    from_disk: int
     fetched: int
     gets: int
     lists: int
     heads: int
-    ahead: int
-    ahead_used: int
-    ahead_wasted: int
+    prefetched: int
+    prefetch_used: int
+    prefetch_wasted: int
     failed: int
 
     @property
     def amplification(self) -> float | None:
+        """Bytes fetched for each byte asked for; None when nothing was."""
         return self.fetched / self.asked if self.asked else None
 
 
@@ -30,17 +33,17 @@ def figures(counters: Mapping[str, int]) -> Figures:
     """The figures in a snapshot of `stats.Stats`."""
     count = counters.get
     return Figures(
-        asked=count("bytes.asked", 0),
-        memory=count("bytes.memory", 0),
-        disk=count("bytes.disk", 0),
-        fetched=count("bytes.fetched", 0),
-        gets=count("get.requests", 0),
-        lists=count("names.list.requests", 0),
-        heads=count("names.head.requests", 0),
-        ahead=count("prefetch.bytes", 0),
-        ahead_used=count("prefetch.used.bytes", 0),
-        ahead_wasted=count("prefetch.wasted.bytes", 0),
-        failed=count("get.failed.requests", 0),
+        asked=count(stats.BYTES_ASKED, 0),
+        from_memory=count(stats.BYTES_FROM_MEMORY, 0),
+        from_disk=count(stats.BYTES_FROM_DISK, 0),
+        fetched=count(stats.BYTES_FETCHED, 0),
+        gets=count(stats.GETS, 0),
+        lists=count(stats.LISTS, 0),
+        heads=count(stats.HEADS, 0),
+        prefetched=count(stats.PREFETCHED, 0),
+        prefetch_used=count(stats.PREFETCH_USED, 0),
+        prefetch_wasted=count(stats.PREFETCH_WASTED, 0),
+        failed=count(stats.GETS_FAILED, 0),
     )
 
 
@@ -54,17 +57,17 @@ def size(n: float) -> str:
 
 
 def rows(f: Figures) -> list[tuple[str, str]]:
-    """What each figure is called, and its text, in the order they are shown."""
+    """What each figure is called, and its text, in the order in which they are shown."""
     ratio = f.amplification
     return [
-        ("asked for by programs, beyond the kernel's own cache", size(f.asked)),
-        ("  served from memory", size(f.memory)),
-        ("  served from the disk cache", size(f.disk)),
+        ("requested by programs, beyond the kernel's own cache", size(f.asked)),
+        ("  served from memory", size(f.from_memory)),
+        ("  served from the disk cache", size(f.from_disk)),
         ("fetched from the source", size(f.fetched)),
-        ("  for each byte asked for", "-" if ratio is None else f"{ratio:.2f}"),
+        ("  for each byte requested", "-" if ratio is None else f"{ratio:.2f}"),
         ("requests: GET / LIST / HEAD", f"{f.gets} / {f.lists} / {f.heads}"),
         ("  GETs that failed", str(f.failed)),
-        ("fetched ahead", size(f.ahead)),
-        ("  and then read", size(f.ahead_used)),
-        ("  and dropped unread", size(f.ahead_wasted)),
+        ("prefetched", size(f.prefetched)),
+        ("  and then read", size(f.prefetch_used)),
+        ("  and dropped unread", size(f.prefetch_wasted)),
     ]

@@ -1,4 +1,4 @@
-"""`mountnd doctor`: what is wrong, and the command that mends it."""
+"""`mountnd doctor`: what is wrong, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.cli import source_checks
+from mountnd.cli.diagnose_source import suggest_fix
+from mountnd.config.options import SourceConfig
 from mountnd.config.presets import find
-from mountnd.config.resolve import SourceConfig
 from mountnd.daemon.unmount import wait_gone
 from mountnd.errors import (
     Forbidden,
@@ -173,7 +173,7 @@ def test_a_run_directory_that_is_not_ours(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 SOURCE = SourceConfig(name="x", url="s3://x")
-MENDS: list[tuple[StoreError, SourceConfig, str]] = [
+FIXES: list[tuple[StoreError, SourceConfig, str]] = [
     (NoSuchBucket(""), SOURCE, "check the bucket's name"),
     (NoCredentials(""), SOURCE, "aws configure "),
     (NoCredentials(""), SourceConfig(name="x", url="s3://x", profile="my lab"), "aws configure --profile 'my lab'"),
@@ -186,12 +186,12 @@ MENDS: list[tuple[StoreError, SourceConfig, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "source", "words"), MENDS)
+@pytest.mark.parametrize(("error", "source", "words"), FIXES)
 def test_each_error_of_a_source_has_its_remedy(error: StoreError, source: SourceConfig, words: str) -> None:
-    assert words in source_checks.mend(error, source, None)
+    assert words in suggest_fix(error, source, None)
 
 
 def test_a_preset_that_needs_keys_says_how_to_get_them() -> None:
     hcp = find("hcp")
     assert hcp is not None
-    assert source_checks.mend(NoCredentials(""), SOURCE, hcp) == hcp.keys
+    assert suggest_fix(NoCredentials(""), SOURCE, hcp) == hcp.keys

@@ -59,7 +59,7 @@ def as_before(where: Path) -> None:
 def test_a_source_out_of_reach_is_mounted_from_what_is_known(seen: list[str | Path], where: Path) -> None:
     done = command(*seen)
     assert done.returncode == 0, done.stderr
-    assert "known from before" in done.stdout + done.stderr
+    assert "known from an earlier mount" in done.stdout + done.stderr
     as_before(where)
 
 

@@ -150,7 +150,7 @@ def test_a_device_that_only_root_may_open(user: World, shown: list[str]) -> None
     done = user.mountnd(*shown, where)
     assert done.code == 1
     assert done.err.splitlines()[-1] == (
-        "mountnd: /dev/fuse (mode 0600) is not open to this user. To mend it: sudo chmod 0666 /dev/fuse"
+        "mountnd: /dev/fuse (mode 0600) is not open to this user. To fix it: sudo chmod 0666 /dev/fuse"
     )
     assert not where.exists()
     done = user.mountnd("doctor")

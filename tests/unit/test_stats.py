@@ -37,7 +37,7 @@ def test_figures_of_a_mount() -> None:
     f = figures({"bytes.asked": 100, "bytes.fetched": 250, "get.requests": 2, "names.list.requests": 3})
     assert f.amplification == 2.5
     shown = dict(rows(f))
-    assert shown["  for each byte asked for"] == "2.50"
+    assert shown["  for each byte requested"] == "2.50"
     assert shown["requests: GET / LIST / HEAD"] == "2 / 3 / 0"
     assert figures({}).amplification is None
 

@@ -8,28 +8,28 @@ from pathlib import Path
 import click
 
 from ... import assembly
-from ...blocks.disk import directory as cachedir
-from ...config.resolve import Layers
+from ...blocks.disk import directory
+from ...config.resolve import ConfigInputs
 from ...errors import MountError
 from ...report.figures import size
 from .. import tables
-from ..flags import TableCommand, takes_options
+from ..flags import TableCommand, with_options
 
 # `ls` shows the objects used last; a cache holds thousands.
-SHOWN = 40
+LISTED_MAX = 40
 
 
 @click.command(cls=TableCommand)
 @click.argument("action", type=click.Choice(["ls", "clear", "verify"]), default="ls")
 @click.argument("what", required=False)
-@takes_options("cache")
-def cache(layers: Layers, action: str, what: str | None) -> None:
+@with_options("cache")
+def cache(inputs: ConfigInputs, action: str, what: str | None) -> None:
     """List what the disk cache holds, clear it, or check every block of it.
 
     With WHAT only the objects whose source or key contains it are listed or cleared. It is safe while mounts use
     the cache: what they miss they fetch again. `verify` drops what is damaged, and then exits 1.
     """
-    root = assembly.blocks_dir(Path(layers.anything()["cache_dir"].value))
+    root = assembly.blocks_dir(Path(inputs.all_options()["cache_dir"].value))
     if not root.is_dir():
         click.echo(f"{root}: empty")
         return
@@ -40,27 +40,27 @@ def cache(layers: Layers, action: str, what: str | None) -> None:
 
 
 def _ls(root: Path, what: str | None) -> None:
-    found = [e for e in cachedir.listing(str(root)) if what is None or what in e.source or what in e.key]
+    found = [e for e in directory.listing(str(root)) if what is None or what in e.source or what in e.key]
     rows = [
         [size(e.held), size(e.size), datetime.fromtimestamp(e.used).astimezone().isoformat(" ", "minutes")[:16],
          f"{e.source}: {e.key}"]
-        for e in found[:SHOWN]
+        for e in found[:LISTED_MAX]
     ]  # fmt: skip
     tables.show(["Held", "of", "Last used", "Object"], rows)
-    more = f", of which {SHOWN} are shown" if len(found) > SHOWN else ""
+    more = f", of which {LISTED_MAX} are shown" if len(found) > LISTED_MAX else ""
     click.echo(f"{root}: {size(sum(e.disk for e in found))} on disk, {len(found)} objects{more}")
 
 
 def _clear(root: Path, what: str | None) -> None:
-    freed = cachedir.clear(str(root), None if what is None else lambda source, key: what in source or what in key)
-    click.echo(f"{root}: {size(freed)} came free")
+    freed = directory.clear(str(root), None if what is None else lambda source, key: what in source or what in key)
+    click.echo(f"{root}: {size(freed)} freed")
 
 
 def _verify(root: Path, what: str | None) -> None:
-    v = cachedir.verify(str(root))
+    v = directory.verify(str(root))
     click.echo(f"{root}: {v.blocks} blocks in {v.files} files checked")
     if v.bad_blocks or v.bad_files:
-        raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged; they are dropped now")
+        raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged and have been dropped")
 
 
 _ACTIONS = {"ls": _ls, "clear": _clear, "verify": _verify}

@@ -8,46 +8,47 @@ from typing import Any
 
 import click
 
-from ...config.options import MEMORY as MEMORY_KIND
-from ...config.options import MODE, SIZE, Option
-from ...config.resolve import Layers, Settings, resolve
+from ...config.layers import ResolvedOptions
+from ...config.option_types import MEMORY, MODE, SIZE, Option
+from ...config.resolve import ConfigInputs, resolve_mount
 from .. import tables
-from ..flags import TableCommand, complete_word, takes_options
+from ..flags import TableCommand, complete_word, with_options
 
 
 @click.command(cls=TableCommand)
 @click.argument("words", nargs=-1, metavar="[[SOURCE] MOUNTPOINT]", shell_complete=complete_word)
-@takes_options("config")
-def config(layers: Layers, words: tuple[str, ...]) -> None:
+@with_options("config")
+def config(inputs: ConfigInputs, words: tuple[str, ...]) -> None:
     """Show the settings that `mountnd [SOURCE] MOUNTPOINT` would have.
 
-    Each with where it came from. A flag goes before a variable of the environment,
-    that before the config file, that before the preset, that before the default.
-    Without arguments: what holds for every mount.
+    Each is shown with where it came from. A flag overrides an environment variable,
+    which overrides the config file, the preset and the default, in this order.
+    Without arguments: the settings of every mount.
     """
-    file, head = f"Config file: {layers.file.path or 'none'}", ["Setting", "Value", "From"]
+    file, head = f"Config file: {inputs.file.path or 'none'}", ["Setting", "Value", "From"]
     if words:
-        resolved = resolve(words, layers)
+        resolved = resolve_mount(words, inputs)
         click.echo(file)
-        for source in resolved.config.sources:
+        for source in resolved.sources:
+            url, preset = source.config.url, source.config.preset
             click.echo()
-            rows = [["url", source.url or "signed links", f"preset {source.preset}" if source.preset else "given"]]
-            tables.show(head, rows + list(_rows(resolved.source_settings[source.name])), title=f"Source {source.name}")
+            rows = [["url", url or "signed links", f"preset {preset}" if preset else "given"]]
+            tables.show(head, rows + list(_rows(source.options)), title=f"Source {source.config.name}")
         click.echo()
-        tables.show(head, _rows(resolved.settings), title=f"Mount {resolved.config.mountpoint}")
+        tables.show(head, _rows(resolved.options), title=f"Mount {resolved.config.mountpoint}")
         for notice in resolved.notices:
             click.echo(notice)
         return
-    every = layers.anything()
+    options = inputs.all_options()
     click.echo(f"{file}\n")
-    tables.show(head, _rows(every), title="Every mount, where nothing else is said")
-    _list("Sources", (f"{name}  {entry.url or entry.preset}" for name, entry in layers.file.sources.items()))
-    _list("Mounts", (f"{where}  {' '.join(e.sources)}".rstrip() for where, e in layers.file.mounts.items()))
+    tables.show(head, _rows(options), title="Every mount, unless set otherwise")
+    _list("Sources", (f"{name}  {entry.url or entry.preset}" for name, entry in inputs.file.sources.items()))
+    _list("Mounts", (f"{where}  {' '.join(e.sources)}".rstrip() for where, e in inputs.file.mounts.items()))
 
 
-def _rows(settings: Settings) -> Iterator[list[str]]:
-    for setting in settings.values():
-        yield [setting.option.name, written(setting.option, setting.value), setting.origin]
+def _rows(options: ResolvedOptions) -> Iterator[list[str]]:
+    for resolved in options.values():
+        yield [resolved.option.name, value_text(resolved.option, resolved.value), resolved.origin]
 
 
 def _list(title: str, lines: Iterable[str]) -> None:
@@ -56,8 +57,8 @@ def _list(title: str, lines: Iterable[str]) -> None:
         click.echo("\n".join([f"\n{title} of the config file", *(f"  {line}" for line in found)]))
 
 
-def written(option: Option, value: Any) -> str:
-    """A value as it would be written in a flag; what the default means where there is none."""
+def value_text(option: Option, value: Any) -> str:
+    """A value as a flag would take it; where there is none, what the default means."""
     if value is None:
         return option.default_text
     if value == math.inf:
@@ -66,7 +67,7 @@ def written(option: Option, value: Any) -> str:
         return "true" if value else "false"
     if option.kind is MODE:
         return f"{value:04o}"
-    if option.kind in (SIZE, MEMORY_KIND):
+    if option.kind in (SIZE, MEMORY):
         return _size(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -30,22 +30,22 @@ def demo(keep: bool) -> None:
     """Start an S3 server with a small BIDS dataset on this machine, mount it, and draw a brain slice.
 
     The slice is read with nibabel, through the mount; ./mountnd-demo.png is the picture. No network is used,
-    and nothing stays running unless you say --keep.
+    and nothing stays running without --keep.
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise UsageError(f"The demo needs {', '.join(missing)}. Type: pip install 'mountnd[demo]'")
     picture = Path.cwd() / _PICTURE
     try:
-        with tempfile.TemporaryFile(dir=picture.parent):  # access(2) is not the whole truth for root
+        with tempfile.TemporaryFile(dir=picture.parent):  # for root, access(2) says yes even where writing fails
             pass
     except OSError as e:
         raise MountError(f"{picture} cannot be written ({e.strerror}); run the demo in a directory of yours.") from e
     with signals.raised():
-        _play(picture, keep, Console(highlight=False))
+        _run(picture, keep, Console(highlight=False))
 
 
-def _play(picture: Path, keep: bool, console: Console) -> None:
+def _run(picture: Path, keep: bool, console: Console) -> None:
     with ExitStack() as stack:
         console.print("[bold]1.[/] An S3 server on this machine gets a BIDS dataset of two subjects ...")
         start = time.perf_counter()
@@ -70,7 +70,7 @@ def _play(picture: Path, keep: bool, console: Console) -> None:
 
 
 def _tree(directory: Path) -> Tree:
-    """What `ls -R` would say, drawn."""
+    """What `ls -R` would print, drawn."""
     drawn = Tree(f"[cyan]{directory}[/]")
     branches = {directory: drawn}
     for parent, below, files in os.walk(directory):
@@ -111,8 +111,8 @@ def _mib(size: int) -> str:
 def _leave_running(directory: Path, server: processes.Server, stack: ExitStack, console: Console) -> None:
     record = rundir.find(mounts.resolve(directory))
     if record is None:
-        raise MountError(f"{directory} has no daemon any more.")
+        raise MountError(f"{directory} no longer has a daemon.")
     server.outlive(record.pid, directory.parent)
-    stack.pop_all()  # nothing of it is ours to end any more
+    stack.pop_all()  # from now on others end it
     console.print(f"\nLeft running. Look at [cyan]{directory}[/]; to end the mount and the server, type:")
     console.print(f"   [cyan]mountnd umount {shlex.quote(str(directory))}[/]", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`mountnd [SOURCE] MOUNTPOINT`: settle what is meant, tell it, and hand it to the daemon."""
+"""`mountnd [SOURCE] MOUNTPOINT`: resolve the configuration, introduce the sources, and start the daemon."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from collections.abc import Callable, Iterator
 import click
 
 from ...config import presets
-from ...config.resolve import Layers, MountConfig, Resolved, SourceConfig, resolve
+from ...config.options import MountConfig, SourceConfig
+from ...config.resolve import ConfigInputs, ResolvedMount, resolve_mount
 from ...errors import Forbidden
-from ..flags import TableCommand, complete_word, takes_options
+from ..flags import TableCommand, complete_word, with_options
 
 
 @click.command(cls=TableCommand)
 @click.argument("words", nargs=-1, metavar="[SOURCE] MOUNTPOINT", shell_complete=complete_word)
-@takes_options("mount")
-def mount(layers: Layers, words: tuple[str, ...]) -> int:
+@with_options("mount")
+def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
     """Mount SOURCE at MOUNTPOINT, in the background, until `mountnd umount`.
 
     SOURCE is a preset (`mountnd presets`), a name of the config file,
     s3://BUCKET/PREFIX, or any URL fsspec reads (gs://, https://, file://). Without
-    SOURCE, the config file or the mountpoint's name says what is meant:
+    SOURCE, the config file or the mountpoint's name tells what to mount:
 
     \b
       mountnd ~/openneuro
       mountnd openneuro/ds000001 ./here
       mountnd s3://bucket/prefix DIR --endpoint-url https://s3.example.org
     """
-    resolved = resolve(words, layers)
+    resolved = resolve_mount(words, inputs)
     for line in introduction(resolved):
         say(line)
     from ...daemon import run_mount
@@ -45,19 +46,18 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def introduction(resolved: Resolved) -> Iterator[str]:
-    """What is mounted, how it is read, and what its owners ask of its readers."""
-    for source in resolved.config.sources:
-        place = resolved.config.mountpoint
-        if len(resolved.config.sources) > 1:
-            place /= source.name
-        yield f"{place}: {_described(source)}"
-        preset = resolved.presets.get(source.name)
+def introduction(resolved: ResolvedMount) -> Iterator[str]:
+    """What is mounted, how it is read, and what the owners of the data ask of its readers."""
+    for source in resolved.sources:
+        where, preset = resolved.config.mountpoint, source.preset
+        if len(resolved.sources) > 1:
+            where /= source.config.name
+        yield f"{where}: {_described(source.config)}"
         if preset is None:
             continue
-        asked = [f"Licence: {preset.licence}." if preset.licence else "", preset.terms if preset.accept else ""]
-        if any(asked):
-            yield f"  {' '.join([*filter(None, asked), preset.terms_url if preset.accept else ''])}".rstrip()
+        conditions = [f"Licence: {preset.licence}." if preset.licence else "", preset.terms if preset.accept else ""]
+        if any(conditions):
+            yield f"  {' '.join([*filter(None, conditions), preset.terms_url if preset.accept else ''])}".rstrip()
         if preset.citation:
             yield f"  Please cite: {preset.citation}"
     yield from resolved.notices
@@ -74,11 +74,11 @@ def _described(source: SourceConfig) -> str:
 
 
 def serve(config: MountConfig, ready: Callable[[], None]) -> None:
-    """Serve the mount in the process the daemon room made for it. Raises what `assembly.serve` raises."""
-    from ... import assembly
+    """Serve the mount, in the process that the daemon room made for it. Raises what `mountnd.serve.serve` raises."""
+    from ...serve import serve as serve_mount
 
     try:
-        assembly.serve(config, ready)
+        serve_mount(config, ready)
     except Forbidden as e:
         if hint := keys_hint(config.sources, str(e)):
             raise type(e)(f"{e}. {hint}", code=e.code) from e
@@ -86,7 +86,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
 
 
 def keys_hint(sources: tuple[SourceConfig, ...], message: str) -> str:
-    """How to get the keys that a preset needs, where it is what `message`, our own, is about; else ""."""
+    """How to get the keys for the preset that `message`, an error of ours, is about; "" when it is about no preset."""
     for source in sources:
         preset = presets.find(source.preset) if source.preset else None
         if preset is not None and preset.keys and source.anonymous is not True and source.url in message:

@@ -6,26 +6,25 @@ from collections.abc import Iterator
 
 import click
 
-from ...config import presets as known
 from ...config.parsers import did_you_mean
-from ...config.presets import Preset
+from ...config.presets import Preset, find, load_all, names
 from ...errors import UsageError
 from .. import tables
 from ..flags import TableCommand
 
 
 @click.command(cls=TableCommand)
-@click.argument("name", required=False, shell_complete=lambda _c, _p, word: [n for n in known.names() if word in n])
+@click.argument("name", required=False, shell_complete=lambda _c, _p, word: [n for n in names() if word in n])
 def presets(name: str | None) -> None:
     """List the datasets known by name, or tell all about one."""
     if name is None:
-        rows = [[preset.name, preset.title, access(preset)] for preset in known.load_all().values()]
+        rows = [[preset.name, preset.title, access(preset)] for preset in load_all().values()]
         tables.show(["Name", "Dataset", "Access"], rows)
         click.echo("\nMore about one: mountnd presets NAME    To mount one: mountnd NAME DIR")
         return
-    preset = known.find(name)
+    preset = find(name)
     if preset is None:
-        raise UsageError(f"{name}: no such preset{did_you_mean(name, known.names())} (`mountnd presets` lists them)")
+        raise UsageError(f"{name}: no such preset{did_you_mean(name, names())} (`mountnd presets` lists them)")
     tables.details(details(preset))
 
 
@@ -49,7 +48,7 @@ def details(preset: Preset) -> Iterator[tuple[str, str]]:
         yield "Profile", f"{profile}, else the usual AWS chain"
     ttl = preset.settings.get("ttl")
     if ttl is not None:
-        yield "Listings", "kept for good (a frozen release)" if ttl == "indefinite" else f"believed for {ttl} s"
+        yield "Listings", "kept for good (a frozen release)" if ttl == "indefinite" else f"kept for {ttl} s"
     yield "To get keys", preset.keys
     yield "To get links", preset.links
     yield "Licence", preset.licence

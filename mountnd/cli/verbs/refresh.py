@@ -16,7 +16,7 @@ from ...errors import MountError
 def refresh(path: Path) -> None:
     """Have the mount that PATH lies in forget the names at and below it.
 
-    What is looked at next is asked of the source. The kernel drops the files' pages at once and their names within
+    Names that are looked up next come from the source. The kernel drops the files' pages at once and their names within
     a second.
     """
     path = mounts.resolve(path)
@@ -24,4 +24,4 @@ def refresh(path: Path) -> None:
     if not inside:
         raise MountError(f"{path} does not lie in a mount of mountnd")
     top = max(inside, key=lambda place: len(place.parts))
-    control.ask(top, "refresh", path=os.fspath(path.relative_to(top)) if path != top else "")
+    control.request(top, "refresh", path=os.fspath(path.relative_to(top)) if path != top else "")

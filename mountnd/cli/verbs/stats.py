@@ -1,4 +1,4 @@
-"""`mountnd stats DIR`: what a mount was asked for, and what it fetched for that."""
+"""`mountnd stats DIR`: what programs read through a mount, and what it fetched for that."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ WATCH_S = 1.0
 @click.option("--json", "as_json", is_flag=True, help="All counters, as JSON.")
 @click.option("--watch", is_flag=True, help="Again every second, until Ctrl-C or the mount ends.")
 def stats(directory: Path, as_json: bool, watch: bool) -> None:
-    """Show what the mount at DIR was asked for, from where it was served, and what was fetched.
+    """Show what was read through the mount at DIR, where it was served from, and what was fetched.
 
-    Counted since it was mounted. What the kernel serves from its own cache never reaches the mount, and is not
+    Counted since it was mounted. What the kernel serves from its own cache never reaches the mount and is not
     counted.
     """
     mountpoint = mounts.resolve(directory)
     while True:
-        answer = control.ask(mountpoint, "stats")
+        answer = control.request(mountpoint, "stats")
         if as_json:
             click.echo(json.dumps(answer, indent=None if watch else 2, sort_keys=True))
         else:

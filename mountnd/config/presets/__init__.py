@@ -1,7 +1,7 @@
-"""The datasets mountnd knows by name: one TOML file each in this directory, data and no code.
+"""The datasets that mountnd knows by name: one TOML file each in this directory, data and no code.
 
-A file's name is the preset's name. `load` checks every key, so a file that cannot be meant is found by
-the test that loads all of them, not by a person who mounts it.
+A file's name is the preset's name; a new preset is a new file and nothing else. `load` checks every key, so an
+invalid file is found by the test that loads all of them, not by a person who mounts it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, UsageError
-from .. import parsers as values
-from ..options import BY_NAME, Given, read
+from ..option_types import RawValue, parse
+from ..options import BY_NAME, OPTIONS
+from ..parsers import did_you_mean
 
-# Connection facts that a preset may hold; they are options of a source, read by the options' own parsers.
-SETTINGS = ("region", "path_style", "anonymous", "profile", "requester_pays", "ttl")
+# Options that a preset may hold: facts about how to reach the dataset. They are parsed as in every other layer.
+SETTINGS = tuple(option.name for option in OPTIONS if option.in_preset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Preset:
         name: what is typed; also any of `aliases`.
         url: `s3://bucket/prefix` or an fsspec URL; "" for a dataset that comes as signed links (`links`).
         settings: the options it sets, as in `SETTINGS`.
-        group: "asked" for the six the project began with, "more" for the others; orders the list.
+        group: "featured" for the six that come first in the list, "more" for the others.
         title: a few words.
         licence, terms, terms_url, citation, home, layout: what a person should know; "" where unknown.
         keys: how to get credentials, where `anonymous` is false; one line.
@@ -58,12 +59,12 @@ class Preset:
 
     @property
     def anonymous(self) -> bool:
-        """Whether it is public and must never be signed with the user's keys."""
+        """Whether it is public; its requests must never be signed with the user's keys then."""
         return self.settings.get("anonymous") is True
 
-    def given(self) -> dict[str, Given]:
-        """Its settings as a layer of options."""
-        return {name: Given(value, f"preset {self.name}", Path("/")) for name, value in self.settings.items()}
+    def raw_values(self) -> dict[str, RawValue]:
+        """Its settings, as a layer of options."""
+        return {name: RawValue(value, f"preset {self.name}", Path("/")) for name, value in self.settings.items()}
 
 
 _TEXTS = ("title", "url", "group", "licence", "terms", "terms_url", "citation", "home", "layout", "keys", "links")
@@ -72,54 +73,54 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def load(path: Path) -> Preset:
-    """Read one preset file. Raises ConfigError naming the file and what cannot be meant."""
+    """Read one preset file. Raises ConfigError that names the file and what is invalid in it."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise ConfigError(f"{path}: {e}") from None
 
-    def wrong(what: str) -> ConfigError:
+    def invalid(what: str) -> ConfigError:
         return ConfigError(f"{path}: {what}")
 
     for key, value in data.items():
         if key in _TEXTS:
-            fits = isinstance(value, str)
+            valid = isinstance(value, str)
         elif key in _LISTS:
-            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+            valid = isinstance(value, list) and all(isinstance(item, str) for item in value)
         elif key == "accept":
-            fits = isinstance(value, bool)
+            valid = isinstance(value, bool)
         elif key in SETTINGS:
             continue
         else:
-            raise wrong(f"unknown key {key}{values.did_you_mean(key, [*_TEXTS, *_LISTS, *SETTINGS, 'accept'])}")
-        if not fits:
-            raise wrong(f"{key} is {value!r}")
+            raise invalid(f"unknown key {key}{did_you_mean(key, [*_TEXTS, *_LISTS, *SETTINGS, 'accept'])}")
+        if not valid:
+            raise invalid(f"{key} is {value!r}")
     names = [path.stem, *data.get("aliases", ())]
     if bad := [name for name in names if not _NAME.fullmatch(name)]:
-        raise wrong(f"names are lower-case words with hyphens, not {bad[0]!r}")
+        raise invalid(f"names are lower-case words with hyphens, not {bad[0]!r}")
     if not data.get("title") or bool(data.get("url")) == bool(data.get("links")):
-        raise wrong("a preset has a title, and either url or links")
-    if data.get("group", "more") not in ("asked", "more"):
-        raise wrong(f"group is {data['group']!r}, not asked or more")
+        raise invalid("a preset has a title, and either url or links")
+    if data.get("group", "more") not in ("featured", "more"):
+        raise invalid(f"group is {data['group']!r}, not featured or more")
     settings = {name: data.pop(name) for name in SETTINGS if name in data}
     for name, value in settings.items():
         try:
-            read(BY_NAME[name], Given(value, name, Path("/")))
+            parse(BY_NAME[name], RawValue(value, name, Path("/")))
         except UsageError as e:
-            raise wrong(str(e)) from None
+            raise invalid(str(e)) from None
     if settings.get("anonymous") is True and "profile" in settings:
-        raise wrong("anonymous and profile exclude each other")
+        raise invalid("anonymous and profile exclude each other")
     if settings.get("anonymous") is False and not data.get("keys"):
-        raise wrong("a dataset that needs credentials says under `keys` how to get them")
+        raise invalid("a dataset that needs credentials says under `keys` how to get them")
     data.update({key: tuple(data[key]) for key in _LISTS if key in data})
     return Preset(name=path.stem, settings=settings, **data)
 
 
 @cache
 def load_all() -> Mapping[str, Preset]:
-    """Every preset by its name, the asked-for six first. Raises ConfigError, also for a name used twice."""
+    """Every preset by its name, the featured ones first. Raises ConfigError, also for a name used twice."""
     found = [load(path) for path in sorted(Path(__file__).parent.glob("*.toml"))]
-    found.sort(key=lambda preset: (preset.group != "asked", preset.name))
+    found.sort(key=lambda preset: (preset.group != "featured", preset.name))
     owner: dict[str, str] = {}
     for preset in found:
         for name in (preset.name, *preset.aliases):

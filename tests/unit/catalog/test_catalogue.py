@@ -6,7 +6,7 @@ import pytest
 
 from mountnd import errors
 from mountnd.catalog.model.entry import Entry
-from mountnd.config.resolve import INDEFINITE
+from mountnd.config.options import INDEFINITE
 from mountnd.stores.memory import Call
 
 from .conftest import Make, ls

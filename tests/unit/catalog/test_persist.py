@@ -19,7 +19,7 @@ from mountnd.catalog.cache import segment
 from mountnd.catalog.cache.disk import Persist
 from mountnd.catalog.model.keys import sort_out
 from mountnd.catalog.model.listing import complete
-from mountnd.config.resolve import INDEFINITE
+from mountnd.config.options import INDEFINITE
 from mountnd.stores.base import ObjectId, ObjectStat
 
 from .conftest import Make

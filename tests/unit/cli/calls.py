@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import mountnd.daemon
 from mountnd.cli.main import cli
-from mountnd.config.resolve import MountConfig
+from mountnd.config.options import MountConfig
 
 
 class Answer(NamedTuple):

@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
-from mountnd.cli import helper
 from mountnd.cli import main as cli_main
-from mountnd.cli.help_table import PAGE, inserted
-from mountnd.cli.main import VERBS, Verbs, cli, describe, one_line
+from mountnd.cli.main import VerbGroup, cli, describe, one_line
+from mountnd.cli.mount_helper import mountnd_arguments
+from mountnd.cli.options_page import CONFIGURATION_PAGE, with_table
+from mountnd.cli.verbs import VERBS
 from mountnd.config.options import OPTIONS
 from mountnd.errors import ConfigError, Forbidden, MountError, UsageError
 from tests.unit.cli.calls import call
@@ -58,7 +59,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("argv", "says"), WRONG)
-def test_what_cannot_be_meant_exits_2_with_one_line(argv: tuple[str, ...], says: str) -> None:
+def test_invalid_arguments_exit_2_with_one_line(argv: tuple[str, ...], says: str) -> None:
     answer = call(argv)
     assert (answer.code, answer.out, answer.config) == (2, "", None)
     assert answer.err.startswith("mountnd: ")
@@ -84,7 +85,7 @@ def test_bad_toml_exits_2_with_file_and_line(tmp_path: Path) -> None:
     assert "line 3" in done.stderr
 
 
-def test_a_variable_that_cannot_be_meant_exits_2() -> None:
+def test_an_invalid_variable_exits_2() -> None:
     done = run("/mnt/openneuro", env={"MOUNTND_TIMEOUT": "never"})
     assert (done.returncode, done.stderr.startswith("mountnd: MOUNTND_TIMEOUT: 'never' is not")) == (2, True)
 
@@ -94,7 +95,7 @@ def test_what_fails_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing() -> None:
         raise MountError("the network is down")
 
-    monkeypatch.setattr(Verbs, "get_command", lambda self, ctx, name: failing)
+    monkeypatch.setattr(VerbGroup, "get_command", lambda self, ctx, name: failing)
     answer = call(["mount"])
     assert (answer.code, answer.err) == (1, "mountnd: the network is down\n")
 
@@ -182,12 +183,12 @@ def test_a_verb_goes_before_a_directory_of_its_name(tmp_path: Path, monkeypatch:
 
 def test_an_option_of_another_verb_may_stand_before_it() -> None:
     group = cli
-    assert isinstance(group, Verbs)
-    assert group._first_word(["--lazy", "umount", "DIR"]) == 1
-    assert group._first_word(["--urls", "umount", "doctor"]) == 2
-    assert group._first_word(["--urls=x", "doctor"]) == 1
-    assert group._first_word(["-o", "a=b", "-vv", "-f", "doctor"]) == 4
-    assert group._first_word(["--help"]) is None
+    assert isinstance(group, VerbGroup)
+    assert group.first_word(["--lazy", "umount", "DIR"]) == 1
+    assert group.first_word(["--urls", "umount", "doctor"]) == 2
+    assert group.first_word(["--urls=x", "doctor"]) == 1
+    assert group.first_word(["-o", "a=b", "-vv", "-f", "doctor"]) == 4
+    assert group.first_word(["--help"]) is None
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -240,8 +241,8 @@ def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
 
 
 def test_the_help_page_holds_the_table_of_options() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert page == inserted(page), "run: python -m mountnd.cli.help_table"
+    page = CONFIGURATION_PAGE.read_text(encoding="utf-8")
+    assert page == with_table(page), "run: python -m mountnd.cli.options_page"
     assert all(option.variable in page for option in OPTIONS)
 
 
@@ -258,7 +259,7 @@ def test_the_help_page_holds_the_table_of_options() -> None:
     ],
 )
 def test_the_letters_of_a_mount_helper(args: list[str], becomes: list[str]) -> None:
-    assert helper.translate(args) == becomes
+    assert mountnd_arguments(args) == becomes
 
 
 def test_as_a_mount_helper_f_does_not_mean_foreground(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mountnd.cli.verbs import mount as mount_module
 from mountnd.config import presets
-from mountnd.config.resolve import MountConfig, SourceConfig
+from mountnd.config.options import MountConfig, SourceConfig
 from mountnd.errors import Forbidden, NoCredentials, NoSuchBucket
 from tests.unit.cli.calls import call
 
@@ -60,7 +60,7 @@ def served(error: Exception, *sources: SourceConfig) -> str:
         raise error
 
     config = MountConfig(mountpoint=Path("/x"), sources=sources)
-    with mock.patch("mountnd.assembly.serve", fail), pytest.raises(type(error)) as caught:
+    with mock.patch("mountnd.serve.serve", fail), pytest.raises(type(error)) as caught:
         mount_module.serve(config, lambda: None)
     return str(caught.value)
 

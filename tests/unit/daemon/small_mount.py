@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mountnd.config.resolve import MountConfig, SourceConfig
+from mountnd.config.options import MountConfig, SourceConfig
 from mountnd.daemon import run
 from mountnd.errors import MountndError, NoSuchBucket
 

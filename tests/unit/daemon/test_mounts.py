@@ -60,13 +60,13 @@ def test_resolve_ends_on_a_loop_of_links(tmp_path):
 
 
 def test_a_question_is_answered_by_its_errno(tmp_path):
-    assert mounts.answers(tmp_path, 10) == 0
-    assert mounts.answers(tmp_path / "none", 10) == errno.ENOENT
+    assert mounts.probe(tmp_path, 10) == 0
+    assert mounts.probe(tmp_path / "none", 10) == errno.ENOENT
 
 
 def test_a_question_without_an_answer_ends_in_time_and_its_process_too():
     before = set(os.listdir("/proc"))
-    assert mounts.ask(lambda: time.sleep(600), 0.05) is None
+    assert mounts.call_in_child(lambda: time.sleep(600), 0.05) is None
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     assert not set(children) - before
 

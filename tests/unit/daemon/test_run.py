@@ -96,9 +96,9 @@ def test_a_directory_that_was_there_stays(place):
     [
         ("refuse", "mountnd: s3://nowhere: no such bucket."),
         ("crash", "mountnd: internal error: ZeroDivisionError: unheard of (small_mount.py:"),
-        ("die", "mountnd: The daemon ended before the tree was there; its log is "),
-        ("hang", "mountnd: The tree did not answer within"),
-        ("late", "mountnd: The tree did not answer within"),
+        ("die", "mountnd: The daemon ended before the mount was ready; its log is "),
+        ("hang", "mountnd: The mount was not ready within"),
+        ("late", "mountnd: The mount was not ready within"),
     ],
 )
 def test_a_failure_is_told_in_one_line_and_leaves_nothing(place, how, line):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.assembly import KERNEL_TTL_INDEFINITE_S, KERNEL_TTL_S, kernel_ttl
-from mountnd.config.resolve import INDEFINITE, MountConfig, SourceConfig
+from mountnd.config.options import INDEFINITE, MountConfig, SourceConfig
 from mountnd.fuse.kernel import forgets_names
+from mountnd.serve import KERNEL_TTL_INDEFINITE_S, KERNEL_TTL_S, kernel_ttl
 
 
 @pytest.mark.parametrize(

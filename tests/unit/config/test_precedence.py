@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,43 +14,51 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mountnd.config import options, presets
-from mountnd.config import resolve as config
-from mountnd.config.options import OPTIONS, Option, settle
+from mountnd.config import option_types, parsers, presets, resolve
+from mountnd.config.layers import Layer, ResolvedOption, resolve_option
+from mountnd.config.option_types import Kind, Option, RawValue
+from mountnd.config.options import BY_NAME, OPTIONS, MountConfig, SourceConfig
 from mountnd.config.presets import SETTINGS, Preset
 from tests.unit.cli.calls import call
 
 # For each kind of option: texts as they are written in a flag, and what they mean.
-POOLS: dict[options.Kind, list[tuple[str, Any]]] = {
-    options.SIZE: [("0", 0), ("1K", 1024), ("2GiB", 2 << 30), ("5MB", 5_000_000), ("1.5M", 3 << 19), ("7t", 7 << 40)],
-    options.MEMORY: [("8M", 8 << 20), ("512MiB", 512 << 20), ("1G", 1 << 30), ("16777216", 16 << 20)],
-    options.TTL: [("0", 0.0), ("300", 300.0), ("0.5", 0.5), ("indefinite", math.inf), ("86400", 86400.0)],
-    options.SECONDS: [("60", 60.0), ("0.25", 0.25), ("5", 5.0), ("3600", 3600.0)],
-    options.MODE: [("0444", 0o444), ("400", 0o400), ("0o755", 0o755), ("0000", 0)],
-    options.ID: [("0", 0), ("1000", 1000), ("65534", 65534)],
-    options.NAME: [("a", "a"), ("eu-west-1", "eu-west-1"), ("lab", "lab"), ("x_y", "x_y")],
-    options.URL: [
+POOLS: dict[Kind, list[tuple[str, Any]]] = {
+    option_types.SIZE: [
+        ("0", 0),
+        ("1K", 1024),
+        ("2GiB", 2 << 30),
+        ("5MB", 5_000_000),
+        ("1.5M", 3 << 19),
+        ("7t", 7 << 40),
+    ],
+    option_types.MEMORY: [("8M", 8 << 20), ("512MiB", 512 << 20), ("1G", 1 << 30), ("16777216", 16 << 20)],
+    option_types.TTL: [("0", 0.0), ("300", 300.0), ("0.5", 0.5), ("indefinite", math.inf), ("86400", 86400.0)],
+    option_types.SECONDS: [("60", 60.0), ("0.25", 0.25), ("5", 5.0), ("3600", 3600.0)],
+    option_types.MODE: [("0444", 0o444), ("400", 0o400), ("0o755", 0o755), ("0000", 0)],
+    option_types.ID: [("0", 0), ("1000", 1000), ("65534", 65534)],
+    option_types.NAME: [("a", "a"), ("eu-west-1", "eu-west-1"), ("lab", "lab"), ("x_y", "x_y")],
+    option_types.URL: [
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
         ("https://s3.example.org/", "https://s3.example.org"),
         ("https://h/p/", "https://h/p"),
     ],
-    options.DIR: [("/a/b", Path("/a/b")), ("/c", Path("/c")), ("/c/../d", Path("/d"))],
-    options.SWITCH: [("true", True), ("false", False), ("1", True), ("no", False)],
-    options.COUNT: [("0", 0), ("1", 1), ("2", 2)],
+    option_types.DIR: [("/a/b", Path("/a/b")), ("/c", Path("/c")), ("/c/../d", Path("/d"))],
+    option_types.SWITCH: [("true", True), ("false", False), ("1", True), ("no", False)],
+    option_types.COUNT: [("0", 0), ("1", 1), ("2", 2)],
 }
-PROFILES = [text for text, _ in POOLS[options.NAME]]
+PROFILES = [text for text, _ in POOLS[option_types.NAME]]
 LAYERS = ("flag", "dash_o", "environment", "mount", "source", "defaults", "preset")
 IN_MOUNTS = [option for option in OPTIONS if option.scope != "call"]
 
 
 def pool(option: Option, files: list[Path]) -> list[tuple[str, Any]]:
-    if option.kind is options.FILE:
+    if option.kind is option_types.FILE:
         return [(str(path), path) for path in files]
     return POOLS[option.kind]
 
 
 def layers_of(option: Option) -> list[str]:
-    """The layers this option can come from."""
+    """The layers that this option can come from."""
     left_out = set()
     if option.scope == "mount":
         left_out = {"source", "preset"}
@@ -60,10 +69,10 @@ def layers_of(option: Option) -> list[str]:
 
 def in_toml(option: Option, text: str) -> str:
     """The value as TOML would have it: numbers and booleans bare, the rest quoted."""
-    meant = option.kind.read(text, Path("/"))
+    meant = option.kind.parse(text, Path("/"))
     if isinstance(meant, bool):
         return "true" if meant else "false"
-    if option.kind is not options.MODE and isinstance(meant, (int, float)) and math.isfinite(meant):
+    if option.kind is not option_types.MODE and isinstance(meant, (int, float)) and math.isfinite(meant):
         return str(meant)
     return json.dumps(text)
 
@@ -100,7 +109,7 @@ class Case:
         )
         with (
             mock.patch.object(presets, "load_all", return_value={"testset": preset}),
-            mock.patch.object(config.signing, "aws_profiles", return_value=PROFILES),
+            mock.patch.object(resolve, "aws_profiles", return_value=PROFILES),
         ):
             answer = call(argv, env)
         assert answer.code == 0, answer.err
@@ -113,10 +122,10 @@ class Case:
         if "dash_o" in texts:
             argv += ["-o", f"{option.name.replace('_', '-')}={texts['dash_o']}"]
         if "flag" in texts:
-            if option.kind is options.SWITCH:
+            if option.kind is option_types.SWITCH:
                 on = texts["flag"] in ("true", "1")
                 argv.append(option.flag if on else f"--no-{option.flag[2:]}")
-            elif option.kind is options.COUNT:
+            elif option.kind is option_types.COUNT:
                 argv += [option.short] * int(texts["flag"])
             else:
                 argv += [option.flag, texts["flag"]]
@@ -132,7 +141,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 def test_each_layer_alone(case: Case, option: Option) -> None:
     for layer in layers_of(option):
         for text, meant in pool(option, case.files):
-            if layer == "flag" and option.kind is options.COUNT and text == "0":
+            if layer == "flag" and option.kind is option_types.COUNT and text == "0":
                 continue  # not given at all
             assert case.got(option, {layer: text}) == meant, layer
 
@@ -140,7 +149,7 @@ def test_each_layer_alone(case: Case, option: Option) -> None:
 @pytest.mark.parametrize("option", [o for o in IN_MOUNTS if o.name != "urls"], ids=lambda option: option.name)
 def test_without_any_layer_the_default_stands(case: Case, option: Option) -> None:
     got = case.got(option, {})
-    known = {"uid": config.os.getuid(), "gid": config.os.getgid()}
+    known = {"uid": os.getuid(), "gid": os.getgid()}
     if option.name == "cache_dir":
         assert got.name == "mountnd"
     else:
@@ -149,7 +158,7 @@ def test_without_any_layer_the_default_stands(case: Case, option: Option) -> Non
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_the_first_layer_that_says_something_wins(case: Case, data: st.DataObject) -> None:
+def test_the_strongest_layer_that_holds_the_option_wins(case: Case, data: st.DataObject) -> None:
     option = data.draw(st.sampled_from(IN_MOUNTS))
     values = pool(option, case.files)
     chosen = {
@@ -157,7 +166,7 @@ def test_the_first_layer_that_says_something_wins(case: Case, data: st.DataObjec
         for layer in layers_of(option)
         if data.draw(st.booleans(), label=layer)
     }
-    if option.kind is options.COUNT and chosen.get("flag", ("1",))[0] == "0":
+    if option.kind is option_types.COUNT and chosen.get("flag", ("1",))[0] == "0":
         del chosen["flag"]
     got = case.got(option, {layer: text for layer, (text, _) in chosen.items()})
     if chosen:
@@ -165,20 +174,20 @@ def test_the_first_layer_that_says_something_wins(case: Case, data: st.DataObjec
 
 
 @given(
-    present=st.lists(st.none() | st.sampled_from([text for text, _ in POOLS[options.TTL]]), max_size=6),
+    present=st.lists(st.none() | st.sampled_from([text for text, _ in POOLS[option_types.TTL]]), max_size=6),
 )
-def test_settle_names_the_origin_of_the_winner(present: list[str | None]) -> None:
-    option = options.BY_NAME["ttl"]
-    layers = [
-        {} if text is None else {"ttl": options.Given(text, f"layer {number}", Path("/"))}
+def test_a_resolved_option_names_the_origin_of_the_winner(present: list[str | None]) -> None:
+    option = BY_NAME["ttl"]
+    layers = {
+        Layer(number): {} if text is None else {"ttl": RawValue(text, f"layer {number}", Path("/"))}
         for number, text in enumerate(present)
-    ]
-    got = settle(option, layers)
+    }
+    got = resolve_option(option, layers)
     first = next((number for number, text in enumerate(present) if text is not None), None)
     if first is None:
-        assert got == (options.Setting(option, 300.0, "default", len(layers)))
+        assert got == ResolvedOption(option, 300.0, "default", Layer.TABLE_DEFAULT)
     else:
-        assert (got.value, got.origin, got.layer) == (options.values.ttl(present[first]), f"layer {first}", first)
+        assert (got.value, got.origin, got.layer) == (parsers.ttl(present[first]), f"layer {first}", first)
 
 
 def test_a_weaker_layer_that_is_wrong_does_no_harm_but_a_config_file_is_checked_whole(case: Case) -> None:
@@ -195,10 +204,12 @@ def test_a_weaker_layer_that_is_wrong_does_no_harm_but_a_config_file_is_checked_
 def test_the_dataclasses_and_the_table_agree() -> None:
     import dataclasses
 
-    for scope, kind in (("source", config.SourceConfig), ("mount", config.MountConfig)):
+    for scope, kind in (("source", SourceConfig), ("mount", MountConfig)):
         fields = {field.name: field for field in dataclasses.fields(kind)}
         named = {option.name for option in OPTIONS if option.scope == scope}
         assert named == set(fields) - {"name", "url", "preset", "mountpoint", "sources"}
         for option in OPTIONS:
             if option.scope == scope and fields[option.name].default is not dataclasses.MISSING:
                 assert fields[option.name].default == option.default, option.name
+            if option.default is not None:
+                assert option.kind.parse(option.default_text, Path("/")) == option.default, option.name

@@ -1,4 +1,4 @@
-"""What `[SOURCE] MOUNTPOINT` means, and who signs."""
+"""From `[SOURCE] MOUNTPOINT` and the layers to a configuration, and who signs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.config.options import parse_o
-from mountnd.config.resolve import Resolved, layers_of_call, resolve, resolve_source
+from mountnd.config.dash_o import parse_dash_o
+from mountnd.config.resolve import ResolvedMount, read_inputs, resolve_mount, resolve_source
 from mountnd.config.signing import aws_profiles
 from mountnd.config.source_spec import SCHEMES, check_url
 from mountnd.errors import ConfigError, UsageError
@@ -20,14 +20,14 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def meant(
+def resolved_mount(
     here: Path,
     *words: str,
     o: str = "",
     file: str = "",
     env: Mapping[str, str] | None = None,
     profiles: Sequence[str] = (),
-) -> Resolved:
+) -> ResolvedMount:
     home = here / "home"
     config = home / "mountnd" / "config.toml"
     if file:
@@ -36,17 +36,19 @@ def meant(
     else:
         config.unlink(missing_ok=True)
     environ = {"XDG_CONFIG_HOME": str(home), **(env or {})}
-    return resolve(words, layers_of_call(parse_o([o], here), environ=environ, cwd=here, profiles=lambda: profiles))
+    return resolve_mount(
+        words, read_inputs(parse_dash_o([o], here), environ=environ, cwd=here, profiles=lambda: profiles)
+    )
 
 
 def refused(here: Path, *words: str, **how: object) -> str:
     with pytest.raises(UsageError) as caught:
-        meant(here, *words, **how)  # type: ignore[arg-type]
+        resolved_mount(here, *words, **how)  # type: ignore[arg-type]
     assert caught.value.exit_code == 2
     return str(caught.value)
 
 
-def urls(resolved: Resolved) -> list[tuple[str, str]]:
+def urls(resolved: ResolvedMount) -> list[tuple[str, str]]:
     return [(source.name, source.url) for source in resolved.config.sources]
 
 
@@ -71,14 +73,14 @@ def urls(resolved: Resolved) -> list[tuple[str, str]]:
     ],
 )
 def test_a_source_word(here: Path, word: str, name: str, url: str) -> None:
-    resolved = meant(here, word, "/mnt/x")
+    resolved = resolved_mount(here, word, "/mnt/x")
     assert urls(resolved) == [(name, url)]
     assert resolved.config.mountpoint == Path("/mnt/x")
 
 
 def test_a_relative_file_url_starts_here(here: Path) -> None:
-    assert urls(meant(here, "file://data", "m")) == [("data", f"file://{here}/data")]
-    assert meant(here, "file://data", "m").config.mountpoint == here / "m"
+    assert urls(resolved_mount(here, "file://data", "m")) == [("data", f"file://{here}/data")]
+    assert resolved_mount(here, "file://data", "m").config.mountpoint == here / "m"
 
 
 @pytest.mark.parametrize(
@@ -86,21 +88,21 @@ def test_a_relative_file_url_starts_here(here: Path) -> None:
     [
         ("openneuo", "openneuo: no such source or preset: did you mean openneuro"),
         ("my-own-bucket", "for a bucket write s3://my-own-bucket"),
-        ("s3://", "'' is no bucket name; write s3://BUCKET/PREFIX"),
-        ("s3:///key", "'' is no bucket name"),
-        ("s3://a b", "'a b' is no bucket name"),
-        ("ss3://bucket", "nothing here reads ss3:// URLs: did you mean s3"),
-        ("gopher://x", "nothing here reads gopher:// URLs"),
-        ("https://", "the URL names no place"),
-        ("./data", "is no source; for a local directory write file://"),
+        ("s3://", "'' is not a bucket name; write s3://BUCKET/PREFIX"),
+        ("s3:///key", "'' is not a bucket name"),
+        ("s3://a b", "'a b' is not a bucket name"),
+        ("ss3://bucket", "mountnd cannot read ss3:// URLs: did you mean s3"),
+        ("gopher://x", "mountnd cannot read gopher:// URLs"),
+        ("https://", "nothing follows https://"),
+        ("./data", "is not a source; for a local directory write file://"),
         ("fastmri/knee", "is a list of signed links and has no knee"),
     ],
 )
-def test_a_word_that_is_no_source(here: Path, word: str, says: str) -> None:
+def test_a_word_that_is_not_a_source(here: Path, word: str, says: str) -> None:
     assert says in refused(here, word, "/mnt/x")
 
 
-def test_a_directory_that_is_there_is_no_source_but_named_as_one_could_be(here: Path) -> None:
+def test_an_existing_directory_is_not_a_source_but_its_url_is_suggested(here: Path) -> None:
     (here / "data").mkdir()
     assert f"file://{here}/data" in refused(here, "data", "/mnt/x")
 
@@ -118,9 +120,9 @@ def test_every_scheme_of_the_list_is_one_fsspec_has() -> None:
 
 
 def test_the_mountpoint_names_a_preset(here: Path) -> None:
-    assert urls(meant(here, "/mnt/openneuro")) == [("openneuro", "s3://openneuro.org")]
-    assert urls(meant(here, "./hcp-openaccess")) == [("hcp-openaccess", "s3://hcp-openaccess")]
-    assert meant(here, "./openneuro/").config.mountpoint == here / "openneuro"
+    assert urls(resolved_mount(here, "/mnt/openneuro")) == [("openneuro", "s3://openneuro.org")]
+    assert urls(resolved_mount(here, "./hcp-openaccess")) == [("hcp-openaccess", "s3://hcp-openaccess")]
+    assert resolved_mount(here, "./openneuro/").config.mountpoint == here / "openneuro"
 
 
 @pytest.mark.parametrize("word", ["openneuro", "fcp-indi", "lab"])
@@ -133,7 +135,7 @@ def test_a_bare_name_is_refused_with_both_commands(here: Path, word: str) -> Non
 
 def test_a_bare_directory_that_the_file_mounts(here: Path) -> None:
     file = f'[mounts."{here}/brains"]\nsource = "openneuro"\n'
-    assert urls(meant(here, "brains", file=file)) == [("openneuro", "s3://openneuro.org")]
+    assert urls(resolved_mount(here, "brains", file=file)) == [("openneuro", "s3://openneuro.org")]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_a_bare_directory_that_the_file_mounts(here: Path) -> None:
         (("/",), "no source or preset is called /"),
     ],
 )
-def test_words_that_cannot_be_meant(here: Path, words: tuple[str, ...], says: str) -> None:
+def test_invalid_words(here: Path, words: tuple[str, ...], says: str) -> None:
     assert says in refused(here, *words)
 
 
@@ -183,10 +185,10 @@ KEYS = ["labkeys"]
 
 
 def test_a_mount_of_one_and_of_several(here: Path) -> None:
-    one = meant(here, "/mnt/lab", file=FILE, profiles=KEYS)
+    one = resolved_mount(here, "/mnt/lab", file=FILE, profiles=KEYS)
     assert urls(one) == [("lab", "s3://lab/bids")]
     assert (one.config.memory, one.config.sources[0].ttl, one.config.sources[0].profile) == (2 << 30, 10, "labkeys")
-    several = meant(here, "/mnt/brains", file=FILE, profiles=KEYS)
+    several = resolved_mount(here, "/mnt/brains", file=FILE, profiles=KEYS)
     assert [name for name, _ in urls(several)] == ["lab", "openneuro", "indi", "p"]
     assert [source.ttl for source in several.config.sources] == [30] * 4
     assert [source.preset for source in several.config.sources] == ["", "openneuro", "indi", ""]
@@ -195,22 +197,24 @@ def test_a_mount_of_one_and_of_several(here: Path) -> None:
 
 
 def test_a_source_of_the_file_goes_before_the_preset_of_its_name(here: Path) -> None:
-    resolved = meant(here, "/mnt/openneuro", file=FILE)
+    resolved = resolved_mount(here, "/mnt/openneuro", file=FILE)
     assert (urls(resolved), resolved.config.sources[0].ttl) == ([("openneuro", "s3://openneuro.org")], 20)
-    assert urls(meant(here, "ds1", "/x", file=FILE)) == [("ds1", "s3://openneuro.org/ds000001")]
-    assert urls(meant(here, "lab/sub-01", "/x", file=FILE, profiles=KEYS)) == [("sub-01", "s3://lab/bids/sub-01")]
+    assert urls(resolved_mount(here, "ds1", "/x", file=FILE)) == [("ds1", "s3://openneuro.org/ds000001")]
+    assert urls(resolved_mount(here, "lab/sub-01", "/x", file=FILE, profiles=KEYS)) == [
+        ("sub-01", "s3://lab/bids/sub-01")
+    ]
 
 
 def test_a_mount_entry_without_sources_holds_options_for_the_preset_of_its_name(here: Path) -> None:
-    resolved = meant(here, "/mnt/indi", file=FILE)
+    resolved = resolved_mount(here, "/mnt/indi", file=FILE)
     assert (urls(resolved), resolved.config.sources[0].ttl) == ([("indi", "s3://fcp-indi")], 40)
 
 
 def test_options_of_a_mount_entry_when_something_else_is_mounted_there(here: Path) -> None:
     file = '[mounts."/mnt/lab"]\nsource = "openneuro"\nmemory = "2G"\nregion = "xx"\n'
-    other = meant(here, "s3://other", "/mnt/lab", file=file).config
+    other = resolved_mount(here, "s3://other", "/mnt/lab", file=file).config
     assert (other.memory, other.sources[0].region) == (2 << 30, None)
-    same = meant(here, "openneuro", "/mnt/lab", file=file).config
+    same = resolved_mount(here, "openneuro", "/mnt/lab", file=file).config
     assert (same.memory, same.sources[0].region) == (2 << 30, "xx")
 
 
@@ -218,7 +222,7 @@ def test_a_mountpoint_below_a_link(here: Path) -> None:
     (here / "real").mkdir()
     (here / "link").symlink_to(here / "real")
     file = f'[mounts."{here}/real/x"]\nsource = "openneuro"\n'
-    assert urls(meant(here, "./link/x", file=file)) == [("openneuro", "s3://openneuro.org")]
+    assert urls(resolved_mount(here, "./link/x", file=file)) == [("openneuro", "s3://openneuro.org")]
 
 
 @pytest.mark.parametrize(
@@ -233,21 +237,21 @@ def test_a_mountpoint_below_a_link(here: Path) -> None:
         ('[sources.m]\nurl = "bucket/x"', "[sources.m] url: "),
     ],
 )
-def test_a_file_whose_sources_cannot_be_meant(here: Path, file: str, says: str) -> None:
+def test_a_file_with_invalid_sources(here: Path, file: str, says: str) -> None:
     assert says in refused(here, "/m", file=file)
 
 
 def test_a_named_file_must_be_there_the_usual_one_need_not(here: Path) -> None:
-    assert meant(here, "/mnt/openneuro").config.sources
+    assert resolved_mount(here, "/mnt/openneuro").config.sources
     with pytest.raises(ConfigError, match="cannot read the config file"):
-        meant(here, "/mnt/openneuro", env={"MOUNTND_CONFIG": str(here / "none")})
+        resolved_mount(here, "/mnt/openneuro", env={"MOUNTND_CONFIG": str(here / "none")})
 
 
 # signing
 
 
 def source(here: Path, *words: str, **how: object) -> tuple[bool | None, str | None]:
-    config = meant(here, *words, "/x", **how).config.sources[0]  # type: ignore[arg-type]
+    config = resolved_mount(here, *words, "/x", **how).config.sources[0]  # type: ignore[arg-type]
     return config.anonymous, config.profile
 
 
@@ -257,8 +261,8 @@ def test_hcp_uses_its_profile_or_the_usual_chain(here: Path) -> None:
     assert source(here, "hcp", o="profile=mine", profiles=["hcp", "mine"]) == (False, "mine")
     assert source(here, "hcp", o="anonymous", profiles=["hcp"]) == (True, None)
     assert source(here, "hcp", env={"MOUNTND_ANONYMOUS": "1"}, profiles=["hcp"]) == (True, None)
-    resolved = meant(here, "hcp", "/x")
-    assert resolved.source_settings["hcp"]["profile"].origin == "usual AWS chain, for lack of a profile hcp"
+    resolved = resolved_mount(here, "hcp", "/x")
+    assert resolved.sources[0].options["profile"].origin == "usual AWS chain, for lack of a profile hcp"
     assert resolved.config.sources[0].ttl == math.inf
 
 
@@ -281,17 +285,17 @@ def test_public_presets_are_never_signed(here: Path) -> None:
 
 def test_settings_for_everything_pass_over_public_presets_and_say_so(here: Path) -> None:
     for how in ({"env": {"MOUNTND_PROFILE": "lab"}}, {"file": '[defaults]\nprofile = "lab"'}):
-        resolved = meant(here, "openneuro", "/x", profiles=["lab"], **how)  # type: ignore[arg-type]
+        resolved = resolved_mount(here, "openneuro", "/x", profiles=["lab"], **how)  # type: ignore[arg-type]
         assert (resolved.config.sources[0].profile, resolved.config.sources[0].anonymous) == (None, True)
         assert len(resolved.notices) == 1
         assert "openneuro is public and is read unsigned" in resolved.notices[0]
-        signed = meant(here, "s3://bucket", "/x", profiles=["lab"], **how)  # type: ignore[arg-type]
-        assert (signed.config.sources[0].profile, signed.notices) == ("lab", ())
+        signed = resolved_mount(here, "s3://bucket", "/x", profiles=["lab"], **how)  # type: ignore[arg-type]
+        assert (signed.config.sources[0].profile, signed.notices) == ("lab", [])
 
 
 def test_a_profile_for_several_sources_signs_those_that_may_be(here: Path) -> None:
     file = '[mounts."/m"]\nsources = ["openneuro", "s3://bucket"]\n'
-    resolved = meant(here, "/m", o="profile=lab", file=file, profiles=["lab"])
+    resolved = resolved_mount(here, "/m", o="profile=lab", file=file, profiles=["lab"])
     assert [source.profile for source in resolved.config.sources] == [None, "lab"]
     file = '[mounts."/m"]\nsources = ["openneuro", "indi"]\n'
     assert "all of these sources are public" in refused(here, "/m", o="profile=lab", file=file, profiles=["lab"])
@@ -319,21 +323,21 @@ def test_fastmri_needs_its_links(here: Path) -> None:
     assert "https://fastmri.med.nyu.edu/" in said
     assert "no such file of signed links" in refused(here, "fastmri", "/x", o="urls=none.txt")
     (here / "links").write_text("curl 'https://x'\n")
-    config = meant(here, "fastmri", "/x", o="urls=links").config.sources[0]
+    config = resolved_mount(here, "fastmri", "/x", o="urls=links").config.sources[0]
     assert (config.url, config.urls) == ("", here / "links")
     (here / "home").mkdir()
     (here / "home" / "mountnd").mkdir()
     (here / "home" / "mountnd" / "l.txt").touch()
     file = '[sources.knees]\npreset = "fastmri"\nurls = "l.txt"\n[sources.own]\nurls = "l.txt"\n'
     for word in ("knees", "own"):
-        assert meant(here, word, "/x", file=file).config.sources[0].urls == here / "home" / "mountnd" / "l.txt"
+        assert resolved_mount(here, word, "/x", file=file).config.sources[0].urls == here / "home" / "mountnd" / "l.txt"
 
 
 def test_one_source_without_a_mount(here: Path) -> None:
-    layers = layers_of_call(parse_o(["region=r"], here), environ={}, cwd=here, profiles=lambda: ())
-    config, preset = resolve_source("s3://bucket/p", layers)
+    inputs = read_inputs(parse_dash_o(["region=r"], here), environ={}, cwd=here, profiles=lambda: ())
+    config, preset, *_ = resolve_source("s3://bucket/p", inputs)
     assert (config.url, config.region, preset) == ("s3://bucket/p", "r", None)
-    _, preset = resolve_source("indi", layers_of_call({}, environ={}, cwd=here))
+    _, preset, *_ = resolve_source("indi", read_inputs({}, environ={}, cwd=here))
     assert preset is not None
     assert preset.name == "indi"
 

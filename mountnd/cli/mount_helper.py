@@ -1,4 +1,4 @@
-"""Called by mount(8) as /sbin/mount.fuse.mountnd: its letters mean something else there.
+"""The arguments that mount(8) gives to /sbin/mount.fuse.mountnd, where the letters mean something else.
 
 See mount(8), "EXTERNAL HELPERS": /sbin/mount.SUFFIX spec dir [-sfnv] [-N namespace] [-o options] [-t type.subtype]
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def translate(args: Sequence[str]) -> list[str]:
-    """Arguments for mountnd of those that mount(8) gives its helpers. `-f` is "fake" there: only the check is left."""
+def mountnd_arguments(args: Sequence[str]) -> list[str]:
+    """mount(8)'s arguments for its helpers, as arguments for mountnd. `-f` is "fake" there: nothing is mounted."""
     out: list[str] = ["mount"]
     rest = iter(args)
     for arg in rest:

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mountnd.config import parsers as values
-from mountnd.config.options import BY_NAME, OPTIONS, Given, from_environment, parse_o, read
+from mountnd.config import parsers
+from mountnd.config.dash_o import parse_dash_o
+from mountnd.config.layers import from_environment
+from mountnd.config.option_types import RawValue, parse
+from mountnd.config.options import BY_NAME, OPTIONS
 from mountnd.errors import UsageError
 
 HERE = Path("/here")
@@ -32,9 +35,9 @@ HERE = Path("/here")
         *[("verbose", raw) for raw in ("-1", "many", "", -1)],
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_name_value_and_what_is_accepted(name: str, raw: object) -> None:
+def test_an_invalid_value_is_refused_with_name_value_and_what_is_accepted(name: str, raw: object) -> None:
     with pytest.raises(UsageError) as caught:
-        read(BY_NAME[name], Given(raw, "somewhere", HERE))
+        parse(BY_NAME[name], RawValue(raw, "somewhere", HERE))
     message = str(caught.value)
     assert caught.value.exit_code == 2
     assert message.startswith(f"somewhere {name}: {raw!r} is not ")
@@ -44,27 +47,29 @@ def test_what_cannot_be_meant_is_refused_with_name_value_and_what_is_accepted(na
 def test_a_message_does_not_name_the_option_twice() -> None:
     for origin in ("--ttl", "-o ttl", "MOUNTND_TTL"):
         with pytest.raises(UsageError) as caught:
-            read(BY_NAME["ttl"], Given("x", origin, HERE))
+            parse(BY_NAME["ttl"], RawValue("x", origin, HERE))
         assert str(caught.value).startswith(f"{origin}: 'x' is not a number of seconds such as 300, or indefinite")
 
 
 @given(st.integers(0, 2**50))
 def test_sizes_in_bytes_are_themselves(n: int) -> None:
-    assert values.size(str(n)) == values.size(n) == values.size(f"{n}B") == n
-    assert values.size(f"{n}K") == values.size(f"{n} KiB") == values.size(f"{n}kib") == n * 1024
-    assert values.size(f"{n}MB") == n * 1000 * 1000
+    assert parsers.size(str(n)) == parsers.size(n) == parsers.size(f"{n}B") == n
+    assert parsers.size(f"{n}K") == parsers.size(f"{n} KiB") == parsers.size(f"{n}kib") == n * 1024
+    assert parsers.size(f"{n}MB") == n * 1000 * 1000
 
 
 def test_paths_start_where_the_layer_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    assert values.path("x/../y", HERE) == Path("/here/y")
-    assert values.path("~/y", HERE) == Path("/home/ada/y")
-    assert values.path("/y", HERE) == Path("/y")
+    assert parsers.path("x/../y", HERE) == Path("/here/y")
+    assert parsers.path("~/y", HERE) == Path("/home/ada/y")
+    assert parsers.path("/y", HERE) == Path("/y")
 
 
 def test_dash_o_takes_both_spellings_and_switches() -> None:
-    found = parse_o(["cache-dir=/a,cache_size=1G,allow_other,no-anonymous", "noforeground,debug=false,verbose"], HERE)
-    got = {name: read(BY_NAME[name], given) for name, given in found.items()}
+    found = parse_dash_o(
+        ["cache-dir=/a,cache_size=1G,allow_other,no-anonymous", "noforeground,debug=false,verbose"], HERE
+    )
+    got = {name: parse(BY_NAME[name], given) for name, given in found.items()}
     assert got == {
         "cache_dir": Path("/a"),
         "cache_size": 1 << 30,
@@ -76,13 +81,13 @@ def test_dash_o_takes_both_spellings_and_switches() -> None:
     }
 
 
-def test_dash_o_passes_over_what_mount_adds() -> None:
+def test_dash_o_ignores_what_mount_adds() -> None:
     added = (
         "rw,ro,dev,nodev,suid,nosuid,exec,noexec,auto,noauto,user,users,nouser,owner,group,defaults,_netdev,nofail,"
         "x-systemd.automount,x-gvfs-show,X-mount.mkdir,comment=mine,user=ada,noatime,relatime,strictatime,lazytime,,"
     )
-    assert parse_o([added], HERE) == {}
-    assert list(parse_o([added + "ttl=1"], HERE)) == ["ttl"]
+    assert parse_dash_o([added], HERE) == {}
+    assert list(parse_dash_o([added + "ttl=1"], HERE)) == ["ttl"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_dash_o_passes_over_what_mount_adds() -> None:
 )
 def test_dash_o_refuses(text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_o([f"rw,{text},auto"], HERE)
+        parse_dash_o([f"rw,{text},auto"], HERE)
     assert str(caught.value).startswith(says)
 
 
@@ -108,16 +113,16 @@ def test_commas_in_a_value_can_be_escaped(names: list[str]) -> None:
         return text.replace("\\", "\\\\").replace(",", "\\,")
 
     for name in names:
-        found = parse_o([f"ttl=1,log_file={escaped(name)},rw"], HERE)
+        found = parse_dash_o([f"ttl=1,log_file={escaped(name)},rw"], HERE)
         assert found["log_file"].raw == name
         assert found["ttl"].raw == "1"
 
 
 def test_the_last_of_equal_names_wins() -> None:
-    assert parse_o(["ttl=1,ttl=2", "ttl=3"], HERE)["ttl"].raw == "3"
+    assert parse_dash_o(["ttl=1,ttl=2", "ttl=3"], HERE)["ttl"].raw == "3"
 
 
-def test_every_option_has_a_variable_and_an_empty_one_says_nothing() -> None:
+def test_every_option_has_a_variable_and_an_empty_one_sets_nothing() -> None:
     environ = {option.variable: "7" for option in OPTIONS}
     assert set(from_environment(environ, HERE)) == {option.name for option in OPTIONS}
     assert from_environment(dict.fromkeys(environ, ""), HERE) == {}
@@ -125,9 +130,9 @@ def test_every_option_has_a_variable_and_an_empty_one_says_nothing() -> None:
 
 
 def test_near_names() -> None:
-    assert values.near("opneneuro", ["openneuro", "indi"]) == ["openneuro"]
-    assert values.near("microns65", ["openneuro", "microns"]) == ["microns"]
-    assert values.near("qqqq", ["openneuro", "indi"]) == []
-    assert values.did_you_mean("INDY", ["indi"]) == ": did you mean indi?"
-    assert values.did_you_mean("zz", ["indi"]) == ""
-    assert math.isinf(values.ttl("Indefinite"))
+    assert parsers.near("opneneuro", ["openneuro", "indi"]) == ["openneuro"]
+    assert parsers.near("microns65", ["openneuro", "microns"]) == ["microns"]
+    assert parsers.near("qqqq", ["openneuro", "indi"]) == []
+    assert parsers.did_you_mean("INDY", ["indi"]) == ": did you mean indi?"
+    assert parsers.did_you_mean("zz", ["indi"]) == ""
+    assert math.isinf(parsers.ttl("Indefinite"))

@@ -1,14 +1,15 @@
-"""The option table as it stands in help/configuration.md. `python -m mountnd.cli.help_table` writes it there anew."""
+"""The option table as it stands in help/configuration.md; `python -m mountnd.cli.options_page` updates it there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..config.options import OPTIONS, Option
+from ..config.option_types import Option
+from ..config.options import OPTIONS
 
-PAGE = Path(__file__).parent.parent / "help" / "configuration.md"
-_BEGIN, _END = "<!-- options: made by python -m mountnd.cli.help_table -->\n", "<!-- end of options -->\n"
+CONFIGURATION_PAGE = Path(__file__).parent.parent / "help" / "configuration.md"
+_BEGIN, _END = "<!-- options: made by python -m mountnd.cli.options_page -->\n", "<!-- end of options -->\n"
 
 
 def markdown() -> str:
@@ -26,19 +27,19 @@ def _lines() -> Iterator[str]:
 
 
 def _flag(option: Option) -> str:
-    flag = f"--[no-]{option.flag[2:]}" if not option.kind.metavar and not option.kind.counts else option.flag
+    flag = option.flag if option.kind.metavar or option.kind.counts else f"--[no-]{option.flag[2:]}"
     value = f" {option.kind.metavar}".replace("|", "\\|") if option.kind.metavar else ""
     return f"`{option.short}`, `{flag}{value}`" if option.short else f"`{flag}{value}`"
 
 
-def inserted(page: str) -> str:
-    """`page` with the table between its marks. Raises ValueError without them."""
+def with_table(page: str) -> str:
+    """`page` with the table between its markers. Raises ValueError without them."""
     head, begin, rest = page.partition(_BEGIN)
     _, end, tail = rest.partition(_END)
     if not begin or not end:
-        raise ValueError("the page has no marks for the table")
+        raise ValueError("the page has no markers for the table")
     return f"{head}{begin}{markdown()}{end}{tail}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(inserted(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    CONFIGURATION_PAGE.write_text(with_table(CONFIGURATION_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

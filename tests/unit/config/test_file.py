@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.config.file import load, xdg
+from mountnd.config.file import load, xdg_directory
 from mountnd.errors import ConfigError
 
 
@@ -52,7 +52,7 @@ def test_everything_a_file_may_hold(tmp_path: Path) -> None:
     assert file.mounts[Path("/mnt/openneuro")].sources == ()
 
 
-def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
+def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
     file = load(write(tmp_path, ""))
     assert not file.defaults
     assert not file.sources
@@ -85,7 +85,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ('[mounts."/a"]\ntimeout = 0', "timeout: 0 is not a number of seconds above 0"),
     ],
 )
-def test_what_cannot_be_meant(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         load(path)
@@ -110,6 +110,6 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_xdg_ignores_relative_directories(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    assert xdg({"XDG_CONFIG_HOME": "/etc/x"}, "XDG_CONFIG_HOME", "~/.config") == Path("/etc/x")
-    assert xdg({"XDG_CONFIG_HOME": "x"}, "XDG_CONFIG_HOME", "~/.config") == Path("/home/ada/.config")
-    assert xdg({}, "XDG_CONFIG_HOME", "~/.config") == Path("/home/ada/.config")
+    assert xdg_directory({"XDG_CONFIG_HOME": "/etc/x"}, "XDG_CONFIG_HOME", "~/.config") == Path("/etc/x")
+    assert xdg_directory({"XDG_CONFIG_HOME": "x"}, "XDG_CONFIG_HOME", "~/.config") == Path("/home/ada/.config")
+    assert xdg_directory({}, "XDG_CONFIG_HOME", "~/.config") == Path("/home/ada/.config")

@@ -1,4 +1,4 @@
-"""The presets that ship: each file is sound, and what is in them agrees with what is known of the datasets."""
+"""The presets that ship: each file is valid, and what is in them agrees with what is known of the datasets."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import pytest
 
 from mountnd.config import presets
 from mountnd.config.presets import Preset, load
-from mountnd.config.resolve import layers_of_call, resolve
+from mountnd.config.resolve import read_inputs, resolve_mount
 from mountnd.config.source_spec import check_url
 from mountnd.errors import ConfigError
 
 ALL = list(presets.load_all().values())
-ASKED = ["allen-brain-observatory", "fastmri", "hcp", "indi", "open-neurodata", "openneuro"]
+FEATURED = ["allen-brain-observatory", "fastmri", "hcp", "indi", "open-neurodata", "openneuro"]
 FILES = sorted(Path(presets.__file__).parent.glob("*.toml"))
 
 
-def test_every_file_is_loaded_and_the_asked_for_come_first() -> None:
+def test_every_file_is_loaded_and_the_featured_ones_come_first() -> None:
     assert {path.stem for path in FILES} == {preset.name for preset in ALL}
-    assert [preset.name for preset in ALL[:6]] == ASKED
+    assert [preset.name for preset in ALL[:6]] == FEATURED
     assert [preset.name for preset in ALL[6:]] == sorted(preset.name for preset in ALL[6:])
 
 
 @pytest.mark.parametrize("preset", ALL, ids=lambda preset: preset.name)
-def test_a_preset_is_sound(preset: Preset) -> None:
+def test_a_preset_is_valid(preset: Preset) -> None:
     if preset.url:
         assert check_url(preset.url, Path("/")) == preset.url
     if preset.url.startswith("s3://"):
@@ -44,12 +44,12 @@ def test_a_preset_is_sound(preset: Preset) -> None:
 
 
 @pytest.mark.parametrize("preset", ALL, ids=lambda preset: preset.name)
-def test_a_preset_can_be_meant_by_every_name(preset: Preset, tmp_path: Path) -> None:
+def test_a_preset_is_found_by_every_name(preset: Preset, tmp_path: Path) -> None:
     links = tmp_path / "links"
     links.touch()
     for name in (preset.name, *preset.aliases):
         environ = {"MOUNTND_URLS": str(links), "XDG_CONFIG_HOME": str(tmp_path)}
-        resolved = resolve([f"/mnt/{name}"], layers_of_call({}, environ=environ, cwd=tmp_path, profiles=lambda: ()))
+        resolved = resolve_mount([f"/mnt/{name}"], read_inputs({}, environ=environ, cwd=tmp_path, profiles=lambda: ()))
         source = resolved.config.sources[0]
         assert (source.name, source.preset, source.url) == (name, preset.name, preset.url)
         assert source.region == preset.settings.get("region")
@@ -66,7 +66,7 @@ def test_a_preset_can_be_meant_by_every_name(preset: Preset, tmp_path: Path) -> 
         ("hcp", "s3://hcp-openaccess", "us-east-1"),
     ],
 )
-def test_the_asked_for_buckets(name: str, url: str, region: str) -> None:
+def test_the_featured_buckets(name: str, url: str, region: str) -> None:
     preset = presets.find(name)
     assert preset is not None
     assert (preset.url, preset.settings["region"]) == (url, region)
@@ -113,7 +113,7 @@ GOOD = 'title = "T"\nurl = "s3://bucket"\nanonymous = true\n'
         ('title = "T"\nurl = "s3://b"\nanonymous = false', "says under `keys` how to get them"),
     ],
 )
-def test_a_file_that_cannot_be_meant_is_refused_by_name(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_file_is_refused_by_name(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "some-set.toml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:

@@ -1,4 +1,4 @@
-"""What `mountnd doctor SOURCE` asks of a source: can it be reached and listed, how is it signed, which keys hide."""
+"""What `mountnd doctor SOURCE` finds out: can it be reached and listed, how is it signed, which keys are hidden."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import shlex
 from collections import deque
 from collections.abc import Iterator
 
+from ..config.options import SourceConfig
 from ..config.presets import Preset
-from ..config.resolve import SourceConfig
 from ..daemon.host import Finding
 from ..errors import Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError, Unreachable, WrongRegion
 from ..stores.base import Store
 
-# `--keys` looks into so many directories below its prefix; a whole archive would take hours and money.
+# `--keys` looks into so many directories below its prefix; a whole archive would take hours and cost money.
 DIRECTORIES_MAX = 1000
 
 
-def check(source: SourceConfig, preset: Preset | None, seconds: float) -> Iterator[Finding]:
-    """Findings about one source; asks it for one name of its root, for at most `seconds`."""
-    from .. import assembly
+def diagnose_source(source: SourceConfig, preset: Preset | None, seconds: float) -> Iterator[Finding]:
+    """Findings about one source; lists one name of its root, for at most `seconds`."""
+    from ..assembly import open_store
+    from ..serve import probe
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     try:
-        store = assembly.open_store(source)
+        store = open_store(source)
     except StoreError as e:
-        yield Finding("bad", str(e), mend(e, source, preset))
+        yield Finding("bad", str(e), suggest_fix(e, source, preset))
         return
     try:
-        assembly.probe(store, seconds)
+        probe(store, seconds)
         yield Finding("ok", f"{store.url} can be listed")
-        yield from _told(store, source)
+        yield from _access(store, source)
     except StoreError as e:
-        yield Finding("bad", str(e), mend(e, source, preset))
+        yield Finding("bad", str(e), suggest_fix(e, source, preset))
     finally:
         store.close()
 
@@ -41,8 +42,8 @@ def _at(source: SourceConfig) -> str:
     return f" at {source.endpoint_url}{region}" if source.endpoint_url else region
 
 
-def _told(store: Store, source: SourceConfig) -> Iterator[Finding]:
-    """How requests are signed, and the region when the bucket was asked for it."""
+def _access(store: Store, source: SourceConfig) -> Iterator[Finding]:
+    """How requests are signed, and the region when it was found out from the bucket."""
     if store.region and not source.region:
         yield Finding("ok", f"the bucket is in region {store.region}")
     if source.anonymous:
@@ -55,7 +56,7 @@ def _told(store: Store, source: SourceConfig) -> Iterator[Finding]:
         yield Finding("ok", "requests are signed with the credentials of the usual AWS chain")
 
 
-def mend(error: StoreError, source: SourceConfig, preset: Preset | None) -> str:
+def suggest_fix(error: StoreError, source: SourceConfig, preset: Preset | None) -> str:
     """What to do about an error of a source, as a command where there is one. Pure."""
     if isinstance(error, LinkExpired):
         return "ask the data's owner for new links, and pass the file with --urls FILE"
@@ -76,7 +77,7 @@ def mend(error: StoreError, source: SourceConfig, preset: Preset | None) -> str:
         return "check the URL"
     if isinstance(error, Unreachable):
         return f"curl -I {shlex.quote(source.endpoint_url or 'https://s3.amazonaws.com')}"
-    return "try again; --debug shows what was asked" if error.transient else ""
+    return "try again; --debug shows the requests" if error.transient else ""
 
 
 def hidden_keys(source: SourceConfig, prefix: str, seconds: float) -> tuple[list[tuple[str, str]], bool]:
@@ -87,14 +88,14 @@ def hidden_keys(source: SourceConfig, prefix: str, seconds: float) -> tuple[list
         seconds: for one listing.
 
     Returns:
-        (key, reason) pairs, and whether everything was looked at: past DIRECTORIES_MAX directories it stops.
+        (key, reason) pairs, and whether everything was looked at: it stops after DIRECTORIES_MAX directories.
 
     Raises:
         StoreError: no such directory, or it cannot be listed.
     """
-    from .. import assembly
+    from ..assembly import open_catalogue
 
-    catalogue = assembly.open_catalogue(source, timeout=seconds)
+    catalogue = open_catalogue(source, timeout=seconds)
     try:
         entry = catalogue.root
         for name in prefix.encode(errors="surrogateescape").split(b"/"):

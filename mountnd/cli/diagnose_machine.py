@@ -1,0 +1,80 @@
+"""What `mountnd doctor` looks at on this machine: what mounting needs, the cache directory, this user's mounts."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from ..daemon import host, mounts, rundir
+from ..daemon.host import Finding
+from ..errors import MountError
+
+# A mount answers in milliseconds, or its daemon hangs or waits for a dead network.
+_ANSWER_S = 3.0
+# Less free space than this and the disk cache is of no use.
+_LOW_BYTES = 1 << 30
+
+
+def diagnose_machine(cache_dir: Path, cache_size: int | None) -> Iterator[Finding]:
+    """Findings about this machine and this user's mounts."""
+    for check in (host.kernel, host.fuse_device, host.libfuse, host.fusermount, host.user, host.allow_other):
+        yield check()
+    yield _cache(cache_dir, cache_size)
+    run_directory = _run_directory()
+    yield run_directory
+    if run_directory.level == "ok":
+        yield from _mounts()
+
+
+def _cache(directory: Path, size: int | None) -> Finding:
+    """Whether the disk cache can be written, and how much space its file system has."""
+    if size == 0:
+        return Finding("ok", "the disk cache is turned off (cache_size 0)")
+    existing = next(p for p in (directory, *directory.parents) if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(
+            "bad",
+            f"the cache directory {directory} cannot be written",
+            f"sudo install -d -o $USER -m 0700 {shlex.quote(str(directory))}   (or choose another: --cache-dir DIR)",
+        )
+    free = shutil.disk_usage(existing).free
+    space = f"{free / (1 << 30):.1f} GiB free"
+    if free < _LOW_BYTES:
+        return Finding("warn", f"cache directory {directory}: only {space}", "choose another disk: --cache-dir DIR")
+    return Finding("ok", f"cache directory {directory}: {space}")
+
+
+def _run_directory() -> Finding:
+    """Whether there is a safe directory for the records of mounts."""
+    try:
+        return Finding("ok", f"run directory {rundir.run_dir()}")
+    except MountError as e:
+        return Finding("bad", str(e), "export XDG_RUNTIME_DIR=$(mktemp -d)")
+
+
+def _mounts() -> Iterator[Finding]:
+    """This user's mounts, dead ones with the command that removes them."""
+    table = {m.path: m for m in mounts.mounts() if m.fstype == mounts.FSTYPE}
+    rundir.clean({str(path) for path in table}, time.time())
+    for path, mount in table.items():
+        record = rundir.find(path)
+        if record is None and mount.user_id != os.getuid():
+            continue
+        yield _of_mount(path, mount, record)
+
+
+def _of_mount(path: Path, mount: mounts.Mount, record: rundir.Record | None) -> Finding:
+    subject = f"{path} shows {mount.source}"
+    if record is not None:
+        since = datetime.fromtimestamp(record.since).astimezone().isoformat(" ", "minutes")
+        subject += f" since {since[:16]}; process {record.pid}" + (f", log {record.log}" if record.log else "")
+    answer = mounts.probe(path, _ANSWER_S)
+    if answer == 0:
+        return Finding("ok", subject)
+    why = "does not answer" if answer is None else os.strerror(answer)
+    return Finding("bad", f"{subject}: {why}", f"mountnd umount --lazy {shlex.quote(str(path))}")

@@ -1,0 +1,111 @@
+"""One running mount: probe its stores, mount, answer the control socket, and close everything when it is unmounted."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .assembly import build
+from .catalog.catalogue import Catalogue
+from .config.options import INDEFINITE, MountConfig
+from .daemon import control
+from .errors import ServerFault, Throttled, TimedOut, Unreachable
+from .stores.base import Deadline, Page, Store
+
+log = logging.getLogger(__name__)
+
+# The kernel's time-outs add to a listing's age: a change is seen at the latest TTL + 1 s after.
+KERNEL_TTL_S = 1.0
+KERNEL_TTL_INDEFINITE_S = 86_400.0 * 365
+# A thread that comes back from the network waits up to this long for the interpreter. Python's 5 ms is a sixth of a
+# round trip; a tenth of it gave ranged GETs beside a busy thread up to 4 times the throughput (measured).
+SWITCH_S = 0.0005
+# Objects made before Python looks for cycles; its 700 are fewer than the blocks of one stream.
+GC_THRESHOLD = 20_000
+# What start-up may take of the 20 s that the waiting parent grants.
+PROBE_S = 15.0
+
+
+def serve(config: MountConfig, ready: Callable[[], None]) -> None:
+    """Mount, call `ready` when the tree answers, and return when it is unmounted. Call it in the main thread.
+
+    Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
+    """
+    # Imported here: it loads libfuse, and `mountnd doctor` probes a source where there is none.
+    from .fuse.binding import interrupted
+    from .fuse.kernel import forgets_names
+    from .fuse.session import Session
+
+    os.umask(0o077)  # what the caches hold may need keys to be read at its source
+    sys.setswitchinterval(SWITCH_S)
+    mount = build(config, interrupted=interrupted)
+    try:
+        for source in config.sources:
+            store = mount.stores[source.name]
+            if not config.offline:
+                _probe_or_recall(store, mount.catalogues[source.name])
+            if store.notice:
+                log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
+        session = Session(
+            mount.vfs,
+            str(config.mountpoint),
+            fsname=_fsname(config),
+            allow_other=config.allow_other,
+            timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
+        )
+        # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
+        # reference counts free nearly all objects that come after.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+
+        def refresh(request: dict[str, Any]) -> dict[str, Any]:
+            session.refresh(os.fsencode(request["path"]))
+            return {}
+
+        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
+            session.run(ready)
+    finally:
+        mount.close()
+
+
+def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
+    """Seconds that the kernel may keep names: for ever only where no source is listed again, and where `refresh` can
+    make it forget them (`forgets`)."""
+    frozen = all(source.ttl == INDEFINITE for source in config.sources)
+    return KERNEL_TTL_INDEFINITE_S if frozen and forgets else KERNEL_TTL_S
+
+
+def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
+    """Probe the store; where it cannot be reached but its names are known from an earlier mount, only warn.
+
+    The probe is the listing that a reader of the mount needs first, so the catalogue keeps it.
+    """
+    try:
+        catalogue.top(lambda: probe(store, limit=1000 if store.flat else 1))
+    except (Unreachable, TimedOut) as error:
+        if not catalogue.out_of_reach(error):
+            raise
+        log.warning("%s. Its names are known from an earlier mount: what is cached can be read, the rest cannot", error)
+
+
+def probe(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
+    """Whether the store answers: up to `limit` entries of its root. Raises what the store does; the message names the
+    source."""
+    deadline = Deadline(seconds)
+    try:
+        # Without retries: a refused connection or an unknown host at start-up is a mistake to be reported at once.
+        return store.once.list_page(store.root, limit=limit, deadline=deadline)
+    except (Throttled, ServerFault):
+        return store.list_page(store.root, limit=limit, deadline=deadline)
+
+
+def _fsname(config: MountConfig) -> str:
+    if len(config.sources) > 1:
+        return "mountnd"
+    source = config.sources[0]
+    return source.url or source.name

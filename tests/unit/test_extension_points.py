@@ -1,0 +1,116 @@
+"""What help/internals.md promises: a verb, an option, a preset and a store are a new file and a line each.
+
+Each test takes a copy of the product, adds exactly that, and uses it through the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+class Copy:
+    """A copy of the product that can be added to."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        shutil.copytree(ROOT / "mountnd", directory / "mountnd", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def add_file(self, path: str, text: str) -> None:
+        file = self.directory / "mountnd" / path
+        assert not file.exists()
+        file.write_text(text)
+
+    def add_line(self, path: str, line: str, *, after: str) -> None:
+        """Insert `line` behind the only line of a file that begins with `after`."""
+        file = self.directory / "mountnd" / path
+        lines = file.read_text().splitlines()
+        (at,) = [number for number, old in enumerate(lines) if old.startswith(after)]
+        file.write_text("\n".join([*lines[: at + 1], line, *lines[at + 1 :], ""]))
+
+    def run(self, *argv: str, **env: str) -> str:
+        """What `mountnd ARGV` prints. It must succeed."""
+        environ = {**os.environ, "PYTHONPATH": str(self.directory), "COLUMNS": "120", **env}
+        done = subprocess.run(
+            [sys.executable, "-m", "mountnd", *argv],
+            cwd=self.directory, env=environ, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    return Copy(tmp_path)
+
+
+def rows(out: str) -> list[list[str]]:
+    return [line.split() for line in out.splitlines()]
+
+
+def test_a_verb_is_a_module_and_a_line(copy: Copy) -> None:
+    copy.add_file(
+        "cli/verbs/greet.py",
+        "import click\n\n\n@click.command()\n@click.argument('name')\ndef greet(name):\n"
+        "    '''Greet NAME.'''\n    click.echo(f'Hello {name}')\n",
+    )
+    copy.add_line("cli/verbs/__init__.py", '    "greet": "say hello",', after="VERBS: ")
+    assert copy.run("greet", "Ada") == "Hello Ada\n"
+    assert ["greet", "say", "hello"] in rows(copy.run("--help"))
+    assert "Greet NAME." in copy.run("greet", "--help")
+
+
+def test_an_option_is_a_line(copy: Copy, tmp_path: Path) -> None:
+    line = '    colour: str = option(NAME, "colour of the tree", "grey", "grey")'
+    copy.add_line("config/options.py", line, after="    dir_mode: int")
+    file = tmp_path / "config.toml"
+    file.write_text('[defaults]\ncolour = "blue"\n')
+    mount = ("config", "openneuro", str(tmp_path / "m"))
+    assert ["colour", "grey", "default"] in rows(copy.run(*mount))
+    assert ["colour", "blue", str(file), "[defaults]"] in rows(copy.run(*mount, "--config", str(file), COLUMNS="400"))
+    assert ["colour", "red", "MOUNTND_COLOUR"] in rows(copy.run(*mount, MOUNTND_COLOUR="red"))
+    assert ["colour", "red", "-o", "colour"] in rows(copy.run(*mount, "-o", "colour=red"))
+    assert ["colour", "red", "--colour"] in rows(copy.run(*mount, "--colour", "red"))
+    assert ["--colour", "NAME", "colour", "of", "the", "tree", "[grey]"] in rows(copy.run("mount", "--help"))
+
+
+def test_a_preset_is_a_file(copy: Copy, tmp_path: Path) -> None:
+    copy.add_file(
+        "config/presets/toy-brains.toml",
+        'title = "Brains of toys"\nurl = "s3://toy-brains"\nregion = "eu-west-1"\nanonymous = true\nttl = 7\n',
+    )
+    assert ["toy-brains", "Brains", "of", "toys", "public"] in rows(copy.run("presets"))
+    shown = rows(copy.run("config", str(tmp_path / "toy-brains")))
+    assert ["url", "s3://toy-brains", "preset", "toy-brains"] in shown
+    assert ["ttl", "7", "preset", "toy-brains"] in shown
+
+
+def test_a_store_is_a_module_and_a_line(copy: Copy, tmp_path: Path) -> None:
+    copy.add_file(
+        "stores/toy.py",
+        "from .memory import MemoryStore\n\n\nclass ToyStore(MemoryStore):\n    def __init__(self, url):\n"
+        "        super().__init__({'a/b.txt': b'hello', 'a/..': b'hidden'}, url=url)\n",
+    )
+    copy.add_line("assembly.py", "from .stores.toy import ToyStore", after="from .stores.retry import ")
+    copy.add_line("assembly.py", '    "toy": lambda source: ToyStore(source.url),', after="STORES: ")
+    assert ["url", "toy://box", "given"] in rows(copy.run("config", "toy://box", str(tmp_path / "m")))
+    code = (
+        "from mountnd.cli.diagnose_source import diagnose_source, hidden_keys\n"
+        "from mountnd.config.resolve import read_inputs, resolve_source\n"
+        "from mountnd.cli.flags import store_schemes\n"
+        "source = resolve_source('toy://box', read_inputs({}, store_schemes=store_schemes))\n"
+        "for finding in diagnose_source(source.config, None, 5): print(finding.level, finding.what)\n"
+        "print(hidden_keys(source.config, '', 5)[0][0][0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "ok toy://box can be listed" in done.stdout, done.stderr
+    assert "a/.." in done.stdout
