@@ -129,13 +129,12 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     catalogues = {
         source.name: Catalogue(
             stores[source.name],
-            ttl=source.ttl,
+            ttl=INDEFINITE if config.offline else source.ttl,  # what is known is all there is, whatever its age
             workers=names,
             waiter=waiter,
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
             state_dir=on_disk / "names" if on_disk else None,
-            offline=config.offline,
         )
         for source in config.sources
     }
@@ -221,7 +220,7 @@ def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
     The probe is the listing that whoever looks into the mount wants first, so the catalogue keeps it.
     """
     try:
-        catalogue.top(lambda: probe(store, limit=1000 if store.flat else 1))
+        catalogue.prime_root(lambda: probe(store, limit=1000 if store.flat else 1))
     except (Unreachable, TimedOut) as error:
         if not catalogue.out_of_reach(error):
             raise
