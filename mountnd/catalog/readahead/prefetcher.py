@@ -96,8 +96,12 @@ class SubtreePrefetcher:
         if not self._able:
             return Arrival()
         arrival = self._arrive_once(prefix, until)
-        # A sample that did not reach so far has at least told how large the subtree is.
-        return arrival or self._arrive_once(prefix, until) or Arrival()
+        if arrival is not None:
+            return arrival
+        # A sample that did not reach so far has at least told how large the subtree is, and its directories: those that
+        # a page does not hold are not listed flat.
+        known, flat = self._arrive_once(prefix, until) or Arrival()
+        return Arrival(known, flat and self._children_fit_a_page(parent(prefix)))
 
     def clear(self) -> None:
         """What is being listed is not to be waited for any more."""
@@ -134,9 +138,24 @@ class SubtreePrefetcher:
                 break  # listed by itself, the directory will tell what is wrong
             if self._memory.fresh_listing(prefix) is not None:
                 return True
+        if subtree.sample:
+            self._finish(lister, until)
         with self._lock:
             self._end(subtree)
         return self._memory.fresh_listing(prefix) is not None
+
+    def _finish(self, lister: RangeLister, until: float) -> None:
+        """Wait for the pages of a sample that are under way: its measure is not known before.
+
+        They were asked for all at once. Without this wait, a walk that is quicker than the last of them would list
+        its directories one by one meanwhile.
+        """
+        for task in lister.under_way():
+            self._requests.promote(task)
+            try:
+                self._waiting.wait(task.future, until)
+            except (StoreError, OutOfOrder):
+                return
 
     def _end(self, subtree: _Subtree) -> None:
         """Drop a subtree that has nothing more to tell: what it told is known, or evicted, and a new one may begin."""
@@ -161,6 +180,10 @@ class SubtreePrefetcher:
         base = max(bases, key=len)
         self._subtrees.move_to_end(base)
         return self._subtrees[base]
+
+    def _children_fit_a_page(self, base: str) -> bool:
+        with self._lock:
+            return self._history.keys_per_child(base) <= PAGE_KEYS
 
     def _first_child(self, prefix: str) -> bool:
         """Whether a directory is the first of several in its parent, hidden ones aside, and these are not many."""
