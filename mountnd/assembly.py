@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from .blocks.disk.cache import DiskTier
 from .blocks.stream import Blocks
 from .catalog.catalogue import Catalogue
-from .config.options import MountConfig, SourceConfig
+from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .stats import Stats
 from .stores.base import Store
 from .stores.offline import Offline
@@ -140,13 +140,12 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     catalogues = {
         source.name: Catalogue(
             stores[source.name],
-            ttl=source.ttl,
+            ttl=INDEFINITE if config.offline else source.ttl,  # what is known is all there is, whatever its age
             workers=names,
             waiter=waiter,
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
             state_dir=on_disk / "names" if on_disk else None,
-            offline=config.offline,
         )
         for source in config.sources
     }

@@ -86,7 +86,7 @@ def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
     The probe is the listing that a reader of the mount needs first, so the catalogue keeps it.
     """
     try:
-        catalogue.top(lambda: probe(store, limit=1000 if store.flat else 1))
+        catalogue.prime_root(lambda: probe(store, limit=1000 if store.flat else 1))
     except (Unreachable, TimedOut) as error:
         if not catalogue.out_of_reach(error):
             raise

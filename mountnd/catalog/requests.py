@@ -1,4 +1,4 @@
-"""The only place in the names room that speaks to the store: counted, inside a deadline, on the workers."""
+"""The only place in the catalogue that speaks to the store: counted, inside a deadline, on the workers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ..errors import BadAnswer, ServerFault, StoreError, Throttled, TimedOut, Un
 from ..stats import Stats
 from ..stores.base import Deadline, ObjectStat, Page, Store
 from ..workers import Task, Workers
+from .model.keys import PAGE_KEYS
 
 T = TypeVar("T")
 
-# After a request that got no answer with all its retries, while no other got one either, the store
-# counts as gone for this many seconds: what is known is served whatever its age and the rest fails at
+# A circuit breaker: after a request that got no answer with all its retries, while no other got one either, the store
+# counts as out of reach for this many seconds: what is known is served whatever its age and the rest fails at
 # once, so that nothing waits a whole time-out for each name. Then the next request finds out.
-DOWN_S = 5.0
+OUTAGE_S = 5.0
 
 # Until one is answered again, a request that finds out whether it is back gets no longer than this many seconds.
 TRIAL_S = 5.0
@@ -25,93 +26,105 @@ TRIAL_S = 5.0
 # then what is known from before is served.
 OUTAGES = (Unreachable, TimedOut, ServerFault, Throttled)
 
+# The code of a refusal by `stores.offline.Offline`: no request was made, and no outage was met.
+OFFLINE = "Offline"
+
 
 class Requests:
     """One store's listings and HEADs.
 
     Args:
         timeout: seconds one request may take, retries included.
-        offline: ask nothing; every request raises Unreachable.
+        clock: monotonic seconds.
+
+    Attributes:
+        flat: see `Store.flat`.
 
     Lock order: `_lock` is a leaf.
     """
 
     def __init__(
-        self,
-        store: Store,
-        workers: Workers,
-        stats: Stats,
-        *,
-        timeout: float,
-        clock: Callable[[], float],
-        offline: bool = False,
+        self, store: Store, workers: Workers, stats: Stats, *, timeout: float, clock: Callable[[], float]
     ) -> None:
-        self.store, self.timeout, self.offline = store, timeout, offline
+        self.flat = store.flat
+        self._store, self._timeout = store, timeout
         self._workers, self._stats, self._clock = workers, stats, clock
         self._lock = threading.Lock()
-        self._answered = self._down_until = float("-inf")
-        self._lost = False
-        self._why: StoreError = Unreachable("offline")
+        self._last_answer = self._outage_until = float("-inf")
+        self._on_trial = False
+        self._outage: StoreError = Unreachable(store.url)
 
-    def down(self) -> StoreError | None:
+    def outage(self) -> StoreError | None:
         """Why the store is not to be asked now, None when it may be."""
-        if self.offline:
-            return Unreachable(f"{self.store.url}: offline, and this name is not in the catalogue")
         with self._lock:
-            return self._why if self._clock() < self._down_until else None
+            return self._outage if self._clock() < self._outage_until else None
 
-    def lost(self, why: StoreError, since: float = float("inf")) -> None:
+    def report_outage(self, why: StoreError, since: float = float("inf")) -> None:
         """The store is out of reach, unless it answered anything after `since` (monotonic seconds)."""
+        if why.code == OFFLINE:
+            return
         with self._lock:
-            if self._answered < since:
-                self._lost, self._down_until, self._why = True, self._clock() + DOWN_S, why
+            if self._last_answer < since:
+                self._on_trial, self._outage_until, self._outage = True, self._clock() + OUTAGE_S, why
 
     def submit(self, call: Callable[..., T], *args: Any, demand: bool = True) -> Task[T]:
         """Have `call` made on a worker. Raises Unreachable when the workers are closed."""
         try:
             return self._workers.submit(call, *args, demand=demand)
         except RuntimeError:
-            raise Unreachable(f"{self.store.url}: the mount is being closed") from None
+            raise Unreachable(f"{self._store.url}: the mount is being closed") from None
 
     def promote(self, task: Task[Any]) -> None:
         """Somebody waits for it now."""
         self._workers.promote(task)
 
     def list(
-        self, prefix: str, *, delimiter: str = "/", token: str | None = None, start_after: str = "", limit: int = 1000
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: str | None = None,
+        start_after: str = "",
+        limit: int = PAGE_KEYS,
     ) -> Page:
         """One page (on a worker's thread). Raises what `Store.list_page` raises."""
-        self._stats.add("names.list.requests")
         page = self._guard(
-            lambda deadline: self.store.list_page(
+            "names.list.requests",
+            lambda deadline: self._store.list_page(
                 prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
-            )
+            ),
         )
         if token is not None and page.token == token:
-            raise BadAnswer(f"{self.store.url}: the listing of {prefix!r} does not come on")
+            raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} makes no progress")
         self._stats.add("names.list.keys", len(page.objects) + len(page.prefixes))
         return page
 
     def head(self, key: str) -> ObjectStat:
         """What a key is now (on a worker's thread). Raises what `Store.head` raises."""
-        self._stats.add("names.head.requests")
-        return self._guard(lambda deadline: self.store.head(key, deadline=deadline))
+        return self._guard("names.head.requests", lambda deadline: self._store.head(key, deadline=deadline))
 
-    def _guard(self, ask: Callable[[Deadline], T]) -> T:
-        if why := self.down():
+    def _guard(self, counter: str, ask: Callable[[Deadline], T]) -> T:
+        if why := self.outage():
             raise why
         begun = self._clock()
         try:
-            result = ask(Deadline(min(self.timeout, TRIAL_S) if self._lost else self.timeout))
-        except (Unreachable, TimedOut) as e:
-            self.lost(e, begun)
+            result = ask(Deadline(min(self._timeout, TRIAL_S) if self._on_trial else self._timeout))
+        except StoreError as e:
+            if e.code == OFFLINE:
+                raise
+            self._stats.add(counter)
+            if isinstance(e, (Unreachable, TimedOut)):
+                self.report_outage(e, begun)
+            else:
+                self._answered()
             raise
-        except StoreError:
-            self._found()
+        except BaseException:
+            self._stats.add(counter)
             raise
-        self._found()
+        self._stats.add(counter)
+        self._answered()
         return result
 
-    def _found(self) -> None:
+    def _answered(self) -> None:
         with self._lock:
-            self._lost, self._answered, self._down_until = False, self._clock(), float("-inf")
+            self._on_trial, self._last_answer, self._outage_until = False, self._clock(), float("-inf")

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..blocks.stream import Blocks
 from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
-from ..catalog.query.directory_stream import Scan
+from ..catalog.query.directory_stream import DirectoryStream
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import Stats
 from .handles import Handle, Handles
@@ -66,7 +66,7 @@ class Vfs:
                 entry = catalogue.root._replace(name=name)
                 self._top[name] = Inode(inode_number(name[:64], entry.key), catalogue, entry)
         self._handles = Handles()
-        self._scans: dict[int, tuple[Inode, Scan | None]] = {}
+        self._scans: dict[int, tuple[Inode, DirectoryStream | None]] = {}
         self._scan_numbers = itertools.count(1)
         self._scan_lock = threading.Lock()  # leaf
 
@@ -240,7 +240,7 @@ class Vfs:
         assert catalogue is not None
         number_of = inode_numbers(self._salts[id(catalogue)], inode.entry.key)
         owner, pinned = self._owner, self._handles.pinned
-        for (name, size, mtime_ns, is_dir), following in scan.brief(max(0, offset - 2)):
+        for (name, size, mtime_ns, is_dir), following in scan.brief_rows(max(0, offset - 2)):
             number = number_of(name)
             if is_dir:
                 yield name[:-1], owner.directory(number, scan.marker(name)), following + 2

@@ -17,9 +17,9 @@ import pytest
 from tests import tree
 from tests.children import program
 from tests.doors import KernelDoor, read
-from tests.model import vast_mount
+from tests.model import computed_bucket_mount
 from tests.proxy import Proxy, Request, proxied
-from tests.unit.catalog.test_walks import neuro
+from tests.unit.catalog.datasets import study_keys
 
 from .conftest import Fresh, opener
 
@@ -35,7 +35,7 @@ SUBJECTS = 200
 @pytest.fixture(scope="module")
 def study(server: str) -> tree.Bucket:
     bucket = tree.Bucket(server, "neuro")
-    bucket.put_all((key, tree.content(key, SIZE)) for key in neuro())
+    bucket.put_all((key, tree.content(key, SIZE)) for key in study_keys())
     return bucket
 
 
@@ -48,7 +48,7 @@ def cold(fresh_kernel: Fresh, proxy: Proxy, study: tree.Bucket) -> KernelDoor:
 @pytest.fixture
 def vast() -> Iterator[Proxy]:
     """In front of buckets too large to hold."""
-    with vast_mount.server() as url, proxied(url) as proxy:
+    with computed_bucket_mount.server() as url, proxied(url) as proxy:
         yield proxy
 
 
@@ -80,35 +80,35 @@ def names(requests: list[Request]) -> list[Request]:
 
 
 def test_the_first_look_costs_what_mounting_cost(cold: KernelDoor, proxy: Proxy) -> None:
-    assert cold.listdir() == {key.split("/")[0].encode() for key in neuro()}
+    assert cold.listdir() == {key.split("/")[0].encode() for key in study_keys()}
     requests = proxy.settled()
     assert [r.is_list for r in requests] == [True], requests
 
 
 def test_find_takes_seven_requests_and_again_none(cold: KernelDoor, proxy: Proxy) -> None:
-    assert find(cold) == sorted(neuro())
+    assert find(cold) == sorted(study_keys())
     requests = proxy.settled()
     assert len(requests) <= FIND, requests
     assert all(r.is_list for r in requests)
     proxy.clear()
-    assert find(cold) == sorted(neuro())
-    assert ls(cold) == len(neuro())
+    assert find(cold) == sorted(study_keys())
+    assert ls(cold) == len(study_keys())
     assert proxy.settled() == []
 
 
 def test_ls_takes_no_more_than_find(cold: KernelDoor, proxy: Proxy) -> None:
-    assert ls(cold) == len(neuro())
+    assert ls(cold) == len(study_keys())
     requests = proxy.settled()
     assert len(requests) <= FIND, requests
     assert all(r.is_list for r in requests)
     proxy.clear()
-    assert ls(cold) == len(neuro())
+    assert ls(cold) == len(study_keys())
     assert proxy.settled() == []
 
 
 def test_programs_that_walk_at_once_share_one_walk(cold: KernelDoor, proxy: Proxy) -> None:
     with ThreadPoolExecutor(3) as pool:
-        assert [len(found) for found in pool.map(lambda _: find(cold), range(3))] == [len(neuro())] * 3
+        assert [len(found) for found in pool.map(lambda _: find(cold), range(3))] == [len(study_keys())] * 3
     # They may come to a directory each before the walk is noticed.
     assert len(proxy.settled()) <= WALK + 3
 
@@ -118,9 +118,9 @@ def test_find_after_a_restart_takes_what_mounting_takes(
 ) -> None:
     kept = tmp_path / "kept"
     with opener("kernel", tmp_path) as before:
-        assert len(find(mount(before, proxy, study, cache_dir=kept))) == len(neuro())
+        assert len(find(mount(before, proxy, study, cache_dir=kept))) == len(study_keys())
     proxy.clear()
-    assert find(mount(fresh_kernel, proxy, study, cache_dir=kept)) == sorted(neuro())
+    assert find(mount(fresh_kernel, proxy, study, cache_dir=kept)) == sorted(study_keys())
     assert len(proxy.settled()) <= 2
 
 

@@ -6,7 +6,6 @@ import logging
 import tempfile
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,34 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mountnd import errors
 from mountnd.catalog.catalogue import Catalogue
 from mountnd.catalog.model.entry import Entry
-from mountnd.catalog.readahead import key_ranges as split
-from mountnd.catalog.readahead import policy as walk
-from mountnd.catalog.readahead import prefetcher as walker
 from mountnd.stats import Stats
-from mountnd.stores.base import Deadline, Page
-from mountnd.stores.memory import MemoryStore
+from mountnd.stores.base import Deadline
 from mountnd.workers import Waiter, Workers
 
 from .keys import SEGMENTS, close, key_sets, keys, segments
 from .reference import Tree, showable
-
-TINY = [
-    (walk, "AFTER", 2),
-    (walk, "FIRST_PAGES", 1),
-    (walk, "WHOLE_PAGES", 0),
-    (walker, "WHOLE_PAGES", 0),
-    (split, "ONE_PAGE", 2),
-    (split, "SOME_PAGES", 100),
-]
-
-
-class SmallPages(MemoryStore):
-    """Pages of a few keys, so that a handful of keys makes a large directory."""
-
-    page = 1000
-
-    def list_page(self, prefix: str, *, limit: int = 1000, **rest: Any) -> Page:
-        return super().list_page(prefix, limit=min(limit, self.page), **rest)
+from .small_pages import TINY, SmallPages
 
 
 class Machine(RuleBasedStateMachine):

@@ -1,6 +1,7 @@
 """What is known, how old it is, and what must be asked again: no I/O, no waiting.
 
-Lock order: `Shelf._lock` is a leaf. Nothing is called with it held but the injected clock.
+One lock for listings, answers and invalidations, since an answer counts only if nothing invalidated it after it was
+asked for. Lock order: `MemoryCache._lock` is a leaf; nothing is called with it held but the injected clock.
 """
 
 from __future__ import annotations
@@ -13,160 +14,181 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...errors import Forbidden, NotFound
+from ..model.answer import Answer, RequestMark
 from ..model.entry import Entry
+from ..model.keys import PAGE_KEYS
 from ..model.listing import Listing
 
-# Answers to point look-ups kept: some 400 bytes each, so 20 MB at most.
-POINTS_MAX = 50_000
+# Answers to look-ups of single names kept: some 400 bytes each, so 20 MB at most.
+ANSWERS_MAX = 50_000
 
-# Directories whose lately dropped names are remembered against requests still under way; far more than can be.
-DROPS_MAX = 10_000
+# Directories whose lately invalidated names are remembered against requests still under way; far more than can be.
+INVALIDATED_MAX = 10_000
 
 # Directories remembered as too large for a first page to hold, and as refusing to be listed.
 LARGE_MAX = 10_000
 
-# Entries from which on a directory counts as large: what S3 puts on one page.
-PAGE = 1000
-
-# A refusal (403) is remembered no longer than this many seconds: credentials and policies get mended
+# A refusal (403) is remembered no longer than this many seconds: credentials and policies get fixed
 # while somebody watches, and two retries a minute are no storm.
 FORBIDDEN_S = 30.0
 
-Answer = Entry | NotFound | Forbidden
-_NO_HOLES: frozenset[bytes] = frozenset()
+_NO_NAMES: frozenset[bytes] = frozenset()
 
 
-class Sent(NamedTuple):
-    """When a request was sent: `at` in monotonic seconds tells its age, `stamp` orders it among drops and refreshes."""
+class KnownListing(NamedTuple):
+    """What is known of a directory.
 
-    at: float
-    stamp: int
+    Args:
+        listing: all its names.
+        names_to_recheck: those that were invalidated since and must be asked for again, whatever the TTL says.
+        fresh: whether the TTL has not passed.
+    """
+
+    listing: Listing
+    names_to_recheck: frozenset[bytes]
+    fresh: bool
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be believed as it is."""
+        return self.fresh and not self.names_to_recheck
 
 
 @dataclass(slots=True)
-class Known:
-    """A directory's listing and the names in it that must be asked for again, whatever the TTL says."""
+class _Slot:
+    """`serial`: of the first request for the listing. `used`: whether it has answered anything."""
 
     listing: Listing
-    stamp: int
-    holes: frozenset[bytes] = _NO_HOLES
+    serial: int
+    names_to_recheck: frozenset[bytes] = _NO_NAMES
+    used: bool = False
 
 
-class Shelf:
+class MemoryCache:
     """Listings and single answers, by key prefix.
 
     Args:
         source: what goes into the ids of entries.
         ttl: seconds an answer is believed.
         clock: monotonic seconds.
-        limit_bytes: listings held, together; the least lately used go first.
-        offline: everything known is believed, whatever its age.
+        limit_bytes: listings held, together; the least recently used go first.
 
     Attributes:
-        used: listings that have answered something.
+        nbytes: what the listings hold.
+        used_listings: how many listings have answered something; it only grows.
     """
 
-    def __init__(
-        self, source: str, *, ttl: float, clock: Callable[[], float], limit_bytes: int, offline: bool = False
-    ) -> None:
+    def __init__(self, source: str, *, ttl: float, clock: Callable[[], float], limit_bytes: int) -> None:
         self._source, self._ttl, self._clock, self._limit = source, ttl, clock, limit_bytes
-        self._offline = offline
         self._lock = threading.Lock()
-        self._stamps = itertools.count(1)
-        self._known: OrderedDict[str, Known] = OrderedDict()
-        self._points: OrderedDict[tuple[str, bytes], tuple[Answer, float]] = OrderedDict()
+        self._serials = itertools.count(1)
+        self._listings: OrderedDict[str, _Slot] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, bytes], tuple[Answer, float]] = OrderedDict()
         self._large: OrderedDict[str, None] = OrderedDict()
         self._unlistable: OrderedDict[str, float] = OrderedDict()
-        self._drops: OrderedDict[str, dict[bytes, int]] = OrderedDict()
-        self._refreshes: list[tuple[str, int]] = []
-        self._bytes = 0
-        self.used = 0
+        self._invalidated: OrderedDict[str, dict[bytes, int]] = OrderedDict()  # directory -> name -> serial
+        self._invalidated_below: list[tuple[str, int]] = []
+        self.nbytes = 0
+        self.used_listings = 0
 
-    def sent(self) -> Sent:
+    def mark(self) -> RequestMark:
         """The mark of a request that is sent now."""
-        return Sent(self._clock(), next(self._stamps))
+        return RequestMark(self._clock(), next(self._serials))
 
-    def fresh(self, at: float) -> bool:
+    def is_fresh(self, at: float) -> bool:
         """Whether what was asked for at `at` is still believed."""
-        return self._fresh(at, self._clock())
+        return self._clock() - at < self._ttl
 
     def answer(self, prefix: str, name: bytes, *, stale: bool = False) -> Answer | None:
         """What is known of one name, None when the store must be asked. `stale`: whatever its age."""
         now = self._clock()
         with self._lock:
-            known = self._known.get(prefix)
-            if known and name not in known.holes and (stale or self._fresh(known.listing.at, now)):
-                listing = self._use(prefix, known)
+            slot = self._listings.get(prefix)
+            if slot and name not in slot.names_to_recheck and (stale or now - slot.listing.at < self._ttl):
+                listing = self._use(prefix, slot)
             else:
-                point = self._points.get((prefix, name))
-                return point[0] if point and (stale or self._point_fresh(point, now)) else None
-        return self.pick(listing, prefix, name)
+                known = self._answers.get((prefix, name))
+                return known[0] if known and (stale or self._is_answer_fresh(known, now)) else None
+        return self.answer_from(listing, prefix, name)
 
-    def pick(self, listing: Listing, prefix: str, name: bytes) -> Answer:
+    def answer_from(self, listing: Listing, prefix: str, name: bytes) -> Answer:
         """What a directory's listing says of a name."""
         entry = listing.get(name, prefix, self._source)
-        return NotFound() if entry is None else self.marked(entry)
+        return NotFound() if entry is None else self.with_marker(entry)
 
-    def listing(self, prefix: str, *, stale: bool = False) -> tuple[Listing, frozenset[bytes]] | None:
-        """A directory's listing and its holes, None when unknown or (unless `stale`) too old."""
+    def find(self, prefix: str) -> KnownListing | None:
+        """What is known of a directory, whatever its age."""
         now = self._clock()
         with self._lock:
-            known = self._known.get(prefix)
-            if known is None or not (stale or self._fresh(known.listing.at, now)):
+            slot = self._listings.get(prefix)
+            if slot is None:
                 return None
-            return self._use(prefix, known), known.holes
+            listing = self._use(prefix, slot)
+            return KnownListing(listing, slot.names_to_recheck, now - listing.at < self._ttl)
 
-    def marked(self, entry: Entry) -> Entry:
+    def fresh_listing(self, prefix: str) -> Listing | None:
+        """A directory's listing, None when unknown or too old. Some of its names may have been invalidated since."""
+        now = self._clock()
+        with self._lock:
+            slot = self._listings.get(prefix)
+            if slot is None or now - slot.listing.at >= self._ttl:
+                return None
+            return self._use(prefix, slot)
+
+    def with_marker(self, entry: Entry) -> Entry:
         """A directory's entry with its marker's stat, where its own listing told it."""
         if not entry.is_dir:
             return entry
-        known = self._known.get(entry.key)  # one look into a dict needs no lock
-        marker = known.listing.marker if known else None
+        slot = self._listings.get(entry.key)  # one look into a dict needs no lock
+        marker = slot.listing.marker if slot else None
         return entry if marker is None else entry._replace(stat=marker)
 
-    def put(self, prefix: str, listing: Listing, stamp: int) -> None:
-        """A directory is completely known from requests sent since `stamp`."""
+    def put(self, prefix: str, listing: Listing, serial: int) -> None:
+        """A directory is completely known from requests sent since `serial`."""
         with self._lock:
-            if self._refused(prefix, stamp):
+            if self._is_invalid(prefix, serial):
                 return
-            old = self._known.pop(prefix, None)
+            old = self._listings.pop(prefix, None)
             if old is not None:
-                if old.stamp > stamp:  # a later answer overtook this one
-                    self._known[prefix] = old
+                if old.serial > serial:  # a later answer overtook this one
+                    self._listings[prefix] = old
                     return
-                self._bytes -= old.listing.nbytes
-            dropped = self._drops.get(prefix)  # for nearly no directory: a walk comes here for each of its own
-            holes = frozenset(name for name, when in dropped.items() if when > stamp) if dropped else _NO_HOLES
-            self._known[prefix] = Known(listing, stamp, holes)
-            self._bytes += listing.nbytes
-            if len(listing) > PAGE:
+                self.nbytes -= old.listing.nbytes
+            names = self._invalidated.get(prefix)  # for nearly no directory: a walk comes here for each of its own
+            recheck = frozenset(name for name, when in names.items() if when > serial) if names else _NO_NAMES
+            self._listings[prefix] = _Slot(listing, serial, recheck)
+            self.nbytes += listing.nbytes
+            if listing.count > PAGE_KEYS:
                 self._set_large(prefix)
-            while self._bytes > self._limit and len(self._known) > 1:
-                _, gone = self._known.popitem(last=False)
-                self._bytes -= gone.listing.nbytes
+            while self.nbytes > self._limit and len(self._listings) > 1:
+                _, evicted = self._listings.popitem(last=False)
+                self.nbytes -= evicted.listing.nbytes
 
-    def put_point(self, prefix: str, name: bytes, answer: Answer, sent: Sent) -> Listing | None:
-        """The store answered for one name. Fills the hole that `drop` made; then returns the mended listing."""
+    def put_answer(self, prefix: str, name: bytes, answer: Answer, mark: RequestMark) -> Listing | None:
+        """The store answered for one name.
+
+        Where the directory's listing is known but for this name, returns it with the answer filled in.
+        """
         listing = None
         with self._lock:
-            if self._refused(prefix, sent.stamp) or self._drops.get(prefix, {}).get(name, 0) > sent.stamp:
+            if self._is_invalid(prefix, mark.serial) or self._invalidated.get(prefix, {}).get(name, 0) > mark.serial:
                 return None
-            known = self._known.get(prefix)
-            if known and name in known.holes and not isinstance(answer, Forbidden):
-                listing = known.listing.replaced(name, answer if isinstance(answer, Entry) else None)
-                self._bytes += listing.nbytes - known.listing.nbytes
-                self._known[prefix] = Known(listing, known.stamp, known.holes - {name})
-                if self._fresh(listing.at, self._clock()):
+            slot = self._listings.get(prefix)
+            if slot and name in slot.names_to_recheck and not isinstance(answer, Forbidden):
+                listing = slot.listing.replaced(name, answer if isinstance(answer, Entry) else None)
+                self.nbytes += listing.nbytes - slot.listing.nbytes
+                self._listings[prefix] = _Slot(listing, slot.serial, slot.names_to_recheck - {name})
+                if self._clock() - listing.at < self._ttl:
                     return listing
-            self._points[prefix, name] = answer, sent.at
-            self._points.move_to_end((prefix, name))
-            if len(self._points) > POINTS_MAX:
-                self._points.popitem(last=False)
+            self._answers[prefix, name] = answer, mark.at
+            self._answers.move_to_end((prefix, name))
+            if len(self._answers) > ANSWERS_MAX:
+                self._answers.popitem(last=False)
             return listing
 
     def has(self, prefix: str) -> bool:
         """Whether a listing of the directory is held, whatever its age."""
-        return prefix in self._known  # one look into a dict needs no lock
+        return prefix in self._listings  # one look into a dict needs no lock
 
     def set_large(self, prefix: str) -> None:
         """The directory does not fit one page: its names are asked for one by one."""
@@ -186,48 +208,48 @@ class Shelf:
         with self._lock:
             return self._clock() - self._unlistable.get(prefix, float("-inf")) < FORBIDDEN_S
 
-    def alone(self, prefix: str, name: bytes) -> bool:
+    def wants_point_query(self, prefix: str, name: bytes) -> bool:
         """Whether this name is better asked for alone: the directory is large, or is believed but for this name."""
         now = self._clock()
         with self._lock:
-            known = self._known.get(prefix)
-            hole = known is not None and name in known.holes and self._fresh(known.listing.at, now)
-            return hole or prefix in self._large
+            slot = self._listings.get(prefix)
+            alone = slot is not None and name in slot.names_to_recheck and now - slot.listing.at < self._ttl
+            return alone or prefix in self._large
 
-    def drop(self, prefix: str, name: bytes) -> None:
+    def invalidate(self, prefix: str, name: bytes) -> None:
         """Believe nothing of this name any more."""
         with self._lock:
-            self._drops.setdefault(prefix, {})[name] = next(self._stamps)
-            self._drops.move_to_end(prefix)
-            if len(self._drops) > DROPS_MAX:
-                self._drops.popitem(last=False)
-            self._points.pop((prefix, name), None)
-            if known := self._known.get(prefix):
-                known.holes |= {name}
+            self._invalidated.setdefault(prefix, {})[name] = next(self._serials)
+            self._invalidated.move_to_end(prefix)
+            if len(self._invalidated) > INVALIDATED_MAX:
+                self._invalidated.popitem(last=False)
+            self._answers.pop((prefix, name), None)
+            if slot := self._listings.get(prefix):
+                slot.names_to_recheck |= {name}
 
-    def refresh(self, prefix: str) -> None:
+    def invalidate_below(self, prefix: str) -> None:
         """Believe nothing at or below a key prefix, nor what requests under way will say of it."""
         with self._lock:
-            self._refreshes = [(p, s) for p, s in self._refreshes if not p.startswith(prefix)]
-            self._refreshes.append((prefix, next(self._stamps)))
-            for key in [key for key in self._known if key.startswith(prefix)]:
-                self._bytes -= self._known.pop(key).listing.nbytes
-            for point in [point for point in self._points if point[0].startswith(prefix)]:
-                del self._points[point]
-            for memory in (self._large, self._unlistable):
-                for key in [key for key in memory if key.startswith(prefix)]:
-                    del memory[key]
+            self._invalidated_below = [(p, s) for p, s in self._invalidated_below if not p.startswith(prefix)]
+            self._invalidated_below.append((prefix, next(self._serials)))
+            for key in [key for key in self._listings if key.startswith(prefix)]:
+                self.nbytes -= self._listings.pop(key).listing.nbytes
+            for known in [known for known in self._answers if known[0].startswith(prefix)]:
+                del self._answers[known]
+            for remembered in (self._large, self._unlistable):
+                for key in [key for key in remembered if key.startswith(prefix)]:
+                    del remembered[key]
 
-    def _use(self, prefix: str, known: Known) -> Listing:
-        self._known.move_to_end(prefix)
-        if not known.listing.used:
-            known.listing.used = True
-            self.used += 1
-        return known.listing
+    def _use(self, prefix: str, slot: _Slot) -> Listing:
+        self._listings.move_to_end(prefix)
+        if not slot.used:
+            slot.used = True
+            self.used_listings += 1
+        return slot.listing
 
-    def _refused(self, prefix: str, stamp: int) -> bool:
-        refreshes = self._refreshes
-        return bool(refreshes) and any(stamp < when and prefix.startswith(below) for below, when in refreshes)
+    def _is_invalid(self, prefix: str, serial: int) -> bool:
+        below = self._invalidated_below
+        return bool(below) and any(serial < when and prefix.startswith(top) for top, when in below)
 
     def _set_large(self, prefix: str) -> None:
         self._large[prefix] = None
@@ -235,11 +257,7 @@ class Shelf:
         if len(self._large) > LARGE_MAX:
             self._large.popitem(last=False)
 
-    def _fresh(self, at: float, now: float) -> bool:
-        return self._offline or now - at < self._ttl
-
-    def _point_fresh(self, point: tuple[Answer, float], now: float) -> bool:
-        answer, at = point
-        if isinstance(answer, Forbidden):
-            return now - at < min(self._ttl, FORBIDDEN_S)
-        return self._fresh(at, now)
+    def _is_answer_fresh(self, known: tuple[Answer, float], now: float) -> bool:
+        answer, at = known
+        ttl = min(self._ttl, FORBIDDEN_S) if isinstance(answer, Forbidden) else self._ttl
+        return now - at < ttl

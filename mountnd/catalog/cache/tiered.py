@@ -1,18 +1,19 @@
 """What is known, in memory and on disk, as one: listings come in, are reported on, and come back after a restart.
 
-Lock order: `Keeper._lock` is a leaf.
+Lock order: `TieredCache._lock` (over the reports alone) is a leaf.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 
 from ...stats import Stats
+from ..model.answer import Answer, RequestMark
 from ..model.listing import Listing
-from .disk import Persist
-from .memory import Shelf
+from ..model.location import Location
+from .disk import DiskCache
+from .memory import KnownListing, MemoryCache
 
 log = logging.getLogger(__name__)
 
@@ -20,57 +21,65 @@ log = logging.getLogger(__name__)
 REPORTED_MAX = 100_000
 
 
-class Keeper:
-    """A shelf, and the files behind it if there are any.
+class TieredCache:
+    """A cache in memory, and the files behind it if there are any.
 
-    Args:
-        say: how a person would name a key.
+    Attributes:
+        memory: for questions that must not cost a look at the disk; what is to last goes through the methods here.
     """
 
-    def __init__(self, shelf: Shelf, persist: Persist | None, stats: Stats, *, say: Callable[[str], str]) -> None:
-        self._shelf, self._persist, self._stats, self._say = shelf, persist, stats, say
+    def __init__(self, memory: MemoryCache, disk: DiskCache | None, stats: Stats, location: Location) -> None:
+        self.memory = memory
+        self._disk, self._stats, self._location = disk, stats, location
         self._lock = threading.Lock()
         self._reported: set[str] = set()
 
-    def keep(self, prefix: str, listing: Listing, stamp: int) -> None:
-        """A directory was listed by requests sent since `stamp`."""
-        self._shelf.put(prefix, listing, stamp)
-        self.save(prefix, listing)
+    def find(self, prefix: str) -> KnownListing | None:
+        """What is known of a directory, whatever its age; looks on disk when memory does not hold it."""
+        known = self.memory.find(prefix)
+        return self.memory.find(prefix) if known is None and self.recall(prefix) else known
+
+    def put(self, prefix: str, listing: Listing, serial: int) -> None:
+        """A directory was listed by requests sent since `serial`."""
+        self.memory.put(prefix, listing, serial)
+        if self._disk is not None:
+            self._disk.add(prefix, listing)
         self._report(prefix, listing)
 
-    def save(self, prefix: str, listing: Listing) -> None:
-        """The same for the files alone."""
-        if self._persist is not None:
-            self._persist.add(prefix, listing)
+    def put_answer(self, prefix: str, name: bytes, answer: Answer, mark: RequestMark) -> None:
+        """The store answered for one name."""
+        listing = self.memory.put_answer(prefix, name, answer, mark)
+        if listing is not None and self._disk is not None:
+            self._disk.add(prefix, listing)
 
     def recall(self, prefix: str) -> bool:
-        """Put on the shelf what was kept of a directory that it does not hold; whether there was something."""
-        if self._persist is None or self._shelf.has(prefix):
+        """Take into memory what the disk has of a directory that memory does not hold; whether there was something."""
+        if self._disk is None or self.memory.has(prefix):
             return False
-        listing = self._persist.get(prefix)
+        listing = self._disk.get(prefix)
         if listing is None:
             return False
-        self._shelf.put(prefix, listing, 0)
+        self.memory.put(prefix, listing, 0)
         self._report(prefix, listing)  # this mount's log has not told it
         self._stats.add("names.recalled.listings")
         return True
 
-    def drop(self, prefix: str, name: bytes) -> None:
+    def invalidate(self, prefix: str, name: bytes) -> None:
         """Believe nothing of a name any more."""
-        self._shelf.drop(prefix, name)
-        if self._persist is not None:
-            self._persist.drop(prefix)
+        self.memory.invalidate(prefix, name)
+        if self._disk is not None:
+            self._disk.invalidate(prefix)
 
-    def refresh(self, prefix: str) -> None:
+    def invalidate_below(self, prefix: str) -> None:
         """Believe nothing at or below a key prefix any more."""
-        if self._persist is not None:
-            self._persist.refresh(prefix)
-        self._shelf.refresh(prefix)
+        if self._disk is not None:
+            self._disk.invalidate_below(prefix)
+        self.memory.invalidate_below(prefix)
 
     def close(self) -> None:
         """Write what is not written yet. Idempotent."""
-        if self._persist is not None:
-            self._persist.close()
+        if self._disk is not None:
+            self._disk.close()
 
     def _report(self, prefix: str, listing: Listing) -> None:
         if not listing.hidden:
@@ -82,5 +91,5 @@ class Keeper:
                 self._reported.clear()
             self._reported.add(prefix)
         count = len(listing.hidden) + listing.more_hidden
-        first = listing.hidden[0]
-        log.warning("%r: %d key(s) not shown, the first: %r: %s", self._say(prefix), count, first.key, first.reason)
+        first, shown = listing.hidden[0], self._location.display(prefix)
+        log.warning("%r: %d key(s) not shown, the first: %r: %s", shown, count, first.key, first.reason)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ...stores.base import ObjectStat
-from .keys import SLASH, Found, Hidden, Unshowable, name_of, order
+from .keys import SLASH, Contents, Hidden, Unshowable, name_of, sort_key
 
 
-class Disorder(Exception):
+class OutOfOrder(Exception):
     """The keys did not come in byte order: what lies between two of them is not known."""
 
 
-class _Open:
-    __slots__ = ("found", "prefix", "whole")
+class Directory(NamedTuple):
+    """A directory's key prefix, and what the keys told of it."""
+
+    prefix: str
+    contents: Contents
+
+
+class _OpenDirectory:
+    __slots__ = ("contents", "prefix", "whole")
 
     def __init__(self, prefix: str, whole: bool) -> None:
         self.prefix, self.whole = prefix, whole
-        self.found = Found({}, [], None)
+        self.contents = Contents({}, [], None)
 
 
-class Fold:
+class Grouper:
     """Takes all keys of the key range [low, high) in order and tells which directories they complete.
 
     Args:
@@ -28,23 +36,23 @@ class Fold:
         low: where the range begins; `base` itself for the whole of it.
 
     Attributes:
-        closed: (prefix, what is in it) of directories completed since it was last emptied.
-        partial: the same, after `finish`, of directories that reach out of the range.
+        completed: directories completed since it was last emptied.
+        partial: after `finish`, directories that reach out of the range.
     """
 
     def __init__(self, base: str, low: str) -> None:
-        self._low, self._last = order(low), b""
-        self._stack = [_Open(base, self._low <= order(base))]
-        self.closed: list[tuple[str, Found]] = []
-        self.partial: list[tuple[str, Found]] = []
+        self._low, self._last = sort_key(low), b""
+        self._stack = [_OpenDirectory(base, self._low <= sort_key(base))]
+        self.completed: list[Directory] = []
+        self.partial: list[Directory] = []
 
     def feed(self, objects: Iterable[ObjectStat]) -> None:
-        """The next keys. Raises Disorder."""
+        """The next keys. Raises OutOfOrder."""
         for stat in objects:
             key = stat.id.key
-            raw = order(key)
+            raw = sort_key(key)
             if raw <= self._last:
-                raise Disorder(key)
+                raise OutOfOrder(key)
             self._last = raw
             top = self._stack[-1]
             while not key.startswith(top.prefix):
@@ -57,7 +65,7 @@ class Fold:
         while self._stack:
             top = self._stack[-1]
             # "0" comes right after "/": all keys below "a/" sort before "a0".
-            if top.whole and high is not None and (not top.prefix or order(top.prefix[:-1] + "0") > order(high)):
+            if top.whole and high is not None and (not top.prefix or sort_key(top.prefix[:-1] + "0") > sort_key(high)):
                 top.whole = False
             self._pop()
 
@@ -67,30 +75,30 @@ class Fold:
 
     def _pop(self) -> None:
         done = self._stack.pop()
-        (self.closed if done.whole else self.partial).append((done.prefix, done.found))
+        (self.completed if done.whole else self.partial).append(Directory(done.prefix, done.contents))
 
-    def _place(self, top: _Open, key: str, stat: ObjectStat) -> None:
+    def _place(self, top: _OpenDirectory, key: str, stat: ObjectStat) -> None:
         while True:
-            found = top.found
+            contents = top.contents
             rest = key[len(top.prefix) :]
             segment, slash, _ = rest.partition("/")
             if not rest:
                 self._stack[-1] = top
-                top.found = found._replace(marker=stat)
+                top.contents = contents._replace(marker=stat)
                 if stat.size and top.prefix:
-                    found.hidden.append(Hidden(top.prefix, SLASH))
+                    contents.hidden.append(Hidden(top.prefix, SLASH))
                 return
             try:
                 name = name_of(segment)
             except Unshowable as why:
                 report = Hidden(top.prefix + segment + slash, str(why))
-                if not found.hidden or found.hidden[-1] != report:
-                    found.hidden.append(report)
+                if not contents.hidden or contents.hidden[-1] != report:
+                    contents.hidden.append(report)
                 return
             if not slash:
-                found.rows[name] = stat
+                contents.rows[name] = stat
                 return
-            found.rows[name + b"/"] = None
+            contents.rows[name + b"/"] = None
             prefix = f"{top.prefix}{segment}/"
-            top = _Open(prefix, self._low <= order(prefix))
+            top = _OpenDirectory(prefix, self._low <= sort_key(prefix))
             self._stack.append(top)

@@ -1,6 +1,6 @@
-"""Key rules: which keys can be files and directories, and what becomes of the others. Pure functions.
+"""Key rules: which keys are files and directories, what becomes of the others, and what a page of keys tells.
 
-A key is cut at its slashes into segments. Every segment but the last is a directory's name; the last
+Pure functions. A key is cut at its slashes into segments. Every segment but the last is a directory's name; the last
 one is the file's name. A directory exists when at least one key begins with its prefix. A name is the
 segment's own bytes, nothing is escaped, so a name stands for one key and a key for one name. What a
 kernel cannot be given under its own bytes is `Hidden`: reported, never silently lost. `help/names.md`
@@ -9,10 +9,13 @@ says the same for users.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ...stores.base import ObjectStat
+from ...stores.base import ObjectStat, Page
+
+# Keys and prefixes that one page of a listing holds at most: S3's limit, and everybody's who speaks its protocol.
+PAGE_KEYS = 1000
 
 # What Linux lets a name have (NAME_MAX of <linux/limits.h>), in bytes.
 MAX_NAME = 255
@@ -68,23 +71,25 @@ def segment_of(name: bytes) -> str | None:
     return name.decode("utf-8", "surrogateescape")
 
 
-def order(key: str) -> bytes:
+def sort_key(key: str) -> bytes:
     """What keys are sorted by: their UTF-8 bytes, as S3 does. Never raises."""
-    return key.encode("utf-8", "surrogatepass" if _lone(key) else "surrogateescape")
+    return key.encode("utf-8", "surrogatepass" if _has_lone_surrogate(key) else "surrogateescape")
 
 
-def _lone(key: str) -> bool:
+def _has_lone_surrogate(key: str) -> bool:
     if key.isascii():
         return False
     return any("\ud800" <= c < "\udc80" or "\udcff" < c <= "\udfff" for c in key)
 
 
-class Found(NamedTuple):
+class Contents(NamedTuple):
     """What keys tell of one directory.
 
-    `rows`: name -> stat, directories with a "/" at the end of the name and None for a stat; a name is
-    in it as a file and as a directory when both exist (`shadow` settles that once all keys are known).
-    `marker`: stat of the key that is the directory's own prefix. `hidden`: what cannot be shown.
+    Args:
+        rows: name -> stat; directories with a "/" at the end of the name and None for a stat. A name is in it as a
+            file and as a directory when both exist: `resolve` decides once enough keys are known.
+        hidden: what cannot be shown.
+        marker: stat of the key that is the directory's own prefix.
     """
 
     rows: dict[bytes, ObjectStat | None]
@@ -92,9 +97,34 @@ class Found(NamedTuple):
     marker: ObjectStat | None
 
 
-def sort_out(
+class PageContents(NamedTuple):
+    """One page of a directory's listing.
+
+    Args:
+        contents: what it tells.
+        last: where it ends: the last key or common prefix, less the directory's prefix, as `sort_key` gives it.
+        in_order: whether keys and common prefixes came in byte order, as S3 promises.
+    """
+
+    contents: Contents
+    last: bytes
+    in_order: bool
+
+
+class Resolved(NamedTuple):
+    """Rows of a directory, sorted, the directory winning each clash of names.
+
+    `held_back`: files for which a directory of the same name may still come.
+    """
+
+    rows: list[tuple[bytes, ObjectStat | None]]
+    hidden: list[Hidden]
+    held_back: tuple[tuple[bytes, ObjectStat], ...] = ()
+
+
+def classify(
     prefix: str, objects: Iterable[ObjectStat], prefixes: Iterable[str], unshowable: Iterable[str] = ()
-) -> Found:
+) -> Contents:
     """What `objects` and common `prefixes` below the key prefix `prefix` tell of that directory."""
     rows: dict[bytes, ObjectStat | None] = {}
     hidden: list[Hidden] = []
@@ -112,28 +142,67 @@ def sort_out(
             # A server that ignored the delimiter gives keys from deeper down: they still tell of a directory.
             rows[name_of(segment) + slash.encode()] = None if slash else stat
         except Unshowable as why:
-            _once(hidden, Hidden(prefix + segment + slash, str(why)))
+            _append_once(hidden, Hidden(prefix + segment + slash, str(why)))
     for common in prefixes:
         segment = common[cut:].partition("/")[0]
         try:
             rows[name_of(segment) + b"/"] = None
         except Unshowable as why:
-            _once(hidden, Hidden(f"{prefix}{segment}/", str(why)))
+            _append_once(hidden, Hidden(f"{prefix}{segment}/", str(why)))
     hidden.extend(Hidden(key, STORE) for key in unshowable)
-    return Found(rows, hidden, marker)
+    return Contents(rows, hidden, marker)
 
 
-def _once(hidden: list[Hidden], what: Hidden) -> None:
-    if not hidden or hidden[-1] != what:
-        hidden.append(what)
+def read_page(prefix: str, page: Page, *, check_order: bool) -> PageContents:
+    """What a page of the listing of `prefix`, asked for with delimiter, tells.
+
+    Args:
+        check_order: look whether it is in order; it is taken to be so otherwise.
+    """
+    objects, prefixes = page.objects, page.prefixes
+    in_order = True
+    if check_order:
+        keys, commons = [sort_key(stat.id.key) for stat in objects], [sort_key(common) for common in prefixes]
+        in_order = keys == sorted(keys) and commons == sorted(commons)
+    last = last_of(page)[len(sort_key(prefix)) :]
+    return PageContents(classify(prefix, objects, prefixes, page.unshowable), last, in_order)
 
 
-def shadowed(prefix: str, stat: ObjectStat) -> Hidden:
-    """The report on an object whose name a directory has taken."""
-    return Hidden(stat.id.key, SHADOWED)
+def last_of(page: Page) -> bytes:
+    """The last key or common prefix of a page, in the store's order; b"" of an empty one."""
+    ends = [sort_key(stat.id.key) for stat in page.objects[-1:]] + [sort_key(common) for common in page.prefixes[-1:]]
+    return max(ends, default=b"")
 
 
-def undecided(file: bytes, last: bytes) -> bool:
+def resolve(
+    contents: Contents, held_back: Sequence[tuple[bytes, ObjectStat]] = (), *, last: bytes | None = None
+) -> Resolved:
+    """Sorted rows of a directory.
+
+    Args:
+        held_back: files of earlier pages that are decided on here.
+        last: where the page ends when another one follows; None when all keys are known.
+    """
+    known = contents.rows
+    rows = known
+    if held_back:
+        rows = {name: stat for name, stat in held_back if name not in known}
+        rows.update(known)
+    hidden = list(contents.hidden)
+    shown: list[tuple[bytes, ObjectStat | None]] = []
+    undecided: list[tuple[bytes, ObjectStat]] = []
+    for name in sorted(rows):
+        stat = rows[name]
+        if stat is not None and name + b"/" in rows:
+            hidden.append(Hidden(stat.id.key, SHADOWED))
+        elif stat is not None and last is not None and directory_may_follow(name, last):
+            undecided.append((name, stat))
+        else:
+            shown.append((name, stat))
+    return Resolved(shown, hidden, tuple(undecided))
+
+
+def directory_may_follow(file: bytes, last: bytes) -> bool:
     """Whether a directory named as `file` may still come after the entry `last` of a sorted listing.
 
     The prefix `x/` sorts after `x`, but behind `x!`, `x-1` and all else whose next byte is below the
@@ -141,3 +210,14 @@ def undecided(file: bytes, last: bytes) -> bool:
     and sorts before `file + b"/"`.
     """
     return file + b"/" > last
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """(prefix of the directory around it, segment) of a key."""
+    around, slash, segment = key.rpartition("/")
+    return around + slash, segment
+
+
+def _append_once(hidden: list[Hidden], report: Hidden) -> None:
+    if not hidden or hidden[-1] != report:
+        hidden.append(report)

@@ -17,11 +17,11 @@ from ...stores.base import ObjectId, ObjectStat
 from .entry import Entry
 
 _ROW = struct.Struct("<QqIHBB")
-_START, _TEXT_OF = struct.Struct("<I"), struct.Struct("<IH")
+_START, _TEXT_SPAN = struct.Struct("<I"), struct.Struct("<IH")
 _START_AT = 16
 
 # How many parts an upload had, spelled as a number of 32 bits spells it again.
-_COUNT = re.compile("[1-9][0-9]{0,8}|0")
+_PART_COUNT = re.compile("[1-9][0-9]{0,8}|0")
 
 # Kinds of the ETag part: none (a directory), 16 bytes of an MD5, the same and a count of parts, or
 # ETag, version and storage class spelled out with NULs between.
@@ -44,14 +44,13 @@ _CLASSES = (
 )
 _CLASS_NUMBER = {name: number for number, name in enumerate(_CLASSES)}
 
-Packed = tuple[bytes, int, int, bytes, int, int]  # name, size, mtime_ns, ETag part, its kind, class
+Row = tuple[bytes, int, int, bytes, int, int]  # name, size, mtime_ns, ETag part, its kind, class
+
+BriefRow = tuple[bytes, int, int, bool]  # name with a directory's "/", size, mtime_ns, whether it is a directory
 
 
-Brief = tuple[bytes, int, int, bool]  # name with a directory's "/", size, mtime_ns, whether it is a directory
-
-
-class Rows:
-    """An immutable sorted table of names. Make it with `pack`."""
+class Table:
+    """An immutable sorted table of names. Make it with `tabulate` or `pack`."""
 
     __slots__ = ("blob", "count")
 
@@ -62,25 +61,25 @@ class Rows:
         """Row `i`'s name, with a "/" behind a directory's."""
         # Searches are made of this, so nothing is called that need not be.
         blob, base = self.blob, self.count * 24
-        start, length = _TEXT_OF.unpack_from(blob, i * 24 + _START_AT)
+        start, length = _TEXT_SPAN.unpack_from(blob, i * 24 + _START_AT)
         if i + 1 == self.count:
             return blob[base + start : len(blob) - length]
         return blob[base + start : base + _START.unpack_from(blob, i * 24 + 24 + _START_AT)[0] - length]
 
     def find(self, name: bytes, first: int = 0) -> int | None:
         """Index of the row named exactly so, not before `first`; or None."""
-        i = self.at(name, first)
+        i = self.first_at_or_after(name, first)
         return i if i < self.count and self.name(i) == name else None
 
-    def at(self, name: bytes, first: int = 0) -> int:
+    def first_at_or_after(self, name: bytes, first: int = 0) -> int:
         """Index of the first row not below `name`, from `first` on."""
         if first < self.count and self.name(first) >= name:
             return first  # where a look-up that found no file goes on to find a directory
         return bisect_left(range(self.count), name, first, key=self.name)
 
-    def shown(self, name: bytes) -> int | None:
+    def find_shown(self, name: bytes) -> int | None:
         """Index of the row that a program sees as `name`, a file's or a directory's; or None."""
-        i = self.at(name)
+        i = self.first_at_or_after(name)
         return i if i < self.count and self.name(i) == name else self.find(name + b"/", i)
 
     def entry(self, i: int, prefix: str, source: str) -> Entry:
@@ -88,39 +87,39 @@ class Rows:
         return _entry(self._unpack(i), prefix, source)
 
     def entries(self, prefix: str, source: str, start: int = 0) -> Iterator[Entry]:
-        """The rows from `start` on, a little quicker than one by one."""
-        return (_entry(row, prefix, source) for row in self.packed(start))
+        """The rows from `start` on, faster than one by one."""
+        return (_entry(row, prefix, source) for row in self.rows(start))
 
-    def brief(self, start: int = 0) -> Iterator[Brief]:
+    def brief_rows(self, start: int = 0) -> Iterator[BriefRow]:
         """The rows from `start` on with what a directory shows: no ETags, no keys, a third of the time."""
-        return ((name, size, mtime, kind == _DIR) for name, size, mtime, _, kind, _ in self.packed(start))
+        return ((name, size, mtime, kind == _DIR) for name, size, mtime, _, kind, _ in self.rows(start))
 
-    def packed(self, start: int = 0) -> Iterator[Packed]:
+    def rows(self, start: int = 0) -> Iterator[Row]:
         """The rows from `start` on in the form `pack` takes."""
         blob, base = self.blob, self.count * 24
         for first in range(start, self.count, 1000):
             rows = list(_ROW.iter_unpack(blob[first * 24 : min(first + 1000, self.count) * 24]))
             stops = [row[2] for row in rows[1:]]
-            stops.append(self._text(first + len(rows) - 1)[1] - base)
+            stops.append(self._text_span(first + len(rows) - 1)[1] - base)
             for (size, mtime, begin, length, kind, number), stop in zip(rows, stops, strict=True):
                 cut = base + stop - length
                 yield blob[base + begin : cut], size, mtime, blob[cut : base + stop], kind, number
 
-    def _text(self, i: int) -> tuple[int, int]:
+    def _text_span(self, i: int) -> tuple[int, int]:
         base = self.count * 24
         start = _START.unpack_from(self.blob, i * 24 + _START_AT)[0]
         if i + 1 == self.count:
             return base + start, len(self.blob)
         return base + start, base + _START.unpack_from(self.blob, i * 24 + 24 + _START_AT)[0]
 
-    def _unpack(self, i: int) -> Packed:
+    def _unpack(self, i: int) -> Row:
         size, mtime, start, length, kind, number = _ROW.unpack_from(self.blob, i * 24)
-        start, stop = self._text(i)
+        start, stop = self._text_span(i)
         cut = stop - length
         return self.blob[start:cut], size, mtime, self.blob[cut:stop], kind, number
 
 
-def _entry(row: Packed, prefix: str, source: str) -> Entry:
+def _entry(row: Row, prefix: str, source: str) -> Entry:
     name, size, mtime, part, kind, number = row
     key = prefix + name.decode("utf-8", "surrogateescape")
     if kind == _DIR:
@@ -135,7 +134,7 @@ def _entry(row: Packed, prefix: str, source: str) -> Entry:
     return Entry(name, key, False, ObjectStat(ObjectId(source, key, etag, version), size, mtime, storage))
 
 
-def pack(rows: Iterable[Packed]) -> Rows:
+def pack(rows: Iterable[Row]) -> Table:
     """A table of `rows`, which come sorted by name."""
     table, text = bytearray(), bytearray()
     count = 0
@@ -144,10 +143,15 @@ def pack(rows: Iterable[Packed]) -> Rows:
         text += name
         text += part
         count += 1
-    return Rows(bytes(table + text), count)
+    return Table(bytes(table + text), count)
 
 
-def packed(name: bytes, stat: ObjectStat | None) -> Packed:
+def tabulate(rows: Iterable[tuple[bytes, ObjectStat | None]]) -> Table:
+    """A table of (name, stat), which come sorted by name; see `pack_row`."""
+    return pack(pack_row(*row) for row in rows)
+
+
+def pack_row(name: bytes, stat: ObjectStat | None) -> Row:
     """One row: a file with its stat, or (None) a directory, whose name then ends in "/"."""
     if stat is None:
         return name, 0, 0, b"", _DIR, 0
@@ -162,10 +166,7 @@ def packed(name: bytes, stat: ObjectStat | None) -> Packed:
         if etag == f'"{digits}"':
             return name, size, mtime, md5, _MD5, number
         parts = etag[34:-1]
-        if digits and etag == f'"{digits}-{parts}"' and _COUNT.fullmatch(parts):
+        if digits and etag == f'"{digits}-{parts}"' and _PART_COUNT.fullmatch(parts):
             return name, size, mtime, md5 + int(parts).to_bytes(4, "little"), _PARTS, number
     text = "\0".join((etag, version, storage)).encode("utf-8", "surrogatepass")
     return name, size, mtime, text, _TEXT, 0
-
-
-EMPTY = Rows(b"", 0)

@@ -3,109 +3,112 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from ...stores.base import ObjectStat
-from ...workers import Task
+from ..cache.memory import MemoryCache
 from ..model.entry import Entry
 from ..model.keys import Hidden
 from ..model.listing import Listing
-from ..model.table import Brief, Rows
-from .paged_listing import Pager
+from ..model.table import BriefRow, Table
+from ..waiting import Waiting
+from .open_listings import OpenListings
+from .paged_listing import PagedListing
 
 # Rounds that `read` tries to get hold of one page, which other readers of a huge directory may push
 # out before it is looked at; each further round needs another reader to have been quicker.
 ROUNDS = 100
 
 
-class Scan:
+class DirectoryStream:
     """Entries of one directory in a fixed order. Thread-safe.
 
     Args:
-        what: a complete listing, or one under way.
+        contents: a complete listing, or one under way, which the stream then is a reader of.
         source: what goes into the ids of entries.
-        marked: adds what is known of a directory's marker.
-        wait: waits for a request; raises what it raises, Interrupted or TimedOut.
-        closed: called once by `close`.
+        memory: knows directories' markers.
+        listings: where a listing under way is left when the stream is closed.
     """
 
     def __init__(
         self,
-        what: Listing | Pager,
+        contents: Listing | PagedListing,
         prefix: str,
         source: str,
-        *,
-        marked: Callable[[Entry], Entry],
-        wait: Callable[[Task[Rows]], Rows],
-        closed: Callable[[], None] = lambda: None,
+        memory: MemoryCache,
+        waiting: Waiting,
+        listings: OpenListings,
     ) -> None:
-        self._what, self._prefix, self._source = what, prefix, source
-        self._marked, self._wait, self._closed = marked, wait, closed
+        self._contents, self._prefix, self._source = contents, prefix, source
+        self._memory, self._waiting, self._listings = memory, waiting, listings
+        self._closed = False
 
     def read(self, offset: int) -> Iterator[tuple[Entry, int]]:
-        """(entry, offset of the next one) from an offset on: 0, or one that this scan gave before.
+        """(entry, offset of the next one) from an offset on: 0, or one that this stream gave before.
 
         Blocks page by page. Raises what a listing raises, Interrupted or TimedOut; reading again from
         the last offset got then asks again.
         """
-        for rows, index, place in self._tables(offset):
-            for i, entry in enumerate(rows.entries(self._prefix, self._source, index), place + 1):
-                yield self._marked(entry), i
+        for table, index, place in self._tables(offset):
+            for i, entry in enumerate(table.entries(self._prefix, self._source, index), place + 1):
+                yield self._memory.with_marker(entry), i
 
-    def brief(self, offset: int) -> Iterator[tuple[Brief, int]]:
+    def brief_rows(self, offset: int) -> Iterator[tuple[BriefRow, int]]:
         """The same with as much of each entry as a directory shows. What a directory's marker tells: `marker`."""
-        for rows, index, place in self._tables(offset):
-            yield from zip(rows.brief(index), itertools.count(place + 1), strict=False)
+        for table, index, place in self._tables(offset):
+            yield from zip(table.brief_rows(index), itertools.count(place + 1), strict=False)
 
     def ended(self, offset: int) -> bool:
         """Whether it is known that nothing comes from `offset` on."""
-        return isinstance(self._what, Listing) and offset >= len(self._what)
+        return isinstance(self._contents, Listing) and offset >= self._contents.count
 
     def marker(self, name: bytes) -> ObjectStat | None:
         """The stat of the marker of a directory in this one, whose name ends in "/", where one is known."""
-        return self._marked(Entry(name[:-1], self._prefix + name.decode("utf-8", "surrogateescape"), True, None)).stat
+        key = self._prefix + name.decode("utf-8", "surrogateescape")
+        return self._memory.with_marker(Entry(name[:-1], key, True, None)).stat
 
     def hidden(self) -> list[Hidden]:
         """What has been found so far that is not shown."""
-        return list(self._what.hidden)
+        return list(self._contents.hidden)
 
     def close(self) -> None:
         """The reader is done. Idempotent."""
-        closed, self._closed = self._closed, lambda: None
-        closed()
+        closed, self._closed = self._closed, True
+        if not closed and isinstance(self._contents, PagedListing):
+            self._listings.leave(self._contents)
 
-    def _tables(self, offset: int) -> Iterator[tuple[Rows, int, int]]:
+    def _tables(self, offset: int) -> Iterator[tuple[Table, int, int]]:
         """(table, index in it, that row's offset) from an offset on."""
-        what = self._what
-        if isinstance(what, Listing):
-            yield from what.tables(offset)
+        contents = self._contents
+        if isinstance(contents, Listing):
+            yield from contents.tables_from(offset)
             return
-        page, index = what.place(offset)
-        while (rows := self._page(what, page)) is not None:
-            what.fetch(page + 1, demand=False)
-            yield rows, index, (what.start(page) or 0) + index
+        page, index = contents.place(offset)
+        while (table := self._page(contents, page)) is not None:
+            contents.fetch(page + 1, demand=False)
+            yield table, index, (contents.offset(page) or 0) + index
             page, index = page + 1, 0
 
-    def _page(self, pager: Pager, page: int) -> Rows | None:
+    def _page(self, paged: PagedListing, page: int) -> Table | None:
         for _ in range(ROUNDS):
-            if (rows := pager.held(page)) is not None:
-                return rows
-            if (task := pager.fetch(page)) is not None:
-                return self._wait(task)
-            if pager.start(page) is None:
+            if (table := paged.held_page(page)) is not None:
+                return table
+            if (task := paged.fetch(page)) is not None:
+                return self._waiting.wait(task.future)
+            if paged.offset(page) is None:
                 return None
         raise AssertionError("a page neither there, nor under way, nor past the end")
 
 
-class Entries(Sequence[Entry]):
+class ListedEntries(Sequence[Entry]):
     """A complete directory as a sequence that decodes an entry when it is asked for."""
 
     def __init__(self, listing: Listing, prefix: str, source: str) -> None:
         self._listing, self._prefix, self._source = listing, prefix, source
 
     def __len__(self) -> int:
-        return len(self._listing)
+        return self._listing.count
 
     @overload
     def __getitem__(self, i: int) -> Entry: ...

@@ -6,175 +6,172 @@ first page of all that begins with the name, without delimiter, which answers fo
 when the subtree has at most 1,000 keys. So `a/b/c/file` costs one round trip where `a` holds up to
 1,000 keys, else one for each level down to where that is so. Whoever comes while the first page is
 under way waits for it alone. A directory that did not fit one page is large: there only the name is
-asked for, and no look-up starts a listing of it. When look-ups walk (`walk`), the subtree around is
+asked for, and no look-up starts a listing of it. When look-ups walk (`readahead.policy`), the subtree around is
 listed instead, and most of them cost nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from ...errors import Forbidden, NotFound, StoreError
-from ..cache.memory import Answer, Sent, Shelf
+from ..cache.tiered import TieredCache
+from ..model.answer import Answer, RequestMark
 from ..model.entry import Entry
-from ..model.listing import Listing
-from ..readahead.policy import Way
-from ..readahead.prefetcher import Walker
+from ..model.listing import listing_of
+from ..model.location import Location
+from ..readahead.prefetcher import SubtreePrefetcher
 from ..requests import Requests
-from . import point as points
-from .open_listings import Pagers
-from .paged_listing import Pager
-from .single_flight import Flights, either
+from ..waiting import Waiting
+from . import point
+from .open_listings import OpenListings
+from .paged_listing import PagedListing
+from .point import Name
+from .single_flight import SingleFlight, first_answer
+from .stale_fallback import StaleFallback
+
+# Kinds of requests that are joined: for all keys that begin with a name; for one name.
+SUBTREE, POINT = "subtree", "point"
 
 
-class Asker:
-    """Asks for single names and puts the answers on the shelf.
-
-    Args:
-        wait: waits for a future as the calling thread must; raises what it raises, Interrupted or TimedOut.
-        keep: takes (prefix, listing, stamp) of directories that an answer completed.
-        mended: takes (prefix, listing) of one in which an answer replaced a name.
-    """
+class Lookup:
+    """Asks for single names and caches the answers."""
 
     def __init__(
         self,
+        location: Location,
         requests: Requests,
-        shelf: Shelf,
-        pagers: Pagers,
-        walker: Walker,
-        *,
-        wait: Callable[[Future[Any]], Any],
-        keep: Callable[[str, Listing, int], None],
-        mended: Callable[[str, Listing], None],
+        cache: TieredCache,
+        prefetcher: SubtreePrefetcher,
+        listings: OpenListings,
+        flights: SingleFlight,
+        waiting: Waiting,
+        fallback: StaleFallback,
     ) -> None:
-        self._requests, self._shelf, self._pagers, self._walker = requests, shelf, pagers, walker
-        self._wait, self._keep, self._mended = wait, keep, mended
-        self._flights = Flights()
-        self._sorted = requests.store.flat
+        self._location, self._requests, self._cache, self._memory = location, requests, cache, cache.memory
+        self._prefetcher, self._listings, self._flights = prefetcher, listings, flights
+        self._waiting, self._fallback = waiting, fallback
 
-    def ask(self, prefix: str, name: bytes, segment: str) -> Answer:
-        """What `name` (its key segment is `segment`) below `prefix` is. Raises every StoreError but NotFound."""
-        if self._shelf.is_unlistable(prefix):
-            return self._ask_unlisted(prefix, name, segment, Forbidden())
-        self.settle(prefix)
-        try:
-            if (answer := self._shelf.answer(prefix, name)) is None and not self._shelf.alone(prefix, name):
-                way = self._walker.arrive(prefix)
-                if (answer := self._shelf.answer(prefix, name)) is None:
-                    answer = self._ask_page(prefix, name, segment, flat=way is Way.FLAT)
-            return answer if answer is not None else self.ask_point(prefix, name, segment)
-        except Forbidden as refused:
-            self._shelf.set_unlistable(prefix)
-            return self._ask_unlisted(prefix, name, segment, refused)
+    def find(self, asked: Name) -> Answer:
+        """What a name is that memory does not answer for. Raises every StoreError but NotFound, and Interrupted."""
+        prefix, name, _ = asked
+        if self._cache.recall(prefix) and (answer := self._memory.answer(prefix, name)) is not None:
+            return answer
+        stale = self._memory.answer(prefix, name, stale=True)
+        return self._fallback.ask(
+            lambda until: self._ask(asked, until),
+            lambda: self._memory.answer(prefix, name, stale=True),
+            has_stale=stale is not None,
+        )
 
-    def settle(self, prefix: str) -> None:
+    def ask_alone(self, asked: Name, until: float) -> Answer:
+        """What a name is, asked for by itself. `until`: the deadline in monotonic seconds."""
+        start = self._submit_by_prefix if self._requests.flat else self._submit_head_and_list
+        future: Future[Answer] = self._flights.join((POINT, asked.key), lambda: start(asked))
+        return self._waiting.wait(future, until)
+
+    def await_subtree_page(self, prefix: str, until: float) -> bool:
         """Wait for the answer about all that begins with a directory's name, which may complete the directory too.
 
-        It was sent a moment before, beside the request that told of the directory itself.
+        It was sent a moment before, beside the request that told of the directory itself. Returns whether one was
+        under way.
         """
-        for future in self._flights.covering("deep", prefix):
+        futures = self._flights.covering(SUBTREE, prefix)
+        for future in futures:
             try:
-                self._wait(future)
+                self._waiting.wait(future, until)
             except StoreError:
                 continue  # whoever asked for that is told; here the directory's own listing decides
+        return bool(futures)
 
-    def ask_point(self, prefix: str, name: bytes, segment: str) -> Answer:
-        """The same, of this name alone."""
-        start = self._by_prefix if self._sorted else self._by_both
-        answer: Answer = self._wait(
-            self._flights.join(("point", prefix + segment), lambda: start(prefix, name, segment))
-        )
-        return answer
-
-    def forget(self, key: str) -> None:
-        """Nobody may join what is under way for a key."""
-        self._flights.forget(key)
-
-    def clear(self) -> None:
-        """Nobody may join anything that is under way now."""
-        self._flights.clear()
-
-    def _ask_page(self, prefix: str, name: bytes, segment: str, *, flat: bool) -> Answer | None:
-        pager, new = self._pagers.join(prefix, flat=flat)
+    def _ask(self, asked: Name, until: float) -> Answer:
+        prefix, name, _ = asked
+        if self._memory.is_unlistable(prefix):
+            return self._ask_unlistable(asked, Forbidden(), until)
+        self.await_subtree_page(prefix, until)
         try:
-            task = pager.fetch(0)
+            answer = self._memory.answer(prefix, name)
+            if answer is None and not self._memory.wants_point_query(prefix, name):
+                arrival = self._prefetcher.arrive(prefix, until)
+                if (answer := self._memory.answer(prefix, name)) is None:
+                    answer = self._ask_first_page(asked, flat=arrival.flat, until=until)
+            return answer if answer is not None else self.ask_alone(asked, until)
+        except Forbidden as refused:
+            self._memory.set_unlistable(prefix)
+            return self._ask_unlistable(asked, refused, until)
+
+    def _ask_first_page(self, asked: Name, *, flat: bool, until: float) -> Answer | None:
+        paged, new = self._listings.join(asked.prefix, flat=flat)
+        try:
+            task = paged.fetch(0)
             futures: list[Future[Any]] = [task.future] if task else []
-            deep: Future[Answer | None] | None = None
-            if new and self._sorted and not flat:
-                deep = self._flights.join(("deep", prefix + segment), lambda: self._deep(prefix, name, segment))
-                futures.append(deep)
+            subtree: Future[Answer | None] | None = None
+            if new and self._requests.flat and not flat:
+                subtree = self._flights.join((SUBTREE, asked.key), lambda: self._submit_subtree(asked))
+                futures.append(subtree)
 
             def decide() -> Answer | None:
-                if (answer := self._of_page(pager, prefix, name)) is not None:
+                if (answer := self._answer_of_first_page(paged, asked)) is not None:
                     return answer
-                return deep.result() if deep is not None and deep.done() and deep.exception() is None else None
+                told = subtree is not None and subtree.done() and subtree.exception() is None
+                return subtree.result() if subtree is not None and told else None
 
-            answer: Answer | None = self._wait(either(futures, decide))
+            answer: Answer | None = self._waiting.wait(first_answer(futures, decide), until)
             return answer
         finally:
-            self._pagers.leave(pager)
+            self._listings.leave(paged)
 
-    def _of_page(self, pager: Pager, prefix: str, name: bytes) -> Answer | None:
-        if pager.listing is not None:
-            return self._shelf.pick(pager.listing, prefix, name)
-        sure, rows, i = pager.decide(name)
-        if rows is not None:
-            return self._shelf.marked(rows.entry(i, prefix, self._requests.store.source))
-        return NotFound() if sure and self._sorted else None
+    def _answer_of_first_page(self, paged: PagedListing, asked: Name) -> Answer | None:
+        if paged.listing is not None:
+            return self._memory.answer_from(paged.listing, asked.prefix, asked.name)
+        decided, table, row = paged.decide(asked.name)
+        if table is not None:
+            return self._memory.with_marker(table.entry(row, asked.prefix, self._location.source))
+        return NotFound() if decided and self._requests.flat else None
 
-    def _deep(self, prefix: str, name: bytes, segment: str) -> Future[Answer | None]:
-        sent = self._shelf.sent()
+    def _submit_subtree(self, asked: Name) -> Future[Answer | None]:
+        mark = self._memory.mark()
 
         def ask() -> Answer | None:
-            answer, listings, keys, whole = points.deep(self._requests, prefix, name, segment, sent.at)
-            for where, listing in listings:
-                self._keep(where, listing, sent.stamp)
-            if isinstance(answer, Entry) and answer.is_dir:
-                self._walker.tried(answer.key, keys, whole)
-            if answer is not None:
-                self._told(prefix, name, answer, sent)
-            return answer
+            page = point.ask_subtree(self._requests, asked)
+            for prefix, contents in page.directories:
+                self._cache.put(prefix, listing_of(contents, mark.at), mark.serial)
+            if isinstance(page.answer, Entry) and page.answer.is_dir:
+                self._prefetcher.flat_page_listed(page.answer.key, page.keys, page.complete)
+            return None if page.answer is None else self._cached(asked, page.answer, mark)
 
         return self._requests.submit(ask).future
 
-    def _by_prefix(self, prefix: str, name: bytes, segment: str) -> Future[Answer]:
-        sent = self._shelf.sent()
+    def _submit_by_prefix(self, asked: Name) -> Future[Answer]:
+        mark = self._memory.mark()
+        return self._requests.submit(
+            lambda: self._cached(asked, point.ask_by_prefix(self._requests, asked), mark)
+        ).future
 
-        def ask() -> Answer:
-            answer = points.by_prefix(self._requests, prefix, name, segment)
-            self._told(prefix, name, answer, sent)
-            return answer
-
-        return self._requests.submit(ask).future
-
-    def _by_both(self, prefix: str, name: bytes, segment: str) -> Future[Answer]:
-        sent = self._shelf.sent()
-        head = self._requests.submit(points.head, self._requests, prefix + segment).future
-        inside = self._requests.submit(points.below, self._requests, prefix + segment).future
+    def _submit_head_and_list(self, asked: Name) -> Future[Answer]:
+        mark = self._memory.mark()
+        head = self._requests.submit(point.head, self._requests, asked.key).future
+        below = self._requests.submit(point.list_first_below, self._requests, asked.key).future
 
         def decide() -> Answer | None:
-            if not (head.done() and inside.done()):
+            if not (head.done() and below.done()):
                 return None
-            answer = points.by_both(name, prefix + segment, head.result(), inside.result())
-            self._told(prefix, name, answer, sent)
-            return answer
+            return self._cached(asked, point.combine(asked, head.result(), below.result()), mark)
 
-        return either([head, inside], decide)
+        return first_answer([head, below], decide)
 
-    def _told(self, prefix: str, name: bytes, answer: Answer, sent: Sent) -> None:
-        if (listing := self._shelf.put_point(prefix, name, answer, sent)) is not None:
-            self._mended(prefix, listing)
-
-    def _ask_unlisted(self, prefix: str, name: bytes, segment: str, refused: Forbidden) -> Answer:
+    def _ask_unlistable(self, asked: Name, refused: Forbidden, until: float) -> Answer:
         """Listing is forbidden; the object itself may not be."""
-        sent = self._shelf.sent()
+        mark = self._memory.mark()
         answer: Answer
         try:
-            stat = self._wait(self._requests.submit(points.head, self._requests, prefix + segment).future)
-            answer = NotFound() if stat is None else Entry(name, prefix + segment, False, stat)
+            stat = self._waiting.wait(self._requests.submit(point.head, self._requests, asked.key).future, until)
+            answer = NotFound() if stat is None else Entry(asked.name, asked.key, False, stat)
         except Forbidden:
             answer = refused
-        self._told(prefix, name, answer, sent)
+        return self._cached(asked, answer, mark)
+
+    def _cached(self, asked: Name, answer: Answer, mark: RequestMark) -> Answer:
+        self._cache.put_answer(asked.prefix, asked.name, answer, mark)
         return answer

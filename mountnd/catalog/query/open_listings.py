@@ -1,98 +1,84 @@
 """The listings under way, by directory: readers of one directory share one (single flight).
 
-Lock order: `Pagers._lock` is a leaf; `keep` is called without it.
+Lock order: `OpenListings._lock` comes before the cache's; the cache is written without it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
-from ..cache.memory import Shelf
-from ..model.keys import Found
-from ..model.listing import Listing, complete
+from ..cache.tiered import TieredCache
+from ..model.listing import listing_of
+from ..readahead.prefetcher import SubtreePrefetcher
 from ..requests import Requests
-from .paged_listing import Pager
+from .paged_listing import FlatPage, PagedListing
 
 
-class Pagers:
-    """Directories being listed.
+class OpenListings:
+    """Directories being listed. Observes its listings, on workers' threads: what they complete goes into the cache.
 
     Args:
-        keep: called on a worker with (prefix, listing, stamp) of each directory that was listed whole.
-        tried: called on a worker with (prefix, keys, whether these were all) of a flat first page.
+        prefetcher: learns how large flat pages' subtrees are.
         keep_bytes: a directory that takes more is huge: streamed, not kept.
     """
 
     def __init__(
-        self,
-        requests: Requests,
-        shelf: Shelf,
-        *,
-        keep: Callable[[str, Listing, int], None],
-        tried: Callable[[str, int, bool], None],
-        keep_bytes: int,
+        self, requests: Requests, cache: TieredCache, prefetcher: SubtreePrefetcher, *, keep_bytes: int
     ) -> None:
-        self._requests, self._shelf, self._keep_bytes = requests, shelf, keep_bytes
-        self._keep, self._tried = keep, tried
+        self._requests, self._cache, self._prefetcher = requests, cache, prefetcher
+        self._memory, self._keep_bytes = cache.memory, keep_bytes
         self._lock = threading.Lock()
-        self._pagers: dict[str, Pager] = {}
+        self._listings: dict[str, PagedListing] = {}
 
-    def join(self, prefix: str, *, flat: bool = False) -> tuple[Pager, bool]:
+    def join(self, prefix: str, *, flat: bool = False) -> tuple[PagedListing, bool]:
         """A directory's listing under way, and whether it is new, then begun `flat` or not. `leave` it afterwards."""
         with self._lock:
-            pager = self._pagers.get(prefix)
-            if pager is not None and not pager.huge and (self._shelf.fresh(pager.sent.at) or not pager.begun):
-                pager.readers += 1
-                return pager, False
-            sent = self._shelf.sent()
-
-            def landed(keys: int, whole: bool, below: list[tuple[str, Found]]) -> None:
-                for where, found in below:
-                    self._keep(where, complete(where, found, sent.at), sent.stamp)
-                self._tried(prefix, keys, whole)
-
-            pager = Pager(
-                self._requests,
-                prefix,
-                sent=sent,
-                keep_bytes=self._keep_bytes,
-                done=self._listed,
-                more=self._unfinished,
-                flat=landed if flat else None,
+            paged = self._listings.get(prefix)
+            if paged is not None and not paged.huge and (self._memory.is_fresh(paged.mark.at) or not paged.begun):
+                paged.readers += 1
+                return paged, False
+            paged = PagedListing(
+                self._requests, prefix, mark=self._memory.mark(), keep_bytes=self._keep_bytes, flat=flat, observer=self
             )
-            pager.readers = 1
-            self._pagers[prefix] = pager
-            return pager, True
+            paged.readers = 1
+            self._listings[prefix] = paged
+            return paged, True
 
-    def leave(self, pager: Pager) -> None:
+    def leave(self, paged: PagedListing) -> None:
         """A reader is done; the last one ends a listing that is not complete."""
         with self._lock:
-            pager.readers -= 1
-            if pager.listing is None and pager.begun:
-                self._shelf.set_large(pager.prefix)
-            if not pager.readers and self._pagers.get(pager.prefix) is pager:
-                del self._pagers[pager.prefix]
+            paged.readers -= 1
+            if paged.listing is None and paged.begun:
+                self._memory.set_large(paged.prefix)
+            if not paged.readers and self._listings.get(paged.prefix) is paged:
+                del self._listings[paged.prefix]
 
     def forget(self, prefix: str) -> None:
         """Nobody may join what is under way for a directory; its present readers go on."""
         with self._lock:
-            self._pagers.pop(prefix, None)
+            self._listings.pop(prefix, None)
 
     def clear(self) -> None:
         """Nobody may join anything that is under way now."""
         with self._lock:
-            self._pagers.clear()
+            self._listings.clear()
 
-    def _listed(self, pager: Pager) -> None:
-        assert pager.listing is not None
-        self._keep(pager.prefix, pager.listing, pager.sent.stamp)
+    def completed(self, paged: PagedListing) -> None:
+        """All pages came."""
+        assert paged.listing is not None
+        self._cache.put(paged.prefix, paged.listing, paged.mark.serial)
         with self._lock:
-            if self._pagers.get(pager.prefix) is pager:
-                del self._pagers[pager.prefix]
+            if self._listings.get(paged.prefix) is paged:
+                del self._listings[paged.prefix]
 
-    def _unfinished(self, pager: Pager) -> None:
+    def first_page_of_several(self, paged: PagedListing) -> None:
         """The first page was not all: the directory is large, also where nobody waits for the page any more."""
         with self._lock:
-            if not pager.readers:
-                self._shelf.set_large(pager.prefix)
+            if not paged.readers:
+                self._memory.set_large(paged.prefix)
+
+    def flat_page(self, paged: PagedListing, page: FlatPage) -> None:
+        """A flat first page came."""
+        for prefix, contents in page.below:
+            self._cache.put(prefix, listing_of(contents, paged.mark.at), paged.mark.serial)
+        self._prefetcher.flat_page_listed(paged.prefix, page.keys, page.complete)

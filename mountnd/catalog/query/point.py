@@ -1,33 +1,71 @@
 """Asking the store for one name: what is sent, and what the answers mean.
 
-Where keys come sorted (`store.flat`), one LIST of the keys that begin with the name tells whether it
+Where keys come sorted (`Store.flat`), one LIST of the keys that begin with the name tells whether it
 is a file (with its stat), a directory, or absent. Elsewhere a HEAD of the file and a LIST of the
 directory go side by side. Either way it is one round trip.
+
+The functions that take `requests` run on a worker's thread.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ...errors import NotFound
 from ...stores.base import ObjectStat, Page
-from ..cache.memory import Answer
+from ..model.answer import Answer
 from ..model.entry import Entry
-from ..model.grouping import Disorder, Fold
-from ..model.keys import Found, order, undecided
-from ..model.listing import Listing, complete
+from ..model.grouping import Directory, Grouper, OutOfOrder
+from ..model.keys import Contents, directory_may_follow, last_of, sort_key
 from ..requests import Requests
 
 
-def by_prefix(requests: Requests, prefix: str, name: bytes, segment: str) -> Answer:
-    """What `name` below `prefix` is, by one LIST; by two when a thousand names between `x` and `x/` fill a page."""
-    key = prefix + segment
-    page = requests.list(key)
-    answer = _decide(prefix, name, segment, page)
-    return answer if answer is not None else by_both(name, key, _stat(page, key), below(requests, key))
+class Name(NamedTuple):
+    """A name that is asked for.
+
+    Args:
+        prefix: key prefix of the directory it is in.
+        name: its bytes; `segment`: the same as a segment of a key.
+    """
+
+    prefix: str
+    name: bytes
+    segment: str
+
+    @property
+    def key(self) -> str:
+        """The key of the file of that name."""
+        return self.prefix + self.segment
 
 
-def below(requests: Requests, key: str) -> Page:
+class SubtreePage(NamedTuple):
+    """What one page of all keys that begin with a name tells.
+
+    Args:
+        answer: what the name is, None when this page does not tell.
+        directories: those that the page completes: for a subtree of up to 1,000 keys all of it, so that the rest of a
+            path costs nothing.
+        keys: how many came; `complete`: whether these were all.
+    """
+
+    answer: Answer | None
+    directories: list[Directory]
+    keys: int
+    complete: bool
+
+
+def ask_by_prefix(requests: Requests, asked: Name) -> Answer:
+    """What a name is, by one LIST; by two when a thousand names between `x` and `x/` fill a page."""
+    page = requests.list(asked.key)
+    answer = _answer_of_page(asked, page)
+    if answer is not None:
+        return answer
+    return combine(asked, _stat_of(page, asked.key), list_first_below(requests, asked.key))
+
+
+def list_first_below(requests: Requests, key: str) -> Page:
     """The first key of the directory `key`, if any: its marker sorts before all else in it."""
-    return requests.list(key + "/", delimiter="", limit=1) if requests.store.flat else requests.list(key + "/", limit=1)
+    return requests.list(key + "/", delimiter="" if requests.flat else "/", limit=1)
 
 
 def head(requests: Requests, key: str) -> ObjectStat | None:
@@ -38,56 +76,46 @@ def head(requests: Requests, key: str) -> ObjectStat | None:
         return None
 
 
-def by_both(name: bytes, key: str, stat: ObjectStat | None, inside: Page) -> Answer:
+def combine(asked: Name, stat: ObjectStat | None, below: Page) -> Answer:
     """What a name is, from the HEAD of its key and a LIST of its directory."""
-    if inside.objects or inside.prefixes or inside.unshowable:
-        marker = _stat(inside, key + "/")
-        return Entry(name, key + "/", True, marker)
-    return NotFound() if stat is None else Entry(name, key, False, stat)
+    if below.objects or below.prefixes or below.unshowable:
+        return Entry(asked.name, asked.key + "/", True, _stat_of(below, asked.key + "/"))
+    return NotFound() if stat is None else Entry(asked.name, asked.key, False, stat)
 
 
-def deep(
-    requests: Requests, prefix: str, name: bytes, segment: str, at: float
-) -> tuple[Answer | None, list[tuple[str, Listing]], int, bool]:
-    """One page of all keys that begin with the name, without delimiter.
-
-    Returns what the name is (None when this page does not tell), the directories that the page
-    completes (for a subtree of up to 1,000 keys all of it, so that the rest of a path costs nothing),
-    how many keys came, and whether these were all.
-    """
-    page = requests.list(prefix + segment, delimiter="")
-    fold = Fold(prefix, prefix + segment)
+def ask_subtree(requests: Requests, asked: Name) -> SubtreePage:
+    """One page of all keys that begin with the name, without delimiter."""
+    page = requests.list(asked.key, delimiter="")
+    grouper = Grouper(asked.prefix, asked.key)
     try:
-        fold.feed(page.objects)
-    except Disorder:
-        return None, [], 0, False
-    fold.finish(None if page.token is None else page.objects[-1].id.key if page.objects else prefix)
-    here = next(found for where, found in [*fold.partial, *fold.closed] if where == prefix)
-    listings = [(where, complete(where, found, at)) for where, found in fold.closed if not page.unshowable]
-    last = order(page.objects[-1].id.key)[len(order(prefix)) :] if page.objects else b""
+        grouper.feed(page.objects)
+    except OutOfOrder:
+        return SubtreePage(None, [], 0, False)
+    grouper.finish(None if page.token is None else page.objects[-1].id.key if page.objects else asked.prefix)
+    around = next(one.contents for one in [*grouper.partial, *grouper.completed] if one.prefix == asked.prefix)
+    last = last_of(page)[len(sort_key(asked.prefix)) :]
     answer: Answer | None = None
-    if page.token is None or name + b"/" in here.rows or not undecided(name, last):
-        answer = _shown(prefix, name, segment, here, dict(fold.closed).get(f"{prefix}{segment}/"))
-    return answer, listings, len(page.objects), page.token is None
+    if page.token is None or asked.name + b"/" in around.rows or not directory_may_follow(asked.name, last):
+        answer = _answer_of_rows(asked, around, dict(grouper.completed).get(asked.key + "/"))
+    completed = [] if page.unshowable else grouper.completed
+    return SubtreePage(answer, completed, len(page.objects), page.token is None)
 
 
-def _decide(prefix: str, name: bytes, segment: str, page: Page) -> Answer | None:
-    key = prefix + segment
-    if f"{key}/" in page.prefixes:
-        return Entry(name, key + "/", True, None)
-    ends = [order(stat.id.key) for stat in page.objects[-1:]] + [order(common) for common in page.prefixes[-1:]]
-    if page.token is not None and undecided(order(key), max(ends, default=b"")):
+def _answer_of_page(asked: Name, page: Page) -> Answer | None:
+    if f"{asked.key}/" in page.prefixes:
+        return Entry(asked.name, asked.key + "/", True, None)
+    if page.token is not None and directory_may_follow(sort_key(asked.key), last_of(page)):
         return None
-    stat = _stat(page, key)
-    return NotFound() if stat is None else Entry(name, key, False, stat)
+    stat = _stat_of(page, asked.key)
+    return NotFound() if stat is None else Entry(asked.name, asked.key, False, stat)
 
 
-def _shown(prefix: str, name: bytes, segment: str, here: Found, inside: Found | None) -> Answer:
-    if name + b"/" in here.rows:
-        return Entry(name, f"{prefix}{segment}/", True, inside.marker if inside else None)
-    stat = here.rows.get(name)
-    return NotFound() if stat is None else Entry(name, stat.id.key, False, stat)
+def _answer_of_rows(asked: Name, around: Contents, below: Contents | None) -> Answer:
+    if asked.name + b"/" in around.rows:
+        return Entry(asked.name, asked.key + "/", True, below.marker if below else None)
+    stat = around.rows.get(asked.name)
+    return NotFound() if stat is None else Entry(asked.name, stat.id.key, False, stat)
 
 
-def _stat(page: Page, key: str) -> ObjectStat | None:
+def _stat_of(page: Page, key: str) -> ObjectStat | None:
     return next((stat for stat in page.objects if stat.id.key == key), None)

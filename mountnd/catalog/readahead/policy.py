@@ -1,7 +1,7 @@
 """Whether a program walks the tree, and what to list for it: a policy without I/O.
 
-A directory that is not known costs a request. Once a program has come to a few directories side by
-side, it will come to their neighbours: then whole subtrees are listed without delimiter, a thousand
+A directory that is not known costs a request. Once a program has visited a few directories side by
+side, it will visit their neighbours: then whole subtrees are listed without delimiter, a thousand
 keys a request whatever directories they lie in. The policy starts with the subtree that is walked and
 moves outward only as the walk leaves it, so that of a bucket of a thousand data sets the one that is
 walked is listed.
@@ -16,14 +16,14 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-# This many directories below one, come to within WINDOW_S seconds of the last, are a walk. Two are what
+# This many directories below one, visited within WINDOW_S seconds of the last, are a walk. Two are what
 # a person looks at to compare; three cost a walker two round trips before it is noticed.
 AFTER = 3
 WINDOW_S = 10.0
 # And a program that reads a directory and within this time the first one in it is on its way through all of it, as
 # find, ls -R, os.walk and rsync go: too quick for a person, and who wants one in particular seldom wants the first.
 DESCENT_S = 0.5
-# Entries up to which that is believed, so that a bucket of a thousand data sets is not tried all over.
+# Entries up to which that is believed, so that a bucket of a thousand data sets is not listed on a guess.
 DESCENT_MAX = 400
 
 # Pages granted to a walk at first: more than a usual BIDS data set needs (8,000 keys), and some 3 MB.
@@ -35,7 +35,7 @@ WHOLE_PAGES = 16
 MOST_PAGES = 256
 MOST_PART = 1 / 4
 PAGE_BYTES = 150_000
-# Pages for one that comes to few of the directories that were listed for it: a reader of single places, not a walker.
+# Pages for one that visits few of the directories that were listed for it: a reader of single places, not a walker.
 FEW_PAGES = 2
 # A walk is followed further while at least this part of the listed directories was used.
 USED_PART = 0.25
@@ -45,24 +45,24 @@ REMEMBERED = 20_000
 ANCESTORS = 1_000
 
 
-class Way(Enum):
+class ListingMode(Enum):
     """How a directory that is not known is to be listed."""
 
-    PAGE = "with delimiter"
-    FLAT = "without delimiter, the rest of it with delimiter when it does not end on the first page"
-    WALK = "as part of the subtree below `base`"
+    DELIMITED = "by itself, with delimiter"
+    FLAT = "by itself, without delimiter, the rest of it with delimiter when it does not end on the first page"
+    SUBTREE = "as part of the subtree below `base`"
     SAMPLE = "the same, a page of each of a few ranges: all of a small subtree, and of a large one its measure"
 
 
 class Plan(NamedTuple):
-    """What to do. `base`: the subtree's prefix for `Way.WALK` and `Way.SAMPLE`."""
+    """What to do. `base`: the subtree's prefix for `SUBTREE` and `SAMPLE`."""
 
-    way: Way
+    mode: ListingMode
     base: str = ""
 
 
-class Trail:
-    """What was come to lately. Not thread-safe.
+class AccessHistory:
+    """Which directories were wanted lately. Not thread-safe.
 
     Args:
         root: key prefix of the tree's top.
@@ -70,85 +70,81 @@ class Trail:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._came: OrderedDict[str, dict[str, float]] = OrderedDict()  # ancestor -> its children come through, when
-        self._scanned: OrderedDict[str, float] = OrderedDict()
+        self._visits: OrderedDict[str, dict[str, float]] = OrderedDict()  # ancestor -> children passed through, when
+        self._read: OrderedDict[str, float] = OrderedDict()
         self._fits: OrderedDict[str, bool] = OrderedDict()  # parent -> whether its last child tried fit one flat page
-        self._whole: OrderedDict[str, int] = OrderedDict()  # subtrees listed completely -> their keys
-        self._measured: OrderedDict[str, float] = OrderedDict()  # those too large for a sample -> keys a child
+        self._keys: OrderedDict[str, int] = OrderedDict()  # subtrees listed completely -> their keys
+        self._sampled: OrderedDict[str, float] = OrderedDict()  # those too large for a sample -> keys a child
 
-    def scanned(self, prefix: str, now: float) -> None:
+    def directory_read(self, prefix: str, now: float) -> None:
         """A directory was opened for reading, whether it was known or not."""
-        _remember(self._scanned, prefix, now, ANCESTORS)
+        _remember(self._read, prefix, now, ANCESTORS)
 
-    def outcome(self, prefix: str, keys: int, complete: bool) -> None:
+    def flat_page_listed(self, prefix: str, keys: int, complete: bool) -> None:
         """A flat page of a subtree came: its keys, and whether these were all."""
         if prefix != self._root:
             _remember(self._fits, parent(prefix), complete, REMEMBERED)
         if complete:
-            self.whole(prefix, keys)
+            self.subtree_listed(prefix, keys)
 
-    def whole(self, prefix: str, keys: int) -> None:
-        """All directories of a subtree were put on the shelf."""
-        _remember(self._whole, prefix, keys, REMEMBERED)
+    def subtree_listed(self, prefix: str, keys: int) -> None:
+        """All directories of a subtree went into the cache."""
+        _remember(self._keys, prefix, keys, REMEMBERED)
 
-    def sampled(self, base: str, keys_a_child: float) -> None:
+    def subtree_sampled(self, base: str, keys_per_child: float) -> None:
         """A sample of a subtree was not all of it: that is not tried again."""
-        _remember(self._measured, base, keys_a_child, REMEMBERED)
+        _remember(self._sampled, base, keys_per_child, REMEMBERED)
 
-    def is_whole(self, prefix: str) -> bool:
+    def was_subtree_listed(self, prefix: str) -> bool:
         """Whether a subtree was once listed completely."""
-        return prefix in self._whole
+        return prefix in self._keys
 
-    def fits(self, prefix: str) -> bool | None:
-        """Whether the directories in `prefix` fit one flat page each, as far as one was tried."""
-        return self._fits.get(prefix)
-
-    def keys_a_child(self, base: str) -> float:
+    def keys_per_child(self, base: str) -> float:
         """Keys in a directory below `base`: as sampled, else the mean of those listed, 100 before that is known."""
-        if base in self._measured:
-            return self._measured[base]
-        sizes = [self._whole[child] for child in self._came.get(base, ()) if child in self._whole]
+        if base in self._sampled:
+            return self._sampled[base]
+        sizes = [self._keys[child] for child in self._visits.get(base, ()) if child in self._keys]
         return sum(sizes) / len(sizes) if sizes else 100.0
 
-    def miss(
+    def plan(
         self,
         prefix: str,
         now: float,
         listed: Callable[[str], bool],
-        leads: Callable[[str], bool] = lambda _: False,
+        first_child: Callable[[str], bool] = lambda _: False,
     ) -> Plan:
-        """A directory is wanted that is not known.
+        """A directory is wanted that is not known: how to list it.
 
         Args:
             listed: whether one is known and believed.
-            leads: whether one is the first of those in its parent, which is known and small (`DESCENT_MAX`).
+            first_child: whether one is the first of those in its parent, which is known and small (`DESCENT_MAX`).
         """
         for base, child in ancestors(prefix, self._root):
-            came = self._came.setdefault(base, {})
-            self._came.move_to_end(base)
-            came[child] = now
-            for old in [name for name, when in came.items() if now - when > WINDOW_S]:
-                del came[old]
-            while len(came) > 4 * AFTER:
-                del came[next(iter(came))]
-        while len(self._came) > ANCESTORS:
-            self._came.popitem(last=False)
+            visits = self._visits.setdefault(base, {})
+            self._visits.move_to_end(base)
+            visits[child] = now
+            for old in [name for name, when in visits.items() if now - when > WINDOW_S]:
+                del visits[old]
+            while len(visits) > 4 * AFTER:
+                del visits[next(iter(visits))]
+        while len(self._visits) > ANCESTORS:
+            self._visits.popitem(last=False)
         for base, _ in ancestors(prefix, self._root):
-            if len(self._came.get(base, ())) >= AFTER and listed(base):
-                return Plan(Way.WALK, base)
+            if len(self._visits.get(base, ())) >= AFTER and listed(base):
+                return Plan(ListingMode.SUBTREE, base)
         if prefix == self._root:
-            return Plan(Way.PAGE)
+            return Plan(ListingMode.DELIMITED)
         around = parent(prefix)
-        if self._descends(prefix, now) and around not in self._measured and leads(prefix):
-            return Plan(Way.SAMPLE, around)
+        if self._descends(prefix, now) and around not in self._sampled and first_child(prefix):
+            return Plan(ListingMode.SAMPLE, around)
         fits = self._fits.get(around)
         if fits is None:
-            fits = now - self._scanned.get(around, float("-inf")) <= WINDOW_S
-        return Plan(Way.FLAT if fits else Way.PAGE)
+            fits = now - self._read.get(around, float("-inf")) <= WINDOW_S
+        return Plan(ListingMode.FLAT if fits else ListingMode.DELIMITED)
 
     def _descends(self, prefix: str, now: float) -> bool:
         """Whether both a directory and the one around it were opened for reading just now."""
-        return all(now - self._scanned.get(one, float("-inf")) <= DESCENT_S for one in (prefix, parent(prefix)))
+        return all(now - self._read.get(one, float("-inf")) <= DESCENT_S for one in (prefix, parent(prefix)))
 
 
 def most_pages(limit_bytes: int) -> int:
@@ -162,7 +158,7 @@ def first_grant(pages: float, most: int) -> int:
 
 
 def next_grant(pages: int, listed: int, used: int, most: int) -> int:
-    """Pages to list for a walk that came to the end of the last grant.
+    """Pages to list for a walk that has used up the last grant.
 
     Args:
         pages: listed for it so far.

@@ -9,7 +9,7 @@ from mountnd.catalog.model.entry import Entry
 from mountnd.config.options import INDEFINITE
 from mountnd.stores.memory import Call
 
-from .conftest import Make, ls
+from .world import Make, ls
 
 TREE = ["a/b/c/file", "a/b/other", "z.txt"]
 

@@ -12,7 +12,7 @@ from mountnd.stats import Stats
 from mountnd.stores.s3 import S3Store
 from mountnd.workers import Waiter, Workers
 
-from .vast_mount import server
+from .computed_bucket_mount import server
 
 
 @pytest.fixture(scope="module")

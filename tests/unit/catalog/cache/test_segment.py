@@ -9,10 +9,10 @@ import pytest
 from mountnd.catalog.cache import segment
 from mountnd.catalog.model.keys import Hidden
 from mountnd.catalog.model.listing import Listing
-from mountnd.catalog.model.table import pack, packed
+from mountnd.catalog.model.table import tabulate
 from mountnd.stores.base import ObjectId, ObjectStat
 
-ROWS = pack([packed(b"sub-01/", None)])
+ROWS = tabulate([(b"sub-01/", None)])
 MARKER = ObjectStat(ObjectId("s", "a/", '"e"', ""), 0, 7, "STANDARD")
 # Also what looks like the end of a head, or a key that no JSON can hold as it is.
 PREFIXES = ("", "a/", 'quo"te/', "日本/", "\udcff/", '", "hidden": [], "more": 0, "marker": null}/')
@@ -28,7 +28,7 @@ def test_a_plain_head_means_what_json_says(prefix: str) -> None:
     record = segment.encode(prefix, Listing([ROWS], [], None, 0.0))
     assert segment._plain(head_of(record)) == {**json.loads(head_of(record)), "hidden": ()}
     found, listing = segment.decode(record, "s", 0.0)
-    assert (found, [chunk.blob for chunk in listing.chunks]) == (prefix, [ROWS.blob])
+    assert (found, [table.blob for table in listing.tables]) == (prefix, [ROWS.blob])
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
 from mountnd import errors
-from mountnd.catalog.model.entry import Entry
-from mountnd.catalog.readahead.range_lister import PARALLEL
+from mountnd.catalog.readahead.key_ranges import PARALLEL
 
-from .conftest import Make, World
-
-
-def neuro() -> list[str]:
-    """Shaped as a study of 200 subjects: 2,003 directories, 4,864 objects."""
-    keys = ["README", "participants.tsv", *(f"big/bold_{i:02}.nii" for i in range(10))]
-    keys += [f"gz/img_{i:02}.nii.gz" for i in range(50)]
-    for s in range(200):
-        for e in range(3):
-            at, name = f"sub-{s:03}/ses-{e}", f"sub-{s:03}_ses-{e}"
-            keys += [f"{at}/{name}_scans.tsv", f"{at}/anat/{name}_T1w.json", f"{at}/anat/{name}_T1w.nii"]
-            keys += [f"{at}/func/{name}_{what}" for what in ("a.json", "a.tsv", "b.json", "b.tsv", "physio.tsv")]
-    return keys
-
-
-def find(w: World, top: Entry | None = None, shuffle: random.Random | None = None) -> Iterator[Entry]:
-    """Every entry, directories before what is in them, as `find` goes."""
-    scan = w.cat.scan(top or w.cat.root)
-    try:
-        entries = [entry for entry, _ in scan.read(0)]
-    finally:
-        scan.close()
-    if shuffle:
-        shuffle.shuffle(entries)
-    for entry in entries:
-        yield entry
-        if entry.is_dir:
-            yield from find(w, entry, shuffle)
+from ..datasets import study_keys
+from ..world import Make, find
 
 
 def test_find_over_a_study_takes_a_dozen_requests(make: Make) -> None:
-    keys = neuro()
+    keys = study_keys()
     w = make(keys)
     seen = [entry.key for entry in find(w) if not entry.is_dir]
     assert sorted(seen) == sorted(keys)
@@ -52,7 +24,7 @@ def test_find_over_a_study_takes_a_dozen_requests(make: Make) -> None:
 
 
 def test_find_in_any_order(make: Make) -> None:
-    keys = neuro()
+    keys = study_keys()
     w = make(keys)
     seen = [entry.key for entry in find(w, shuffle=random.Random(1)) if not entry.is_dir]
     assert sorted(seen) == sorted(keys)
@@ -60,7 +32,7 @@ def test_find_in_any_order(make: Make) -> None:
 
 
 def test_one_file_in_each_of_200_directories(make: Make) -> None:
-    w = make(neuro())
+    w = make(study_keys())
     for s in range(200):
         assert not w.at(f"sub-{s:03}/ses-0/anat/sub-{s:03}_ses-0_T1w.nii").is_dir
     assert len(w.requests()) <= 14
@@ -68,8 +40,8 @@ def test_one_file_in_each_of_200_directories(make: Make) -> None:
 
 def test_a_walk_of_a_small_subtree_is_noticed_at_its_first_directory(make: Make) -> None:
     """One page of the top, then six ranges side by side, which hold all of it."""
-    w = make(neuro())
-    assert len(list(find(w))) == len(neuro()) + 2002
+    w = make(study_keys())
+    assert len(list(find(w))) == len(study_keys()) + 2002
     assert len(w.requests()) == 1 + PARALLEL
 
 

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from mountnd import errors
-from mountnd.catalog.cache.memory import Shelf
+from mountnd.catalog.cache.memory import MemoryCache
 from mountnd.catalog.catalogue import Catalogue
 from mountnd.catalog.model.entry import Entry
-from mountnd.catalog.model.keys import sort_out
-from mountnd.catalog.model.listing import complete
+from mountnd.catalog.model.keys import classify
+from mountnd.catalog.model.listing import listing_of
 from mountnd.catalog.query.paged_listing import HELD_PAGES
 from mountnd.stats import Stats
 from mountnd.workers import Waiter, Workers
 
-from .vast import Vast, one_directory, studies
+from .computed_bucket import ComputedBucket, one_directory, studies
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def workers() -> Iterator[Workers]:
     pool.close()
 
 
-def catalogue(store: Vast, workers: Workers, **options: Any) -> Catalogue:
+def catalogue(store: ComputedBucket, workers: Workers, **options: Any) -> Catalogue:
     settings: dict[str, Any] = {"ttl": 1e9, "timeout": 60.0} | options
     return Catalogue(store, workers=workers, waiter=Waiter(), stats=Stats(), **settings)
 
@@ -41,13 +41,13 @@ def size_of(directories: int, files: int) -> tuple[float, float]:
     gc.collect()
     tracemalloc.start()
     try:
-        shelf = Shelf("vast", ttl=1.0, clock=lambda: 0.0, limit_bytes=1 << 40)
+        memory = MemoryCache("computed", ttl=1.0, clock=lambda: 0.0, limit_bytes=1 << 40)
         for d in range(directories):
             stats = [store.stat(i) for i in range(d * files, (d + 1) * files)]
-            shelf.put(f"image/{d:07}/", complete("image/", sort_out("image/", stats, []), 0.0), 1)
+            memory.put(f"image/{d:07}/", listing_of(classify("image/", stats, []), 0.0), 1)
         del stats
         gc.collect()
-        return tracemalloc.get_traced_memory()[0], shelf._bytes
+        return tracemalloc.get_traced_memory()[0], memory.nbytes
     finally:
         tracemalloc.stop()
 
@@ -77,7 +77,7 @@ def test_a_huge_directory_streams(workers: Workers) -> None:
             held.append((i, offset))
     assert i == 59_999
     assert len(store.calls) == 2 + 60
-    assert len(scan._what._held) <= HELD_PAGES  # type: ignore[union-attr]
+    assert len(scan._contents._held) <= HELD_PAGES  # type: ignore[union-attr]
     # seekdir: one page each, and the same entries.
     for i, offset in held:
         before = len(store.calls)
@@ -116,6 +116,6 @@ def test_a_walk_keeps_to_its_limit(workers: Workers) -> None:
         return sum(walk(entry) if entry.is_dir else 1 for entry in entries)
 
     assert walk(cat.root) == 60_000
-    assert cat._shelf._bytes <= 1 << 20
+    assert cat._memory.nbytes <= 1 << 20
     # A plain walk would take 3,664 listings.
     assert len(store.calls) < 200

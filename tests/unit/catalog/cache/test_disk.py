@@ -1,4 +1,4 @@
-"""What lasts beyond a mount, and what is served while the store is out of reach."""
+"""What lasts beyond a mount."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mountnd import errors
-from mountnd.catalog import catalogue
-from mountnd.catalog.cache import disk as persist
-from mountnd.catalog.cache import segment
-from mountnd.catalog.cache.disk import Persist
-from mountnd.catalog.model.keys import sort_out
-from mountnd.catalog.model.listing import complete
+from mountnd.catalog.cache import segment, segments
+from mountnd.catalog.cache.disk import DiskCache
+from mountnd.catalog.model.keys import classify
+from mountnd.catalog.model.listing import listing_of
 from mountnd.config.options import INDEFINITE
 from mountnd.stores.base import ObjectId, ObjectStat
 
-from .conftest import Make
-from .test_walks import find, neuro
+from ..datasets import study_keys
+from ..world import Make, find
 
 KEYS = ["d/x", "d/y", "d/sub/z", "e/", "odd/\udcff\n", "odd//hidden"]
 
@@ -49,7 +45,7 @@ def test_a_restart_answers_at_once_and_revalidates_after_the_ttl(make: Make, tmp
 
 
 def test_find_after_a_restart_costs_nothing(make: Make, tmp_path: Path) -> None:
-    w = make(neuro(), state_dir=tmp_path)
+    w = make(study_keys(), state_dir=tmp_path)
     before = list(find(w))
     w.restart()
     assert list(find(w)) == before
@@ -87,11 +83,11 @@ def test_kill_9_loses_at_most_the_last_moment(tmp_path: Path) -> None:
     program = """
 import sys, time
 from pathlib import Path
-from mountnd.catalog.cache.disk import Persist
+from mountnd.catalog.cache.disk import DiskCache
 from mountnd.catalog.model.listing import Listing
-kept = Persist(Path(sys.argv[1]), "s", clock=time.monotonic, wall=time.time)
+kept = DiskCache(Path(sys.argv[1]), "s", clock=time.monotonic, wall=time.time)
 kept.add("d/", Listing([], at=time.monotonic()))
-print(kept._directory, flush=True)
+print(kept.directory, flush=True)
 sys.stdin.read()
 """
     child = subprocess.Popen(
@@ -110,36 +106,36 @@ sys.stdin.read()
     finally:
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
-    assert Persist(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/") is not None
+    assert DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/") is not None
 
 
 def test_two_mounts_share(tmp_path: Path) -> None:
     now = [0.0]
-    one, two = (Persist(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0]) for _ in range(2))
-    one.add("d/", complete("d/", sort_out("d/", [stat("d/x")], []), 0.0))
+    one, two = (DiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0]) for _ in range(2))
+    one.add("d/", listing_of(classify("d/", [stat("d/x")], []), 0.0))
     one.flush()
     assert two.get("d/") is None  # it has looked a moment ago
-    now[0] += persist.LOOK_S
+    now[0] += segments.LOOK_S
     got = two.get("d/")
     assert got is not None and got.at == 0.0 and got.get(b"x", "d/", "s") is not None
     # And both may merge and remove what the other has open.
-    for i in range(4 * persist.SEGMENTS_MAX):
-        (one, two)[i % 2].add(f"d{i}/", complete(f"d{i}/", sort_out(f"d{i}/", [stat(f"d{i}/x")], []), 0.0))
+    for i in range(4 * segments.SEGMENTS_MAX):
+        (one, two)[i % 2].add(f"d{i}/", listing_of(classify(f"d{i}/", [stat(f"d{i}/x")], []), 0.0))
         (one, two)[i % 2].flush()
-    now[0] += persist.LOOK_S
-    for i in range(4 * persist.SEGMENTS_MAX):
+    now[0] += segments.LOOK_S
+    for i in range(4 * segments.SEGMENTS_MAX):
         assert one.get(f"d{i}/") and two.get(f"d{i}/")
-    assert len(list(tmp_path.glob("*/*.names"))) <= 2 * persist.SEGMENTS_MAX
+    assert len(list(tmp_path.glob("*/*.names"))) <= 2 * segments.SEGMENTS_MAX
     one.close()
     two.close()
 
 
 def test_the_latest_listing_wins_through_merges(tmp_path: Path) -> None:
     now = [0.0]
-    kept = Persist(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0])
+    kept = DiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0])
     for i in range(30):
         now[0] += 1
-        kept.add("d/", complete("d/", sort_out("d/", [stat("d/x", size=i)], []), now[0]))
+        kept.add("d/", listing_of(classify("d/", [stat("d/x", size=i)], []), now[0]))
         kept.flush()
     entry = (kept.get("d/") or pytest.fail("lost")).get(b"x", "d/", "s")
     assert entry is not None and entry.stat is not None and entry.stat.size == 29
@@ -148,8 +144,8 @@ def test_the_latest_listing_wins_through_merges(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spoil", ["cut", "flip", "empty", "foreign"])
 def test_damaged_files_are_passed_over(tmp_path: Path, spoil: str) -> None:
-    kept = Persist(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0)
-    kept.add("d/", complete("d/", sort_out("d/", [stat("d/x")], []), 0.0))
+    kept = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0)
+    kept.add("d/", listing_of(classify("d/", [stat("d/x")], []), 0.0))
     kept.close()
     (path,) = tmp_path.glob("*/*.names")
     whole = path.read_bytes()
@@ -162,8 +158,8 @@ def test_damaged_files_are_passed_over(tmp_path: Path, spoil: str) -> None:
                 "foreign": b"x" * at,
             }[spoil]
         )
-        got = Persist(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/")
-        assert got is None or got.get(b"x", "d/", "s") == complete("d/", sort_out("d/", [stat("d/x")], []), 0.0).get(
+        got = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/")
+        assert got is None or got.get(b"x", "d/", "s") == listing_of(classify("d/", [stat("d/x")], []), 0.0).get(
             b"x", "d/", "s"
         )
 
@@ -182,7 +178,7 @@ def test_damaged_files_are_passed_over(tmp_path: Path, spoil: str) -> None:
     ],
 )
 def test_every_stat_survives(tmp_path: Path, what: ObjectStat) -> None:
-    listing = complete("d/", sort_out("d/", [stat("d/", 0, '"m"'), what], ["d/s/", "d//"], ["?"]), 5.0)
+    listing = listing_of(classify("d/", [stat("d/", 0, '"m"'), what], ["d/s/", "d//"], ["?"]), 5.0)
     prefix, back = segment.decode(segment.encode("d/", listing), "s", 5.0)
     assert prefix == "d/" and back.marker == listing.marker and back.hidden == listing.hidden
     entries, kept = ([one.entry(i, "d/", "s") for i in range(len(one))] for one in (listing, back))
@@ -191,10 +187,10 @@ def test_every_stat_survives(tmp_path: Path, what: ObjectStat) -> None:
 
 
 def test_a_listing_from_the_future_is_not_believed(tmp_path: Path) -> None:
-    kept = Persist(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 1000.0)
-    kept.add("d/", complete("d/", sort_out("d/", [stat("d/x")], []), 0.0))
+    kept = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 1000.0)
+    kept.add("d/", listing_of(classify("d/", [stat("d/x")], []), 0.0))
     kept.close()
-    got = Persist(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 10.0).get("d/")
+    got = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 10.0).get("d/")
     assert got is not None and got.at == float("-inf")
 
 
@@ -205,58 +201,3 @@ def test_a_directory_that_cannot_be_written_only_warns(make: Make, tmp_path: Pat
     assert "not kept" in caplog.text
     w.restart()
     assert w.ls("d") == ["sub/", "x", "y"]
-
-
-def test_offline_serves_what_is_known_and_asks_nothing(make: Make, tmp_path: Path) -> None:
-    w = make(KEYS, state_dir=tmp_path)
-    w.ls("d"), w.ls()
-    w.clock.now += 10_000
-    w.restart(offline=True)
-    assert w.ls() == ["d/", "e/", "odd/"] and w.at("d/x").stat is not None
-    with pytest.raises(errors.NotFound):
-        w.at("d/absent")
-    for ask in (lambda: w.ls("e"), lambda: w.at("e/x")):
-        with pytest.raises(errors.Unreachable, match="offline"):
-            ask()
-    assert w.requests() == []
-
-
-def test_without_a_network_the_tree_stands(make: Make) -> None:
-    w = make(KEYS)
-    w.ls("d"), w.ls(), w.requests()
-
-    def cut_off(call: object) -> None:
-        raise errors.Unreachable("no route")
-
-    w.store.fault = cut_off
-    w.clock.now += 10_000
-    assert w.ls("d") == ["sub/", "x", "y"]
-    asked = w.requests()
-    assert w.at("d/y").stat is not None and w.ls() == ["d/", "e/", "odd/"]
-    with pytest.raises(errors.Unreachable):
-        w.ls("e")
-    # One request found out, or two side by side; nobody else waited for a time-out.
-    assert len(asked) <= 2 and w.requests() == []
-    w.store.fault = None
-    w.clock.now += 10
-    assert w.ls("e") == []
-
-
-def test_a_silent_store_is_not_waited_for_where_names_are_known(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "PATIENCE_S", 0.2)
-    w = make(KEYS)
-    w.ls(), w.ls("d")
-    answers = threading.Event()
-
-    def silent(call: object) -> None:
-        answers.wait(20)
-
-    w.store.fault = silent
-    w.clock.now += 10_000
-    assert w.ls("d") == ["sub/", "x", "y"]
-    w.requests()
-    assert w.ls() == ["d/", "e/", "odd/"] and w.requests() == []
-    answers.set()
-    w.store.put("d/new", b"1")
-    w.clock.now += 10
-    assert "new" in w.ls("d")

@@ -11,16 +11,16 @@ from mountnd.stores.base import Deadline, ObjectId, ObjectStat, Page
 MTIME = 1_600_000_000 * 10**9
 
 
-class Vast:
+class ComputedBucket:
     """`count` keys, the i-th being `key(i)`; they must come in byte order. Speaks as S3 does.
 
     Args:
         first: position of the first key not below a string: the inverse of `key`.
     """
 
-    source = "vast"
+    source = "computed"
     root = ""
-    url = "vast://bucket"
+    url = "computed://bucket"
     flat = True
     pins = True
 
@@ -90,16 +90,16 @@ def bisecting(count: int, key: Callable[[int], str]) -> Callable[[str], int]:
     return first
 
 
-def one_directory(count: int) -> Vast:
+def one_directory(count: int) -> ComputedBucket:
     """`image/0000000` and so on: chunks of a volume, all in one directory."""
 
     def key(i: int) -> str:
         return f"image/{i:07}"
 
-    return Vast(count, key, bisecting(count, key))
+    return ComputedBucket(count, key, bisecting(count, key))
 
 
-def studies(count: int) -> Vast:
+def studies(count: int) -> ComputedBucket:
     """`count` keys: 20 files in each of 2 directories a session, 5 sessions a subject, 100 subjects a study."""
 
     def key(i: int) -> str:
@@ -110,4 +110,4 @@ def studies(count: int) -> Vast:
         name = f"sub-{subject:03}_ses-{session}"
         return f"ds{study:05}/sub-{subject:03}/ses-{session}/{('anat', 'func')[m]}/{name}_run-{f:02}_bold.nii.gz"
 
-    return Vast(count, key, bisecting(count, key))
+    return ComputedBucket(count, key, bisecting(count, key))

@@ -1,7 +1,7 @@
 """Measures a mount of a bucket too large to hold: seconds, and CPU and memory of the daemon.
 
-python -m tests.model.vast_mount studies-1000000     find over a million keys, twice
-python -m tests.model.vast_mount flat-5000000        first entry, one stat, then all names of one directory
+python -m tests.model.computed_bucket_mount studies-1000000     find over a million keys, twice
+python -m tests.model.computed_bucket_mount flat-5000000        first entry, one stat, then all names of one directory
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ MOUNT_S = 30
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A vast server's URL."""
+    """A computed bucket server's URL."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.model.vast_server"],
+        [sys.executable, "-m", "tests.model.computed_bucket_server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,6 +1,6 @@
 """An S3 server of buckets too large to hold: ListObjectsV2 and HEAD, unsigned, computed from a key's position.
 
-    python -m tests.model.vast_server
+    python -m tests.model.computed_bucket_server
 
 Bucket `studies-N` has N keys in studies, subjects and sessions; `flat-N` has N in one directory
 `image/`. Prints its port on one line and ends when stdin closes.
@@ -16,13 +16,13 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from mountnd.errors import NotFound
 from mountnd.stores.base import Deadline
-from tests.unit.catalog.vast import Vast, one_directory, studies
+from tests.unit.catalog.computed_bucket import ComputedBucket, one_directory, studies
 
 _KINDS = {"studies": studies, "flat": one_directory}
 
 
 @lru_cache
-def bucket(name: str) -> Vast:
+def bucket(name: str) -> ComputedBucket:
     """The bucket called so. Raises KeyError or ValueError when there is none."""
     kind, _, count = name.rpartition("-")
     return _KINDS[kind](int(count))
