@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .blocks.disk.cache import DiskTier
+from .blocks.disk.cache import DiskCache
 from .blocks.stream import Blocks
 from .catalog.catalogue import Catalogue
 from .config.resolve import INDEFINITE, MountConfig, SourceConfig
@@ -29,7 +29,7 @@ from .workers import Waiter, Workers
 log = logging.getLogger(__name__)
 
 # Requests for bytes under way at once: enough for small ones, which are a matter of round trips. Large prefetches are
-# fewer (`blocks.lanes`), and so many threads stay free for what a reader waits for.
+# fewer (`blocks.fetch.budget`), and so many threads stay free for what a reader waits for.
 BYTE_WORKERS = 48
 BYTE_RESERVED = 8
 # Listings and HEADs under way at once.
@@ -146,7 +146,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         waiter=waiter,
         timeout=config.timeout,
         stats=stats,
-        disk=DiskTier(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
+        disk=DiskCache(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
     ahead = Ahead(blocks, stats)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ... import assembly
-from ...blocks.disk import directory as cachedir
+from ...blocks.disk import directory
 from ...config.resolve import Layers
 from ...errors import MountError
 from ...report.figures import size
@@ -40,7 +40,7 @@ def cache(layers: Layers, action: str, what: str | None) -> None:
 
 
 def _ls(root: Path, what: str | None) -> None:
-    found = [e for e in cachedir.listing(str(root)) if what is None or what in e.source or what in e.key]
+    found = [e for e in directory.objects(str(root)) if what is None or what in e.source or what in e.key]
     rows = [
         [size(e.held), size(e.size), datetime.fromtimestamp(e.used).astimezone().isoformat(" ", "minutes")[:16],
          f"{e.source}: {e.key}"]
@@ -52,12 +52,12 @@ def _ls(root: Path, what: str | None) -> None:
 
 
 def _clear(root: Path, what: str | None) -> None:
-    freed = cachedir.clear(str(root), None if what is None else lambda source, key: what in source or what in key)
+    freed = directory.clear(str(root), None if what is None else lambda source, key: what in source or what in key)
     click.echo(f"{root}: {size(freed)} came free")
 
 
 def _verify(root: Path, what: str | None) -> None:
-    v = cachedir.verify(str(root))
+    v = directory.verify(str(root))
     click.echo(f"{root}: {v.blocks} blocks in {v.files} files checked")
     if v.bad_blocks or v.bad_files:
         raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged; they are dropped now")

@@ -18,7 +18,7 @@ from mountnd.vfs.prefetch.prefetcher import Ahead
 from mountnd.vfs.prefetch.sequence import FIRST, MOST, TOLERATED
 from mountnd.vfs.prefetch.sidecars import START
 from mountnd.workers import Waiter, Workers
-from tests.unit.blocks.rig import Gate, Rig
+from tests.unit.blocks.harness import BlocksHarness, Gate
 
 from .trees import study
 
@@ -194,23 +194,23 @@ def test_many_threads_and_nothing_is_believed_for_ever(blocks: Recorder) -> None
 def test_requests_that_had_not_begun_are_not_made_and_owners_go() -> None:
     """With blocks as they are, over a store that holds reads back: twelve begin, and only those."""
     files = {f"a/f_{n:04d}.nii": 1000 for n in range(600)}
-    with Rig(threads=16, reserved=4) as rig:
+    with BlocksHarness(threads=16, reserved=4) as harness:
         for key, size in files.items():
-            rig.put(key, b"x" * size)
-        walk = Walk(files, rig.blocks, rig.store)
+            harness.put(key, b"x" * size)
+        walk = Walk(files, harness.blocks, harness.store)
         gate = Gate()
-        rig.store.fault = gate
+        harness.store.fault = gate
         for n in range(40):
             walk.open(f"a/f_{n:04d}.nii")
-        with rig.fetcher.lock:
-            waiting = len(rig.fetcher._owned)
+        with harness.fetcher.lock:
+            waiting = len(harness.fetcher._owned)
         assert waiting > MOST // 2
         for n in range(TOLERATED + 1):
             walk.open(f"a/f_{200 + 40 * n:04d}.nii")
         gate.open()
-        rig.quiet()
-        read = [c.key for c in rig.store.calls if c.op == "read"]
+        harness.quiet()
+        read = [c.key for c in harness.store.calls if c.op == "read"]
         late = [f"a/f_{n:04d}.nii" for n in range(40, 40 + MOST)]
         assert not set(read) & set(late), "guesses of which the walk opened none"
-        assert rig.count("prefetch.cancelled.requests") >= len(late)
-        assert not rig.fetcher._owned
+        assert harness.count("prefetch.cancelled.requests") >= len(late)
+        assert not harness.fetcher._owned
