@@ -22,7 +22,7 @@ from .stores.base import Deadline, Page, Store
 from .stores.offline import Offline
 from .stores.retry import Retrying
 from .vfs.inodes import Ownership
-from .vfs.prefetch.prefetcher import Ahead
+from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
 from .workers import Waiter, Workers
 
@@ -149,10 +149,10 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         disk=DiskCache(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
-    ahead = Ahead(blocks, stats)
+    prefetcher = Prefetcher(blocks, stats)
     for catalogue in catalogues.values():
-        ahead.add(catalogue)
-    vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, ahead=ahead)
+        prefetcher.add(catalogue)
+    vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
     return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
 
 

@@ -104,7 +104,7 @@ FuseConfig = mfusepy.fuse_config
 
 _v, _p, _i = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 # Our own prototypes for the hot callbacks: plain addresses instead of pointer objects made for each call.
-_LEAN: dict[str, Any] = {
+_PROTOTYPES: dict[str, Any] = {
     "read": ctypes.CFUNCTYPE(_i, _v, _v, ctypes.c_size_t, ctypes.c_longlong, _v),
     "getattr": ctypes.CFUNCTYPE(_i, _p, _v, _v),
     "open": ctypes.CFUNCTYPE(_i, _p, _v),
@@ -142,9 +142,9 @@ def callbacks(table: Mapping[str, Callable[..., int | None]]) -> Any:
         name, prototype = field[0], field[1]
         if name not in table:
             continue
-        lean = _LEAN.get(name, prototype)(_guarded(table[name]))
-        keep.append(lean)
-        setattr(operations, name, ctypes.cast(lean, prototype))
+        callback = _PROTOTYPES.get(name, prototype)(_guarded(table[name]))
+        keep.append(callback)
+        setattr(operations, name, ctypes.cast(callback, prototype))
     operations.keep = keep
     return operations
 

@@ -41,7 +41,7 @@ def test_covering_is_the_blocks_that_hold_a_byte(size: int) -> None:
 
 
 @given(st.sets(st.integers(0, 40)))
-def test_runs_are_maximal_and_complete(indexes: set[int]) -> None:
+def test_block_ranges_are_maximal_and_complete(indexes: set[int]) -> None:
     runs = list(geometry.block_ranges(sorted(indexes)))
     assert [i for run in runs for i in range(*run)] == sorted(indexes)
     assert all(a.stop < b.first for a, b in itertools.pairwise(runs))
@@ -65,7 +65,7 @@ def test_split_covers_the_run_in_order(first: int, n: int, piece: int) -> None:
 
 
 @given(st.sets(st.integers(0, 40)), st.integers(0, 5))
-def test_bridged_covers_and_leaves_only_wide_gaps(indexes: set[int], most: int) -> None:
+def test_coalesced_covers_and_leaves_only_wide_gaps(indexes: set[int], most: int) -> None:
     got = geometry.coalesced(geometry.block_ranges(sorted(indexes)), most)
     covered = {i for run in got for i in range(*run)}
     assert indexes <= covered

@@ -145,7 +145,7 @@ def test_waste_is_counted_once_for_what_nobody_read() -> None:
     assert stats.snapshot()[counters.EVICTED] == 2 * BLOCK
 
 
-def test_what_nobody_has_read_yet_is_spared_once() -> None:
+def test_what_nobody_has_read_yet_gets_a_second_chance() -> None:
     memory = MemoryTier(4 * BLOCK, Stats())
     for i in range(4):
         (b,) = take(memory, 1)

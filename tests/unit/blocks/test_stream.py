@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from mountnd.blocks import counters, geometry
-from mountnd.blocks.fetch.budget import MAX_GETS
-from mountnd.blocks.geometry import BLOCK
+from mountnd.blocks.fetch.budget import MAX_GETS, Share
+from mountnd.blocks.geometry import BLOCK, Extent
 
 from .harness import KIB, MIB, BlocksHarness, Gate, body, read, until
 
@@ -385,3 +385,35 @@ def test_the_copy_joins_neighbours_and_splits_strangers() -> None:
         for start, stop in ((2 * BLOCK + 1, 13 * BLOCK - 1), (0, len(data)), (18 * BLOCK + 9, len(data))):
             assert read(stream, start, stop - start) == data[start:stop]
         assert geometry.block_count(len(data)) == 21
+
+
+def test_a_new_readahead_policy_is_a_class_that_blocks_is_given() -> None:
+    told: list[tuple[str, int, int]] = []
+
+    class NextBlock:
+        """Fetches the block behind each read."""
+
+        def __init__(self, size: int) -> None:
+            self._size = size
+
+        def on_miss(self, offset: int, size: int) -> Extent:
+            told.append(("miss", offset, size))
+            return Extent(offset, offset + size)
+
+        def on_read(self, offset: int, size: int, share: Share) -> list[Extent]:
+            told.append(("read", offset, size))
+            return [Extent(offset + size, min(offset + size + BLOCK, self._size))]
+
+        def on_cancel(self) -> None:
+            told.append(("cancel", 0, 0))
+
+    data = body(MIB)
+    with BlocksHarness(readahead=NextBlock) as harness:
+        stream = harness.open("a", data)
+        assert read(stream, 5 * BLOCK, BLOCK) == data[5 * BLOCK : 6 * BLOCK]
+        harness.quiet()
+        assert harness.gets == [(5 * BLOCK, 6 * BLOCK), (6 * BLOCK, 7 * BLOCK)]
+        assert read(stream, 6 * BLOCK, BLOCK) == data[6 * BLOCK : 7 * BLOCK]
+        stream.close()
+    first, second = (5 * BLOCK, BLOCK), (6 * BLOCK, BLOCK)
+    assert told == [("miss", *first), ("read", *first), ("read", *second), ("cancel", 0, 0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mountnd.blocks.disk.throttle import pause_after
 
 
-def test_the_busier_the_mount_the_longer_it_rests() -> None:
+def test_the_busier_the_mount_the_longer_the_pauses() -> None:
     rests = [pause_after(0.01, processors) for processors in (0.0, 0.1, 0.25, 0.5, 1.0)]
     assert rests == sorted(rests) and len(set(rests)) == len(rests)
     assert pause_after(0.01, 4.0) == pause_after(0.01, 1.0)  # more than one cannot keep it from writing for ever

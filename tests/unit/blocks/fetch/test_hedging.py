@@ -43,7 +43,7 @@ def experienced(harness: BlocksHarness) -> None:
     harness.quiet()
 
 
-def test_a_stalled_demand_is_asked_again_and_the_late_answer_is_dropped() -> None:
+def test_a_stalled_demand_is_hedged_and_the_late_answer_is_dropped() -> None:
     with BlocksHarness() as harness:
         experienced(harness)
         stream = harness.open("a", DATA)
@@ -107,7 +107,7 @@ def test_what_counts_as_a_stall_follows_the_recent_ones_of_that_size() -> None:
     assert hedging.threshold(BLOCK) > 1.0
 
 
-def test_nobody_waits_for_a_prefetch_so_it_is_not_asked_again() -> None:
+def test_a_prefetch_that_nobody_waits_for_is_not_hedged() -> None:
     with BlocksHarness() as harness:
         experienced(harness)
         stat = harness.put("a", DATA)

@@ -10,7 +10,7 @@ from mountnd.blocks.geometry import BLOCK
 from ..harness import KIB, MIB, BlocksHarness, Clock, Gate, body, read, until
 
 
-def test_one_get_over_each_connection_is_long_enough_to_warm_it() -> None:
+def test_one_get_over_each_connection_is_long_enough_to_warm_it_up() -> None:
     data = body(64 * MIB)
     with BlocksHarness() as harness:
         stream = harness.open("a", data)
@@ -39,7 +39,7 @@ def test_one_get_over_each_connection_is_long_enough_to_warm_it() -> None:
             assert [b - a for a, b in harness.gets] == [BLOCK, *[4 * BLOCK if round_ == 2 else BLOCK] * 2]
 
 
-def test_a_header_is_never_fetched_longer_to_warm_a_connection() -> None:
+def test_a_header_is_never_fetched_longer_to_warm_up_a_connection() -> None:
     data = body(MIB)
     with BlocksHarness() as harness:
         for i in range(10):
@@ -47,7 +47,7 @@ def test_a_header_is_never_fetched_longer_to_warm_a_connection() -> None:
         assert {b - a for a, b in harness.gets} == {BLOCK}
 
 
-def test_connections_are_warmed_again_after_a_pause() -> None:
+def test_connections_are_warmed_up_again_after_a_pause() -> None:
     warmup = ConnectionWarmup(clock := Clock())
 
     def get(size: int) -> bool:

@@ -253,7 +253,7 @@ def test_never_further_ahead_than_the_share(share: int) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 8])
-def test_several_streams_share_the_lanes_by_larger_pieces(n: int) -> None:
+def test_several_streams_share_the_gets_by_larger_pieces(n: int) -> None:
     policy = WindowPolicy(SIZE)
     share = Share(128 * MIB // n, MAX_GETS // n)
     pieces = [e for at in range(0, 128 * MIB, MIB) for e in policy.on_read(at, MIB, share)]
