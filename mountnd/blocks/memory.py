@@ -101,8 +101,8 @@ class MemoryTier:
     def allocate(self, sizes: Sequence[int], *, overdraft: bool) -> list[Block] | None:
         """One empty block for each of `sizes`; older blocks are evicted for them.
 
-        None when that much cannot be had. With `overdraft` the request is always granted: what does
-        not fit is a reader's, who would wait for ever otherwise, and goes as soon as it was read.
+        None when that much cannot be had. With `overdraft` the request is always granted: what does not
+        fit is for a reader, who would wait for ever otherwise, and is freed as soon as it was read.
         """
         need = sum(BLOCK if n > HEAP_MAX else n + HEAP_OVERHEAD for n in sizes)
         over = self._make_room(need)

@@ -116,7 +116,7 @@ _PROTOTYPES: dict[str, Any] = {
     "statfs": ctypes.CFUNCTYPE(_i, _p, _v),
     "init": ctypes.CFUNCTYPE(_v, _v, _v),
 }
-# Keeps the GIL (PYFUNCTYPE): it copies a name into a buffer, and to hand the GIL over for each cost a walk a thirtieth.
+# Keeps the GIL (PYFUNCTYPE): it copies a name into a buffer, and handing the GIL over for each took 3 % of a walk.
 Filler = ctypes.PYFUNCTYPE(_i, _v, _p, _v, ctypes.c_longlong, _i)
 
 
@@ -128,7 +128,7 @@ def _guarded(call: Callable[..., int | None]) -> Callable[..., int]:
             return call(*args) or 0
         except BaseException as e:
             if not expected(e):
-                log.exception("unforeseen error in %s", getattr(call, "__name__", call))
+                log.exception("unexpected error in %s", getattr(call, "__name__", call))
             return -errno_of(e)
 
     return guarded

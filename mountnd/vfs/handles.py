@@ -1,10 +1,10 @@
-"""Open files: a pinned view each. A file is pinned to one version of its object, and so is its inode while it is open.
+"""Open files, each a pinned view: of one version of its object. So is its inode while anybody has it open.
 
 The kernel keeps pages and size per inode, not per handle. So while a handle is open, everybody who opens
 the same inode gets that handle's version; once all are closed, the next open takes the new version with
 the kernel's pages dropped. A flush comes before close(2) returns, also of a duplicate; the release of the last
-one comes a moment after. So who opens a new version while every handle on the old one was flushed waits that
-moment to see whether they are closed.
+one comes a moment after. So whoever opens a new version while every handle on the old one is flushed waits
+that moment to see whether they are closed.
 
 Lock: `Handles._changed` is a leaf; no I/O happens under it.
 """

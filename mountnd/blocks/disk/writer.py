@@ -165,7 +165,7 @@ class WriteBehind:
 
     @property
     def _pressed(self) -> bool:
-        """Whether so much waits that memory might evict it soon: half of that is for blocks read or to be written."""
+        """Whether so much waits that memory might soon evict it: half of it is for blocks read or to be written."""
         return self._waiting > self._memory * 3 // 8
 
     def _delay(self) -> float:

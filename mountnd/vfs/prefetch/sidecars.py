@@ -25,7 +25,7 @@ from .policy import Decision, KnownFiles, Neighbour, Prediction
 # What datasets keep in small files beside larger ones: BIDS' metadata, events and scans, and a DWI's gradients
 # (bids-specification.readthedocs.io). Further ones are learned.
 SIDECARS = frozenset({".json", ".tsv", ".bval", ".bvec"})
-# Never learned: an image that fits the kernel's readahead looks as if read whole by who wants its header.
+# Never learned: an image that fits into the kernel's readahead looks as if it was read whole when only its header was.
 # NIfTI, Analyze, MGH, MINC, GIFTI, MRtrix: what nibabel and FSL, FreeSurfer and MRtrix open.
 IMAGES = frozenset({".nii", ".img", ".hdr", ".mgh", ".mgz", ".mnc", ".gii", ".mif", ".nii.gz", ".img.gz", ".mif.gz"})
 # A sidecar is no larger, in bytes: one block costs a round trip and little else.

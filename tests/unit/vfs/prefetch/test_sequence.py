@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from mountnd.vfs.prefetch.pattern import Path
 from mountnd.vfs.prefetch.sequence import (
     FIRST_AHEAD,
+    HEAD_BYTES,
     KINDS,
     MAX_AHEAD,
     MISSES_TOLERATED,
     OPENS_NEEDED,
+    OPENS_NEEDED_MAX,
     PASSED_KEPT,
     PLACES_SEARCHED,
     SMALL,
@@ -62,8 +65,6 @@ def test_eight_threads_a_little_out_of_order() -> None:
 
 
 def test_random_opens_earn_almost_nothing() -> None:
-    import random
-
     all_files = [f for f in bids(100) if f.endswith(".json")]
     rng = random.Random(7)
     opens = rng.sample(all_files, 100)
@@ -160,8 +161,6 @@ def test_what_the_walk_passes_by_is_dropped() -> None:
 
 def test_each_prediction_is_made_once_and_ends_once() -> None:
     """What owns a prefetch must neither leak nor be cancelled twice."""
-    import random
-
     rng = random.Random(5)
     policy = SequencePolicy(Tree(["/".join(p) for p in flat(range(3000))]))
     at, believed = 0, set()
@@ -186,8 +185,6 @@ def test_a_kind_that_is_forgotten_drops_its_predictions() -> None:
 
 
 def test_predictions_that_fail_take_more_opens_each_time() -> None:
-    import random
-
     paths = flat(range(2000))
     policy = SequencePolicy(Tree(["/".join(p) for p in paths]))
     order = random.Random(11).sample(paths, 1000)
@@ -231,3 +228,183 @@ def test_directories_not_known_yet_are_looked_at_again_when_they_are() -> None:
     tree.unknown.clear()
     wanted, _ = replay(policy, opens[5:8])
     assert len(wanted) >= FIRST_AHEAD
+
+
+# -- number by number
+
+
+def test_the_numbers() -> None:
+    """They were measured; a change of one must be meant."""
+    assert (OPENS_NEEDED, OPENS_NEEDED_MAX) == (3, 192)
+    assert (FIRST_AHEAD, MAX_AHEAD) == (8, 64)
+    assert (WHOLE_BUDGET, SMALL, HEAD_BYTES) == (48 << 20, 256 << 10, 64 << 10)
+    assert (MISSES_TOLERATED, PASSED_KEPT, KINDS, PLACES_SEARCHED, UNKNOWN_SEARCHED) == (8, 16, 64, 64, 16)
+
+
+def a_directory(files: int = 2000) -> SequencePolicy:
+    return SequencePolicy(Tree(["/".join(p) for p in flat(range(files))]))
+
+
+def opened(policy: SequencePolicy, *numbers: int, size: int = 100) -> list[Path]:
+    """What is predicted at the last of these opens."""
+    for path in flat(numbers):
+        decision = policy.opened(path, size)
+    return [p.path for p in decision.predicted]
+
+
+def test_the_first_prediction_and_its_doubling() -> None:
+    policy = a_directory()
+    assert [opened(policy, n) for n in (0, 1)] == [[], []]
+    assert opened(policy, 2) == flat(range(3, 11))
+    assert opened(policy, 3) == flat(range(11, 20))
+    assert opened(policy, 4) == flat(range(20, 37))
+    assert opened(policy, 5) == flat(range(37, 70))
+    assert opened(policy, 6) == flat([70])
+    assert opened(policy, 7) == flat([71])
+
+
+def test_a_file_counts_once_however_often_it_is_opened() -> None:
+    policy = a_directory()
+    assert not opened(policy, 0, 0, 1, 0, 1)
+    assert opened(policy, 2) == flat(range(3, 11))
+    assert not opened(policy, 2, 1, 0)
+    assert opened(policy, 3) == flat(range(11, 20)), "nor was it a miss"
+    again = a_directory()
+    assert not opened(again, *range(0, 60, 10), 0), "after six others it is an open as any"
+
+
+@pytest.mark.parametrize("size", [1600, 10 << 20, (10 << 20) + 15])
+def test_a_file_read_but_for_a_sixteenth_was_read_whole(size: int) -> None:
+    """Two of them in a row; one that was not begins anew."""
+    large = 10 << 20
+
+    def whole(*stops: int) -> bool:
+        policy = a_directory()
+        for n in range(3):
+            decision = policy.opened(*flat([n]), large)
+        for stop in stops:
+            policy.closed(("a", "f_0000.nii"), size, stop)
+        decision = policy.opened(("a", "f_0003.nii"), large)
+        assert len({p.whole for p in decision.predicted}) <= 1
+        policy.opened(("a", "f_0004.nii"), large)
+        policy.opened(("a", "f_0005.nii"), large)
+        for n in range(6, 40):
+            decision = policy.opened(*flat([n]), large)
+            if decision.predicted:
+                assert {p.stop for p in decision.predicted} in ({None}, {HEAD_BYTES})
+                return decision.predicted[0].whole
+        raise AssertionError("nothing was predicted")
+
+    enough, short = size - (size >> 4), size - (size >> 4) - 1
+    assert not whole() and not whole(enough)
+    assert whole(enough, enough) and whole(size, enough, size, size)
+    assert not whole(short, short, short)
+    assert not whole(enough, enough, short) and not whole(enough, enough, enough, enough, short, enough)
+    assert whole(enough, short, enough, enough)
+
+
+@pytest.mark.parametrize(
+    ("size", "files"), [(SMALL + 1, 64), (10 << 20, 4), (24 << 20, 2), (25 << 20, 1), (1 << 30, 1)]
+)
+def test_so_many_whole_files_of_a_size_are_ahead(size: int, files: int) -> None:
+    policy, coming = a_directory(), set()
+    for n in range(40):
+        (path,) = flat([n])
+        coming.discard(path)
+        decision = policy.opened(path, size)
+        coming |= {p.path for p in decision.predicted if p.whole}
+        policy.closed(path, size, size)
+        if n == 30:
+            assert len(coming) == files
+
+
+def test_a_hit_forgives_the_misses_before_it() -> None:
+    policy, coming = walked()
+    far = range(1000, 2000, 20)
+    _, dropped = replay(policy, flat(far[:MISSES_TOLERATED]))
+    assert not dropped
+    assert ("a", "f_0020.nii") in coming
+    _, dropped = replay(policy, flat([20, *far[8 : 8 + MISSES_TOLERATED]]))
+    assert not dropped
+    _, dropped = replay(policy, flat([far[40]]))
+    assert len(dropped) == MAX_AHEAD
+
+
+def fail(policy: SequencePolicy, seed: int) -> None:
+    """As many opens as end a sequence, nowhere near each other."""
+    rng = random.Random(seed)
+    for n in rng.sample(range(1000, 100_000), MISSES_TOLERATED + 1):
+        opened(policy, n)
+
+
+def opens_until_predicted(policy: SequencePolicy, first: int) -> int:
+    return next(n for n in range(1, 1000) if opened(policy, first + n))
+
+
+def test_each_failure_doubles_what_is_needed_up_to_a_limit_and_each_hit_halves_it() -> None:
+    policy = SequencePolicy(Tree(["/".join(p) for p in flat(range(20_000))]))
+    assert opens_until_predicted(policy, 0) == 3
+    needed = []
+    for n in range(8):
+        fail(policy, n)  # the last of them counts already
+        needed.append(1 + opens_until_predicted(policy, 1000 * (n + 1)))
+    assert needed == [6, 12, 24, 48, 96, 192, 192, 192]
+    assert opened(policy, *(8000 + 192 + n for n in range(3)))  # three hits: 24 would do
+    fail(policy, 20)
+    assert 1 + opens_until_predicted(policy, 9000) == 48
+    opened(policy, *range(9000 + 48, 9000 + 60))
+    fail(policy, 21)
+    assert 1 + opens_until_predicted(policy, 10_000) == 6
+
+
+def test_only_the_last_open_counts_after_a_failure() -> None:
+    policy, _ = walked()
+    opened(policy, *range(1000, 1000 + 100 * (MISSES_TOLERATED + 1), 100))
+    assert [bool(opened(policy, 1800 + n)) for n in range(1, 6)] == [False] * 4 + [True]
+    assert opened(policy, 1806), "eight, and then twice as many"
+
+
+@pytest.mark.parametrize(("between", "found"), [(PLACES_SEARCHED - 1, True), (PLACES_SEARCHED, False)])
+def test_how_far_one_open_searches(between: int, found: bool) -> None:
+    others = [f"a/f_0004.{n:03d}" for n in range(between)]
+    files = ["/".join(p) for p in flat([0, 1, 2, 3, 5, 6])]
+    policy = SequencePolicy(Tree(files + others))
+    predicted = opened(policy, 0, 1, 2)
+    assert predicted == flat([3, 5, 6] if found else [3])
+    assert opened(policy, 3) == ([] if found else flat([5, 6])), "the next one goes on from there"
+
+
+def test_at_the_end_it_looks_again_once_half_is_opened() -> None:
+    tree = Tree(["/".join(p) for p in flat(range(10))])
+    policy = SequencePolicy(tree)
+    assert opened(policy, 0, 1, 2) == flat(range(3, 10))
+    tree.hold(["/".join(p) for p in flat(range(13))])
+    asked = tree.asked
+    assert [opened(policy, n) for n in (3, 4, 5)] == [[], [], []]
+    assert tree.asked == asked
+    assert opened(policy, 6) == flat([10, 11, 12])
+    assert tree.asked > asked
+
+
+@pytest.mark.parametrize(("unknown", "found"), [(UNKNOWN_SEARCHED, True), (UNKNOWN_SEARCHED + 1, False)])
+def test_how_many_unknown_directories_it_looks_past(unknown: int, found: bool) -> None:
+    tree = Tree([f"{n:03d}/x.nii" for n in range(60)])
+    tree.unknown = {(f"{n:03d}",) for n in range(3, 3 + unknown)}
+    policy = SequencePolicy(tree)
+    for n in range(3):
+        decision = policy.opened((f"{n:03d}", "x.nii"), 100)
+    expect = [(f"{n:03d}", "x.nii") for n in range(3 + unknown, 3 + unknown + FIRST_AHEAD)] if found else []
+    assert [p.path for p in decision.predicted] == expect
+
+
+@pytest.mark.parametrize(("others", "kept"), [(KINDS - 1, True), (KINDS, False)])
+def test_how_many_kinds_are_remembered(others: int, kept: bool) -> None:
+    policy, coming = walked()
+    dropped: list[Path] = []
+    for n in range(others):
+        dropped += policy.opened((*"x" * (n + 3), "y.txt"), 10).dropped
+    assert set(dropped) == (set() if kept else coming)
+    policy, coming = walked()
+    for n in range(2 * others):
+        assert not policy.opened((*"x" * (n + 3), "y.txt"), 10).dropped
+        opened(policy, 20 + n)  # it was used last

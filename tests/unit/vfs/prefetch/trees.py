@@ -40,6 +40,12 @@ class Tree:
 
     def __init__(self, paths: Sequence[str] | Mapping[str, int], coming: Iterable[str] = ()) -> None:
         self.coming = {parts(text) for text in coming}
+        self.unknown: set[Path] = set()
+        self.asked = 0
+        self.hold(paths)
+
+    def hold(self, paths: Sequence[str] | Mapping[str, int]) -> None:
+        """From now on it consists of these."""
         sizes = dict(paths) if isinstance(paths, Mapping) else dict.fromkeys(paths, 1000)
         self.sizes = {parts(text): size for text, size in sizes.items()}
         found: dict[Path, dict[str, bool]] = {(): {}}
@@ -47,8 +53,6 @@ class Tree:
             for i in range(len(path)):
                 found.setdefault(path[:i], {})[path[i]] = i < len(path) - 1
         self._names = {path: Sorted(ChildName(n, d) for n, d in names.items()) for path, names in found.items()}
-        self.unknown: set[Path] = set()
-        self.asked = 0
 
     def names(self, path: Path) -> Sorted | None:
         self.asked += 1
