@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .blocks.disk.cache import DiskTier
+from .blocks.disk.cache import DiskCache
 from .blocks.stream import Blocks
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig, SourceConfig
@@ -20,7 +20,7 @@ from .stores.base import Store
 from .stores.offline import Offline
 from .stores.retry import Retrying
 from .vfs.inodes import Ownership
-from .vfs.prefetch.prefetcher import Ahead
+from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
 from .workers import Waiter, Workers
 
@@ -156,13 +156,13 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         waiter=waiter,
         timeout=config.timeout,
         stats=stats,
-        disk=DiskTier(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
+        disk=DiskCache(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
-    ahead = Ahead(blocks, stats)
+    prefetcher = Prefetcher(blocks, stats)
     for catalogue in catalogues.values():
-        ahead.add(catalogue)
-    vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, ahead=ahead)
+        prefetcher.add(catalogue)
+    vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
     return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
 
 

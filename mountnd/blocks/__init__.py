@@ -1,0 +1,21 @@
+"""The bytes room: which bytes of which object we hold, and what is fetched before anybody asks.
+
+    stream       `Blocks` for a mount, a `Stream` for each open file: what the vfs calls. One read from hit to copy.
+    readahead/   what one handle will read next: pure policies (window, strides)
+    fetch/       gets blocks: single flight, budget, hedging, warm-up; the loader asks disk, then the store
+    disk/        blocks that outlive the mount: cache, write-behind, eviction
+    memory       blocks in an arena under one limit; eviction with a second chance
+    geometry     where blocks lie in an object: pure arithmetic
+    counters     what this room counts: every name with its meaning
+
+Who may call whom: each line only those below it. `stream` is the only module that other rooms use, besides
+`disk.cache`, which the assembly makes, and `disk.directory`, which `mountnd cache` uses.
+
+One read: `Stream.read_into` takes the blocks from memory; what is missing it gets from `Fetcher.demand` as flights and
+waits for them; the readahead policy says what to fetch ahead; the bytes are copied without any lock.
+
+Locks: `Fetcher.lock` guards memory, flights, budget and every handle's readahead policy: one lock, because a hit must
+look into memory and tell the policy, and to take two would cost it more than the little that is done under one. Below
+it only the locks of `Workers` may be taken. The disk tier's locks (`DiskCache._lock`, `WriteBehind._lock`,
+`LastUse._lock`) are leaves; its writer takes `Fetcher.lock` alone, to pin blocks. No lock is held across I/O.
+"""

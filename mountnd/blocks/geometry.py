@@ -27,70 +27,70 @@ class Extent(NamedTuple):
         return self.stop - self.start
 
 
-class Run(NamedTuple):
+class BlockRange(NamedTuple):
     """Neighbouring blocks `[first, stop)`, as indexes."""
 
     first: int
     stop: int
 
 
-def count(size: int) -> int:
+def block_count(size: int) -> int:
     """How many blocks an object of `size` bytes has."""
     return (size + BLOCK - 1) >> SHIFT
 
 
-def length(index: int, size: int) -> int:
+def block_size(index: int, size: int) -> int:
     """Bytes of block `index` in an object of `size` bytes; 0 past its end."""
     return max(0, min(BLOCK, size - (index << SHIFT)))
 
 
-def covering(start: int, stop: int, size: int) -> Run:
+def covering(start: int, stop: int, size: int) -> BlockRange:
     """The blocks that hold any byte of `[start, stop)`, clamped to an object of `size` bytes."""
     start, stop = max(0, start), min(stop, size)
     if stop <= start:
-        return Run(0, 0)
-    return Run(start >> SHIFT, (stop + BLOCK - 1) >> SHIFT)
+        return BlockRange(0, 0)
+    return BlockRange(start >> SHIFT, (stop + BLOCK - 1) >> SHIFT)
 
 
-def extent(run: Run, size: int) -> Extent:
-    """The bytes of the blocks of `run`, clamped to an object of `size` bytes."""
-    return Extent(min(run.first << SHIFT, size), min(run.stop << SHIFT, size))
+def extent(span: BlockRange, size: int) -> Extent:
+    """The bytes of the blocks of `span`, clamped to an object of `size` bytes."""
+    return Extent(min(span.first << SHIFT, size), min(span.stop << SHIFT, size))
 
 
-def runs(indexes: Iterable[int]) -> Iterator[Run]:
-    """Ascending indexes as runs of neighbours."""
+def block_ranges(indexes: Iterable[int]) -> Iterator[BlockRange]:
+    """Ascending indexes as ranges of neighbours."""
     first = stop = -1
     for i in indexes:
         if i != stop:
             if stop > first:
-                yield Run(first, stop)
+                yield BlockRange(first, stop)
             first = i
         stop = i + 1
     if stop > first:
-        yield Run(first, stop)
+        yield BlockRange(first, stop)
 
 
-def missing(run: Run, held: Callable[[int], bool]) -> list[Run]:
-    """The runs of blocks in `run` that are not `held`."""
-    return list(runs(i for i in range(*run) if not held(i)))
+def missing(span: BlockRange, held: Callable[[int], bool]) -> list[BlockRange]:
+    """The ranges of blocks in `span` that are not `held`."""
+    return list(block_ranges(i for i in range(*span) if not held(i)))
 
 
-def bridged(gaps: Iterable[Run], most: int) -> list[Run]:
-    """Ascending runs, those joined that have at most `most` blocks between them."""
-    joined: list[Run] = []
+def coalesced(gaps: Iterable[BlockRange], most: int) -> list[BlockRange]:
+    """Ascending ranges, those joined that have at most `most` blocks between them."""
+    joined: list[BlockRange] = []
     for gap in gaps:
         if joined and gap.first - joined[-1].stop <= most:
-            joined[-1] = Run(joined[-1].first, gap.stop)
+            joined[-1] = BlockRange(joined[-1].first, gap.stop)
         else:
             joined.append(gap)
     return joined
 
 
-def split(run: Run, piece: int) -> list[Run]:
-    """`run` in pieces of at most `piece` bytes (at least one block), as equal as blocks allow."""
-    blocks = run.stop - run.first
+def split(span: BlockRange, piece: int) -> list[BlockRange]:
+    """`span` in pieces of at most `piece` bytes (at least one block), as equal as blocks allow."""
+    blocks = span.stop - span.first
     pieces = -(-blocks // max(1, piece >> SHIFT))
     if pieces <= 1:
-        return [run] if blocks > 0 else []
-    cuts = [run.first + blocks * k // pieces for k in range(pieces + 1)]
-    return [Run(a, b) for a, b in itertools.pairwise(cuts)]
+        return [span] if blocks > 0 else []
+    cuts = [span.first + blocks * k // pieces for k in range(pieces + 1)]
+    return [BlockRange(a, b) for a, b in itertools.pairwise(cuts)]

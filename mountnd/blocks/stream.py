@@ -1,4 +1,4 @@
-"""The bytes room's door: `Blocks` for a mount, a `Stream` for a handle.
+"""What this room offers: `Blocks` for a mount, a `Stream` for each open file.
 
 A hit takes the lock once, copies outside it, and wakes no thread.
 """
@@ -16,23 +16,25 @@ from ..stats import Stats
 from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
 from . import counters, geometry
-from .disk.base import Loan, Tier
+from .disk.base import DiskTier
+from .fetch.budget import Share
 from .fetch.fetcher import Fetcher
 from .fetch.flight import Flight
-from .geometry import SHIFT, Run
-from .memory import Block
-from .readahead.window import DEFAULT, Limits, Readahead, Share
+from .geometry import SHIFT, BlockRange
+from .memory import Block, PinnedBlocks
+from .readahead.base import PolicyFactory, ReadaheadPolicy
+from .readahead.window import WindowPolicy
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
 # readahead failed; without this each page would wait for the whole deadline once more.
 FAILED_S = 5.0
 
-# A whole file that is fetched before it is opened comes in pieces, so that its reader waits for none of it long.
+# A file that is fetched before it is opened comes in pieces, so that its reader need not wait for all of it.
 PREFETCH_PIECE = 1 << 20
 
 # How far to read ahead of a reader whose bytes come from the disk: that takes milliseconds, not round trips. In pieces
-# of 2 MiB: with 640 KiB each, to hand them from thread to thread took a quarter of the time.
-NEAR_SHARE = Share(16 << 20, 8)
+# of 2 MiB: with 640 KiB each, handing them from thread to thread took a quarter of the time.
+DISK_SHARE = Share(16 << 20, 8)
 
 _memmove: Final = ctypes.memmove  # releases the GIL while it copies
 
@@ -45,6 +47,7 @@ class Blocks:
         memory: limit in bytes for cached and in-flight blocks.
         timeout: seconds a read may wait, retries included.
         disk: the tier below memory, if any.
+        readahead: makes the readahead policy of a handle from the size of its object.
         clock: monotonic seconds.
     """
 
@@ -57,52 +60,58 @@ class Blocks:
         waiter: Waiter,
         timeout: float,
         stats: Stats,
-        disk: Tier | None = None,
+        disk: DiskTier | None = None,
         clock: Callable[[], float] = time.monotonic,
-        limits: Limits = DEFAULT,
+        readahead: PolicyFactory = WindowPolicy,
     ) -> None:
         self._fetcher = Fetcher(stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock)
-        self._waiter, self._disk, self._limits = waiter, disk, limits
+        self._waiter, self._disk, self._readahead = waiter, disk, readahead
+        self.memory_limit = memory
         if disk is not None:
-            disk.attach(memory, self._lend)
+            disk.attach(self)
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
-        return Stream(self._fetcher, self._waiter, id, size, self._limits)
+        return Stream(self._fetcher, self._waiter, id, size, self._readahead(size))
 
     def prefetch(self, id: ObjectId, size: int, start: int, stop: int, owner: object = None) -> None:
         """Fetch `[start, stop)` when there is nothing better to do and room for it. Never raises, never waits.
 
-        `owner`: for whom; `cancel(owner)` drops what has not begun by then.
+        `owner`: for whom; `cancel(owner)` drops what has not started by then.
         """
         pieces = geometry.split(geometry.covering(start, stop, size), PREFETCH_PIECE)
         self._fetcher.prefetch(id, size, [geometry.extent(p, size) for p in pieces], owner or self)
 
     def cancel(self, owner: object) -> None:
-        """Drop the prefetches of `owner` that have not begun, unless others want them too."""
+        """Cancel the prefetches of `owner` that have not started, unless others want them too."""
         with self._fetcher.lock:
-            self._fetcher.forget(owner)
+            self._fetcher.cancel(owner)
 
-    def _lend(self, id: ObjectId, run: Run) -> list[Loan]:
+    def pinned(self, id: ObjectId, span: BlockRange) -> list[PinnedBlocks]:
+        """What memory still holds of `span`, for the disk tier: it stays there while the result is referred to."""
         with self._fetcher.lock:
-            return self._fetcher.memory.lend(id, run)
+            return self._fetcher.memory.pinned(id, span)
 
     def close(self) -> None:
-        """Drop what waits to be prefetched, and close the disk tier. Idempotent."""
+        """Cancel the prefetches that wait, and close the disk tier. Idempotent."""
         self.cancel(self)
         if self._disk is not None:
             self._disk.close()
 
 
 class Stream:
-    """Reads of one handle. Safe to call from many threads."""
+    """Reads of one handle. Safe to use from many threads.
 
-    def __init__(self, fetcher: Fetcher, waiter: Waiter, id: ObjectId, size: int, limits: Limits) -> None:
-        self._fetcher, self._waiter, self._id, self._size = fetcher, waiter, id, size
+    Attributes:
+        id: the version of the object that it reads.
+    """
+
+    def __init__(self, fetcher: Fetcher, waiter: Waiter, id: ObjectId, size: int, readahead: ReadaheadPolicy) -> None:
+        self._fetcher, self._waiter, self.id, self._size = fetcher, waiter, id, size
         self._stats = fetcher.stats.of(id.source)
-        self._policy = Readahead(size, limits)  # guarded by the fetcher's lock, as `_failed` is
-        self._near = False  # what was read last came from the tier below
-        self._failed: list[tuple[Run, float, StoreError]] = []
+        self._readahead = readahead  # guarded by the fetcher's lock, as `_failed` is
+        self._from_disk = False  # what was read last came from the disk tier
+        self._failed: list[tuple[BlockRange, float, StoreError]] = []
 
     def read_into(self, address: int, size: int, offset: int) -> None:
         """Copy `[offset, offset + size)`, which must lie inside the object, to the memory at `address`.
@@ -112,7 +121,7 @@ class Stream:
         """
         if size <= 0:
             return
-        fetcher, id = self._fetcher, self._id
+        fetcher, id = self._fetcher, self.id
         first, last = offset >> SHIFT, (offset + size - 1) >> SHIFT
         with fetcher.lock:
             lru = fetcher.memory.lru
@@ -124,13 +133,13 @@ class Stream:
             if blocks:
                 for b in blocks:
                     if b.mark:
-                        self._near = fetcher.memory.consume(id, first, blocks, offset + size, self._stats)
+                        self._from_disk = fetcher.memory.mark_read(id, first, blocks, offset + size, self._stats)
                         break
             else:
-                parts = self._missing(offset, size, Run(first, last + 1))
+                parts = self._missing(offset, size, BlockRange(first, last + 1))
             share = fetcher.budget.share
-            soon = self._policy.read(
-                offset, size, NEAR_SHARE if self._near and share.ahead > NEAR_SHARE.ahead else share
+            soon = self._readahead.on_read(
+                offset, size, DISK_SHARE if self._from_disk and share.ahead > DISK_SHARE.ahead else share
             )
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
@@ -144,20 +153,20 @@ class Stream:
     def close(self) -> None:
         """Cancel what was to be fetched ahead. Idempotent; the stream can still be read (another descriptor may)."""
         with self._fetcher.lock:
-            self._fetcher.forget(self)
-            self._policy.cancelled()
+            self._fetcher.cancel(self)
+            self._readahead.on_cancel()
 
-    def _missing(self, offset: int, size: int, need: Run) -> list[Block | Flight]:
-        """With the lock held: what brings `need`. Raises what is remembered of a failure."""
+    def _missing(self, offset: int, size: int, need: BlockRange) -> list[Block | Flight]:
+        """With the lock held: the blocks or flights that bring `need`. Raises a failure that is remembered."""
         fetcher = self._fetcher
         if self._failed:
             now = fetcher.clock()
             self._failed = [f for f in self._failed if f[1] > now]
             lru = fetcher.memory.lru
-            for run, _, error in self._failed:
-                if any((self._id, i) not in lru for i in range(max(run.first, need.first), min(run.stop, need.stop))):
+            for span, _, error in self._failed:
+                if any((self.id, i) not in lru for i in range(max(span.first, need.first), min(span.stop, need.stop))):
                     raise copy.copy(error) from None
-        return fetcher.demand(self._id, self._size, need, self._policy.wanted(offset, size))
+        return fetcher.demand(self.id, self._size, need, self._readahead.on_miss(offset, size))
 
     def _collect(self, parts: Sequence[Block | Flight], first: int, stop: int) -> list[Block]:
         """Wait for the flights among `parts`; all blocks from `first` on, in order. `stop`: where the read ends."""
@@ -177,19 +186,19 @@ class Stream:
                 got = self._await(part, end)
                 if got is None:  # a prefetch that came to nothing: fetch what is left of it as demand
                     with fetcher.lock:
-                        fetcher.release(held)
+                        fetcher.stop_waiting(held)
                         held = set()
-                        need = Run(index, first + len(parts))
-                        rest = fetcher.demand(self._id, self._size, need, geometry.extent(need, self._size))
+                        need = BlockRange(index, first + len(parts))
+                        rest = fetcher.demand(self.id, self._size, need, geometry.extent(need, self._size))
                         held = {p for p in rest if isinstance(p, Flight)}
                     parts = [*blocks, *rest]
                     continue
-                n = min(part.run.stop, first + len(parts)) - index
-                blocks += got[index - part.run.first :][:n]
+                n = min(part.span.stop, first + len(parts)) - index
+                blocks += got[index - part.span.first :][:n]
         finally:
             with fetcher.lock:
-                fetcher.release(held)
-                self._near = fetcher.memory.consume(self._id, first, blocks, stop, self._stats)
+                fetcher.stop_waiting(held)
+                self._from_disk = fetcher.memory.mark_read(self.id, first, blocks, stop, self._stats)
         self._stats.add(counters.MEMORY, min(memory, stop - (first << SHIFT)))
         return blocks
 
@@ -198,17 +207,17 @@ class Stream:
         fetcher = self._fetcher
         while True:
             left = max(0.0, end - fetcher.clock())
-            pause = max(0.0, fetcher.patience(flight))
+            pause = max(0.0, fetcher.hedge_delay(flight))
             try:
                 return self._waiter(flight.future, min(left, pause))
             except StoreError as e:
                 if pause < left and not flight.future.done():
                     fetcher.hedge(flight)
                     continue
-                if flight.retry and e.transient and fetcher.clock() < end:
+                if flight.retryable and e.transient and fetcher.clock() < end:
                     return None
                 with fetcher.lock:
-                    self._failed = [*self._failed[-15:], (flight.run, fetcher.clock() + FAILED_S, e)]
+                    self._failed = [*self._failed[-15:], (flight.span, fetcher.clock() + FAILED_S, e)]
                 raise
 
 

@@ -14,5 +14,5 @@ catalogue > query > readahead > cache > requests | waiting > model.
 Lock order of the room: `range_lister._PAGE_TURN`; `SubtreePrefetcher._lock`; `OpenListings._lock`;
 `SingleFlight._lock`, `PagedListing._lock`, `RangeLister._lock`; those of `cache/` and `Requests._lock`, and the
 workers' own. Each may be taken while one named before it is held. No lock is held while the store is asked, a future
-waited for, or a file read or written (but `DiskCache._flushing`, which is there for that).
+waited for, or a file read or written (but `ListingDiskCache._flushing`, which is there for that).
 """

@@ -14,7 +14,7 @@ from ..errors import Forbidden, NotADirectory, NotFound, StoreError
 from ..stats import Stats
 from ..stores.base import Page, Store
 from ..workers import Waiter, Workers
-from .cache.disk import DiskCache
+from .cache.disk import ListingDiskCache
 from .cache.memory import MemoryCache
 from .cache.tiered import TieredCache
 from .model.entry import Entry
@@ -76,7 +76,7 @@ class Catalogue:
         self._location = Location(store.source, store.root, store.url)
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock)
         self._memory = MemoryCache(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes)
-        disk = DiskCache(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
+        disk = ListingDiskCache(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
         self._cache = TieredCache(self._memory, disk, stats, self._location)
         waiting = Waiting(waiter, timeout=timeout, clock=clock, url=store.url)
         prefetcher = SubtreePrefetcher(

@@ -1,1 +1,11 @@
-"""The kernel's door: paths in, errnos out. The only room that imports the FUSE binding, and a boring one."""
+"""The kernel's door: paths in, errnos out. The only room that imports the FUSE binding, and a boring one.
+
+    session      one mount's life: fuse_new, mount, threads, unmount
+    operations   libfuse's callbacks in terms of the vfs
+    kernel       what the kernel is asked to cache, and how it is told to forget
+    binding      mfusepy's libfuse as this room uses it: prototypes, structs, the callback table
+    errnos       the outward table: from errors to errnos
+
+Each line uses only those below it. No locks: `kernel.Invalidator` has a queue and a thread of its own, because telling
+the kernel to forget inside a callback can deadlock against a read of the same inode.
+"""

@@ -104,7 +104,7 @@ FuseConfig = mfusepy.fuse_config
 
 _v, _p, _i = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 # Our own prototypes for the hot callbacks: plain addresses instead of pointer objects made for each call.
-_LEAN: dict[str, Any] = {
+_PROTOTYPES: dict[str, Any] = {
     "read": ctypes.CFUNCTYPE(_i, _v, _v, ctypes.c_size_t, ctypes.c_longlong, _v),
     "getattr": ctypes.CFUNCTYPE(_i, _p, _v, _v),
     "open": ctypes.CFUNCTYPE(_i, _p, _v),
@@ -116,7 +116,7 @@ _LEAN: dict[str, Any] = {
     "statfs": ctypes.CFUNCTYPE(_i, _p, _v),
     "init": ctypes.CFUNCTYPE(_v, _v, _v),
 }
-# Keeps the GIL (PYFUNCTYPE): it copies a name into a buffer, and to hand the GIL over for each cost a walk a thirtieth.
+# Keeps the GIL (PYFUNCTYPE): it copies a name into a buffer, and handing the GIL over for each took 3 % of a walk.
 Filler = ctypes.PYFUNCTYPE(_i, _v, _p, _v, ctypes.c_longlong, _i)
 
 
@@ -128,7 +128,7 @@ def _guarded(call: Callable[..., int | None]) -> Callable[..., int]:
             return call(*args) or 0
         except BaseException as e:
             if not expected(e):
-                log.exception("unforeseen error in %s", getattr(call, "__name__", call))
+                log.exception("unexpected error in %s", getattr(call, "__name__", call))
             return -errno_of(e)
 
     return guarded
@@ -142,9 +142,9 @@ def callbacks(table: Mapping[str, Callable[..., int | None]]) -> Any:
         name, prototype = field[0], field[1]
         if name not in table:
             continue
-        lean = _LEAN.get(name, prototype)(_guarded(table[name]))
-        keep.append(lean)
-        setattr(operations, name, ctypes.cast(lean, prototype))
+        callback = _PROTOTYPES.get(name, prototype)(_guarded(table[name]))
+        keep.append(callback)
+        setattr(operations, name, ctypes.cast(callback, prototype))
     operations.keep = keep
     return operations
 

@@ -25,7 +25,7 @@ MAX_BACKGROUND = 48
 READ_AHEAD_KB = 1024
 # FUSE_NOTIFY_INC_EPOCH of linux/fuse.h, in kernels from 6.16 on.
 _NOTIFY_INC_EPOCH, _EPOCH_SINCE = 8, (6, 16)
-# Inodes in a generation of `Told`, some 200 bytes each.
+# Inodes in a generation of `AttributesTold`, some 200 bytes each.
 TOLD = 16_384
 
 
@@ -60,7 +60,8 @@ def read_ahead(mountpoint: str) -> None:
 
 
 def forgets_names(release: str) -> bool:
-    """Whether a kernel (`release` as in uname) drops all names of a mount when it is told to: `Invalidator.names`.
+    """Whether a kernel (`release` as in uname) drops all names of a mount when it is told to
+    (`Invalidator.drop_all_names`).
 
     High-level libfuse offers nothing of the kind, so elsewhere names must not be given for long.
     """
@@ -68,7 +69,7 @@ def forgets_names(release: str) -> bool:
     return numbers is not None and (int(numbers[1]), int(numbers[2])) >= _EPOCH_SINCE
 
 
-class Told:
+class AttributesTold:
     """The attributes the kernel was told of inodes lately, which it believes until their time-out.
 
     A file that is opened at another size than the kernel believes would be cut off or padded there. Entries are
@@ -109,7 +110,7 @@ class Invalidator:
         """Soon: drop what the kernel keeps of `path`. A path it does not know is no error."""
         self._queue.put(path)
 
-    def names(self) -> None:
+    def drop_all_names(self) -> None:
         """At once: have the kernel look every name up anew, present or absent, where it `forgets_names`."""
         if forgets_names(os.uname().release):
             try:

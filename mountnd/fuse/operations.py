@@ -1,4 +1,4 @@
-"""The adapter: libfuse's callbacks in terms of the vfs. Paths are walked to inodes here and nowhere else."""
+"""The adapter: libfuse's callbacks in terms of the vfs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from typing import Any
 from cachetools import LRUCache
 
 from ..errors import Changed, ReadOnly
-from ..vfs.inodes import Inode
 from ..vfs.tree import Vfs
 from . import binding
 from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, fill_stat, put_stat
-from .kernel import Invalidator, Told
+from .kernel import AttributesTold, Invalidator
 
 # Each entry given with its attributes makes a node in libfuse that lives until the kernel forgets it: fine for
 # an `ls -l`, gigabytes for a directory of millions. Past this many, entries carry name, number and type only.
 PLUS_LIMIT = 20_000
-
-# Directories whose inodes are remembered by path, some 300 bytes each.
-DIRECTORIES = 16_384
 
 # Paths opened lately, whose pages the kernel may hold; some 150 bytes each.
 OPENED = 65_536
@@ -52,11 +48,10 @@ class Operations:
 
     def __init__(self, vfs: Vfs, invalidator: Invalidator) -> None:
         self._vfs, self._invalidator = vfs, invalidator
-        self._read_into = vfs.read_into
+        self._read_into, self._resolve = vfs.read_into, vfs.resolve
         self._paths: dict[int, bytes] = {}  # of open files: with nullpath_ok only open is told the path
         self._opened: LRUCache[bytes, None] = LRUCache(OPENED)
-        self._directories: dict[bytes, Inode] = {}
-        self._stat, self._told = _stat_per_thread(), Told()
+        self._stat, self._told = _stat_per_thread(), AttributesTold()
         self._fillers: dict[int, Any] = {}  # libfuse has one or two
 
     def table(self) -> dict[str, Callable[..., int | None]]:
@@ -69,7 +64,7 @@ class Operations:
         if info:  # of an open file: its own version's, also when the name is gone
             attributes = self._vfs.fstat(fh_at(info + FH_OFFSET).value)
         else:
-            attributes = self._vfs.getattr(self._walk(path or b""))
+            attributes = self._vfs.getattr(self._resolve(path or b""))
         self._told.put(attributes)
         put_stat(stat, *attributes)
 
@@ -77,7 +72,7 @@ class Operations:
         fi = FileInfo.from_address(info)
         if fi.flags & os.O_ACCMODE != os.O_RDONLY:
             raise ReadOnly("the tree is read-only")
-        fh, keep_cache = self._vfs.open(self._walk(path))
+        fh, keep_cache = self._vfs.open(self._resolve(path))
         if not self._told.knows(self._vfs.fstat(fh)):
             # The kernel believes another size. At ESTALE it looks the path up anew, and then opens it again.
             self._vfs.release(fh)
@@ -102,7 +97,7 @@ class Operations:
             self._invalidator.drop(known)
 
     def opendir(self, path: bytes, info: int) -> None:
-        FileInfo.from_address(info).fh = self._vfs.opendir(self._directory(path.rstrip(b"/")))
+        FileInfo.from_address(info).fh = self._vfs.opendir(self._vfs.resolve_directory(path.rstrip(b"/")))
 
     def readdir(self, path: int | None, buffer: int, filler: int, offset: int, info: int, flags: int) -> None:
         fill = self._fillers.get(filler) or self._fillers.setdefault(filler, Filler(filler))
@@ -129,32 +124,13 @@ class Operations:
         st.f_namemax = 255
 
     def refresh(self, path: bytes) -> None:
-        """Forget names at and below `path` (from the mount's top), and have the kernel drop what it keeps of them."""
+        """Forget names at and below `path` (from the mount's root), and have the kernel drop what it keeps of them."""
         self._vfs.refresh([name for name in path.split(b"/") if name])
-        self._directories.clear()
         top = b"/" + path.strip(b"/")
         below = top.rstrip(b"/") + b"/"
         for known in {top, *(p for p in list(self._opened) if p.startswith(below))}:
             self._invalidator.drop(known)
-        self._invalidator.names()
-
-    def _walk(self, path: bytes) -> Inode:
-        """The inode at `path`, its last name looked up anew."""
-        parent, _, name = path.rpartition(b"/")
-        return self._vfs.lookup(self._directory(parent), name) if name else self._vfs.root
-
-    def _directory(self, path: bytes) -> Inode:
-        """The directory at `path` ("" is the top), which the kernel knows to be one: it has looked up each on the way
-        itself, and does so as often as it was told to. A walk of 2,000 directories spent a third of its time on that.
-        """
-        directory = self._directories.get(path)
-        if directory is None:
-            parent, _, name = path.rpartition(b"/")
-            directory = self._vfs.below(self._directory(parent), name) if name else self._vfs.root
-            if len(self._directories) >= DIRECTORIES:
-                self._directories.clear()
-            self._directories[path] = directory
-        return directory
+        self._invalidator.drop_all_names()
 
 
 def _refuse(*_: object) -> int:

@@ -1,4 +1,14 @@
 """What the tree means: inodes, open files pinned to one version, directories. Joins names and bytes.
 
-Speaks inodes and handles, never paths, so that the kernel's door can change without it.
+    tree        `Vfs`: what every door calls: look-ups, attributes, read, readdir
+    prefetch/   readahead across files: what a program will open next
+    namespace   names and paths to inodes; directories remembered by path, until `refresh`
+    handles     open files, each pinned to one version
+    inodes      numbers, attributes, ownership: values
+
+`tree` uses all others; `prefetch`, `namespace` and `handles` know only `inodes`. Names come from `catalog`, bytes from
+`blocks`, which do not see each other. Handles and inodes are what doors hold on to; a path is only resolved.
+
+Locks: `Vfs._scan_lock` and `Handles._changed` are leaves; a source's lock in `prefetch` comes before the catalogue's.
+None is held while `catalog` or `blocks` wait for the network.
 """

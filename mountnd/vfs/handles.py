@@ -1,10 +1,10 @@
-"""Open files. Each is pinned to one version of its object, and so is the inode while anybody has it open.
+"""Open files, each a pinned view: of one version of its object. So is its inode while anybody has it open.
 
 The kernel keeps pages and size per inode, not per handle. So while a handle is open, everybody who opens
 the same inode gets that handle's version; once all are closed, the next open takes the new version with
 the kernel's pages dropped. A flush comes before close(2) returns, also of a duplicate; the release of the last
-one comes a moment after. So who opens a new version while every handle on the old one was flushed waits that
-moment to see whether they are closed.
+one comes a moment after. So whoever opens a new version while every handle on the old one is flushed waits
+that moment to see whether they are closed.
 
 Lock: `Handles._changed` is a leaf; no I/O happens under it.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from typing import Protocol
 
 from cachetools import LRUCache
 
@@ -20,11 +21,17 @@ from ..blocks.stream import Stream
 from ..stores.base import ObjectId, ObjectStat
 from .inodes import Inode
 
-# Inodes whose last opened version is remembered, to know whether the kernel's pages are still right.
+# Inodes whose last opened version is remembered, to know whether the kernel's pages are still valid.
 # About 300 bytes each; one that is forgotten only costs its pages.
 REMEMBERED = 65_536
 # How long to wait for the release that follows a flush: the kernel sends it at once, some 0.1 ms on an idle machine.
 RELEASE_S = 0.25
+
+
+class StreamSource(Protocol):
+    """What opens a handle's stream of bytes (`blocks.stream.Blocks`)."""
+
+    def open(self, id: ObjectId, size: int) -> Stream: ...
 
 
 class Pin:
@@ -43,22 +50,29 @@ class Pin:
 
 
 class Handle:
-    """One open file: its inode, the version it reads, and its stream of bytes. `size` in bytes, `top` where the
-    farthest read ended; `reported`: that reading failed stands in the log."""
+    """One open file.
 
-    __slots__ = ("flushed", "inode", "pin", "reported", "size", "stream", "top")
+    Attributes:
+        inode, pin, stream: which file, the version it reads, and the bytes of that.
+        size: of that version, in bytes; read_end: where the farthest read ended.
+        flushed: close(2) was called on a descriptor, and nothing was read since.
+        reported: a failed read stands in the log already.
+    """
+
+    __slots__ = ("flushed", "inode", "pin", "read_end", "reported", "size", "stream")
 
     def __init__(self, inode: Inode, pin: Pin, stream: Stream) -> None:
         self.inode, self.pin, self.stream = inode, pin, stream
         self.size = pin.meta.size
-        self.top = 0
+        self.read_end = 0
         self.flushed = self.reported = False
 
 
 class Handles:
-    """The table of open files and of pinned inodes."""
+    """The table of open files and of pinned inodes. `streams` opens the bytes of a handle."""
 
-    def __init__(self) -> None:
+    def __init__(self, streams: StreamSource) -> None:
+        self._streams = streams
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
         self._open: dict[int, Handle] = {}
@@ -71,12 +85,11 @@ class Handles:
         pin = self._pins.get(number)
         return None if pin is None else pin.meta
 
-    def add(self, inode: Inode, current: ObjectStat, open_stream: object) -> tuple[int, bool]:
-        """Open `inode`, whose newest version is `current`; `open_stream(id, size)` makes the stream.
+    def add(self, inode: Inode, current: ObjectStat) -> tuple[int, bool]:
+        """Open `inode`, whose newest version is `current`.
 
         Returns (handle number, whether the kernel may keep the pages it has of this inode). May wait RELEASE_S.
         """
-        assert callable(open_stream)
         with self._changed:
             pin = self._pins.get(inode.number)
             if pin is not None and pin.meta.id != current.id and pin.closing():
@@ -87,7 +100,7 @@ class Handles:
             id = pin.meta.id
             keep = self._last.get(inode.number) == id and not pin.stale
             self._last[inode.number] = id
-            handle = Handle(inode, pin, open_stream(id, pin.meta.size))
+            handle = Handle(inode, pin, self._streams.open(id, pin.meta.size))
             pin.handles.add(handle)
             number = next(self._numbers)
             self._open[number] = handle

@@ -2,7 +2,9 @@
 
 Every door (the kernel's, a test's, later fsspec's) calls exactly this. Methods are thread-safe, block
 while the network answers, and raise `errors.StoreError` or `errors.VfsError`; errnos are the door's
-business. This file holds no lock of its own beside the handles' table.
+business.
+
+Lock: `Vfs._scan_lock` guards the open directories; it is a leaf.
 """
 
 from __future__ import annotations
@@ -15,19 +17,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..blocks.stream import Blocks
 from ..catalog.catalogue import Catalogue
-from ..catalog.model.entry import Entry
 from ..catalog.query.directory_stream import DirectoryStream
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import Stats
 from .handles import Handle, Handles
-from .inodes import ROOT_NUMBER, Attributes, Inode, Ownership, inode_number, inode_numbers
-from .prefetch.prefetcher import Ahead
+from .inodes import Attributes, Inode, Ownership, inode_numbers
+from .namespace import Namespace
+from .prefetch.prefetcher import Prefetcher
 
 log = logging.getLogger(__name__)
 
 DirectoryRow = tuple[bytes, Attributes, int]
-
-_TOP = Entry(b"/", "", True, None)
 
 
 class Vfs:
@@ -38,7 +38,11 @@ class Vfs:
         blocks: where the bytes come from.
         owner: uid, gid and modes shown.
         single: whether the one source is the root (a mount of one may still be shown as a directory).
-        ahead: readahead across files; None for none.
+        prefetcher: readahead across files; None for none.
+
+    Attributes:
+        root: the tree's root.
+        lookup, resolve, resolve_directory: those of `Namespace`, without a call between.
     """
 
     def __init__(
@@ -49,49 +53,19 @@ class Vfs:
         stats: Stats,
         *,
         single: bool = True,
-        ahead: Ahead | None = None,
+        prefetcher: Prefetcher | None = None,
     ) -> None:
-        if single and len(sources) != 1:
-            raise ValueError("only one source can be the root")
-        self._blocks, self._owner, self._stats, self._ahead = blocks, owner, stats, ahead
-        self._salts = {id(c): name.encode("utf-8", "surrogateescape")[:64] for name, c in sources.items()}
-        self._top: dict[bytes, Inode] = {}
-        if single:
-            (catalogue,) = sources.values()
-            self.root = Inode(ROOT_NUMBER, catalogue, catalogue.root)
-        else:
-            self.root = Inode(ROOT_NUMBER, None, _TOP)
-            for source, catalogue in sources.items():
-                name = source.encode("utf-8", "surrogateescape")
-                entry = catalogue.root._replace(name=name)
-                self._top[name] = Inode(inode_number(name[:64], entry.key), catalogue, entry)
-        self._handles = Handles()
+        self._owner, self._stats, self._prefetcher = owner, stats, prefetcher
+        self._namespace = Namespace(sources, single=single)
+        self.root = self._namespace.root
+        self.lookup = self._namespace.lookup
+        self.resolve, self.resolve_directory = self._namespace.resolve, self._namespace.resolve_directory
+        self._handles = Handles(blocks)
         self._scans: dict[int, tuple[Inode, DirectoryStream | None]] = {}
         self._scan_numbers = itertools.count(1)
-        self._scan_lock = threading.Lock()  # leaf
+        self._scan_lock = threading.Lock()
 
     # -- names
-    def lookup(self, parent: Inode, name: bytes) -> Inode:
-        """The inode called `name` in directory `parent`. Raises NotFound, NotADirectory, Forbidden, ..."""
-        if not parent.entry.is_dir:
-            raise NotADirectory(f"{parent.entry.key}: not a directory")
-        if parent.catalogue is None:
-            if name not in self._top:
-                raise NotFound(f"no source is called {name!r} here")
-            return self._top[name]
-        entry = parent.catalogue.lookup(parent.entry, name)
-        return Inode(self._number(parent.catalogue, entry), parent.catalogue, entry)
-
-    def below(self, parent: Inode, name: bytes) -> Inode:
-        """The directory called `name` in one, where the caller was told before that it is one: nothing is asked.
-
-        If it is gone since, reading it tells. Raises NotFound.
-        """
-        if parent.catalogue is None:
-            return self.lookup(parent, name)
-        entry = parent.catalogue.below(parent.entry, name)
-        return Inode(self._number(parent.catalogue, entry), parent.catalogue, entry)
-
     def getattr(self, inode: Inode) -> Attributes:
         """Attributes of `inode`: those of the version that open handles hold it at, else the newest known."""
         entry = inode.entry
@@ -101,42 +75,22 @@ class Vfs:
     def refresh(self, names: Sequence[bytes]) -> None:
         """Believe nothing below the path of these components any more, nor of the path itself.
 
-        A path that is missing is forgotten to be. Raises what `lookup` raises, NotFound only for a source.
+        If the path is missing, only that is forgotten. Raises what `lookup` raises, NotFound only for a source.
         """
-        inode = self.root
-        for name in names:
-            catalogue, directory = inode.catalogue, inode.entry
-            try:
-                inode = self.lookup(inode, name)
-            except NotFound:
-                if catalogue is None:
-                    raise
-                catalogue.forget(directory.key + name.decode("utf-8", "surrogateescape"))
-                return
-        if inode.catalogue is None:
-            for top in self._top.values():
-                self._refresh(top)
-        else:
-            self._refresh(inode)
-
-    @staticmethod
-    def _refresh(inode: Inode) -> None:
-        assert inode.catalogue is not None
-        key = inode.entry.key
-        (inode.catalogue.refresh if inode.entry.is_dir else inode.catalogue.forget)(key)
+        self._namespace.refresh(names)
 
     # -- files
     def open(self, inode: Inode) -> tuple[int, bool]:
-        """Open a file for reading. Returns (handle, whether the kernel's pages of it are still right).
+        """Open a file for reading. Returns (handle, whether the kernel's pages of it are still valid).
 
         Costs no request. Raises IsADirectory.
         """
         if inode.entry.is_dir or inode.entry.stat is None:
             raise IsADirectory(f"{inode.entry.key}: is a directory")
-        opened = self._handles.add(inode, inode.entry.stat, self._blocks.open)
+        opened = self._handles.add(inode, inode.entry.stat)
         self._stats.add("open.calls")
-        if self._ahead is not None:
-            self._ahead.opened(inode)
+        if self._prefetcher is not None:
+            self._prefetcher.opened(inode)
         return opened
 
     def read_into(self, fh: int, address: int, size: int, offset: int) -> int:
@@ -153,8 +107,8 @@ class Vfs:
         if size <= 0:
             return 0
         handle.flushed = False
-        if offset + size > handle.top:
-            handle.top = offset + size
+        if offset + size > handle.read_end:
+            handle.read_end = offset + size
         try:
             handle.stream.read_into(address, size, offset)
         except (Changed, NotFound) as e:
@@ -181,15 +135,15 @@ class Vfs:
         return self._owner.attributes(handle.inode.number, False, handle.pin.meta)
 
     def flush(self, fh: int) -> None:
-        """close(2) was called on a descriptor of this handle: what was fetched ahead for it is not wanted now."""
+        """close(2) was called on a descriptor of this handle: what waits to be fetched ahead for it is cancelled."""
         try:
             handle = self._handles.get(fh)
         except KeyError:
             return
         handle.flushed = True
         handle.stream.close()
-        if self._ahead is not None and handle.top:
-            self._ahead.closed(handle.inode, handle.size, handle.top)
+        if self._prefetcher is not None and handle.read_end:
+            self._prefetcher.closed(handle.inode, handle.size, handle.read_end)
 
     def release(self, fh: int) -> bool:
         """The last descriptor is closed. True: the kernel should drop pages and attributes of the inode."""
@@ -230,15 +184,15 @@ class Vfs:
                 yield b".", here, 1
             yield b"..", here, 2
         if scan is None:
-            rows = list(self._top.items())
-            for i in range(max(0, offset - 2), len(rows)):
-                yield rows[i][0], self.getattr(rows[i][1]), i + 3
+            first = max(0, offset - 2)
+            for following, (name, source) in enumerate(self._namespace.sources(first), first + 3):
+                yield name, self.getattr(source), following
             return
         if scan.ended(offset - 2):  # the kernel asks until nothing comes, which is a third of a walk's calls
             return
         catalogue = inode.catalogue
         assert catalogue is not None
-        number_of = inode_numbers(self._salts[id(catalogue)], inode.entry.key)
+        number_of = inode_numbers(self._namespace.salt(catalogue), inode.entry.key)
         owner, pinned = self._owner, self._handles.pinned
         for (name, size, mtime_ns, is_dir), following in scan.brief_rows(max(0, offset - 2)):
             number = number_of(name)
@@ -256,9 +210,6 @@ class Vfs:
             scan.close()
 
     # -- within
-    def _number(self, catalogue: Catalogue, entry: Entry) -> int:
-        return inode_number(self._salts[id(catalogue)], entry.key)
-
     def _gone(self, handle: Handle, why: Exception) -> Changed:
         """The store no longer has the pinned version: forget its name, so that the next open asks."""
         catalogue, key = handle.inode.catalogue, handle.inode.entry.key

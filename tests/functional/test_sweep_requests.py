@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mountnd.assembly import BYTE_RESERVED, BYTE_WORKERS
-from mountnd.vfs.prefetch.sequence import MOST, PASSED, TOLERATED
+from mountnd.vfs.prefetch.sequence import MAX_AHEAD, MISSES_TOLERATED, PASSED_KEPT
 from tests import tree
 from tests.doors import Door, read
 from tests.proxy import Proxy
@@ -66,13 +66,13 @@ def test_a_broken_pattern_ends_the_requests_that_had_not_begun(seen: Door, proxy
     """The server takes requests and answers none, so only so many begin; the walk then goes where nobody guessed."""
     begun = walk_held(seen, proxy, walked)
     assert len(begun) == BEGIN
-    for n in range(TOLERATED + 1):
+    for n in range(MISSES_TOLERATED + 1):
         seen.close(seen.open(flat(150 + 40 * n)))
     proxy.behave()
     proxy.settled()
     opened = {flat(n) for n in range(20)}  # what was opened before it was fetched may be read yet
     assert fetched(proxy, walked) - opened == begun - opened
-    late = {flat(n) for n in range(20, 20 + MOST)} - begun
+    late = {flat(n) for n in range(20, 20 + MAX_AHEAD)} - begun
     assert late and not fetched(proxy, walked) & late
 
 
@@ -81,7 +81,7 @@ def test_what_the_walk_passes_by_is_not_asked_for(seen: Door, proxy: Proxy, walk
     seen.close(seen.open(flat(80)))
     proxy.behave()
     proxy.settled()
-    passed = {flat(n) for n in range(20, 80 - PASSED)} - begun
+    passed = {flat(n) for n in range(20, 80 - PASSED_KEPT)} - begun
     assert passed and not fetched(proxy, walked) & passed
     assert flat(90) in fetched(proxy, walked), "the sweep goes on from there"
 

@@ -33,7 +33,7 @@ LIMIT = 24 * MIB
 # What two daemons may have written before either looks at the directory again, on top of the limit.
 SLACK = LIMIT // 8
 MEMORY = 12 * MIB  # so that most reads ask the disk
-ONE_WARNING = "cannot keep data here"
+ONE_WARNING = "cannot cache data here"
 
 
 class Place(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any
 
 from mountnd.blocks.disk import directory as cachedir
 from mountnd.blocks.disk.chunk_file import ChunkFile
-from mountnd.blocks.geometry import BLOCK, length
+from mountnd.blocks.geometry import BLOCK, block_size
 from tests.mounted import Mounted
 from tests.tree import KIB, MIB, Bucket, content
 
@@ -133,7 +133,7 @@ def flip(path: Path, at: int, bit: int) -> None:
 def flip_block(path: Path, index: int) -> int:
     """Flip a bit in block `index` of a whole chunk file, counted in the file: the block's size."""
     identity = ChunkFile.open(str(path)).identity
-    sizes = [length(i, identity.size) for i in range(*identity.run)]
+    sizes = [block_size(i, identity.size) for i in range(*identity.span)]
     flip(path, path.stat().st_size - sum(sizes) + index * BLOCK + sizes[index] // 2, index % 8)
     return sizes[index]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mountnd.vfs.prefetch import sidecars as siblings
+from mountnd.vfs.prefetch import sidecars as sidecar_policy
 from tests import tree
 from tests.children import program as run
 from tests.children import python
@@ -75,7 +75,7 @@ class TestPybids:
         assert (slow["RepetitionTime"], slow["EchoTime"], slow["FlipAngle"]) == (study.TR + 0.5, 0.04, 77)
         assert names <= 6
         sidecars = {name for name in files(local / "bids") if name.endswith(".json")}
-        assert len(set(fetched) - sidecars) <= siblings.START  # tables beside them, until none of these was read
+        assert len(set(fetched) - sidecars) <= sidecar_policy.CREDIT  # tables beside them, until none of these was read
         assert set(fetched.values()) == {1}, fetched
 
     def test_use(self, mounted: Path, local: Path) -> None:

@@ -1,0 +1,15 @@
+"""The disk tier: blocks in files below one directory, which several mounts and processes may share.
+
+    cache       `DiskCache`: loads blocks on the caller's thread, passes what is to be saved to the writer
+    writer      write-behind on one thread; keeps the directory to its limit
+    throttle    how long the writer pauses for readers (pure)
+    last_use    when files were last used, in memory and as mtime
+    directory   the directory as a whole: scan, remove, list, clear, verify
+    eviction    which files go, the default limit, the room that is left (pure)
+    chunk_file  one file: up to 16 MiB of one object, with a checksum for each block
+    base        the protocols: `DiskTier` as the fetcher sees it, `BlockSource` as the tier sees memory
+
+Imports go down this list. Locks: `DiskCache._lock`, `WriteBehind._lock` and `LastUse._lock` are leaves and guard one
+table each; none is held across I/O. Files need no lock: whatever processes do to each other makes a block absent,
+never wrong.
+"""

@@ -1,39 +1,43 @@
-"""What the fetcher asks of a tier below memory, and what that may borrow."""
+"""The protocol of a tier below memory, and what such a tier may use of the memory above it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from ...stores.base import ObjectId
-from ..geometry import Run
+from ..geometry import BlockRange
+from ..memory import PinnedBlocks
 
 
-class Loan(NamedTuple):
-    """Blocks with their bytes: one view each, good as long as `pin` is held."""
+class BlockSource(Protocol):
+    """The memory from which a tier takes blocks when it comes to write them."""
 
-    run: Run
-    views: Sequence[memoryview]
-    pin: object
-
-
-# What memory still holds of a run.
-Lend = Callable[[ObjectId, Run], list[Loan]]
-
-
-class Tier(Protocol):
-    """A tier below memory (the disk cache)."""
-
-    def attach(self, memory: int, lend: Lend) -> None:
-        """Blocks to keep may be borrowed by `lend` from a memory of so many bytes, once they were announced."""
+    @property
+    def memory_limit(self) -> int:
+        """Bytes that memory may hold."""
         ...
 
-    def load(self, id: ObjectId, size: int, run: Run, views: Sequence[memoryview]) -> Collection[int]:
-        """Fill what it holds of `run`, one view a block; the indexes it filled. Never raises."""
+    def pinned(self, id: ObjectId, span: BlockRange) -> list[PinnedBlocks]:
+        """What memory still holds of `span`; it stays there while the result is referred to."""
         ...
 
-    def keep(self, id: ObjectId, size: int, loan: Loan) -> None:
+
+class DiskTier(Protocol):
+    """A tier below memory (`cache.DiskCache`). Safe to use from many threads."""
+
+    def attach(self, source: BlockSource) -> None:
+        """Blocks that were passed to `save` can be had from `source` for as long as memory keeps them."""
+        ...
+
+    def load(self, id: ObjectId, size: int, span: BlockRange, views: Sequence[memoryview]) -> Collection[int]:
+        """Fill what it holds of `span`, one view a block; the indexes it filled. Never raises."""
+        ...
+
+    def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
         """Take these blocks, which were just fetched, for later. Returns at once, never raises."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Write what waits, within some seconds. Idempotent."""
+        ...

@@ -1,4 +1,4 @@
-"""One file of the disk cache: up to 16 MiB of one object at one ETag, as a sparse file that proves itself.
+"""One file of the disk cache: up to 16 MiB of one object at one ETag, as a sparse file that proves its content.
 
     0      magic, version                     8 bytes
     8      length of the identity             u32
@@ -14,7 +14,7 @@ its checksum, and nothing is ever trusted without it: a crash, a lost page, a fl
 that write at once can make a block absent, never wrong. There is no index beside the files; unlinking one
 is all that eviction is, and needs no lock that a network file system might not keep.
 
-Raises OSError; what is not a chunk file, or not the one that was meant, is `NotThisChunk`.
+Raises OSError, and InvalidChunk for what is not a chunk file or not the expected one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from ...stores.base import ObjectId
 from .. import geometry
-from ..geometry import BLOCK, Run
+from ..geometry import BLOCK, BlockRange
 
 # 16 MiB: eviction's grain (a 10 GiB cache is 640 files), and never more than that stays of a file read once.
 CHUNK = 16 << 20
@@ -41,16 +41,16 @@ MAGIC = b"mountnd\x01"
 _HEAD = struct.Struct("<8sIIQ")
 # Data begin at a page, so that the kernel's page cache and the disk's blocks fit. A chunk of one block packs:
 # a sidecar of 1 KiB then takes one disk block and not two.
-PAGE = 4096
+ALIGNMENT = 4096
 # Linux takes at most this many buffers in one preadv or pwritev.
 IOV_MAX = 1024
 
 
-class NotThisChunk(Exception):
-    """The file's content is not the chunk that its name says."""
+class InvalidChunk(Exception):
+    """The file is not a chunk file, is damaged, or is not the chunk that its name says."""
 
 
-class Identity(NamedTuple):
+class ChunkIdentity(NamedTuple):
     """Which part of which object a chunk file holds: `size` is the whole object's, `chunk` counts from 0."""
 
     id: ObjectId
@@ -66,10 +66,10 @@ class Identity(NamedTuple):
         try:
             source, key, etag, version, size, start = json.loads(raw)
         except (ValueError, TypeError) as e:
-            raise NotThisChunk("no identity") from e
+            raise InvalidChunk("no identity") from e
         texts = all(isinstance(s, str) for s in (source, key, etag, version))
         if not (texts and type(size) is int and type(start) is int and size > 0 <= start < size):
-            raise NotThisChunk("no identity")
+            raise InvalidChunk("no identity")
         return cls(ObjectId(source, key, etag, version), size, start // CHUNK)
 
     @property
@@ -79,9 +79,9 @@ class Identity(NamedTuple):
         return f"{digest[:2]}/{digest[2:]}"
 
     @property
-    def run(self) -> Run:
+    def span(self) -> BlockRange:
         """The object's blocks that belong here."""
-        return Run(self.chunk * BLOCKS, min((self.chunk + 1) * BLOCKS, geometry.count(self.size)))
+        return BlockRange(self.chunk * BLOCKS, min((self.chunk + 1) * BLOCKS, geometry.block_count(self.size)))
 
 
 class ChunkFile:
@@ -93,48 +93,48 @@ class ChunkFile:
 
     __slots__ = ("__weakref__", "_data", "_fd", "_first", "_n", "_seed", "_table", "identity")
 
-    def __init__(self, fd: int, identity: Identity, head: int, seed: int) -> None:
+    def __init__(self, fd: int, identity: ChunkIdentity, head: int, seed: int) -> None:
         self._fd, self.identity, self._seed = fd, identity, seed
-        self._first, stop = identity.run
+        self._first, stop = identity.span
         self._n = stop - self._first
         self._table = -(-head // 8) * 8
         end = self._table + 8 * self._n
-        self._data = end if self._n == 1 else -(-end // PAGE) * PAGE
+        self._data = end if self._n == 1 else -(-end // ALIGNMENT) * ALIGNMENT
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:  # bound: at exit `os` may be gone
         close(self._fd)
 
     @classmethod
-    def open(cls, path: str, identity: Identity | None = None, *, write: bool = False) -> ChunkFile:
-        """Open the file at `path`. Raises NotThisChunk where it is not `identity` (None: whatever it says it is)."""
+    def open(cls, path: str, identity: ChunkIdentity | None = None, *, write: bool = False) -> ChunkFile:
+        """Open the file at `path`. Raises InvalidChunk where it is not `identity` (None: any)."""
         fd = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC)
         try:
-            head = os.pread(fd, PAGE, 0)
+            head = os.pread(fd, ALIGNMENT, 0)
             if len(head) < _HEAD.size:
-                raise NotThisChunk("too short")
+                raise InvalidChunk("too short")
             magic, length, n, digest = _HEAD.unpack_from(head)
             stop = _HEAD.size + length
             if stop > len(head):
                 head += os.pread(fd, stop - len(head), len(head)) if length < 1 << 20 else b""
             raw = head[_HEAD.size : stop]
             if magic != MAGIC or digest != xxh3_64_intdigest(head[:16] + raw):
-                raise NotThisChunk("not a chunk file, or a damaged one")
-            found = Identity.decode(raw)
-            if (identity is not None and found != identity) or n != found.run.stop - found.run.first:
-                raise NotThisChunk("another object's")
+                raise InvalidChunk("not a chunk file, or a damaged one")
+            found = ChunkIdentity.decode(raw)
+            if (identity is not None and found != identity) or n != found.span.stop - found.span.first:
+                raise InvalidChunk("another object's")
         except BaseException as e:
             gone = not os.fstat(fd).st_nlink
             os.close(fd)
-            if gone and isinstance(e, NotThisChunk):  # evicted, and so emptied, since it was opened
+            if gone and isinstance(e, InvalidChunk):  # evicted, and so emptied, since it was opened
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
             raise
         return cls(fd, found, stop, digest)
 
     @classmethod
-    def create(cls, path: str, identity: Identity) -> ChunkFile:
+    def create(cls, path: str, identity: ChunkIdentity) -> ChunkFile:
         """A new, empty one at `path`, in place of any other. Whoever opens the path sees a whole header or none."""
         raw = identity.encode()
-        n = identity.run.stop - identity.run.first
+        n = identity.span.stop - identity.span.first
         front = struct.pack("<8sII", MAGIC, len(raw), n)
         digest = xxh3_64_intdigest(front + raw)
         temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
@@ -149,46 +149,46 @@ class ChunkFile:
             raise
         return chunk
 
-    def views(self, run: Run, buffer: memoryview) -> list[memoryview]:
-        """`buffer` cut for the blocks of `run`, one view each."""
-        lengths = [geometry.length(i, self.identity.size) for i in range(*run)]
+    def views(self, span: BlockRange, buffer: memoryview) -> list[memoryview]:
+        """`buffer` cut for the blocks of `span`, one view each."""
+        lengths = [geometry.block_size(i, self.identity.size) for i in range(*span)]
         ends = list(accumulate(lengths, initial=0))
         return [buffer[a:b] for a, b in pairwise(ends)]
 
-    def held(self, run: Run) -> list[int]:
-        """Checksums of `run`'s blocks, 0 where one is absent."""
-        n = run.stop - run.first
-        raw = os.pread(self._fd, 8 * n, self._table + 8 * (run.first - self._first))
+    def checksums(self, span: BlockRange) -> list[int]:
+        """Checksums of `span`'s blocks, 0 where one is absent."""
+        n = span.stop - span.first
+        raw = os.pread(self._fd, 8 * n, self._table + 8 * (span.first - self._first))
         return list(struct.unpack(f"<{n}Q", raw.ljust(8 * n, b"\0")))
 
-    def read(self, run: Run, views: Sequence[memoryview]) -> tuple[list[int], list[int]]:
-        """Fill `views`, one for each block of `run`; the indexes that are good now, and those that were damaged.
+    def read(self, span: BlockRange, views: Sequence[memoryview]) -> tuple[list[int], list[int]]:
+        """Fill `views`, one for each block of `span`; the indexes that are good now, and those that were damaged.
 
         What is neither is absent. The views of all that are not good hold anything.
         """
-        sums = self.held(run)
+        sums = self.checksums(span)
         good: list[int] = []
         bad: list[int] = []
-        for part in geometry.runs(i for i, s in zip(range(*run), sums, strict=True) if s):
-            into = views[part.first - run.first : part.stop - run.first]
+        for part in geometry.block_ranges(i for i, s in zip(range(*span), sums, strict=True) if s):
+            into = views[part.first - span.first : part.stop - span.first]
             at = self._data + (part.first - self._first) * BLOCK
             got = os.preadv(self._fd, into, at)
             for i, view in zip(range(*part), into, strict=True):
                 got -= len(view)
-                whole = got >= 0 and self._sum(i, view) == sums[i - run.first]
+                whole = got >= 0 and self._sum(i, view) == sums[i - span.first]
                 (good if whole else bad).append(i)
         return good, bad
 
-    def write(self, run: Run, views: Sequence[memoryview]) -> int:
-        """Keep the blocks of `run`, one view each; how many were absent before. May be cut short by OSError."""
-        before = self.held(run)
-        _write(self._fd, views, self._data + (run.first - self._first) * BLOCK)
-        sums = [self._sum(i, v) for i, v in zip(range(*run), views, strict=True)]
-        at = self._table + 8 * (run.first - self._first)
+    def write(self, span: BlockRange, views: Sequence[memoryview]) -> int:
+        """Keep the blocks of `span`, one view each; how many were absent before. May be cut short by OSError."""
+        before = self.checksums(span)
+        _write(self._fd, views, self._data + (span.first - self._first) * BLOCK)
+        sums = [self._sum(i, v) for i, v in zip(range(*span), views, strict=True)]
+        at = self._table + 8 * (span.first - self._first)
         _write(self._fd, [memoryview(struct.pack(f"<{len(sums)}Q", *sums))], at)
         return before.count(0)
 
-    def drop(self, indexes: Sequence[int]) -> None:
+    def mark_absent(self, indexes: Sequence[int]) -> None:
         """Mark blocks as absent."""
         for i in indexes:
             os.pwrite(self._fd, bytes(8), self._table + 8 * (i - self._first))
@@ -202,10 +202,10 @@ class ChunkFile:
         return xxh3_64_intdigest(view, seed=(self._seed + index) & 0xFFFFFFFFFFFFFFFF) or 1
 
 
-def parts(run: Run) -> Iterator[tuple[int, Run]]:
-    """An object's blocks by the chunk they belong to: (chunk, its part of `run`)."""
-    for chunk in range(run.first // BLOCKS, (run.stop - 1) // BLOCKS + 1):
-        yield chunk, Run(max(run.first, chunk * BLOCKS), min(run.stop, (chunk + 1) * BLOCKS))
+def chunks_of(span: BlockRange) -> Iterator[tuple[int, BlockRange]]:
+    """An object's blocks by the chunk they belong to: (chunk, its part of `span`)."""
+    for chunk in range(span.first // BLOCKS, (span.stop - 1) // BLOCKS + 1):
+        yield chunk, BlockRange(max(span.first, chunk * BLOCKS), min(span.stop, (chunk + 1) * BLOCKS))
 
 
 def _write(fd: int, views: Sequence[memoryview], at: int) -> None:

@@ -1,6 +1,6 @@
-"""The disk cache's directory as such: what lies in it, what it takes, clearing and checking it.
+"""The disk cache's directory: what lies in it, how much it takes, clearing and checking it.
 
-Works beside mounts that use it: files come and go under us, and that is no error.
+Works beside mounts that use it: files come and go meanwhile, and that is no error.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..geometry import Run, length
-from . import eviction as evict
-from .chunk_file import ChunkFile, NotThisChunk
-from .eviction import Held
+from ..geometry import BlockRange, block_size
+from . import eviction
+from .chunk_file import ChunkFile, InvalidChunk
+from .eviction import CacheFile
 
-# A file that is being made lives under a name of its own for an instant; after an hour its maker is dead.
+# A new file has a temporary name for an instant; after an hour the process that made it is dead.
 ABANDONED_S = 3600.0
 NEW = ".new"
 
 
-class Listed(NamedTuple):
+class CachedObject(NamedTuple):
     """One object in the cache.
 
     Attributes:
         size: the object's; held: bytes of it that are here; disk: bytes they take on disk.
-        used: seconds since the epoch.
+        used: when it was last used, seconds since the epoch.
     """
 
     source: str
@@ -38,8 +38,8 @@ class Listed(NamedTuple):
     used: float
 
 
-class Verified(NamedTuple):
-    """What `verify` looked at, and what of it was damaged: such blocks are absent now, such files gone."""
+class VerifyResult(NamedTuple):
+    """What `verify` looked at, and what of it was damaged: such blocks are marked absent now, such files removed."""
 
     files: int
     blocks: int
@@ -60,8 +60,8 @@ def make(root: str, directory: str) -> None:
         os.makedirs(directory, mode=0o700, exist_ok=True)
 
 
-def scan(root: str) -> Iterator[Held]:
-    """All chunk files below `root`, by paths relative to it. Removes what a killed process left half made."""
+def scan(root: str) -> Iterator[CacheFile]:
+    """All chunk files below `root`, by paths relative to it. Removes what a killed process left unfinished."""
     for folder in _entries(root):
         if len(folder.name) != 2 or not folder.is_dir(follow_symlinks=False):
             continue
@@ -74,13 +74,13 @@ def scan(root: str) -> Iterator[Held]:
                 if time.time() - info.st_mtime > ABANDONED_S:
                     remove(root, f"{folder.name}/{entry.name}")
             elif stat.S_ISREG(info.st_mode):
-                yield Held(f"{folder.name}/{entry.name}", info.st_blocks * 512, info.st_mtime)
+                yield CacheFile(f"{folder.name}/{entry.name}", info.st_blocks * 512, info.st_mtime)
 
 
 def remove(root: str, path: str) -> bool:
     """Remove a file; False where that was not possible or somebody else did.
 
-    Its room comes back at once, although processes may have it open: they find all blocks absent.
+    Its disk space is free at once, although processes may have it open: they find all blocks absent.
     """
     path = os.path.join(root, path)
     try:
@@ -100,10 +100,10 @@ def touch(root: str, path: str) -> None:
     try:
         os.utime(os.path.join(root, path))
     except OSError:
-        pass  # gone, or not ours to mark: its age is what it was
+        pass  # gone, or not ours to mark: then its age stays what it was
 
 
-def space(root: str) -> tuple[int, int]:
+def disk_space(root: str) -> tuple[int, int]:
     """Bytes free for us and in all on the disk that holds `root`, or its nearest directory that exists."""
     while not os.path.isdir(root):
         root = os.path.dirname(os.path.abspath(root))
@@ -113,19 +113,19 @@ def space(root: str) -> tuple[int, int]:
 
 def default_limit(root: str) -> int:
     """The limit where nobody set one. What the cache holds already counts as free."""
-    free, _ = space(root)
-    return evict.default_limit(free + sum(f.bytes for f in scan(root)))
+    free, _ = disk_space(root)
+    return eviction.default_limit(free + sum(f.bytes for f in scan(root)))
 
 
-def listing(root: str) -> list[Listed]:
+def objects(root: str) -> list[CachedObject]:
     """The objects in the cache, the one used last first."""
-    found: dict[tuple[str, str, str, str], Listed] = {}
+    found: dict[tuple[str, str, str, str], CachedObject] = {}
     for held, file in _chunks(root):
         id, size, _ = file.identity
-        run = file.identity.run
-        n = sum(length(i, size) for i, s in zip(range(*run), file.held(run), strict=True) if s)
+        span = file.identity.span
+        n = sum(block_size(i, size) for i, s in zip(range(*span), file.checksums(span), strict=True) if s)
         old = found.get(id)
-        found[id] = Listed(
+        found[id] = CachedObject(
             id.source,
             id.key,
             id.etag,
@@ -138,7 +138,7 @@ def listing(root: str) -> list[Listed]:
 
 
 def clear(root: str, which: Callable[[str, str], bool] | None = None) -> int:
-    """Remove everything, or the objects for which `which(source, key)` holds. Returns the bytes that came free."""
+    """Remove everything, or the objects for which `which(source, key)` holds. Returns the bytes that this freed."""
     freed = 0
     if which is None:
         for held in scan(root):
@@ -150,35 +150,35 @@ def clear(root: str, which: Callable[[str, str], bool] | None = None) -> int:
     return freed
 
 
-def verify(root: str) -> Verified:
-    """Read everything and check it; what is damaged is dropped."""
+def verify(root: str) -> VerifyResult:
+    """Read everything and check it; what is damaged is removed."""
     files = blocks = bad_blocks = bad_files = 0
     buffer = memoryview(bytearray(1 << 20))
     for held in scan(root):
         files += 1
         try:
             file = _open(root, held.path, write=True)
-            run = file.identity.run
-            for first in range(run.first, run.stop, 16):
-                part = Run(first, min(first + 16, run.stop))
+            span = file.identity.span
+            for first in range(span.first, span.stop, 16):
+                part = BlockRange(first, min(first + 16, span.stop))
                 views = file.views(part, buffer)
                 good, bad = file.read(part, views)
                 blocks += len(good) + len(bad)
                 bad_blocks += len(bad)
-                file.drop(bad)
+                file.mark_absent(bad)
         except FileNotFoundError:
             continue  # evicted meanwhile
-        except (NotThisChunk, OSError):
+        except (InvalidChunk, OSError):
             bad_files += 1
             remove(root, held.path)
-    return Verified(files, blocks, bad_blocks, bad_files)
+    return VerifyResult(files, blocks, bad_blocks, bad_files)
 
 
-def _chunks(root: str) -> Iterator[tuple[Held, ChunkFile]]:
+def _chunks(root: str) -> Iterator[tuple[CacheFile, ChunkFile]]:
     for held in scan(root):
         try:
             yield held, _open(root, held.path)
-        except (NotThisChunk, OSError):
+        except (InvalidChunk, OSError):
             continue
 
 
@@ -186,7 +186,7 @@ def _open(root: str, path: str, *, write: bool = False) -> ChunkFile:
     """The chunk file at `path`, which must be where its identity says."""
     file = ChunkFile.open(os.path.join(root, path), write=write)
     if file.identity.name != path:
-        raise NotThisChunk("not in its place")
+        raise InvalidChunk("not in its place")
     return file
 
 

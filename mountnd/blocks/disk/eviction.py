@@ -1,4 +1,7 @@
-"""Which files of the disk cache go: a pure policy."""
+"""Which files of the disk cache go: least recently used first, by whole files. A pure policy.
+
+Sizes in bytes, times in seconds since the epoch.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,23 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Held(NamedTuple):
-    """A file of the cache: bytes it takes on disk, seconds since the epoch when it was last used."""
+class CacheFile(NamedTuple):
+    """A file of the cache: bytes it takes on disk, and when it was last used."""
 
     path: str
     bytes: int
     used: float
 
 
-def choose(files: Iterable[Held], excess: int) -> list[Held]:
+def victims(files: Iterable[CacheFile], excess: int) -> list[CacheFile]:
     """The files to remove so that `excess` bytes come free, the longest unused first; all where that is too few."""
-    victims: list[Held] = []
-    for held in sorted(files, key=lambda h: (h.used, h.path)):
+    chosen: list[CacheFile] = []
+    for file in sorted(files, key=lambda f: (f.used, f.path)):
         if excess <= 0:
             break
-        victims.append(held)
-        excess -= held.bytes
-    return victims
+        chosen.append(file)
+        excess -= file.bytes
+    return chosen
 
 
 def default_limit(free: int) -> int:
@@ -30,6 +33,6 @@ def default_limit(free: int) -> int:
     return min(10 << 30, free // 10)
 
 
-def room(limit: int, taken: int, free: int, total: int) -> int:
+def headroom(limit: int, taken: int, free: int, total: int) -> int:
     """Bytes that may still be added, below 0 where some must go: under the limit, with 5 % of the disk left free."""
     return min(limit - taken, free - total // 20)

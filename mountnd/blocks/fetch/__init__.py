@@ -1,0 +1,12 @@
+"""Getting blocks: decides nothing about what will be read, only how it is fetched.
+
+    fetcher   single flight per block, one GET for neighbours, demand before prefetch; the room's one lock
+    loader    loads one flight's blocks: from the disk tier, the rest from the store
+    hedging   when a GET is so late that a second one pays (pure)
+    warmup    which GETs are made longer to warm up their connection (pure)
+    budget    bytes ahead of readers, each reader's share, and how many long GETs at once: the one place for these
+    flight    a GET on its way
+
+`fetcher` uses all others; `loader` and `budget` know `flight`; `hedging` and `warmup` know nobody. Only `Fetcher.lock`
+guards them; the loader runs on workers' threads without it.
+"""

@@ -1,4 +1,4 @@
-"""Where blocks come from that memory does not hold: the disk tier, then the store."""
+"""Loads what memory does not hold: from the disk tier, and what is not there from the store."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from ...stats import Stats
 from ...stores.base import Deadline, Store
 from .. import counters, geometry
-from ..disk.base import Loan, Tier
-from ..memory import FRESH, NEAR, Block, Memory
+from ..disk.base import DiskTier
+from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
 from .flight import Flight
 
-# Blocks on disk between two gaps are fetched again rather than asked around: a request costs a round trip.
-BRIDGE = 2
+# Gaps with at most so many blocks on disk between them are fetched by one GET: a request costs a round trip.
+COALESCE_GAP = 2
 
 
-class Origin:
-    """Fills a flight's blocks. Blocks the calling thread; safe to call from many.
+class Loader:
+    """Loads a flight's blocks on the calling thread. Safe to use from many threads.
 
     Args:
         timeout: seconds one GET may take, retries included.
@@ -25,8 +25,8 @@ class Origin:
     def __init__(
         self,
         stores: Mapping[str, Store],
-        memory: Memory,
-        disk: Tier | None,
+        memory: MemoryTier,
+        disk: DiskTier | None,
         stats: Stats,
         timeout: float,
         clock: Callable[[], float],
@@ -34,37 +34,37 @@ class Origin:
         self._stores, self._memory, self._disk, self._stats = stores, memory, disk, stats
         self._timeout, self._clock = timeout, clock
 
-    def fill(self, flight: Flight, blocks: Sequence[Block], *, demand: bool) -> float:
-        """Fill and mark `blocks`, the whole run of `flight`: the seconds of its GET, 0 where it took none or several.
+    def load(self, flight: Flight, blocks: Sequence[Block], *, demand: bool) -> float:
+        """Fill and mark `blocks`, all those of `flight`. Returns the seconds of its GET, 0 if it took none or several.
 
         Raises StoreError.
         """
-        id, size, run = flight.id, flight.size, flight.run
+        id, size, span = flight.id, flight.size, flight.span
         disk, stats, memory = self._disk, self._stats.of(id.source), self._memory
-        gaps = [run]
+        gaps = [span]
         if disk is not None:
             views = [memory.view(b) for b in blocks]
-            held = disk.load(id, size, run, views)
+            held = disk.load(id, size, span, views)
             if held:
                 for i in held:
-                    blocks[i - run.first].mark = NEAR
-                gaps = geometry.bridged(geometry.missing(run, held.__contains__), BRIDGE)
+                    blocks[i - span.first].mark = ON_DISK
+                gaps = geometry.coalesced(geometry.missing(span, held.__contains__), COALESCE_GAP)
         seconds = 0.0
         for gap in gaps:
-            part = slice(gap.first - run.first, gap.stop - run.first)
+            own = slice(gap.first - span.first, gap.stop - span.first)
             where = geometry.extent(gap, size)
             stats.add(counters.GETS)
             if demand:
                 stats.add(counters.GETS_DEMAND)
             began = self._clock()
             store = self._stores[id.source]
-            store.read(id, where.start, memory.views(blocks[part]), deadline=Deadline(self._timeout))
-            seconds = self._clock() - began if gap == run else 0.0
+            store.read(id, where.start, memory.views(blocks[own]), deadline=Deadline(self._timeout))
+            seconds = self._clock() - began if gap == span else 0.0
             stats.add(counters.FETCHED, where.size)
-            for b in blocks[part]:
-                b.mark = FRESH if flight.prefetch else 0
+            for b in blocks[own]:
+                b.mark = UNREAD if flight.prefetch else 0
             if flight.prefetch:
                 stats.add(counters.PREFETCHED, where.size)
             if disk is not None:
-                disk.keep(id, size, Loan(gap, views[part], blocks[part]))
+                disk.save(id, size, PinnedBlocks(gap, views[own], blocks[own]))
         return seconds

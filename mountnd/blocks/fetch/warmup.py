@@ -1,4 +1,4 @@
-"""Which GETs should be longer than what is wanted, so that their connection is fast from then on.
+"""Warm-up: which GETs should be longer than what is needed, so that their connection is fast from then on.
 
 Measured (30 ms round trip; the server's kernel uses BBR): on a connection that has given small answers only,
 each answer of 32 to 256 KiB takes 1.5 round trips, because the server has not learnt how fast the path is.
@@ -12,43 +12,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-WARMING = 256 << 10  # what such a GET brings; a random read of 4 KiB may fetch as much and no more
-WARM = 512 << 10
-USES = 2  # small answers before it
+WARMUP_BYTES = 256 << 10  # what such a GET brings; a random read of 4 KiB may fetch as much and no more
+WARM_BYTES = 512 << 10  # an answer this long warms its connection whenever it comes
+SMALL_ANSWERS = 2  # small answers before the warm-up
 # Idle connections are closed by one side or the other after about this long.
 IDLE_S = 30.0
 
 
-class Warmth:
+class ConnectionWarmup:
     """One source's connections. Stores take the one freed last, so that the n-th at a time is always the same."""
 
-    __slots__ = ("_busy", "_clock", "_last", "_uses")
+    __slots__ = ("_answers", "_busy", "_clock", "_last")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._busy = 0  # GETs on their way
-        self._uses: list[int] = []  # of each connection; warm ones have more than USES
+        self._answers: list[int] = []  # of each connection; warm ones have more than SMALL_ANSWERS
         self._last = 0.0
 
     @property
-    def wanted(self) -> bool:
-        """Whether a GET that begins now should be `WARMING` long."""
+    def due(self) -> bool:
+        """Whether a GET that starts now should be `WARMUP_BYTES` long."""
         if not self._busy and self._clock() - self._last > IDLE_S:
-            self._uses.clear()
-        return self._busy < len(self._uses) and self._uses[self._busy] == USES
+            self._answers.clear()
+        return self._busy < len(self._answers) and self._answers[self._busy] == SMALL_ANSWERS
 
-    def began(self, size: int) -> None:
-        """A GET of `size` bytes begins."""
-        if self._busy == len(self._uses):
-            self._uses.append(0)
-        uses = self._uses[self._busy]
-        if size >= WARM or (size >= WARMING and uses == USES):
-            self._uses[self._busy] = USES + 1
-        elif uses < USES:
-            self._uses[self._busy] = uses + 1
+    def started(self, size: int) -> None:
+        """A GET of `size` bytes starts."""
+        if self._busy == len(self._answers):
+            self._answers.append(0)
+        answers = self._answers[self._busy]
+        if size >= WARM_BYTES or (size >= WARMUP_BYTES and answers == SMALL_ANSWERS):
+            self._answers[self._busy] = SMALL_ANSWERS + 1
+        elif answers < SMALL_ANSWERS:
+            self._answers[self._busy] = answers + 1
         self._busy += 1
 
-    def ended(self) -> None:
+    def finished(self) -> None:
         """It ended."""
         self._busy -= 1
         self._last = self._clock()

@@ -3,7 +3,7 @@
 Write-behind: what comes in waits for about a second and is then written as a new segment (`segments`). Reading looks
 at what waits first.
 
-Lock order: `DiskCache._flushing`, held by the one thread that writes, comes before `DiskCache._lock`, and that before
+Lock order: `ListingDiskCache._flushing`, held by the one thread that writes, comes before `ListingDiskCache._lock`, and that before
 `SegmentDirectory._lock`; no file is read or written with `_lock` held.
 """
 
@@ -41,7 +41,7 @@ class _Waiting(NamedTuple):
         return self.listing.nbytes if self.listing is not None else 100
 
 
-class DiskCache:
+class ListingDiskCache:
     """The listings of one source. A directory that cannot be written is warned of once, and nothing is kept then.
 
     Args:

@@ -12,7 +12,7 @@ from ...stats import Stats
 from ..model.answer import Answer, RequestMark
 from ..model.listing import Listing
 from ..model.location import Location
-from .disk import DiskCache
+from .disk import ListingDiskCache
 from .memory import KnownListing, MemoryCache
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class TieredCache:
         memory: for questions that must not cost a look at the disk; what is to last goes through the methods here.
     """
 
-    def __init__(self, memory: MemoryCache, disk: DiskCache | None, stats: Stats, location: Location) -> None:
+    def __init__(self, memory: MemoryCache, disk: ListingDiskCache | None, stats: Stats, location: Location) -> None:
         self.memory = memory
         self._disk, self._stats, self._location = disk, stats, location
         self._lock = threading.Lock()

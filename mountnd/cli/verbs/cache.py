@@ -40,7 +40,7 @@ def cache(inputs: ConfigInputs, action: str, what: str | None) -> None:
 
 
 def _ls(root: Path, what: str | None) -> None:
-    found = [e for e in directory.listing(str(root)) if what is None or what in e.source or what in e.key]
+    found = [e for e in directory.objects(str(root)) if what is None or what in e.source or what in e.key]
     rows = [
         [size(e.held), size(e.size), datetime.fromtimestamp(e.used).astimezone().isoformat(" ", "minutes")[:16],
          f"{e.source}: {e.key}"]

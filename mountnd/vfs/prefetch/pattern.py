@@ -1,17 +1,17 @@
-"""Which part of a path moves: the pure half of the readahead across files.
+"""Which parts of a path vary: the pure half of the readahead across files.
 
 A walk over a data set opens files of one kind (`*_T1w.nii.gz`) in listing order, and from one to the next
-only some parts of the path change: the subject, in the directory's name and again in the file's; perhaps the
-session. `learn` finds those parts from the paths opened lately, `successors` gives the files that such a walk
-opens next. Sessions and runs that the walk skips never change, so they are not given.
+only some parts of the path vary: the subject, in the directory's name and again in the file's; perhaps the
+session. `varying_parts` finds those from the paths opened lately, `successors` gives the files that such a walk
+opens next. Sessions and runs that the walk skips never vary, so they are not given.
 
-Paths are tuples of components. No I/O, no clock; `children` answers from memory or says None.
+Paths are tuples of components. No I/O, no clock; `Directories` answers from memory or says None.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 Path = tuple[str, ...]
 
 
-class Name(NamedTuple):
+class ChildName(NamedTuple):
     """A name in a directory."""
 
     text: str
@@ -30,34 +30,38 @@ class Name(NamedTuple):
         return (self.text + "/" * self.is_dir).encode("utf-8", "surrogateescape")
 
 
-class Names(Protocol):
-    """The names in a directory, in `Name.order`. May decode lazily: only what is looked at is touched."""
+class ChildNames(Protocol):
+    """The names in a directory, in `ChildName.order`. May decode lazily: only what is looked at is touched."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, i: int, /) -> Name: ...
+    def __getitem__(self, i: int, /) -> ChildName: ...
 
-    def position(self, name: Name) -> int:
+    def position(self, name: ChildName) -> int:
         """Index of the first that is not before `name`."""
 
 
-# The names in a directory; None where they are not known.
-Children = Callable[[Path], Names | None]
+class Directories(Protocol):
+    """What is known of the directories of a source."""
+
+    def names(self, path: Path) -> ChildNames | None:
+        """The names in a directory; None where they are not known."""
+        ...
 
 
-def contains(names: Names, name: Name) -> bool:
+def contains(names: ChildNames, name: ChildName) -> bool:
     i = names.position(name)
     return i < len(names) and names[i] == name
 
 
-class Passed(Enum):
+class Skipped(Enum):
     """A step on the way to the next file that gave none."""
 
     LACKING = "no such file there"
     UNKNOWN = "a directory whose names are not known"
 
 
-class Moving(NamedTuple):
-    """The parts of a path that change: directory levels, and `_`-separated parts of the file's name."""
+class VaryingParts(NamedTuple):
+    """The parts of a path that vary: directory levels, and `_`-separated parts of the file's name."""
 
     levels: frozenset[int]
     parts: frozenset[int]
@@ -92,7 +96,7 @@ def extension(name: str) -> str:
     return dot + last
 
 
-def alike(a: str, b: str) -> int:
+def likeness(a: str, b: str) -> int:
     """How alike two names are: `STEM`, `ENTITIES` or `OTHER`."""
     a, b = a.removesuffix(extension(a)), b.removesuffix(extension(b))
     if a == b:
@@ -101,11 +105,11 @@ def alike(a: str, b: str) -> int:
     return ENTITIES if a and a == b.rpartition("_")[0] else OTHER
 
 
-def learn(paths: Iterable[Path]) -> Moving:
-    """What moved between consecutive `paths` (of one kind, oldest first).
+def varying_parts(paths: Iterable[Path]) -> VaryingParts:
+    """What varied between consecutive `paths` (of one kind, oldest first).
 
     A directory's new name is put into the rest of the path first, as BIDS repeats `sub-01` in every file's
-    name: what then still differs moves by itself.
+    name: what then still differs varies by itself.
     """
     levels: set[int] = set()
     parts: set[int] = set()
@@ -113,72 +117,80 @@ def learn(paths: Iterable[Path]) -> Moving:
         for level in range(len(new) - 1):
             if old[level] != new[level]:
                 levels.add(level)
-                old = _put(old, level, new[level])
+                old = _with_component(old, level, new[level])
         before, after = old[-1].split("_"), new[-1].split("_")
         if len(before) != len(after):
             parts.update(range(max(len(before), len(after))))
         else:
             parts.update(i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y)
-    return Moving(frozenset(levels), frozenset(parts))
+    return VaryingParts(frozenset(levels), frozenset(parts))
 
 
-def _put(path: Path, level: int, name: str) -> Path:
+def _with_component(path: Path, level: int, name: str) -> Path:
     """`path` with component `level` replaced, and its old name in all later components too."""
     old = path[level]
     later = tuple(c.replace(old, name) if len(old) > 1 else c for c in path[level + 1 :])
     return (*path[:level], name, *later)
 
 
-def successors(children: Children, path: Path, moving: Moving) -> Iterator[Path | Passed]:
-    """The files after `path` in listing order that differ from it only in what moves. Lazy: look as far as needed.
+def successors(directories: Directories, path: Path, varying: VaryingParts) -> Iterator[Path | Skipped]:
+    """The files after `path` in listing order that differ from it only in what varies. Lazy: look as far as needed.
 
-    What is passed over is told, as a way without any such file may be long. Directories that `children` does not
-    know are never asked for.
+    What is skipped is given too, as a way without any such file may be long. Directories that are not known are never
+    asked for.
     """
-    return _descend(children, path, moving, 0, after=True)
+    return _descend(directories, path, varying, 0, after=True)
 
 
-def _descend(children: Children, path: Path, moving: Moving, level: int, *, after: bool) -> Iterator[Path | Passed]:
+def _descend(
+    directories: Directories, path: Path, varying: VaryingParts, level: int, *, after: bool
+) -> Iterator[Path | Skipped]:
     if level == len(path) - 1:
-        yield from _files(children, path, moving.parts, after=after)
+        yield from _files(directories, path, varying.parts, after=after)
         return
-    if level not in moving.levels:
-        yield from _descend(children, path, moving, level + 1, after=after)
+    if level not in varying.levels:
+        yield from _descend(directories, path, varying, level + 1, after=after)
         return
-    names = children(path[:level])
+    names = directories.names(path[:level])
     if names is None:
-        yield Passed.UNKNOWN
+        yield Skipped.UNKNOWN
         return
-    for i in range(names.position(Name(path[level], True)) if after else 0, len(names)):
+    for i in range(names.position(ChildName(path[level], True)) if after else 0, len(names)):
         name = names[i]
         if not name.is_dir:
-            yield Passed.LACKING
+            yield Skipped.LACKING
             continue
         still = after and name.text == path[level]
-        yield from _descend(children, path if still else _put(path, level, name.text), moving, level + 1, after=still)
+        yield from _descend(
+            directories, path if still else _with_component(path, level, name.text), varying, level + 1, after=still
+        )
 
 
-def _files(children: Children, path: Path, parts: frozenset[int], *, after: bool) -> Iterator[Path | Passed]:
+def _files(directories: Directories, path: Path, parts: frozenset[int], *, after: bool) -> Iterator[Path | Skipped]:
     directory, wanted = path[:-1], path[-1]
-    names = children(directory)
+    names = directories.names(directory)
     if names is None:
-        yield Passed.UNKNOWN
+        yield Skipped.UNKNOWN
         return
     if not parts:
         if not after:
-            yield path if contains(names, Name(wanted, False)) else Passed.LACKING
+            yield path if contains(names, ChildName(wanted, False)) else Skipped.LACKING
         return
-    fixed, alike = wanted.split("_"), ending(wanted)
-    for i in range(names.position(Name(wanted, False)) if after else 0, len(names)):
+    fixed, kept_ending = wanted.split("_"), ending(wanted)
+    for i in range(names.position(ChildName(wanted, False)) if after else 0, len(names)):
         name = names[i]
         if after and name.text == wanted:
             continue
-        yield (*directory, name.text) if not name.is_dir and _fits(name.text, fixed, alike, parts) else Passed.LACKING
+        yield (
+            (*directory, name.text)
+            if not name.is_dir and _fits(name.text, fixed, kept_ending, parts)
+            else Skipped.LACKING
+        )
 
 
-def _fits(name: str, fixed: Sequence[str], alike: str, parts: frozenset[int]) -> bool:
-    """Whether a file's name is of the same kind as one made of the parts `fixed`, but for the `parts` that move."""
-    if ending(name) != alike:
+def _fits(name: str, fixed: Sequence[str], kept_ending: str, parts: frozenset[int]) -> bool:
+    """Whether a file's name is of the same kind as one made of the parts `fixed`, but for the `parts` that vary."""
+    if ending(name) != kept_ending:
         return False
     got = name.split("_")
     return len(got) == len(fixed) and all(i in parts or got[i] == fixed[i] for i in range(len(got)))

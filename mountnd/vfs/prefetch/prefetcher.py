@@ -1,38 +1,44 @@
-"""Readahead across files, put to work: the guesses of `sweep.py` and `siblings.py` become prefetches.
+"""Runs the policies of the readahead across files: what they predict becomes prefetches.
 
-Runs on the thread that opens a file, from memory only: the catalogue says what it knows and is never asked
-to ask, and `Blocks.prefetch` returns at once. Each guess owns its prefetch, so that it can be cancelled alone: one
+Runs on the thread that opens a file, from memory only: the catalogue says what it knows and never asks the store, and
+`Blocks.prefetch` returns at once. Each predicted file owns its prefetch, so that it can be cancelled alone: one
 that the walk passes by, or that a broken pattern leaves behind, but never what was opened meanwhile.
 
-Lock: one per source, a leaf but for the rooms' own locks below. Blocks are spoken to outside it.
+Lock order: one lock per source, before the catalogue's own. Blocks are called without it.
 """
 
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ...blocks.stream import Blocks
 from ...catalog.catalogue import Catalogue
-from ...catalog.model.entry import Entry
 from ...stats import Stats
 from ...stores.base import ObjectStat
 from ..inodes import Inode
-from .pattern import Name, Path
-from .sequence import START, Sweep
-from .sidecars import Around, Beside, Siblings
+from .known_files import CatalogueFiles
+from .pattern import Path
+from .policy import KnownFiles, Policy, Prediction
+from .sequence import SequencePolicy
+from .sidecars import SidecarPolicy
+
+# The policies of every source, in the order in which they are asked: a later one sees what an earlier one predicts. Its
+# own predictions are fetched first: sidecars lie in a directory that the program has open, and are likely to be opened
+# before the next file of a sequence.
+POLICIES: tuple[Callable[[KnownFiles], Policy], ...] = (SequencePolicy, SidecarPolicy)
 
 
-class Ahead:
-    """The walks over one mount, by catalogue."""
+class Prefetcher:
+    """The readahead across files of one mount."""
 
     def __init__(self, blocks: Blocks, stats: Stats) -> None:
         self._blocks, self._stats = blocks, stats
         self._sources: dict[int, _Source] = {}
 
     def add(self, catalogue: Catalogue) -> None:
+        """Prefetch for this source too."""
         self._sources[id(catalogue)] = _Source(catalogue)
 
     def opened(self, inode: Inode) -> None:
@@ -41,173 +47,92 @@ class Ahead:
         if source is None or meta is None:
             return
         with source.lock:
-            wanted, dropped = source.opened(source.path(inode.entry.key), meta.size)
-        for guess in dropped:
-            self._blocks.cancel(guess)
-        for counter, guess, file, stop in wanted:
+            fetches, dropped = source.opened(inode.entry.key, meta.size)
+        for owner in dropped:
+            self._blocks.cancel(owner)
+        for counter, owner, file, stop in fetches:
             self._stats.add(counter)
-            self._blocks.prefetch(file.id, file.size, 0, stop, guess)
-            if guess.over:  # another thread gave it up before its prefetch was there to be cancelled
-                self._blocks.cancel(guess)
+            self._blocks.prefetch(file.id, file.size, 0, stop, owner)
+            if owner.dropped:  # another thread gave it up before its prefetch was there to be cancelled
+                self._blocks.cancel(owner)
 
     def closed(self, inode: Inode, size: int, stop: int) -> None:
         """A file of `size` bytes was closed after reads up to byte `stop`."""
         source = self._sources.get(id(inode.catalogue))
         if source is not None:
-            path = source.path(inode.entry.key)
             with source.lock:
-                source.sweep.closed(path, size, stop)
-                source.siblings.closed(path, size, stop)
+                source.closed(inode.entry.key, size, stop)
 
 
-class _Guess:
-    """A file that was fetched ahead and not opened yet: the owner of its prefetch.
+class _PredictedFile:
+    """A file that was predicted and not opened yet: the owner of its prefetch.
 
     Attributes:
-        held: how many policies believe in it; `over`: none any more.
+        policies: how many predict it; `dropped`: none any more.
     """
 
-    __slots__ = ("held", "over")
+    __slots__ = ("dropped", "policies")
 
     def __init__(self) -> None:
-        self.held, self.over = 1, False
+        self.policies, self.dropped = 1, False
 
 
-class _Wanted(NamedTuple):
-    """Bytes `[0, stop)` of `file` to be fetched ahead, and the counter to count it by."""
+class _Fetch(NamedTuple):
+    """Bytes `[0, stop)` of `file` to be fetched ahead for `owner`, and the counter to count it by."""
 
     counter: str
-    guess: _Guess
+    owner: _PredictedFile
     file: ObjectStat
     stop: int
 
 
 class _Source:
-    """One catalogue as the policies see it: paths of names below its root. Its lock is the caller's to hold."""
+    """The policies of one source, and the files that they predict. Its lock is the caller's to hold."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.lock = threading.Lock()
-        self.sweep = Sweep(self.names)
-        self.siblings = Siblings(self.around, self.coming)
-        self._catalogue, self._root = catalogue, catalogue.root.key
-        self._guesses: dict[Path, _Guess] = {}
-        self._place = _Place()
-        self._last: tuple[str, _Names | None] = "", None  # of one call: what is known may be too old in the next
+        self._predicted: dict[Path, _PredictedFile] = {}
+        self._known = CatalogueFiles(catalogue, self._predicted)
+        self._policies = [make(self._known) for make in POLICIES]
 
-    def path(self, key: str) -> Path:
-        return tuple(key[len(self._root) :].split("/"))
+    def opened(self, key: str, size: int) -> tuple[list[_Fetch], list[_PredictedFile]]:
+        """What to fetch now, and which predicted files to give up."""
+        self._known.expire()
+        path = self._known.path(key)
+        fetches: list[_Fetch] = []
+        dropped: list[Path] = []
+        for policy in self._policies:
+            decision = policy.opened(path, size)
+            fetches[:0] = [f for p in decision.predicted if (f := self._predict(policy.counter, p)) is not None]
+            dropped += decision.dropped
+        self._predicted.pop(path, None)
+        return fetches, [file for p in dropped if (file := self._drop(p)) is not None]
 
-    def opened(self, path: Path, size: int) -> tuple[list[_Wanted], list[_Guess]]:
-        """What to fetch now, and which guesses to give up."""
-        self._last = "", None
-        sweep = self.sweep.opened(path, size)
-        ahead = [self._believe("sweep.files", w.path, None if w.whole else START) for w in sweep.wanted]
-        siblings = self.siblings.opened(path, size)
-        beside = [self._believe("siblings.files", p, None) for p in siblings.wanted]
-        self._guesses.pop(path, None)
-        # The program has its directory open: what lies beside is likely to be asked for first.
-        wanted = [w for w in (*beside, *ahead) if w is not None]
-        return wanted, [g for p in (*sweep.dropped, *siblings.dropped) if (g := self._disbelieve(p)) is not None]
+    def closed(self, key: str, size: int, stop: int) -> None:
+        path = self._known.path(key)
+        for policy in self._policies:
+            policy.closed(path, size, stop)
 
-    def coming(self, path: Path) -> bool:
-        """Whether the file is being fetched ahead already, or was and is not opened yet."""
-        return path in self._guesses
-
-    def names(self, path: Path) -> _Names | None:
-        """What is known of a directory."""
-        prefix = self._root + "".join(c + "/" for c in path)
-        if self._last[1] is None or self._last[0] != prefix:
-            entries = self._catalogue.known(Entry(b"-", prefix, True, None))
-            self._last = prefix, None if entries is None else _Names(entries, len(prefix), self._place)
-        return self._last[1]
-
-    def around(self, path: Path, reach: int) -> Around | None:
-        """What is known to lie within `reach` places of a file."""
-        names = self.names(path[:-1])
-        if names is None:
+    def _predict(self, counter: str, prediction: Prediction) -> _Fetch | None:
+        """What to fetch for a prediction of one policy; None where it is predicted already, or there is nothing."""
+        path, stop = prediction
+        predicted = self._predicted.get(path)
+        if predicted is not None:
+            predicted.policies += 1
             return None
-        at = names.position(Name(path[-1], False))
-        near = [(names.entry(i), i - at) for i in range(max(0, at - reach), min(len(names), at + reach + 1)) if i != at]
-        files = [Beside(e.key[names.cut :], e.stat.size, places) for e, places in near if e.stat and not e.is_dir]
-        return Around(len(names), files)
-
-    def _believe(self, counter: str, path: Path, start: int | None) -> _Wanted | None:
-        """A policy guesses that `path` is opened soon; None where it is coming already. `start`: how much of it."""
-        guess = self._guesses.get(path)
-        if guess is not None:
-            guess.held += 1
-            return None
-        guess = self._guesses[path] = _Guess()
-        names = self.names(path[:-1])
-        file = None if names is None else names.file(path[-1])
+        predicted = self._predicted[path] = _PredictedFile()
+        file = self._known.stat(path)
         if file is None or not file.size:
             return None
-        return _Wanted(counter, guess, file, file.size if start is None else min(start, file.size))
+        return _Fetch(counter, predicted, file, file.size if stop is None else min(stop, file.size))
 
-    def _disbelieve(self, path: Path) -> _Guess | None:
-        """A policy has given up a guess; returns it once the last one has."""
-        guess = self._guesses.get(path)
-        if guess is None:
+    def _drop(self, path: Path) -> _PredictedFile | None:
+        """A policy has given up a prediction; returns the file once the last one has."""
+        predicted = self._predicted.get(path)
+        if predicted is None:
             return None
-        guess.held -= 1
-        if guess.held:
+        predicted.policies -= 1
+        if predicted.policies:
             return None
-        guess.over = True
-        return self._guesses.pop(path)
-
-
-class _Place:
-    """Index in its directory of the file that was looked at last, in any directory of a source."""
-
-    __slots__ = ("at",)
-
-    def __init__(self) -> None:
-        self.at = 0
-
-
-class _Names:
-    """Entries of a directory as names, decoded when looked at: a directory may hold a hundred thousand.
-
-    Attributes:
-        cut: length of the directory's key prefix.
-    """
-
-    __slots__ = ("_entries", "_last", "_place", "cut")
-
-    def __init__(self, entries: Sequence[Entry], cut: int, place: _Place) -> None:
-        self._entries, self.cut, self._place = entries, cut, place
-        self._last: tuple[int, Entry | None] = -1, None
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __getitem__(self, i: int) -> Name:
-        e = self.entry(i)
-        return Name(e.key[self.cut : -1] if e.is_dir else e.key[self.cut :], e.is_dir)
-
-    def entry(self, i: int) -> Entry:
-        """The `i`-th; the one looked at last is remembered, as it is often asked for twice."""
-        last, entry = self._last
-        if entry is None or last != i:
-            entry = self._entries[i]
-            self._last = i, entry
-        if not entry.is_dir:
-            self._place.at = i
-        return entry
-
-    def position(self, name: Name) -> int:
-        """Index of the first that is not before `name`. A file is looked for first where the last one was:
-        directories of a data set are alike, and decoding is what an open costs most (a third, measured)."""
-        at = self._place.at
-        if not name.is_dir and at < len(self) and self[at] == name:
-            return at
-        return bisect_left(range(len(self)), name.order(), key=self._order)
-
-    def file(self, name: str) -> ObjectStat | None:
-        """The stat of the file called `name`, if there is one."""
-        i = self.position(Name(name, False))
-        return self.entry(i).stat if i < len(self) and self[i] == Name(name, False) else None
-
-    def _order(self, i: int) -> bytes:
-        e = self.entry(i)
-        return e.name + b"/" if e.is_dir else e.name
+        predicted.dropped = True
+        return self._predicted.pop(path)

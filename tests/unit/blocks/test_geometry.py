@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mountnd.blocks import geometry
-from mountnd.blocks.geometry import BLOCK, Run
+from mountnd.blocks.geometry import BLOCK, BlockRange
 
 # Every boundary -1/0/+1: of the object, of a block, of the fourth block.
 EDGES = sorted({e + d for e in (0, BLOCK, 2 * BLOCK, 4 * BLOCK) for d in (-1, 0, 1) if e + d >= 0})
@@ -22,10 +22,10 @@ def holders(start: int, stop: int, size: int) -> set[int]:
 
 @pytest.mark.parametrize("size", EDGES)
 def test_count_and_length_add_up_to_the_object(size: int) -> None:
-    n = geometry.count(size)
-    assert [geometry.length(i, size) for i in range(n)] == [min(BLOCK, size - i * BLOCK) for i in range(n)]
-    assert sum(geometry.length(i, size) for i in range(n)) == size
-    assert geometry.length(n, size) == geometry.length(n + 1, size) == 0
+    n = geometry.block_count(size)
+    assert [geometry.block_size(i, size) for i in range(n)] == [min(BLOCK, size - i * BLOCK) for i in range(n)]
+    assert sum(geometry.block_size(i, size) for i in range(n)) == size
+    assert geometry.block_size(n, size) == geometry.block_size(n + 1, size) == 0
 
 
 @pytest.mark.parametrize("size", EDGES)
@@ -37,26 +37,26 @@ def test_covering_is_the_blocks_that_hold_a_byte(size: int) -> None:
             extent = geometry.extent(run, size)
             assert extent.start <= start
             assert min(stop, size) <= extent.stop <= size
-            assert extent.size == sum(geometry.length(i, size) for i in range(*run))
+            assert extent.size == sum(geometry.block_size(i, size) for i in range(*run))
 
 
 @given(st.sets(st.integers(0, 40)))
-def test_runs_are_maximal_and_complete(indexes: set[int]) -> None:
-    runs = list(geometry.runs(sorted(indexes)))
+def test_block_ranges_are_maximal_and_complete(indexes: set[int]) -> None:
+    runs = list(geometry.block_ranges(sorted(indexes)))
     assert [i for run in runs for i in range(*run)] == sorted(indexes)
     assert all(a.stop < b.first for a, b in itertools.pairwise(runs))
 
 
 @given(st.sets(st.integers(0, 40)), st.integers(0, 20), st.integers(0, 20))
 def test_missing_is_the_rest(held: set[int], first: int, n: int) -> None:
-    run = Run(first, first + n)
+    run = BlockRange(first, first + n)
     got = geometry.missing(run, held.__contains__)
     assert [i for r in got for i in range(*r)] == [i for i in range(*run) if i not in held]
 
 
 @given(st.integers(0, 50), st.integers(0, 100), st.integers(1, 20 * BLOCK))
 def test_split_covers_the_run_in_order(first: int, n: int, piece: int) -> None:
-    pieces = geometry.split(Run(first, first + n), piece)
+    pieces = geometry.split(BlockRange(first, first + n), piece)
     assert [i for p in pieces for i in range(*p)] == list(range(first, first + n))
     most = max(1, piece // BLOCK)
     sizes = [p.stop - p.first for p in pieces]
@@ -65,8 +65,8 @@ def test_split_covers_the_run_in_order(first: int, n: int, piece: int) -> None:
 
 
 @given(st.sets(st.integers(0, 40)), st.integers(0, 5))
-def test_bridged_covers_and_leaves_only_wide_gaps(indexes: set[int], most: int) -> None:
-    got = geometry.bridged(geometry.runs(sorted(indexes)), most)
+def test_coalesced_covers_and_leaves_only_wide_gaps(indexes: set[int], most: int) -> None:
+    got = geometry.coalesced(geometry.block_ranges(sorted(indexes)), most)
     covered = {i for run in got for i in range(*run)}
     assert indexes <= covered
     assert all(b.first - a.stop > most for a, b in itertools.pairwise(got))

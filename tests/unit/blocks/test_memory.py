@@ -10,14 +10,14 @@ import pytest
 
 from mountnd.blocks import counters
 from mountnd.blocks.geometry import BLOCK
-from mountnd.blocks.memory import FRESH, HEAP_MAX, HEAP_OVERHEAD, NEAR, Block, Key, Memory
+from mountnd.blocks.memory import HEAP_MAX, HEAP_OVERHEAD, ON_DISK, UNREAD, Block, Key, MemoryTier
 from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 
 ID = ObjectId("memory://test", "a", '"1"')
 
 
-def fill(memory: Memory, block: Block, byte: int) -> None:
+def fill(memory: MemoryTier, block: Block, byte: int) -> None:
     (view,) = memory.views([block])
     view[:] = bytes([byte]) * block.size
 
@@ -26,14 +26,14 @@ def content(block: Block) -> bytes:
     return ctypes.string_at(block.address, block.size)
 
 
-def take(memory: Memory, n: int, size: int = BLOCK) -> list[Block]:
+def take(memory: MemoryTier, n: int, size: int = BLOCK) -> list[Block]:
     blocks = memory.allocate([size] * n, overdraft=False)
     assert blocks is not None
     return blocks
 
 
 def test_the_oldest_goes_first_and_touching_makes_young() -> None:
-    memory = Memory(4 * BLOCK, Stats())
+    memory = MemoryTier(4 * BLOCK, Stats())
     for i in range(4):
         (block,) = take(memory, 1)
         memory.put((ID, i), block)
@@ -45,7 +45,7 @@ def test_the_oldest_goes_first_and_touching_makes_young() -> None:
 
 
 def test_a_block_that_is_being_read_keeps_its_bytes_through_eviction() -> None:
-    memory = Memory(2 * BLOCK, Stats())
+    memory = MemoryTier(2 * BLOCK, Stats())
     first, second = take(memory, 2)
     fill(memory, first, 1)
     memory.put((ID, 0), first)
@@ -66,7 +66,7 @@ def test_a_block_that_is_being_read_keeps_its_bytes_through_eviction() -> None:
 
 def test_prefetch_is_refused_and_demand_is_granted_when_all_is_in_use() -> None:
     stats = Stats()
-    memory = Memory(2 * BLOCK, stats)
+    memory = MemoryTier(2 * BLOCK, stats)
     held = take(memory, 2)
     assert memory.allocate([BLOCK], overdraft=False) is None
     more = memory.allocate([BLOCK], overdraft=True)
@@ -80,7 +80,7 @@ def test_prefetch_is_refused_and_demand_is_granted_when_all_is_in_use() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1])
 def test_a_tiny_limit_still_serves_demand(limit: int) -> None:
-    memory = Memory(limit, Stats())
+    memory = MemoryTier(limit, Stats())
     for i in range(5):
         blocks = memory.allocate([BLOCK, 100], overdraft=True)
         assert blocks is not None
@@ -95,7 +95,7 @@ def test_a_tiny_limit_still_serves_demand(limit: int) -> None:
 
 @pytest.mark.parametrize("size", [1, HEAP_MAX - 1, HEAP_MAX, HEAP_MAX + 1, BLOCK - 1, BLOCK])
 def test_small_blocks_cost_about_their_size(size: int) -> None:
-    memory = Memory(64 * BLOCK, Stats())
+    memory = MemoryTier(64 * BLOCK, Stats())
     blocks = take(memory, 3, size)
     cost = 3 * (size + HEAP_OVERHEAD if size <= HEAP_MAX else BLOCK)
     assert memory.used == cost
@@ -105,7 +105,7 @@ def test_small_blocks_cost_about_their_size(size: int) -> None:
 
 
 def test_neighbours_share_a_view_and_views_hold_just_the_blocks() -> None:
-    memory = Memory(8 * BLOCK, Stats())
+    memory = MemoryTier(8 * BLOCK, Stats())
     blocks = memory.allocate([BLOCK, BLOCK, BLOCK - 7, 10, 20], overdraft=False)
     assert blocks is not None
     views = memory.views(blocks)
@@ -124,7 +124,7 @@ def test_neighbours_share_a_view_and_views_hold_just_the_blocks() -> None:
 
 
 def test_runs_stay_neighbours_after_eviction() -> None:
-    memory = Memory(32 * BLOCK, Stats())
+    memory = MemoryTier(32 * BLOCK, Stats())
     for i in range(100):
         blocks = take(memory, 8)
         assert len(memory.views(blocks)) == 1, f"round {i}"
@@ -135,9 +135,9 @@ def test_runs_stay_neighbours_after_eviction() -> None:
 
 def test_waste_is_counted_once_for_what_nobody_read() -> None:
     stats = Stats()
-    memory = Memory(2 * BLOCK, stats)
+    memory = MemoryTier(2 * BLOCK, stats)
     for i, b in enumerate(take(memory, 2)):
-        b.mark = FRESH if i == 0 else 0
+        b.mark = UNREAD if i == 0 else 0
         memory.put((ID, i), b)
         del b
     take(memory, 2)
@@ -145,11 +145,11 @@ def test_waste_is_counted_once_for_what_nobody_read() -> None:
     assert stats.snapshot()[counters.EVICTED] == 2 * BLOCK
 
 
-def test_what_nobody_has_read_yet_is_spared_once() -> None:
-    memory = Memory(4 * BLOCK, Stats())
+def test_what_nobody_has_read_yet_gets_a_second_chance() -> None:
+    memory = MemoryTier(4 * BLOCK, Stats())
     for i in range(4):
         (b,) = take(memory, 1)
-        b.mark = FRESH if i < 2 else 0
+        b.mark = UNREAD if i < 2 else 0
         memory.put((ID, i), b)
         del b
     take(memory, 2)
@@ -160,16 +160,16 @@ def test_what_nobody_has_read_yet_is_spared_once() -> None:
 
 def test_what_is_on_disk_too_goes_once_it_was_read_to_its_end() -> None:
     stats = Stats()
-    memory = Memory(4 * BLOCK, stats)
+    memory = MemoryTier(4 * BLOCK, stats)
     blocks = take(memory, 3)
     for i, b in enumerate(blocks):
-        b.mark = (NEAR, NEAR, FRESH)[i]
+        b.mark = (ON_DISK, ON_DISK, UNREAD)[i]
         memory.put((ID, i), b)
-    assert memory.consume(ID, 0, blocks[:1], 100, stats)
+    assert memory.mark_read(ID, 0, blocks[:1], 100, stats)
     assert len(memory.lru) == 3
-    assert memory.consume(ID, 0, blocks, 2 * BLOCK - 1, stats)
+    assert memory.mark_read(ID, 0, blocks, 2 * BLOCK - 1, stats)
     assert sorted(i for _, i in memory.lru) == [1, 2]
-    assert not memory.consume(ID, 2, blocks[2:], 3 * BLOCK, stats)
+    assert not memory.mark_read(ID, 2, blocks[2:], 3 * BLOCK, stats)
     assert stats.snapshot()[counters.USED] == BLOCK
     assert (ID, 2) in memory.lru
 
@@ -183,7 +183,7 @@ def resident() -> int:
 def test_heap_and_arena_together_stay_under_the_limit() -> None:
     gc.collect()
     limit, before = 64 << 20, resident()
-    memory = Memory(limit, Stats())
+    memory = MemoryTier(limit, Stats())
     for b in take(memory, limit // BLOCK):
         fill(memory, b, 1)
     del b

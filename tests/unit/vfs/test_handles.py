@@ -12,9 +12,11 @@ from mountnd.vfs.handles import Handles
 from mountnd.vfs.inodes import ROOT_NUMBER, Inode, inode_number
 
 
-class FakeStream:
-    def __init__(self, id: ObjectId, size: int) -> None:
-        self.id, self.size = id, size
+class FakeBlocks:
+    """Opens streams that say what they are of."""
+
+    def open(self, id: ObjectId, size: int) -> object:
+        return id, size
 
 
 def meta(etag: str, size: int = 10) -> ObjectStat:
@@ -26,37 +28,37 @@ INODE = Inode(7, None, Entry(b"k", "k", False, meta("one")))
 
 @pytest.fixture
 def handles() -> Handles:
-    return Handles()
+    return Handles(FakeBlocks())  # type: ignore[arg-type]
 
 
 def test_the_first_open_and_the_same_version_again(handles: Handles) -> None:
-    first, keep = handles.add(INODE, meta("one"), FakeStream)
+    first, keep = handles.add(INODE, meta("one"))
     assert not keep
     _, drop = handles.remove(first)
     assert not drop
-    _, keep = handles.add(INODE, meta("one"), FakeStream)
+    _, keep = handles.add(INODE, meta("one"))
     assert keep
 
 
 def test_a_new_version_waits_for_the_last_handle(handles: Handles) -> None:
-    first, _ = handles.add(INODE, meta("one"), FakeStream)
-    second, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    first, _ = handles.add(INODE, meta("one"))
+    second, keep = handles.add(INODE, meta("two", 20))
     assert keep
     assert handles.get(second).size == 10
     assert handles.pinned(7) == meta("one")
     handles.remove(first)
     handles.remove(second)
     assert handles.pinned(7) is None
-    third, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    third, keep = handles.add(INODE, meta("two", 20))
     assert not keep
     assert handles.get(third).size == 20
 
 
 def test_who_opens_a_new_version_waits_for_the_release_that_follows_a_flush(handles: Handles) -> None:
-    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    first, _ = handles.add(INODE, meta("one"))
     handles.get(first).flushed = True
     opened: list[tuple[int, bool]] = []
-    opener = threading.Thread(target=lambda: opened.append(handles.add(INODE, meta("two", 20), FakeStream)))
+    opener = threading.Thread(target=lambda: opened.append(handles.add(INODE, meta("two", 20))))
     opener.start()
     handles.remove(first)
     opener.join(20)
@@ -67,24 +69,24 @@ def test_who_opens_a_new_version_waits_for_the_release_that_follows_a_flush(hand
 
 
 def test_a_flush_of_a_duplicate_lets_go_of_nothing(handles: Handles) -> None:
-    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    first, _ = handles.add(INODE, meta("one"))
     handles.get(first).flushed = True  # no release follows
-    second, keep = handles.add(INODE, meta("two", 20), FakeStream)
+    second, keep = handles.add(INODE, meta("two", 20))
     assert keep
     assert handles.get(second).size == 10
     assert handles.pinned(7) == meta("one")
 
 
 def test_pages_of_a_version_that_is_gone_are_dropped_with_its_last_handle(handles: Handles) -> None:
-    first, _ = handles.add(INODE, meta("one"), FakeStream)
-    second, _ = handles.add(INODE, meta("one"), FakeStream)
+    first, _ = handles.add(INODE, meta("one"))
+    second, _ = handles.add(INODE, meta("one"))
     handles.get(first).pin.stale = True
     assert handles.remove(first)[1] is False
     assert handles.remove(second)[1] is True
 
 
 def test_closing_twice_is_an_error_of_the_caller(handles: Handles) -> None:
-    first, _ = handles.add(INODE, meta("one"), FakeStream)
+    first, _ = handles.add(INODE, meta("one"))
     handles.remove(first)
     with pytest.raises(KeyError):
         handles.remove(first)

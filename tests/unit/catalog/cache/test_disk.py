@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mountnd.catalog.cache import segment, segments
-from mountnd.catalog.cache.disk import DiskCache
+from mountnd.catalog.cache.disk import ListingDiskCache
 from mountnd.catalog.model.keys import classify
 from mountnd.catalog.model.listing import listing_of
 from mountnd.config.options import INDEFINITE
@@ -83,9 +83,9 @@ def test_kill_9_loses_at_most_the_last_moment(tmp_path: Path) -> None:
     program = """
 import sys, time
 from pathlib import Path
-from mountnd.catalog.cache.disk import DiskCache
+from mountnd.catalog.cache.disk import ListingDiskCache
 from mountnd.catalog.model.listing import Listing
-kept = DiskCache(Path(sys.argv[1]), "s", clock=time.monotonic, wall=time.time)
+kept = ListingDiskCache(Path(sys.argv[1]), "s", clock=time.monotonic, wall=time.time)
 kept.add("d/", Listing([], at=time.monotonic()))
 print(kept.directory, flush=True)
 sys.stdin.read()
@@ -106,12 +106,12 @@ sys.stdin.read()
     finally:
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
-    assert DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/") is not None
+    assert ListingDiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/") is not None
 
 
 def test_two_mounts_share(tmp_path: Path) -> None:
     now = [0.0]
-    one, two = (DiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0]) for _ in range(2))
+    one, two = (ListingDiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0]) for _ in range(2))
     one.add("d/", listing_of(classify("d/", [stat("d/x")], []), 0.0))
     one.flush()
     assert two.get("d/") is None  # it has looked a moment ago
@@ -132,7 +132,7 @@ def test_two_mounts_share(tmp_path: Path) -> None:
 
 def test_the_latest_listing_wins_through_merges(tmp_path: Path) -> None:
     now = [0.0]
-    kept = DiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0])
+    kept = ListingDiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0])
     for i in range(30):
         now[0] += 1
         kept.add("d/", listing_of(classify("d/", [stat("d/x", size=i)], []), now[0]))
@@ -144,7 +144,7 @@ def test_the_latest_listing_wins_through_merges(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spoil", ["cut", "flip", "empty", "foreign"])
 def test_damaged_files_are_passed_over(tmp_path: Path, spoil: str) -> None:
-    kept = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0)
+    kept = ListingDiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0)
     kept.add("d/", listing_of(classify("d/", [stat("d/x")], []), 0.0))
     kept.close()
     (path,) = tmp_path.glob("*/*.names")
@@ -158,7 +158,7 @@ def test_damaged_files_are_passed_over(tmp_path: Path, spoil: str) -> None:
                 "foreign": b"x" * at,
             }[spoil]
         )
-        got = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/")
+        got = ListingDiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 0.0).get("d/")
         assert got is None or got.get(b"x", "d/", "s") == listing_of(classify("d/", [stat("d/x")], []), 0.0).get(
             b"x", "d/", "s"
         )
@@ -187,10 +187,10 @@ def test_every_stat_survives(tmp_path: Path, what: ObjectStat) -> None:
 
 
 def test_a_listing_from_the_future_is_not_believed(tmp_path: Path) -> None:
-    kept = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 1000.0)
+    kept = ListingDiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 1000.0)
     kept.add("d/", listing_of(classify("d/", [stat("d/x")], []), 0.0))
     kept.close()
-    got = DiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 10.0).get("d/")
+    got = ListingDiskCache(tmp_path, "s", clock=lambda: 0.0, wall=lambda: 10.0).get("d/")
     assert got is not None and got.at == float("-inf")
 
 

@@ -1,4 +1,4 @@
-"""Names: which part of a path moves, what files of a kind are, and how alike two names are."""
+"""ChildNames: which part of a path moves, what files of a kind are, and how likeness two names are."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from mountnd.vfs.prefetch.pattern import (
     ENTITIES,
     OTHER,
     STEM,
-    Moving,
-    Passed,
     Path,
-    alike,
+    Skipped,
+    VaryingParts,
     extension,
     kind,
-    learn,
+    likeness,
     successors,
+    varying_parts,
 )
 
 from .trees import Tree, bids, parts
@@ -30,25 +30,25 @@ def test_a_kind_is_depth_and_ending() -> None:
 
 def test_a_subjects_name_in_the_files_name_moves_with_the_directory() -> None:
     a, b = parts("sub-01/anat/sub-01_T1w.nii"), parts("sub-02/anat/sub-02_T1w.nii")
-    assert learn([a, b]) == Moving(frozenset({0}), frozenset())
+    assert varying_parts([a, b]) == VaryingParts(frozenset({0}), frozenset())
 
 
 def test_successors_keep_what_does_not_move() -> None:
     tree = Tree(bids(4))
     at = parts("sub-001/ses-1/func/sub-001_ses-1_task-rest_run-0_bold.json")
 
-    def following(moving: Moving) -> list[Path]:
-        return [p for p in successors(tree, at, moving) if not isinstance(p, Passed)]
+    def following(varying: VaryingParts) -> list[Path]:
+        return [p for p in successors(tree, at, varying) if not isinstance(p, Skipped)]
 
-    subjects = following(Moving(frozenset({0}), frozenset()))
+    subjects = following(VaryingParts(frozenset({0}), frozenset()))
     assert [p[0] for p in subjects] == ["sub-002", "sub-003"]
     assert {p[1] for p in subjects} == {"ses-1"}
-    both = following(Moving(frozenset({0, 1}), frozenset()))
+    both = following(VaryingParts(frozenset({0, 1}), frozenset()))
     assert [p[:2] for p in both] == [
         ("sub-001", "ses-2"),
         *[(f"sub-00{s}", f"ses-{e}") for s in (2, 3) for e in range(3)],
     ]
-    runs = following(Moving(frozenset(), frozenset({3})))
+    runs = following(VaryingParts(frozenset(), frozenset({3})))
     assert [p[-1] for p in runs] == ["sub-001_ses-1_task-rest_run-1_bold.json"]
 
 
@@ -56,8 +56,8 @@ def test_extensions_and_likeness() -> None:
     assert extension("sub-01.a_T1w.json") == ".json"
     assert extension("sub-01_T1w.nii.gz") == ".nii.gz"
     assert extension("README") == extension(".bidsignore") == ""
-    assert alike("sub-01_dwi.bval", "sub-01_dwi.nii.gz") == STEM
-    assert alike("sub-01_task-a_bold.json", "sub-01_task-a_events.tsv") == ENTITIES
-    assert alike("sub-01_task-a_bold.json", "sub-01_task-b_bold.json") == OTHER
-    assert alike("image_0001.json", "image_0002.json") == ENTITIES
-    assert alike("a.json", "b.json") == OTHER
+    assert likeness("sub-01_dwi.bval", "sub-01_dwi.nii.gz") == STEM
+    assert likeness("sub-01_task-a_bold.json", "sub-01_task-a_events.tsv") == ENTITIES
+    assert likeness("sub-01_task-a_bold.json", "sub-01_task-b_bold.json") == OTHER
+    assert likeness("image_0001.json", "image_0002.json") == ENTITIES
+    assert likeness("a.json", "b.json") == OTHER

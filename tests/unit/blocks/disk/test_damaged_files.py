@@ -14,15 +14,13 @@ from pathlib import Path
 import pytest
 
 from mountnd.blocks import counters
-from mountnd.blocks.disk import directory as cachedir
-from mountnd.blocks.disk.chunk_file import MAGIC, ChunkFile, Identity, NotThisChunk
-from mountnd.blocks.geometry import BLOCK, Run
+from mountnd.blocks.disk import directory
+from mountnd.blocks.disk.chunk_file import MAGIC, ChunkFile, ChunkIdentity, InvalidChunk
+from mountnd.blocks.geometry import BLOCK, BlockRange
 
-from .rig import MIB, Endless, body, read
-from .storm import SIZE
-from .test_disk import flush, root, taken, through, with_disk
-
-__all__ = ["root"]
+from ..harness import MIB, Endless, body, read
+from .disk_harness import flush, taken, through, with_disk
+from .reader_process import SIZE
 
 DATA = body(5 * MIB + 4321)
 SMALL = body(700, seed=4)
@@ -30,29 +28,29 @@ SMALL = body(700, seed=4)
 
 def fill(root: Path) -> list[Path]:
     """The cache with `DATA` as `a` and `SMALL` as `b`; its files, the large one first."""
-    with with_disk(root) as rig:
-        through(rig, DATA)
-        through(rig, SMALL, "b")
-        flush(rig)
+    with with_disk(root) as harness:
+        through(harness, DATA)
+        through(harness, SMALL, "b")
+        flush(harness)
     return sorted((p for p in root.rglob("*") if p.is_file()), key=lambda p: -p.stat().st_size)
 
 
 def check(root: Path, *, damaged: bool) -> None:
     """Everything reads right; what was damaged is counted and mended, so that the next mount needs no request."""
-    with with_disk(root) as rig:
-        through(rig, DATA)
-        through(rig, SMALL, "b")
-        flush(rig)
+    with with_disk(root) as harness:
+        through(harness, DATA)
+        through(harness, SMALL, "b")
+        flush(harness)
         if damaged:
-            assert rig.count(counters.DISK_DAMAGED) > 0
-            assert len(rig.gets) > 0
-        store = rig.store
+            assert harness.count(counters.DISK_DAMAGED) > 0
+            assert len(harness.gets) > 0
+        store = harness.store
     store.calls.clear()
-    with with_disk(root, store=store) as rig:
-        through(rig, DATA)
-        through(rig, SMALL, "b")
-        assert rig.gets == []
-        assert rig.count(counters.DISK_DAMAGED) == 0
+    with with_disk(root, store=store) as harness:
+        through(harness, DATA)
+        through(harness, SMALL, "b")
+        assert harness.gets == []
+        assert harness.count(counters.DISK_DAMAGED) == 0
 
 
 def flip(path: Path, at: int, bit: int) -> None:
@@ -90,8 +88,8 @@ def test_every_flip_in_a_small_file_is_found(root: Path) -> None:
         flip(small, at, at % 8)
         into = memoryview(bytearray(len(SMALL)))
         try:
-            ok, bad = ChunkFile.open(str(small), identity).read(Run(0, 1), [into])
-        except NotThisChunk:
+            ok, bad = ChunkFile.open(str(small), identity).read(BlockRange(0, 1), [into])
+        except InvalidChunk:
             assert at < head
         else:
             padding = at < head and at >= head - 8
@@ -103,13 +101,13 @@ def test_flipped_bits_in_data_are_dropped_by_verify(root: Path) -> None:
     large, _ = fill(root)
     flip(large, large.stat().st_size - 100, 3)
     flip(large, large.stat().st_size - 3 * BLOCK, 3)
-    got = cachedir.verify(str(root))
+    got = directory.verify(str(root))
     assert (got.files, got.bad_blocks, got.bad_files) == (2, 2, 0)
-    assert cachedir.verify(str(root)).bad_blocks == 0
-    with with_disk(root) as rig:
-        through(rig, DATA)
-        assert sum(b - a for a, b in rig.gets) in range(BLOCK + 1, 4 * BLOCK + 1)
-        assert rig.count(counters.DISK_DAMAGED) == 0
+    assert directory.verify(str(root)).bad_blocks == 0
+    with with_disk(root) as harness:
+        through(harness, DATA)
+        assert sum(b - a for a, b in harness.gets) in range(BLOCK + 1, 4 * BLOCK + 1)
+        assert harness.count(counters.DISK_DAMAGED) == 0
 
 
 @pytest.mark.parametrize("keep", [0, 1, 20, 100, 4096, 4097, 5000, 3 * MIB, -1])
@@ -133,15 +131,15 @@ def test_files_in_each_others_place(root: Path) -> None:
 def test_a_file_of_another_version_is_not_believed(root: Path) -> None:
     """The whole file, header and all, under the name of the same key with another ETag."""
     fill(root)
-    with with_disk(root) as rig:
-        older, newer = rig.put("a", DATA), rig.put("a", body(len(DATA), seed=5))
-    old, new = Identity(older.id, older.size, 0), Identity(newer.id, newer.size, 0)
+    with with_disk(root) as harness:
+        older, newer = harness.put("a", DATA), harness.put("a", body(len(DATA), seed=5))
+    old, new = ChunkIdentity(older.id, older.size, 0), ChunkIdentity(newer.id, newer.size, 0)
     (root / new.name).parent.mkdir(exist_ok=True)
     shutil.copy(root / old.name, root / new.name)
-    with with_disk(root) as rig:
-        through(rig, body(len(DATA), seed=5))
-        assert rig.count(counters.DISK) == 0
-        assert rig.count(counters.DISK_DAMAGED) > 0
+    with with_disk(root) as harness:
+        through(harness, body(len(DATA), seed=5))
+        assert harness.count(counters.DISK) == 0
+        assert harness.count(counters.DISK_DAMAGED) > 0
 
 
 def test_blocks_in_each_others_place_inside_a_file(root: Path) -> None:
@@ -151,10 +149,10 @@ def test_blocks_in_each_others_place_inside_a_file(root: Path) -> None:
     one, two = slice(data, data + BLOCK), slice(data + BLOCK, data + 2 * BLOCK)
     raw[one], raw[two] = raw[two], raw[one]
     large.write_bytes(raw)
-    with with_disk(root) as rig:
-        through(rig, DATA)
-        assert rig.count(counters.DISK_DAMAGED) == 2
-        assert rig.gets == [(0, 2 * BLOCK)]
+    with with_disk(root) as harness:
+        through(harness, DATA)
+        assert harness.count(counters.DISK_DAMAGED) == 2
+        assert harness.gets == [(0, 2 * BLOCK)]
 
 
 def test_not_a_cache_file_at_all(root: Path) -> None:
@@ -169,17 +167,17 @@ def test_not_a_cache_file_at_all(root: Path) -> None:
 
 
 def test_a_directory_that_vanishes_is_made_again(root: Path) -> None:
-    with with_disk(root) as rig:
-        through(rig, DATA)
-        flush(rig)
+    with with_disk(root) as harness:
+        through(harness, DATA)
+        flush(harness)
         shutil.rmtree(root)
-        through(rig, DATA, "other")
-        flush(rig)
+        through(harness, DATA, "other")
+        flush(harness)
     check(root, damaged=False)
 
 
 def start(root: Path, seed: int, limit: int, n: int) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-m", "tests.unit.blocks.storm", str(root), str(seed), str(limit), str(n)]
+    argv = [sys.executable, "-m", "tests.unit.blocks.disk.reader_process", str(root), str(seed), str(limit), str(n)]
     cwd = Path(__file__).parents[3]
     p = subprocess.Popen(argv, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert p.stdout is not None
@@ -211,7 +209,7 @@ def test_processes_crowd_one_directory_under_a_small_limit(root: Path) -> None:
     assert all(damaged == 0 for _, damaged in results)
     assert sum(disk for disk, _ in results) > 0  # they did profit
     assert taken(root) <= limit * 17 // 16
-    assert cachedir.verify(str(root)).bad_blocks == 0
+    assert directory.verify(str(root)).bad_blocks == 0
 
 
 def test_killed_in_the_middle_of_filling_again_and_again(root: Path) -> None:
@@ -225,17 +223,17 @@ def test_killed_in_the_middle_of_filling_again_and_again(root: Path) -> None:
         finally:
             p.kill()
             p.communicate(timeout=20)
-        found = cachedir.verify(str(root))
+        found = directory.verify(str(root))
         assert found.bad_files == 0
     assert taken(root) > 0
     store = Endless(SIZE)
-    with with_disk(root, store=store) as rig:
-        stream = rig.blocks.open(store.id, store.size)
+    with with_disk(root, store=store) as harness:
+        stream = harness.blocks.open(store.id, store.size)
         for at in range(0, SIZE, MIB):
             n = min(MIB, SIZE - at)
             assert read(stream, at, n) == store.at(at, n)
-        assert rig.count(counters.DISK) > 0
-        assert rig.count(counters.DISK_DAMAGED) == 0
+        assert harness.count(counters.DISK) > 0
+        assert harness.count(counters.DISK_DAMAGED) == 0
     # The last one also reads on beside a killer that damages files under it.
     p = start(root, 99, 1 << 30, 600)
     try:

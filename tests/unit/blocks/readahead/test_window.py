@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mountnd.blocks import geometry
-from mountnd.blocks.fetch.budget import LANES
+from mountnd.blocks.fetch.budget import MAX_GETS, Share
 from mountnd.blocks.geometry import BLOCK, Extent
-from mountnd.blocks.readahead.window import DEFAULT, Limits, Readahead, Share
+from mountnd.blocks.readahead.window import DEFAULT, Limits, WindowPolicy
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZE = 256 * MIB
-SHARE = Share(256 * MIB, LANES)
+SHARE = Share(256 * MIB, MAX_GETS)
 
 Reads = list[tuple[int, int]]
 
@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
 
 def replay(reads: Iterable[tuple[int, int]], *, size: int = SIZE, share: Share = SHARE) -> Outcome:
     """The policy over an endless cache in which everything asked for has arrived by the next read."""
-    policy = Readahead(size)
+    policy = WindowPolicy(size)
     held: set[int] = set()
     touched: set[int] = set()
     gets = misses = 0
@@ -76,14 +76,14 @@ def replay(reads: Iterable[tuple[int, int]], *, size: int = SIZE, share: Share =
         touched |= need
         if not need <= held:
             misses += 1
-            fetch(policy.wanted(offset, n))
-        for extent in policy.read(offset, n, share):
+            fetch(policy.on_miss(offset, n))
+        for extent in policy.on_read(offset, n, share):
             fetch(extent)
     return Outcome(
         misses,
         gets,
-        sum(geometry.length(i, size) for i in held),
-        sum(geometry.length(i, size) for i in touched),
+        sum(geometry.block_size(i, size) for i in held),
+        sum(geometry.block_size(i, size) for i in touched),
     )
 
 
@@ -95,12 +95,12 @@ def test_streaming_misses_once(name: str) -> None:
 
 
 def test_streaming_begins_with_many_small_pieces_and_grows() -> None:
-    policy = Readahead(SIZE)
-    first = policy.read(0, 128 * KIB, SHARE)
-    assert len(first) == DEFAULT.streams
+    policy = WindowPolicy(SIZE)
+    first = policy.on_read(0, 128 * KIB, SHARE)
+    assert len(first) == DEFAULT.gets
     assert {e.size for e in first[1:]} == {DEFAULT.piece}
     assert [e.start for e in first[1:]] == [e.stop for e in first[:-1]]
-    sizes = [e.size for at in range(128 * KIB, 100 * MIB, 128 * KIB) for e in policy.read(at, 128 * KIB, SHARE)]
+    sizes = [e.size for at in range(128 * KIB, 100 * MIB, 128 * KIB) for e in policy.on_read(at, 128 * KIB, SHARE)]
     assert max(sizes) == DEFAULT.piece_max
     assert sizes.index(DEFAULT.piece_max) < 60
 
@@ -124,12 +124,12 @@ def test_random_reads_fetch_their_blocks_and_no_more(name: str) -> None:
 
 def test_a_random_read_of_a_page_never_asks_for_more_than_256_kib() -> None:
     rng = random.Random(7)
-    policy = Readahead(SIZE)
+    policy = WindowPolicy(SIZE)
     for _ in range(300):
         at = rng.randrange(SIZE - 4096)
-        run = geometry.covering(*policy.wanted(at, 4096), SIZE)
+        run = geometry.covering(*policy.on_miss(at, 4096), SIZE)
         assert geometry.extent(run, SIZE).size <= 256 * KIB
-        policy.read(at, 4096, SHARE)
+        policy.on_read(at, 4096, SHARE)
 
 
 @pytest.mark.parametrize("name", ["random_3m-128", "random_3m-1024"])
@@ -234,7 +234,7 @@ def test_a_small_object_is_wanted_whole(size: int) -> None:
 
 
 def test_a_smaller_one_is_fetched_whole_once_it_is_read_on() -> None:
-    size = DEFAULT.whole_run
+    size = DEFAULT.whole_sequential
     got = replay([(0, 16 * KIB), (16 * KIB, 64 * KIB)], size=size)
     assert got.fetched == size
 
@@ -242,53 +242,53 @@ def test_a_smaller_one_is_fetched_whole_once_it_is_read_on() -> None:
 @pytest.mark.parametrize("share", [0, BLOCK - 1, BLOCK, 300 * KIB, MIB, 8 * MIB])
 def test_never_further_ahead_than_the_share(share: int) -> None:
     for name, reads in TRACES.items():
-        policy = Readahead(SIZE)
+        policy = WindowPolicy(SIZE)
         far = 0
         for offset, n in reads:
             far = max(far, offset + n)
-            for e in policy.read(offset, n, Share(share, LANES)):
+            for e in policy.on_read(offset, n, Share(share, MAX_GETS)):
                 if not name.startswith(("back", "slice")):
                     assert e.stop <= far + share, name
                 assert e.size <= max(share, BLOCK), name
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 8])
-def test_several_streams_share_the_lanes_by_larger_pieces(n: int) -> None:
-    policy = Readahead(SIZE)
-    share = Share(128 * MIB // n, LANES // n)
-    pieces = [e for at in range(0, 128 * MIB, MIB) for e in policy.read(at, MIB, share)]
+def test_several_streams_share_the_gets_by_larger_pieces(n: int) -> None:
+    policy = WindowPolicy(SIZE)
+    share = Share(128 * MIB // n, MAX_GETS // n)
+    pieces = [e for at in range(0, 128 * MIB, MIB) for e in policy.on_read(at, MIB, share)]
     late = [e.size for e in pieces if e.start > 130 * MIB]
     assert min(late) == DEFAULT.piece_max
 
 
 def test_a_window_that_is_left_halves() -> None:
-    policy = Readahead(SIZE)
+    policy = WindowPolicy(SIZE)
     for at in range(0, 32 * MIB, MIB):
-        policy.read(at, MIB, SHARE)
-    window = policy._runs[-1].window
+        policy.on_read(at, MIB, SHARE)
+    window = policy._readers[-1].window
     rng = random.Random(1)
     for _ in range(3):
-        policy.read(rng.randrange(150 * MIB, SIZE - MIB), 4096, SHARE)
-    assert policy._runs[0].window <= window // 4
+        policy.on_read(rng.randrange(150 * MIB, SIZE - MIB), 4096, SHARE)
+    assert policy._readers[0].window <= window // 4
 
 
 def test_reading_again_is_not_reading_on() -> None:
-    policy = Readahead(SIZE)
-    policy.read(64 * KIB, 4 * KIB, SHARE)
+    policy = WindowPolicy(SIZE)
+    policy.on_read(64 * KIB, 4 * KIB, SHARE)
     for offset, n in [(64 * KIB, 4 * KIB), (65 * KIB, 100), (64 * KIB, 4 * KIB)] * 5:
-        assert not policy.read(offset, n, SHARE)
+        assert not policy.on_read(offset, n, SHARE)
     for at in range(0, 12 * MIB, MIB):
-        policy.read(at, MIB, SHARE)
-    ahead = policy._runs[-1].ahead
+        policy.on_read(at, MIB, SHARE)
+    ahead = policy._readers[-1].ahead
     for _ in range(30):
-        assert not policy.read(5 * MIB, MIB, SHARE)
-    assert policy._runs[-1].ahead == ahead
+        assert not policy.on_read(5 * MIB, MIB, SHARE)
+    assert policy._readers[-1].ahead == ahead
 
 
 @pytest.mark.parametrize("size", [2 * MIB, 6 * MIB, 40 * MIB])
 @pytest.mark.parametrize("step", [128 * KIB, MIB])
 def test_a_file_read_a_second_time_streams_again(size: int, step: int) -> None:
-    policy = Readahead(size)
+    policy = WindowPolicy(size)
     for _ in range(3):
         held: set[int] = set()  # nothing is left of the time before
         misses = 0
@@ -297,27 +297,27 @@ def test_a_file_read_a_second_time_streams_again(size: int, step: int) -> None:
             need = set(range(*geometry.covering(at, at + n, size)))
             if not need <= held:
                 misses += 1
-                held |= set(range(*geometry.covering(*policy.wanted(at, n), size)))
-            for e in policy.read(at, n, SHARE):
+                held |= set(range(*geometry.covering(*policy.on_miss(at, n), size)))
+            for e in policy.on_read(at, n, SHARE):
                 held |= set(range(*geometry.covering(*e, size)))
         assert misses == 1
 
 
 def test_what_was_cancelled_is_asked_for_again_with_the_same_window() -> None:
-    policy = Readahead(SIZE)
+    policy = WindowPolicy(SIZE)
     for at in range(0, 8 * MIB, MIB):
-        policy.read(at, MIB, SHARE)
-    ahead = policy._runs[-1].ahead
-    policy.cancelled()
-    again = policy.read(8 * MIB, MIB, SHARE)
+        policy.on_read(at, MIB, SHARE)
+    ahead = policy._readers[-1].ahead
+    policy.on_cancel()
+    again = policy.on_read(8 * MIB, MIB, SHARE)
     assert again[0].start == 9 * MIB
     assert again[-1].stop >= ahead
-    policy = Readahead(SIZE)
+    policy = WindowPolicy(SIZE)
     for k in range(5):
-        soon = policy.read(k * 3 * MIB, 64 * KIB, SHARE)
+        soon = policy.on_read(k * 3 * MIB, 64 * KIB, SHARE)
     assert soon[0].start > 15 * MIB
-    policy.cancelled()
-    assert policy.read(15 * MIB, 64 * KIB, SHARE)[0].start == 18 * MIB
+    policy.on_cancel()
+    assert policy.on_read(15 * MIB, 64 * KIB, SHARE)[0].start == 18 * MIB
 
 
 reads_of = st.lists(st.tuples(st.integers(0, 40 * MIB), st.integers(1, 2 * MIB)), max_size=60)
@@ -326,17 +326,17 @@ reads_of = st.lists(st.tuples(st.integers(0, 40 * MIB), st.integers(1, 2 * MIB))
 @settings(max_examples=150, deadline=None)
 @given(reads_of, st.integers(1, 40 * MIB), st.integers(0, 64 * MIB), st.integers(1, 24))
 def test_whatever_is_read_the_plan_lies_in_the_object_and_in_order(
-    reads: Reads, size: int, share: int, lanes: int
+    reads: Reads, size: int, share: int, gets: int
 ) -> None:
-    policy = Readahead(size, Limits())
+    policy = WindowPolicy(size, Limits())
     for offset, n in reads:
         offset %= size
         n = min(n, size - offset)
-        wanted = policy.wanted(offset, n)
+        wanted = policy.on_miss(offset, n)
         assert wanted.start <= offset
         assert offset + n <= wanted.stop <= size
         assert wanted.stop - wanted.start <= max(n, DEFAULT.whole)
-        soon: Sequence[Extent] = policy.read(offset, n, Share(share, lanes))
+        soon: Sequence[Extent] = policy.on_read(offset, n, Share(share, gets))
         assert all(0 <= e.start < e.stop <= size for e in soon)
         assert all(a.stop <= b.start or b.stop <= a.start for a, b in itertools.pairwise(soon))
-        assert len(policy._runs) <= DEFAULT.runs
+        assert len(policy._readers) <= DEFAULT.readers

@@ -1,4 +1,4 @@
-"""Sweep and siblings together, over a real catalogue: what walks cost in requests, and what becomes of guesses."""
+"""The policies together, over a real catalogue: what walks cost in requests, and how predictions end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 from mountnd.stores.memory import MemoryStore
 from mountnd.vfs.inodes import Inode
-from mountnd.vfs.prefetch.prefetcher import Ahead
-from mountnd.vfs.prefetch.sequence import FIRST, MOST, TOLERATED
-from mountnd.vfs.prefetch.sidecars import START
+from mountnd.vfs.prefetch.pattern import Path
+from mountnd.vfs.prefetch.policy import Decision, KnownFiles, Prediction
+from mountnd.vfs.prefetch.prefetcher import POLICIES, Prefetcher
+from mountnd.vfs.prefetch.sequence import FIRST_AHEAD, MAX_AHEAD, MISSES_TOLERATED
+from mountnd.vfs.prefetch.sidecars import CREDIT
 from mountnd.workers import Waiter, Workers
-from tests.unit.blocks.rig import Gate, Rig
+from tests.unit.blocks.harness import BlocksHarness, Gate
 
 from .trees import study
 
@@ -34,6 +36,7 @@ class Recorder:
         self.meanwhile: Callable[[], None] | None = None
         self.fetched: Counter[str] = Counter()
         self.owners: dict[object, str] = {}
+        self.stops: dict[str, int] = {}
         self.cancelled: list[str] = []
 
     def prefetch(self, id: ObjectId, size: int, start: int, stop: int, owner: object = None) -> None:
@@ -42,6 +45,7 @@ class Recorder:
             self.meanwhile = None
             meanwhile()
         self.fetched[id.key] += 1
+        self.stops[id.key] = stop
         self.owners[owner] = id.key
 
     def cancel(self, owner: object) -> None:
@@ -50,15 +54,16 @@ class Recorder:
 
 
 class Walk:
-    """Opens files of a study through `Ahead`, all of whose directories are listed."""
+    """Opens files of a study through `Prefetcher`, all of whose directories are listed."""
 
     def __init__(self, files: Mapping[str, int], blocks: object, store: MemoryStore | None = None) -> None:
         self.sizes = files
         self.store = store or MemoryStore({key: b"x" * min(size, 100_000) for key, size in files.items()})
-        stats, workers = Stats(), Workers(4, "names")
+        self.stats = stats = Stats()
+        workers = Workers(4, "names")
         self.catalogue = Catalogue(self.store, ttl=3600, workers=workers, waiter=Waiter(), timeout=20, stats=stats)
-        self.ahead = Ahead(blocks, stats)  # type: ignore[arg-type]
-        self.ahead.add(self.catalogue)
+        self.prefetcher = Prefetcher(blocks, stats)  # type: ignore[arg-type]
+        self.prefetcher.add(self.catalogue)
         self.entries = {e.key: e for e in self._list(self.catalogue.root)}
         workers.close()  # from here on names come from memory
         self.store.calls.clear()
@@ -74,8 +79,8 @@ class Walk:
         inode = Inode(1, self.catalogue, self.entries[key])
         assert inode.entry.stat is not None
         size = inode.entry.stat.size
-        self.ahead.opened(inode)
-        self.ahead.closed(inode, size, size if whole else min(size, 16_384))
+        self.prefetcher.opened(inode)
+        self.prefetcher.closed(inode, size, size if whole else min(size, 16_384))
 
 
 @pytest.fixture
@@ -108,7 +113,7 @@ def test_one_json_a_directory_over_two_thousand(blocks: Recorder) -> None:
     assert len(opens) == 2000
     hits, wasted = replay(blocks, opens, files)
     assert hits >= 1990
-    assert wasted == 2 * 4, "the siblings of two directories"
+    assert wasted == 2 * 4, "the sidecars of two directories"
 
 
 def test_small_json_and_tsv_by_eight_threads(blocks: Recorder) -> None:
@@ -125,11 +130,11 @@ def test_all_json_as_pybids_reads_them(blocks: Recorder) -> None:
     opens = sorted(f for f in files if f.endswith(".json"))
     hits, wasted = replay(blocks, opens, files)
     assert hits >= len(opens) - 20
-    assert wasted <= START
+    assert wasted <= CREDIT
 
 
-def test_the_sweep_of_a_kind_and_the_siblings_share_a_guess(blocks: Recorder) -> None:
-    """A file that both believe in is given up only when both have."""
+def test_two_policies_share_a_prediction(blocks: Recorder) -> None:
+    """A file that both predict is dropped only when both have dropped it."""
     files = {f"d/{n:03d}_bold.json": 100 for n in range(60)}
     files |= {f"e/{n:03d}_bold.json": 100 for n in range(500)}
     walk = Walk(files, blocks)
@@ -137,7 +142,7 @@ def test_the_sweep_of_a_kind_and_the_siblings_share_a_guess(blocks: Recorder) ->
         walk.open(f"d/{n:03d}_bold.json")
     both = {f"d/{n:03d}_bold.json" for n in range(24, 29)}
     assert both <= blocks.fetched.keys()
-    for n in range(0, 500, 50):  # the sweep ends here, what lies beside in d/ may still come
+    for n in range(0, 500, 50):  # the sequence ends here, what lies beside in d/ may still come
         walk.open(f"e/{n:03d}_bold.json")
     assert blocks.cancelled
     assert not both & set(blocks.cancelled)
@@ -147,34 +152,34 @@ def flat(files: int) -> dict[str, int]:
     return {f"a/f_{n:04d}.nii": 100 for n in range(files)}
 
 
-def test_a_broken_pattern_cancels_what_was_guessed(blocks: Recorder) -> None:
+def test_a_broken_pattern_cancels_what_was_predicted(blocks: Recorder) -> None:
     walk = Walk(flat(2000), blocks)
     for n in range(20):
         walk.open(f"a/f_{n:04d}.nii")
-    for n in range(TOLERATED):
+    for n in range(MISSES_TOLERATED):
         walk.open(f"a/f_{1000 + 50 * n}.nii")
     assert not blocks.cancelled
     walk.open("a/f_1990.nii")
-    assert sorted(blocks.cancelled) == [f"a/f_{n:04d}.nii" for n in range(20, 20 + MOST)]
+    assert sorted(blocks.cancelled) == [f"a/f_{n:04d}.nii" for n in range(20, 20 + MAX_AHEAD)]
     assert len(blocks.fetched) == len(blocks.cancelled) + 17
 
 
 def test_a_pattern_that_breaks_before_the_prefetch_is_there(blocks: Recorder) -> None:
-    """One thread has guesses and is about to fetch them when another ends the sweep they come from."""
+    """One thread has predictions and is about to fetch them when another ends the sequence they come from."""
     walk = Walk(flat(2000), blocks)
 
     def elsewhere() -> None:
-        for n in range(TOLERATED + 1):
+        for n in range(MISSES_TOLERATED + 1):
             walk.open(f"a/f_{1000 + 50 * n}.nii")
 
     for n in range(2):
         walk.open(f"a/f_{n:04d}.nii")
     blocks.meanwhile = elsewhere
     walk.open("a/f_0002.nii")
-    assert sorted(blocks.cancelled) == sorted(blocks.fetched) == [f"a/f_{n:04d}.nii" for n in range(3, 3 + FIRST)]
+    assert sorted(blocks.cancelled) == sorted(blocks.fetched) == [f"a/f_{n:04d}.nii" for n in range(3, 3 + FIRST_AHEAD)]
 
 
-def test_many_threads_and_nothing_is_believed_for_ever(blocks: Recorder) -> None:
+def test_predictions_of_many_threads_all_end(blocks: Recorder) -> None:
     files = flat(3000)
     walk = Walk(files, blocks)
 
@@ -187,30 +192,81 @@ def test_many_threads_and_nothing_is_believed_for_ever(blocks: Recorder) -> None
         t.start()
     for t in threads:
         t.join(30)
-    source = walk.ahead._sources[id(walk.catalogue)]
-    assert len(source._guesses) <= MOST
+    source = walk.prefetcher._sources[id(walk.catalogue)]
+    assert len(source._predicted) <= MAX_AHEAD
+
+
+class NextInDirectory:
+    """A policy for the test below: predicts the first 7 bytes of the file behind the one opened."""
+
+    counter = "test.files"
+
+    def __init__(self, known: KnownFiles) -> None:
+        self._known = known
+        self.closings: list[tuple[Path, int, int]] = []
+
+    def opened(self, path: Path, size: int) -> Decision:
+        near = self._known.neighbours(path, 1)
+        files = [] if near is None else [(*path[:-1], f.name) for f in near.files if f.places == 1]
+        return Decision([Prediction(f, 7) for f in files if not self._known.predicted(f)])
+
+    def closed(self, path: Path, size: int, stop: int) -> None:
+        self.closings.append((path, size, stop))
+
+
+def test_a_new_policy_is_a_class_and_a_line_in_the_table(blocks: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[NextInDirectory] = []
+
+    def make(known: KnownFiles) -> NextInDirectory:
+        made.append(NextInDirectory(known))
+        return made[-1]
+
+    monkeypatch.setattr("mountnd.vfs.prefetch.prefetcher.POLICIES", (*POLICIES, make))
+    walk = Walk(flat(20), blocks)
+    walk.open("a/f_0004.nii")
+    assert dict(blocks.fetched) == {"a/f_0005.nii": 1} and blocks.stops == {"a/f_0005.nii": 7}
+    walk.open("a/f_0019.nii")
+    assert len(blocks.fetched) == 1
+    assert [path for path, _, _ in made[0].closings] == [("a", "f_0004.nii"), ("a", "f_0019.nii")]
+    assert walk.stats.snapshot()["test.files"] == 1
+
+
+def test_a_later_policy_sees_what_an_earlier_one_predicts_and_is_fetched_first(
+    blocks: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one is for sidecars, in a directory that the program has open."""
+
+    class OneBefore(NextInDirectory):
+        def opened(self, path: Path, size: int) -> Decision:
+            assert self._known.predicted(("a", "f_0005.nii"))
+            return Decision([Prediction(("a", "f_0003.nii"))])
+
+    monkeypatch.setattr("mountnd.vfs.prefetch.prefetcher.POLICIES", (NextInDirectory, OneBefore))
+    Walk(flat(20), blocks).open("a/f_0004.nii")
+    assert list(blocks.owners.values()) == ["a/f_0003.nii", "a/f_0005.nii"]
+    assert blocks.stops == {"a/f_0003.nii": 100, "a/f_0005.nii": 7}
 
 
 def test_requests_that_had_not_begun_are_not_made_and_owners_go() -> None:
     """With blocks as they are, over a store that holds reads back: twelve begin, and only those."""
     files = {f"a/f_{n:04d}.nii": 1000 for n in range(600)}
-    with Rig(threads=16, reserved=4) as rig:
+    with BlocksHarness(threads=16, reserved=4) as harness:
         for key, size in files.items():
-            rig.put(key, b"x" * size)
-        walk = Walk(files, rig.blocks, rig.store)
+            harness.put(key, b"x" * size)
+        walk = Walk(files, harness.blocks, harness.store)
         gate = Gate()
-        rig.store.fault = gate
+        harness.store.fault = gate
         for n in range(40):
             walk.open(f"a/f_{n:04d}.nii")
-        with rig.fetcher.lock:
-            waiting = len(rig.fetcher._owned)
-        assert waiting > MOST // 2
-        for n in range(TOLERATED + 1):
+        with harness.fetcher.lock:
+            waiting = len(harness.fetcher._owned)
+        assert waiting > MAX_AHEAD // 2
+        for n in range(MISSES_TOLERATED + 1):
             walk.open(f"a/f_{200 + 40 * n:04d}.nii")
         gate.open()
-        rig.quiet()
-        read = [c.key for c in rig.store.calls if c.op == "read"]
-        late = [f"a/f_{n:04d}.nii" for n in range(40, 40 + MOST)]
-        assert not set(read) & set(late), "guesses of which the walk opened none"
-        assert rig.count("prefetch.cancelled.requests") >= len(late)
-        assert not rig.fetcher._owned
+        harness.quiet()
+        read = [c.key for c in harness.store.calls if c.op == "read"]
+        late = [f"a/f_{n:04d}.nii" for n in range(40, 40 + MAX_AHEAD)]
+        assert not set(read) & set(late), "predictions of which the walk opened none"
+        assert harness.count("prefetch.cancelled.requests") >= len(late)
+        assert not harness.fetcher._owned

@@ -10,8 +10,8 @@ import sys
 
 from mountnd.blocks import counters
 
-from .rig import MIB, Endless, read
-from .test_disk import with_disk
+from ..harness import MIB, Endless, read
+from .disk_harness import with_disk
 
 SIZE = 48 * MIB + 777
 
@@ -19,9 +19,9 @@ SIZE = 48 * MIB + 777
 def main(root: str, seed: int, limit: int, n: int) -> None:
     rng = random.Random(seed)
     store = Endless(SIZE)
-    with with_disk(root, store=store, limit=limit, memory=2 * MIB) as rig:  # type: ignore[arg-type]
+    with with_disk(root, store=store, limit=limit, memory=2 * MIB) as harness:  # type: ignore[arg-type]
         print("ready", flush=True)
-        stream = rig.blocks.open(store.id, store.size)
+        stream = harness.blocks.open(store.id, store.size)
         at = 0
         for _ in range(n):
             if rng.random() < 0.3:
@@ -33,8 +33,8 @@ def main(root: str, seed: int, limit: int, n: int) -> None:
             at = (at + size) % SIZE
             if rng.random() < 0.02:
                 stream.close()
-        rig.quiet()
-        print("ok", rig.count(counters.DISK), rig.count(counters.DISK_DAMAGED), flush=True)
+        harness.quiet()
+        print("ok", harness.count(counters.DISK), harness.count(counters.DISK_DAMAGED), flush=True)
 
 
 if __name__ == "__main__":

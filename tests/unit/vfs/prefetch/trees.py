@@ -1,12 +1,12 @@
-"""Trees of names and sizes, as the policies of readahead across files see them, and data sets to walk over."""
+"""`KnownFiles` made of paths and sizes, for the policies of readahead across files, and data sets to walk over."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from mountnd.vfs.prefetch.pattern import Name, Path
-from mountnd.vfs.prefetch.sidecars import Around, Beside
+from mountnd.vfs.prefetch.pattern import ChildName, Path
+from mountnd.vfs.prefetch.policy import Neighbour, Neighbourhood
 
 
 def parts(text: str) -> Path:
@@ -14,54 +14,63 @@ def parts(text: str) -> Path:
 
 
 class Sorted:
-    """`Names` that are all there."""
+    """`ChildNames` that are all there."""
 
-    def __init__(self, names: Iterable[Name]) -> None:
-        self._names = sorted(names, key=Name.order)
+    def __init__(self, names: Iterable[ChildName]) -> None:
+        self._names = sorted(names, key=ChildName.order)
 
     def __len__(self) -> int:
         return len(self._names)
 
-    def __getitem__(self, i: int) -> Name:
+    def __getitem__(self, i: int) -> ChildName:
         return self._names[i]
 
-    def position(self, name: Name) -> int:
-        return bisect_left(self._names, name.order(), key=Name.order)
+    def position(self, name: ChildName) -> int:
+        return bisect_left(self._names, name.order(), key=ChildName.order)
 
 
 class Tree:
-    """`children` of `Sweep` and `around` of `Siblings` over a set of paths.
+    """The `KnownFiles` of a set of paths.
 
     Attributes:
         unknown: directories that are not known.
         asked: how often names were asked for.
+        coming: files that are predicted by another policy.
     """
 
-    def __init__(self, paths: Sequence[str] | Mapping[str, int]) -> None:
+    def __init__(self, paths: Sequence[str] | Mapping[str, int], coming: Iterable[str] = ()) -> None:
+        self.coming = {parts(text) for text in coming}
+        self.unknown: set[Path] = set()
+        self.asked = 0
+        self.hold(paths)
+
+    def hold(self, paths: Sequence[str] | Mapping[str, int]) -> None:
+        """From now on it consists of these."""
         sizes = dict(paths) if isinstance(paths, Mapping) else dict.fromkeys(paths, 1000)
         self.sizes = {parts(text): size for text, size in sizes.items()}
         found: dict[Path, dict[str, bool]] = {(): {}}
         for path in self.sizes:
             for i in range(len(path)):
                 found.setdefault(path[:i], {})[path[i]] = i < len(path) - 1
-        self._names = {path: Sorted(Name(n, d) for n, d in names.items()) for path, names in found.items()}
-        self.unknown: set[Path] = set()
-        self.asked = 0
+        self._names = {path: Sorted(ChildName(n, d) for n, d in names.items()) for path, names in found.items()}
 
-    def __call__(self, path: Path) -> Sorted | None:
+    def names(self, path: Path) -> Sorted | None:
         self.asked += 1
         return None if path in self.unknown else self._names.get(path)
 
-    def around(self, path: Path, reach: int) -> Around | None:
-        names = self(path[:-1])
+    def predicted(self, path: Path) -> bool:
+        return path in self.coming
+
+    def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:
+        names = self.names(path[:-1])
         if names is None:
             return None
-        at = names.position(Name(path[-1], False))
+        at = names.position(ChildName(path[-1], False))
         near = [i for i in range(max(0, at - reach), min(len(names), at + reach + 1)) if i != at]
         files = [names[i].text for i in near if not names[i].is_dir]
         places = [i - at for i in near if not names[i].is_dir]
-        found = [Beside(f, self.sizes[*path[:-1], f], n) for f, n in zip(files, places, strict=True)]
-        return Around(len(names), found)
+        found = [Neighbour(f, self.sizes[*path[:-1], f], n) for f, n in zip(files, places, strict=True)]
+        return Neighbourhood(len(names), found)
 
 
 def bids(subjects: int, sessions: int = 3, runs: int = 2) -> list[str]:

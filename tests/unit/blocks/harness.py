@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from mountnd.blocks.disk.base import Tier
-from mountnd.blocks.readahead.window import DEFAULT, Limits
+from mountnd.blocks.disk.base import DiskTier
+from mountnd.blocks.readahead.base import PolicyFactory
+from mountnd.blocks.readahead.window import WindowPolicy
 from mountnd.blocks.stream import Blocks, Stream
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, ObjectId, ObjectStat
@@ -82,7 +83,7 @@ class Gate:
         self._open.set()
 
 
-class Rig:
+class BlocksHarness:
     """A bytes room over a store in memory. A context manager: its workers end with it."""
 
     def __init__(
@@ -94,13 +95,14 @@ class Rig:
         reserved: int = 4,
         clock: Callable[[], float] = time.monotonic,
         interrupted: Callable[[], bool] = lambda: False,
-        disk: Tier | None = None,
-        limits: Limits = DEFAULT,
+        disk: DiskTier | None = None,
+        readahead: PolicyFactory = WindowPolicy,
         store: Any = None,
         stats: Stats | None = None,
     ) -> None:
         self.store: Any = store or MemoryStore()
         self.stats = stats or Stats()
+        self.disk = disk
         self.workers = Workers(threads, "test", reserved=reserved)
         self.blocks = Blocks(
             {self.store.source: self.store},
@@ -111,7 +113,7 @@ class Rig:
             stats=self.stats,
             disk=disk,
             clock=clock,
-            limits=limits,
+            readahead=readahead,
         )
         self.fetcher = self.blocks._fetcher
 

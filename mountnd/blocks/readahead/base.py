@@ -1,0 +1,34 @@
+"""What a readahead policy is, and where one is plugged in.
+
+A policy decides what is fetched for one open file: it is told of every read and answers with extents. It has no I/O
+and no clock, and holds no lock: the caller (`stream.Stream`) calls it under the fetcher's lock, so it must be quick.
+A new policy is a file in this folder with a class like this, passed to `stream.Blocks` as `readahead`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ..fetch.budget import Share
+from ..geometry import Extent
+
+
+class ReadaheadPolicy(Protocol):
+    """The policy of one handle. Offsets and sizes are in bytes and lie inside the object."""
+
+    def on_miss(self, offset: int, size: int) -> Extent:
+        """What to fetch at once for a read that found something missing. Called before `on_read` of the same read."""
+        ...
+
+    def on_read(self, offset: int, size: int, share: Share) -> Sequence[Extent]:
+        """A read: the extents to fetch ahead that were not returned before, the most urgent first."""
+        ...
+
+    def on_cancel(self) -> None:
+        """What was returned by `on_read` and has not come yet will not come."""
+        ...
+
+
+# Makes the policy of one handle from the size of its object in bytes.
+PolicyFactory = Callable[[int], ReadaheadPolicy]

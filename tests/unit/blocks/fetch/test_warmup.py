@@ -1,0 +1,65 @@
+"""Which GETs are made longer, so that their connection is fast from then on."""
+
+from __future__ import annotations
+
+import threading
+
+from mountnd.blocks.fetch.warmup import WARMUP_BYTES, ConnectionWarmup
+from mountnd.blocks.geometry import BLOCK
+
+from ..harness import KIB, MIB, BlocksHarness, Clock, Gate, body, read, until
+
+
+def test_one_get_over_each_connection_is_long_enough_to_warm_it_up() -> None:
+    data = body(64 * MIB)
+    with BlocksHarness() as harness:
+        stream = harness.open("a", data)
+        at = [k * 3 * MIB + MIB for k in (9, 2, 15, 4, 11, 7)]
+        for offset in at:
+            read(stream, offset, 4096)
+        long = [a for a, b in harness.gets if b - a == 4 * BLOCK]
+        assert long == [at[2]]
+        assert len(harness.gets) == len(at)
+        # Three at a time: the first of them has a warm connection, the other two have none yet.
+        for round_ in range(4):
+            harness.store.calls.clear()
+            harness.store.fault = gate = Gate()
+            places = [(20 + round_) * MIB + 512 * KIB + k * 9 * MIB for k in range(3)]
+            readers = [
+                threading.Thread(target=read, args=(harness.blocks.open(stream.id, len(data)), place, 1))
+                for place in places
+            ]
+            for n, r in enumerate(readers, 1):
+                r.start()
+                until(lambda n=n, gate=gate: len(gate.held) == n)  # type: ignore[misc]
+            gate.open()
+            for r in readers:
+                r.join(20)
+            harness.quiet()
+            assert [b - a for a, b in harness.gets] == [BLOCK, *[4 * BLOCK if round_ == 2 else BLOCK] * 2]
+
+
+def test_a_header_is_never_fetched_longer_to_warm_up_a_connection() -> None:
+    data = body(MIB)
+    with BlocksHarness() as harness:
+        for i in range(10):
+            read(harness.open(f"k{i}", data), 0, 348)
+        assert {b - a for a, b in harness.gets} == {BLOCK}
+
+
+def test_connections_are_warmed_up_again_after_a_pause() -> None:
+    warmup = ConnectionWarmup(clock := Clock())
+
+    def get(size: int) -> bool:
+        due = warmup.due
+        warmup.started(WARMUP_BYTES if due else size)
+        warmup.finished()
+        return due
+
+    assert [get(BLOCK) for _ in range(6)] == [False, False, True, False, False, False]
+    clock.now += 10
+    assert not get(BLOCK)
+    clock.now += 60
+    assert [get(BLOCK) for _ in range(4)] == [False, False, True, False]
+    clock.now += 60
+    assert [get(n) for n in (BLOCK, MIB, BLOCK, BLOCK)] == [False] * 4
