@@ -28,7 +28,7 @@ from mountnd.stores.links.store import SignedUrlStore
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer, Scripted, free_port
+from ..support.servers import Answer, Scripted, free_port
 from .reading import read, soon
 
 ETAG = '"00112233445566778899aabbccddeeff"'

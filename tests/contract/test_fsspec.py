@@ -11,7 +11,7 @@ from mountnd.errors import Changed, ConfigError, NotFound, StoreError, Unreachab
 from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.directory.store import FsspecStore
 
-from ..servers import Answer, file_server, free_port, scripted_server
+from ..support.servers import Answer, file_server, free_port, scripted_server
 from .contract import ForbiddenContract, StoreContract
 from .reading import BODY, ODD_KEYS, keys, listed, read, soon
 

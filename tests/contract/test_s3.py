@@ -12,7 +12,7 @@ from mountnd.stores.base import ObjectId
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
-from ..servers import rclone_server, s3_client
+from ..support.servers import rclone_server, s3_client
 from .contract import ForbiddenContract, StoreContract
 from .reading import BODY, ODD_KEYS, listed, read, soon
 

@@ -12,7 +12,7 @@ from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 from mountnd.stores.s3.key_rules import obstore_may_carry
 
-from ..servers import Scripted
+from ..support.servers import Scripted
 from .reading import NO_PATHS, ODD_KEYS, read, soon
 from .s3_stage import BYTE, ETAG, HEAD
 

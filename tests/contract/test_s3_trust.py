@@ -14,7 +14,7 @@ from mountnd.stores.base import ObjectId
 from mountnd.stores.directory.store import FsspecStore
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Scripted
+from ..support.servers import Scripted
 from .reading import listed, read, soon
 from .s3_stage import ALL, BYTE, ETAG, HEAD, LIST, Make, ask_all
 

@@ -10,7 +10,7 @@ from mountnd.errors import Archived, ConfigError, Forbidden, LinkExpired, NotFou
 from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.links.store import SignedUrlStore
 
-from ..servers import Answer, file_server, free_port, s3_client, scripted_server
+from ..support.servers import Answer, file_server, free_port, s3_client, scripted_server
 from .contract import ForbiddenContract, StoreContract
 from .reading import ODD_KEYS, keys, listed, read, soon
 

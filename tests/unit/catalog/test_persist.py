@@ -21,9 +21,10 @@ from mountnd.catalog.model.keys import sort_out
 from mountnd.catalog.model.listing import complete
 from mountnd.config.resolve import INDEFINITE
 from mountnd.stores.base import ObjectId, ObjectStat
+from tests.support.neuro_study import neuro
 
 from .conftest import Make
-from .test_walks import find, neuro
+from .test_walks import find
 
 KEYS = ["d/x", "d/y", "d/sub/z", "e/", "odd/\udcff\n", "odd//hidden"]
 

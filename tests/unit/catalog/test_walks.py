@@ -10,20 +10,9 @@ import pytest
 from mountnd import errors
 from mountnd.catalog.model.entry import Entry
 from mountnd.catalog.readahead.range_lister import PARALLEL
+from tests.support.neuro_study import neuro
 
 from .conftest import Make, World
-
-
-def neuro() -> list[str]:
-    """Shaped as a study of 200 subjects: 2,003 directories, 4,864 objects."""
-    keys = ["README", "participants.tsv", *(f"big/bold_{i:02}.nii" for i in range(10))]
-    keys += [f"gz/img_{i:02}.nii.gz" for i in range(50)]
-    for s in range(200):
-        for e in range(3):
-            at, name = f"sub-{s:03}/ses-{e}", f"sub-{s:03}_ses-{e}"
-            keys += [f"{at}/{name}_scans.tsv", f"{at}/anat/{name}_T1w.json", f"{at}/anat/{name}_T1w.nii"]
-            keys += [f"{at}/func/{name}_{what}" for what in ("a.json", "a.tsv", "b.json", "b.tsv", "physio.tsv")]
-    return keys
 
 
 def find(w: World, top: Entry | None = None, shuffle: random.Random | None = None) -> Iterator[Entry]:
