@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..support.threads import run_together
 from . import data
 from .goals import MEMORY_REST_MB
 from .mount import Mount
@@ -26,7 +27,7 @@ from .peers import BY_NAME, OURS
 from .place import DATA, REPOSITORY, RESULTS, WORK
 from .processes import tree
 from .run import alone
-from .work import KIB, MIB, Work, together
+from .work import KIB, MIB, Work
 from .world import World
 
 HANDLES, PROCESSES, THREADS = 200, 8, 5
@@ -63,7 +64,7 @@ def read(mnt: str, first: str, count: str) -> None:
                     work.same(key, offset, memoryview(buffer)[:4096])
             work.due()
 
-    together([lambda k=k: job(keys[k::THREADS]) for k in range(THREADS)])  # type: ignore[misc]
+    run_together([lambda k=k: job(keys[k::THREADS]) for k in range(THREADS)], None)  # type: ignore[misc]
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 MIB = 1 << 20
@@ -60,25 +59,6 @@ def cat(w: Work, mnt: Path, key: str, step: int = 128 * KIB) -> None:
     if offset != (w.source / key).stat().st_size:
         raise AssertionError(f"short: {key} {offset}")
     w.tick(offset)
-
-
-def together(jobs: Sequence[Callable[[], None]]) -> None:
-    """Each job in a thread of its own; the first error is raised."""
-    errors: list[BaseException] = []
-
-    def run(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def pread(w: Work, fd: int, key: str, offset: int, n: int) -> None:

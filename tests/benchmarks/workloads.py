@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .work import KIB, MIB, Late, Work, cat, pread, start, together
+from ..support.threads import run_together
+from .work import KIB, MIB, Late, Work, cat, pread, start
 
 HEADER = 348  # bytes of a NIfTI-1 header
 Function = Callable[["Work", Path], None]
@@ -42,7 +43,7 @@ def w1(w: Work, mnt: Path) -> None:
 @workload("W2-cat4x256", "four 256 MiB files at once, a thread each")
 def w2(w: Work, mnt: Path) -> None:
     w.total = 4
-    together([lambda i=i: cat(w, mnt, f"big/bold_{i:02d}.nii") for i in range(1, 5)])  # type: ignore[misc]
+    run_together([lambda i=i: cat(w, mnt, f"big/bold_{i:02d}.nii") for i in range(1, 5)], None)  # type: ignore[misc]
 
 
 @workload("W3-hdr200", "348-byte headers of 200 small images in 200 directories, one after the other")
@@ -77,7 +78,7 @@ def scattered(w: Work, mnt: Path, threads: int, seed: int) -> None:
         finally:
             os.close(fd)
 
-    together([lambda i=i: job(offsets[i::threads]) for i in range(threads)])  # type: ignore[misc]
+    run_together([lambda i=i: job(offsets[i::threads]) for i in range(threads)], None)  # type: ignore[misc]
 
 
 @workload("W4-rand1", "200 random reads of 64 KiB in a 2 GiB file, one thread")
@@ -178,7 +179,7 @@ def w9(w: Work, mnt: Path) -> None:
         for key in mine:
             start(w, mnt, key)
 
-    together([lambda i=i: job(keys[i::8]) for i in range(8)])  # type: ignore[misc]
+    run_together([lambda i=i: job(keys[i::8]) for i in range(8)], None)  # type: ignore[misc]
 
 
 def main(name: str, mnt: str, source: str, limit: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Scripted, moto_server, scripted_server, silent_server, weed_server
+from ..support.servers import Scripted, moto_server, scripted_server, silent_server, weed_server
 from .s3_stage import ALL, Make
 
 

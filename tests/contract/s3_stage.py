@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer
+from ..support.servers import Answer
 from .reading import read, soon
 
 ETAG = '"t"'

@@ -27,7 +27,7 @@ from mountnd.stores.links.store import SignedLinkStore
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer, Scripted, free_port
+from ..support.servers import Answer, Scripted, free_port
 from .directory_stores import http_store
 from .reading import read, soon
 

@@ -10,7 +10,7 @@ import pytest
 from mountnd.errors import Changed, ConfigError, NotFound, StoreError, Unreachable
 from mountnd.stores.base import ObjectId, Store
 
-from ..servers import Answer, file_server, free_port, scripted_server
+from ..support.servers import Answer, file_server, free_port, scripted_server
 from .directory_stores import fsspec_store, http_store
 from .reading import BODY, ODD_KEYS, first_name, keys, listed, read, soon
 from .store_contract import ForbiddenContract, StoreContract

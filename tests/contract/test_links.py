@@ -10,7 +10,7 @@ from mountnd.errors import Archived, ConfigError, Forbidden, LinkExpired, NotFou
 from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.links.store import SignedLinkStore
 
-from ..servers import Answer, file_server, free_port, s3_client, scripted_server
+from ..support.servers import Answer, file_server, free_port, s3_client, scripted_server
 from .reading import ODD_KEYS, first_name, keys, listed, read, soon
 from .store_contract import ForbiddenContract, StoreContract
 

@@ -17,7 +17,7 @@ from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer, Scripted, free_port, s3_client
+from ..support.servers import Answer, Scripted, free_port, s3_client
 from .directory_stores import http_store
 from .reading import BODY, first_name, listed, read, soon
 from .s3_stage import ALL, BYTE, ETAG, HEAD, LIST, Make, ask_all, scopes

@@ -8,13 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mountnd.assembly import probe
 from mountnd.errors import Archived, Changed, NoSuchBucket, Unreachable
+from mountnd.serve import probe
 from mountnd.stores.base import ObjectId
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer, Scripted, rclone_server, s3_client
+from ..support.servers import Answer, Scripted, rclone_server, s3_client
 from .reading import BODY, ODD_KEYS, first_name, listed, read, soon
 from .s3_stage import LIST, Make
 from .store_contract import ForbiddenContract, StoreContract

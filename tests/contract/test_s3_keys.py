@@ -11,7 +11,7 @@ from mountnd.errors import NotFound
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Scripted
+from ..support.servers import Scripted
 from .reading import NO_PATHS, ODD_KEYS, read, soon
 from .s3_stage import BYTE, ETAG, HEAD
 

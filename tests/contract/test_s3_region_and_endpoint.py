@@ -10,7 +10,7 @@ from mountnd.errors import StoreError, WrongRegion
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer, Scripted
+from ..support.servers import Answer, Scripted
 from .reading import first_name, read, soon
 from .s3_stage import ALL, ETAG, Make, ask_all, scopes
 

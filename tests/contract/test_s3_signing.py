@@ -11,7 +11,7 @@ import pytest
 from mountnd.errors import Forbidden, NoCredentials
 from mountnd.stores.base import ObjectId
 
-from ..servers import Answer, Scripted
+from ..support.servers import Answer, Scripted
 from .reading import first_name, read
 from .s3_stage import ALL, ETAG, Make, ask_all, scopes
 

@@ -14,7 +14,7 @@ from mountnd.errors import StoreError, TimedOut, Unreachable
 from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Answer, Scripted
+from ..support.servers import Answer, Scripted
 from .reading import soon
 from .s3_stage import BYTE, ETAG, Make
 

@@ -13,7 +13,7 @@ from mountnd.errors import StoreError, Unreachable
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 
-from ..servers import Scripted
+from ..support.servers import Scripted
 from .directory_stores import http_store
 from .reading import first_name, listed, read
 from .s3_stage import ALL, BYTE, ETAG, HEAD, Make, ask_all

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..servers import free_port, program, until
+from ..support.servers import executable, free_port
+from ..support.waiting import wait_until
 
 
 class Tinyproxy:
@@ -39,10 +40,10 @@ def tinyproxy(where: Path, *, user: str = "", password: str = "") -> Iterator[Ti
         lines.append(f"BasicAuth {user} {password}")
     settings.write_text("\n".join(lines) + "\n")
     process = subprocess.Popen(
-        [program("tinyproxy"), "-d", "-c", str(settings)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [executable("tinyproxy"), "-d", "-c", str(settings)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     try:
-        until(lambda: process.poll() is not None or _listens(port), "tinyproxy listens")
+        wait_until(lambda: process.poll() is not None or _listens(port), "tinyproxy listens")
         assert process.poll() is None, "tinyproxy ended at once"
         yield Tinyproxy(port, log)
     finally:

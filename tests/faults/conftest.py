@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests import tree
-from tests.doors import Door, KernelDoor, opened
-from tests.mounted import watchdog
-from tests.proxy import Proxy, proxied
-from tests.servers import moto_server
+from tests.support import tree
+from tests.support.doors import KINDS, Door, Fresh, KernelDoor, door_opener, open_door, open_kernel_door
+from tests.support.mounts import watchdog
+from tests.support.proxy import Proxy, proxied
+from tests.support.servers import moto_server
 
-KINDS = ["vfs", pytest.param("kernel", marks=pytest.mark.kernel)]
-HANG_S = 120.0
+HANG_S = 180.0
 # What every mount here grants one operation on the network; read(2) may take 5 s more.
 TIMEOUT_S = 2.0
 BOUND_S = TIMEOUT_S + 5.0
 # What a reader and a busy machine may add to a promise that is kept.
 SLACK_S = 2.0
-Fresh = Callable[..., Door]
+# Failures are remembered for a few seconds, here and in the kernel.
+RECOVERY_S = 15.0
 _numbers = itertools.count(1)
 
 
@@ -65,29 +63,16 @@ def proxy(server: str) -> Iterator[Proxy]:
         yield proxy
 
 
-@contextlib.contextmanager
-def opener(kind: str, where: Path) -> Iterator[Fresh]:
-    with contextlib.ExitStack() as stack:
-
-        def fresh(url: str, *sources: str, direct: bool = False, **options: object) -> Door:
-            place = where / f"mount-{next(_numbers)}"
-            place.mkdir()
-            options = {"timeout": TIMEOUT_S, **options}
-            return stack.enter_context(opened(kind, place, url, *sources, direct=direct, **options))
-
-        yield fresh
-
-
 @pytest.fixture(params=KINDS)
 def fresh(request: pytest.FixtureRequest, tmp_path: Path, proxy: Proxy) -> Iterator[Fresh]:
     """Opens doors of either kind with a time-out of `TIMEOUT_S`; the proxy outlives them."""
-    with opener(request.param, tmp_path) as fresh:
+    with door_opener(request.param, tmp_path, timeout=TIMEOUT_S) as fresh:
         yield fresh
 
 
 @pytest.fixture
 def fresh_kernel(tmp_path: Path, proxy: Proxy) -> Iterator[Fresh]:
-    with opener("kernel", tmp_path) as fresh:
+    with door_opener("kernel", tmp_path, timeout=TIMEOUT_S) as fresh:
         yield fresh
 
 
@@ -153,8 +138,7 @@ def shared_kernel(
     shared_proxy: Proxy, objects: tree.Bucket, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KernelDoor]:
     where = tmp_path_factory.mktemp("shared")
-    with opened("kernel", where, shared_proxy.url, f"s3://{objects.name}", timeout=TIMEOUT_S) as door:
-        assert isinstance(door, KernelDoor)
+    with open_kernel_door(where, shared_proxy.url, f"s3://{objects.name}", timeout=TIMEOUT_S) as door:
         _warm(door, "")
         yield door
 
@@ -170,7 +154,7 @@ def shared(
         yield request.getfixturevalue("shared_kernel")
         return
     where = tmp_path_factory.mktemp("shared")
-    with opened("vfs", where, shared_proxy.url, f"s3://{objects.name}", timeout=TIMEOUT_S) as door:
+    with open_door("vfs", where, shared_proxy.url, f"s3://{objects.name}", timeout=TIMEOUT_S) as door:
         door.listdir()
         yield door
 
@@ -194,13 +178,3 @@ def victim(shared: Door, shared_proxy: Proxy, objects: tree.Bucket) -> Iterator[
 @pytest.fixture
 def kernel_victim(shared_kernel: KernelDoor, shared_proxy: Proxy, objects: tree.Bucket) -> Iterator[Victim]:
     yield from _victim(shared_kernel, shared_proxy, objects)
-
-
-def eventually(what: Callable[[], bool], seconds: float = 15.0) -> bool:
-    """Whether a condition holds within so many seconds: failures are remembered for a few, here and in the kernel."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.05)
-    return what()

@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests import tree
-from tests.children import TIMED_READ, child, program, python, seconds_to_end
-from tests.doors import Door, KernelDoor, errno_from, read
-from tests.proxy import Proxy
-from tests.tree import BIG, BIG_SIZE, KIB, MIB
+from tests.support import tree
+from tests.support.children import TIMED_READ, child, run_program, run_python, seconds_to_end
+from tests.support.doors import Door, Fresh, KernelDoor, errno_from, read
+from tests.support.proxy import Proxy
+from tests.support.tree import BIG, BIG_SIZE, KIB, MIB
+from tests.support.waiting import holds_within
 
-from .conftest import BOUND_S, SLACK_S, VICTIM_SIZE, VICTIMS, Fresh, Victim, eventually
+from .conftest import BOUND_S, RECOVERY_S, SLACK_S, VICTIM_SIZE, VICTIMS, Victim
 
 ENDED = {errno.EIO, errno.ETIMEDOUT}
 SOURCE = tree.content(BIG, BIG_SIZE)
@@ -34,8 +35,8 @@ def timed(call: Callable[..., object], *args: object) -> tuple[int, float]:
     return number, time.monotonic() - start
 
 
-class TestWaitsEnd:
-    def test_a_read(self, victim: Victim) -> None:
+class TestTimeouts:
+    def test_a_held_read_times_out(self, victim: Victim) -> None:
         victim.proxy.rule("hold", path=victim.path)
         handle = victim.door.open(victim.key)
         number, seconds = timed(victim.door.pread, handle, 4 * KIB, 0)
@@ -45,18 +46,18 @@ class TestWaitsEnd:
 
     @pytest.mark.kernel
     @pytest.mark.parametrize("size", [1, 128 * KIB, VICTIM_SIZE])
-    def test_a_read_as_the_program_sees_it(self, kernel_victim: Victim, size: int) -> None:
+    def test_a_program_waits_no_longer_than_one_read(self, kernel_victim: Victim, size: int) -> None:
         """The kernel asks again page by page what failed; together that must not take longer."""
         assert isinstance(kernel_victim.door, KernelDoor)
         kernel_victim.proxy.rule("hold", path=kernel_victim.path)
         place = kernel_victim.door.path(kernel_victim.key)
-        what, number, seconds = python(TIMED_READ, place, "0", str(size)).split()
+        what, number, seconds = run_python(TIMED_READ, place, "0", str(size)).split()
         assert what == "read"
         assert int(number) in ENDED
         assert float(seconds) <= BOUND_S + SLACK_S
 
     @pytest.mark.kernel
-    def test_a_mapped_file(self, kernel_victim: Victim) -> None:
+    def test_a_held_page_of_a_mapped_file_is_sigbus(self, kernel_victim: Victim) -> None:
         """A page that never comes is SIGBUS: the program ends, and in time."""
         assert isinstance(kernel_victim.door, KernelDoor)
         kernel_victim.proxy.rule("hold", path=kernel_victim.path)
@@ -65,7 +66,7 @@ class TestWaitsEnd:
             seconds_to_end(process, BOUND_S + SLACK_S)
             assert process.returncode == -signal.SIGBUS
 
-    def test_in_the_middle_of_a_file(self, victim: Victim) -> None:
+    def test_a_held_read_in_the_middle_of_a_file_times_out(self, victim: Victim) -> None:
         door = victim.door
         handle = door.open(victim.key)
         assert door.pread(handle, 4 * KIB, 0) == victim.content[: 4 * KIB]
@@ -76,25 +77,25 @@ class TestWaitsEnd:
         assert door.pread(handle, 4 * KIB, 0) == victim.content[: 4 * KIB], "what was there stays"
         door.close(handle)
 
-    def test_a_listing(self, bare: Door, proxy: Proxy) -> None:
+    def test_a_held_listing_times_out(self, bare: Door, proxy: Proxy) -> None:
         proxy.rule("hold", lists=True)
         number, seconds = timed(bare.listdir, "sub-02")
         assert number in ENDED
         assert seconds <= BOUND_S + SLACK_S
 
-    def test_a_look_up(self, bare: Door, proxy: Proxy) -> None:
+    def test_a_held_look_up_times_out(self, bare: Door, proxy: Proxy) -> None:
         proxy.rule("hold")
         number, seconds = timed(bare.stat, "sub-02/anat/sub-02_T1w.json")
         assert number in ENDED
         assert seconds <= BOUND_S + SLACK_S
 
-    def test_bytes_of_a_server_that_is_gone(self, door: Door, proxy: Proxy) -> None:
+    def test_reading_from_a_server_that_is_down_fails_in_time(self, door: Door, proxy: Proxy) -> None:
         proxy.down()
         number, seconds = timed(read, door, BIG)
         assert number in ENDED
         assert seconds <= BOUND_S + SLACK_S
 
-    def test_names_of_a_server_that_is_gone(self, bare: Door, proxy: Proxy) -> None:
+    def test_listing_a_server_that_is_down_fails_in_time(self, bare: Door, proxy: Proxy) -> None:
         proxy.down()
         for call, path in ((bare.listdir, "sub-02"), (bare.stat, "sub-02/anat")):
             number, seconds = timed(call, path)
@@ -102,8 +103,8 @@ class TestWaitsEnd:
             assert seconds <= BOUND_S + SLACK_S
 
 
-class TestTheRestGoesOn:
-    def test_what_is_known_needs_no_server(self, door: Door, proxy: Proxy) -> None:
+class TestOthersAreNotAffected:
+    def test_cached_names_and_bytes_need_no_server(self, door: Door, proxy: Proxy) -> None:
         path = "sub-01/anat/sub-01_T1w.json"
         expected = read(door, path)
         proxy.down()
@@ -111,7 +112,7 @@ class TestTheRestGoesOn:
         assert door.stat(path).size == len(expected)
         assert read(door, path) == expected
 
-    def test_a_held_object_holds_no_other(self, victim: Victim) -> None:
+    def test_a_held_object_blocks_no_other(self, victim: Victim) -> None:
         victim.proxy.rule("hold", path=victim.path)
         handle = victim.door.open(victim.key)
         with ThreadPoolExecutor(1) as pool:
@@ -124,7 +125,7 @@ class TestTheRestGoesOn:
             waiting.result(30)
         victim.door.close(handle)
 
-    def test_a_held_directory_holds_no_other(self, bare: Door, proxy: Proxy) -> None:
+    def test_a_held_directory_blocks_no_other(self, bare: Door, proxy: Proxy) -> None:
         """Held is every listing below `sub-02`, and any that would tell of it beside the root's own."""
         proxy.rule("hold", lists=True, query="prefix=sub-02|prefix=(&(?!.*delimiter)|$)")
         with ThreadPoolExecutor(1) as pool:
@@ -151,8 +152,8 @@ class TestTheRestGoesOn:
                 stack.enter_context(child(["cat", mount.path(n)])) for n in itertools.islice(itertools.cycle(names), 40)
             ]
             proxy.await_request(lambda _: sum(r.open for r in proxy.requests()) >= len(names) // 2)
-            program(["ls", "-lR", mount.path("derivatives")], seconds=20)
-            program(["ls", "-l", mount.path("sub-01/anat")], seconds=20)
+            run_program(["ls", "-lR", mount.path("derivatives")], seconds=20)
+            run_program(["ls", "-l", mount.path("sub-01/anat")], seconds=20)
             assert all(reader.poll() is None for reader in readers), "they waited all the while"
             proxy.behave()
             for reader in readers:
@@ -160,26 +161,26 @@ class TestTheRestGoesOn:
                 reader.stdout.close()
                 seconds_to_end(reader, 30)
 
-    def test_bytes_come_back(self, door: Door, proxy: Proxy) -> None:
+    def test_reads_recover_when_the_server_is_back(self, door: Door, proxy: Proxy) -> None:
         """The same mount and the same open file, without a new mount."""
         handle = door.open(BIG)
         assert door.pread(handle, 4 * KIB, 0) == SOURCE[: 4 * KIB]
         proxy.down()
         assert errno_from(door.pread, handle, 4 * KIB, 2 * MIB) in ENDED
         proxy.up()
-        assert eventually(lambda: errno_from(door.pread, handle, 4 * KIB, 2 * MIB) == 0)
+        assert holds_within(lambda: errno_from(door.pread, handle, 4 * KIB, 2 * MIB) == 0, RECOVERY_S)
         assert door.pread(handle, 4 * KIB, 2 * MIB) == SOURCE[2 * MIB : 2 * MIB + 4 * KIB]
         door.close(handle)
         assert read(door, BIG) == SOURCE
 
-    def test_names_come_back(self, bare: Door, proxy: Proxy) -> None:
+    def test_listings_recover_when_the_server_is_back(self, bare: Door, proxy: Proxy) -> None:
         proxy.down()
         assert errno_from(bare.listdir, "sub-02") in ENDED
         proxy.up()
-        assert eventually(lambda: errno_from(bare.listdir, "sub-02") == 0)
+        assert holds_within(lambda: errno_from(bare.listdir, "sub-02") == 0, RECOVERY_S)
         assert bare.listdir("sub-02") == {b"anat"}
 
-    def test_one_that_was_only_late_is_waited_for(self, victim: Victim) -> None:
+    def test_a_late_answer_is_waited_for(self, victim: Victim) -> None:
         victim.proxy.rule("hold", path=victim.path)
         handle = victim.door.open(victim.key)
         with ThreadPoolExecutor(1) as pool:
@@ -210,28 +211,30 @@ class TestSignals:
             seconds_to_end(process, SIGNAL_S)
             assert process.returncode == -number
 
-    def test_a_read(self, patient: KernelDoor, proxy: Proxy, dataset: tree.Bucket, number: signal.Signals) -> None:
+    def test_a_signal_ends_a_read(
+        self, patient: KernelDoor, proxy: Proxy, dataset: tree.Bucket, number: signal.Signals
+    ) -> None:
         proxy.rule("hold", path=dataset.path(BIG))
         here = lambda: proxy.await_request(lambda r: r.path == dataset.path(BIG))  # noqa: E731
         self.ended(["cat", patient.path(BIG)], proxy, number, here)
 
-    def test_a_small_read(
+    def test_a_signal_ends_a_small_read(
         self, patient: KernelDoor, proxy: Proxy, dataset: tree.Bucket, number: signal.Signals
     ) -> None:
         proxy.rule("hold", path=dataset.path(BIG))
         here = lambda: proxy.await_request(lambda r: r.path == dataset.path(BIG))  # noqa: E731
         self.ended(["head", "-c", "348", patient.path(BIG)], proxy, number, here)
 
-    def test_a_listing(self, patient: KernelDoor, proxy: Proxy, number: signal.Signals) -> None:
+    def test_a_signal_ends_a_listing(self, patient: KernelDoor, proxy: Proxy, number: signal.Signals) -> None:
         proxy.rule("hold", lists=True)
         self.ended(["ls", patient.path("sub-02")], proxy, number, lambda: proxy.await_request(lambda r: r.is_list))
 
-    def test_a_look_up(self, patient: KernelDoor, proxy: Proxy, number: signal.Signals) -> None:
+    def test_a_signal_ends_a_look_up(self, patient: KernelDoor, proxy: Proxy, number: signal.Signals) -> None:
         proxy.rule("hold")
         argv: list[str | bytes] = ["stat", patient.path("sub-02/anat/missing")]
         self.ended(argv, proxy, number, lambda: proxy.await_request(lambda r: True))
 
-    def test_the_mount_goes_on(
+    def test_the_mount_works_after_the_signal(
         self, patient: KernelDoor, proxy: Proxy, dataset: tree.Bucket, number: signal.Signals
     ) -> None:
         proxy.rule("hold", path=dataset.path(BIG))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import tree
-from tests.doors import Door, KernelDoor, opened
-from tests.mounted import watchdog
-from tests.proxy import Proxy, proxied
-from tests.servers import moto_server
+from tests.support import tree
+from tests.support.doors import KINDS, Door, Fresh, KernelDoor, door_opener, open_door, open_kernel_door
+from tests.support.mounts import watchdog
+from tests.support.proxy import Proxy, proxied
+from tests.support.servers import moto_server
 
-HANG_S = 90.0  # far above what any one test needs
-KINDS = ["vfs", pytest.param("kernel", marks=pytest.mark.kernel)]
-Fresh = Callable[..., Door]
+HANG_S = 180.0  # far above what any one test needs, also on a busy machine
 _numbers = itertools.count(1)
 
 
@@ -44,8 +41,7 @@ def dataset(server: str) -> tree.Bucket:
 @pytest.fixture(scope="package")
 def kernel(dataset: tree.Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelDoor]:
     """A mount of `dataset` that tests share."""
-    with opened("kernel", tmp_path_factory.mktemp("kernel"), dataset.url, f"s3://{dataset.name}") as door:
-        assert isinstance(door, KernelDoor)
+    with open_kernel_door(tmp_path_factory.mktemp("kernel"), dataset.url, f"s3://{dataset.name}") as door:
         yield door
 
 
@@ -57,7 +53,7 @@ def door(
     if request.param == "kernel":
         yield request.getfixturevalue("kernel")
         return
-    with opened("vfs", tmp_path_factory.mktemp("vfs"), dataset.url, f"s3://{dataset.name}") as door:
+    with open_door("vfs", tmp_path_factory.mktemp("vfs"), dataset.url, f"s3://{dataset.name}") as door:
         yield door
 
 
@@ -73,27 +69,15 @@ def proxy(server: str) -> Iterator[Proxy]:
         yield proxy
 
 
-@contextlib.contextmanager
-def opener(kind: str, where: Path) -> Iterator[Fresh]:
-    with contextlib.ExitStack() as stack:
-
-        def fresh(url: str, *sources: str, direct: bool = False, **options: object) -> Door:
-            place = where / f"mount-{next(_numbers)}"
-            place.mkdir()
-            return stack.enter_context(opened(kind, place, url, *sources, direct=direct, **options))
-
-        yield fresh
-
-
 @pytest.fixture(params=KINDS)
 def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fresh]:
     """Opens doors of the test's own, of either kind: `fresh(url, "s3://bucket", ttl=1)`."""
-    with opener(request.param, tmp_path) as fresh:
+    with door_opener(request.param, tmp_path) as fresh:
         yield fresh
 
 
 @pytest.fixture
 def fresh_kernel(tmp_path: Path) -> Iterator[Fresh]:
     """As `fresh`, through the kernel only."""
-    with opener("kernel", tmp_path) as fresh:
+    with door_opener("kernel", tmp_path) as fresh:
         yield fresh

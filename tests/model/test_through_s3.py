@@ -14,8 +14,8 @@ from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.s3 import S3Store
 from mountnd.workers import Waiter, Workers
-from tests.servers import moto_server
-from tests.tree import Bucket
+from tests.support.servers import moto_server
+from tests.support.tree import Bucket
 
 from .reference import Tree
 

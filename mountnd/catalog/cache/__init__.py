@@ -10,6 +10,6 @@ compaction  which files become one, and what of them counts
 Callers read `tiered` (or its `memory`, where the disk is not wanted) and write through `tiered`. Inside: tiered >
 memory | disk; disk > segments > compaction > segment.
 
-Lock order: `TieredCache._lock` and `MemoryCache._lock` are leaves. `ListingDiskCache._flushing`, held by the one thread that
-writes files, comes before `ListingDiskCache._lock`, and that before `SegmentDirectory._lock`.
+Lock order: `TieredCache._lock` and `MemoryCache._lock` are leaves. `ListingDiskCache._flushing`, held by the one thread
+that writes files, comes before `ListingDiskCache._lock`, and that before `SegmentDirectory._lock`.
 """

@@ -3,8 +3,8 @@
 Write-behind: what comes in waits for about a second and is then written as a new segment (`segments`). Reading looks
 at what waits first.
 
-Lock order: `ListingDiskCache._flushing`, held by the one thread that writes, comes before `ListingDiskCache._lock`, and that before
-`SegmentDirectory._lock`; no file is read or written with `_lock` held.
+Lock order: `ListingDiskCache._flushing`, held by the one thread that writes, comes before `ListingDiskCache._lock`, and
+that before `SegmentDirectory._lock`; no file is read or written with `_lock` held.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import random
 import struct
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -16,8 +15,11 @@ from mountnd.blocks.readahead.window import WindowPolicy
 from mountnd.blocks.stream import Blocks, Stream
 from mountnd.stats import Stats
 from mountnd.stores.base import Deadline, ObjectId, ObjectStat
-from mountnd.stores.memory import Call, MemoryStore
+from mountnd.stores.memory import MemoryStore
 from mountnd.workers import Waiter, Workers
+from tests.support.threads import Gate as Gate
+from tests.support.waiting import Clock as Clock
+from tests.support.waiting import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -40,47 +42,8 @@ def read(stream: Stream, offset: int, size: int) -> bytes:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds; fails when it never does."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "the condition never came true"
-        time.sleep(0.001)
-
-
-class Clock:
-    """Seconds that pass only when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Gate:
-    """A store's fault hook that holds reads back until they are let go.
-
-    Attributes:
-        held: reads that wait now.
-        error: what a read raises when it is let go, if anything.
-    """
-
-    def __init__(self, only: Callable[[Call], bool] = lambda call: True) -> None:
-        self._only, self._open = only, threading.Event()
-        self.held: list[Call] = []
-        self.error: Exception | None = None
-
-    def __call__(self, call: Call) -> None:
-        if call.op != "read" or not self._only(call):
-            return
-        self.held.append(call)
-        assert self._open.wait(PATIENCE_S), "nobody opened the gate"
-        self.held.remove(call)
-        if self.error is not None:
-            raise self.error
-
-    def open(self) -> None:
-        self._open.set()
+    """Wait until `condition` holds, looking every millisecond."""
+    wait_until(condition, seconds=PATIENCE_S, pause=0.001)
 
 
 class BlocksHarness:

@@ -4,35 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from mountnd.blocks import counters, geometry
 from mountnd.blocks.fetch.budget import MAX_GETS, Share
 from mountnd.blocks.geometry import BLOCK, Extent
+from tests.support.threads import run_together
 
 from .harness import KIB, MIB, BlocksHarness, Gate, body, read, until
-
-
-def together(jobs: list[Callable[[], None]]) -> None:
-    """Each job in a thread of its own; the first error is raised."""
-    errors: list[BaseException] = []
-
-    def run(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except BaseException as e:
-            errors.append(e)
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join(60)
-        assert not t.is_alive(), "a reader hangs"
-    if errors:
-        raise errors[0]
 
 
 @pytest.mark.parametrize("size", [1, 100, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + 5])
@@ -85,7 +65,7 @@ def test_parallel_random_reads_and_eviction_storms(memory: int) -> None:
                 assert read(stream, at, n) == data[at : at + n]
                 at = (at + n) % len(data)
 
-        together([lambda i=i: job(i) for i in range(8)])  # type: ignore[misc]
+        run_together([lambda i=i: job(i) for i in range(8)])  # type: ignore[misc]
         harness.quiet()
         assert harness.used <= memory
         asked = harness.count(counters.ASKED)
@@ -358,7 +338,7 @@ def test_two_hundred_open_streams_stay_under_the_limit(memory: int) -> None:
                     assert read(streams[i], at, 128 * KIB) == data[at : at + 128 * KIB]
                     most = max(most, harness.used)
 
-        together([lambda k=k: job(list(range(k, 200, 8))) for k in range(8)])  # type: ignore[misc]
+        run_together([lambda k=k: job(list(range(k, 200, 8))) for k in range(8)])  # type: ignore[misc]
         harness.quiet()
         assert harness.used <= memory
         # At any moment: the limit, and beyond it at most what the eight readers themselves wait for.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,49 +14,30 @@ from mountnd.catalog.model.entry import Entry
 from mountnd.workers import Waiter, Workers
 from tests.model.reference import Tree
 from tests.model.small_pages import TINY, SmallPages
+from tests.support.threads import Gate, call_before_answers
 
 from .world import Make, World, ls
 
 
-class Gate:
-    """Holds requests back until `open`; counts who waits."""
-
-    def __init__(self, w: World) -> None:
-        self.came, self._go = threading.Semaphore(0), threading.Event()
-        w.store.fault = self._hold
-
-    def _hold(self, call: object) -> None:
-        self.came.release()
-        assert self._go.wait(20)
-
-    def open(self) -> None:
-        self._go.set()
-
-
-def together(calls: list[Callable[[], Any]], gate: Gate, first: int) -> list[Any]:
-    """Results of calls that are all made before a request is answered; `first`: requests to await before."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        futures = [pool.submit(call) for call in calls]
-        for _ in range(first):
-            assert gate.came.acquire(timeout=20)
-        gate.open()
-        return [future.result(20) for future in futures]
+def hold(w: World) -> Gate:
+    w.store.fault = gate = Gate()
+    return gate
 
 
 def test_one_listing_for_all(make: Make) -> None:
     w = make([f"d/f{i}" for i in range(10)])
-    gate = Gate(w)
+    gate = hold(w)
     d = Entry(b"d", "d/", True, None)
-    results = together([lambda: ls(w.cat, d)] * 8, gate, 1)
+    results = call_before_answers([lambda: ls(w.cat, d)] * 8, gate, 1)
     assert all(result == results[0] for result in results) and len(results[0]) == 10
     assert w.requests() == [("list", "d/")]
 
 
 def test_one_look_up_for_all(make: Make) -> None:
     w = make([f"d/f{i}" for i in range(10)])
-    gate = Gate(w)
+    gate = hold(w)
     d = Entry(b"d", "d/", True, None)
-    results = together([lambda: w.cat.lookup(d, b"f1")] * 8, gate, 2)
+    results = call_before_answers([lambda: w.cat.lookup(d, b"f1")] * 8, gate, 2)
     assert len(set(results)) == 1
     assert sorted(w.requests()) == [("list", "d/"), ("list", "d/f1")]
 
@@ -65,11 +45,11 @@ def test_one_look_up_for_all(make: Make) -> None:
 def test_a_reader_that_is_killed_leaves_at_once(make: Make) -> None:
     killed = threading.Event()
     w = make(["d/f"], waiter=Waiter(killed.is_set))
-    gate = Gate(w)
+    gate = hold(w)
     with ThreadPoolExecutor(2) as pool:
         d = Entry(b"d", "d/", True, None)
         asked: list[Future[Any]] = [pool.submit(w.cat.lookup, d, b"f"), pool.submit(w.cat.scan, d)]
-        assert gate.came.acquire(timeout=20)
+        gate.await_requests()
         killed.set()
         for one in asked:
             with pytest.raises(errors.Interrupted):
@@ -81,7 +61,7 @@ def test_a_reader_that_is_killed_leaves_at_once(make: Make) -> None:
 
 def test_a_store_that_does_not_answer_ends_in_time(make: Make) -> None:
     w = make(["d/f"], timeout=0.3)
-    gate = Gate(w)
+    gate = hold(w)
     d = Entry(b"d", "d/", True, None)
     try:
         with pytest.raises(errors.TimedOut):
@@ -110,7 +90,7 @@ def test_all_waits_of_a_call_share_one_time_out(make: Make, ask: str) -> None:
     waiter = Impatient()
     w = make([f"a{i}/b/f" for i in range(9)], timeout=60.0, waiter=waiter)
     assert len(list(ls(w.cat, w.cat.root))) == 9
-    gate = Gate(w)
+    gate = hold(w)
     waiter.impatient = True
     try:
         for i in range(8):

@@ -13,16 +13,7 @@ from mountnd.stats import Stats
 from mountnd.stores.memory import MemoryStore
 from mountnd.stores.offline import Offline
 from mountnd.workers import Waiter, Workers
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.waiting import Clock
 
 
 class World:

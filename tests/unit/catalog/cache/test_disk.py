@@ -17,8 +17,8 @@ from mountnd.catalog.model.keys import classify
 from mountnd.catalog.model.listing import listing_of
 from mountnd.config.options import INDEFINITE
 from mountnd.stores.base import ObjectId, ObjectStat
+from tests.support.study_keys import study_keys
 
-from ..datasets import study_keys
 from ..world import Make, find
 
 KEYS = ["d/x", "d/y", "d/sub/z", "e/", "odd/\udcff\n", "odd//hidden"]

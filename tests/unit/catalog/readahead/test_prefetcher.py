@@ -8,8 +8,8 @@ import pytest
 
 from mountnd import errors
 from mountnd.catalog.readahead.key_ranges import PARALLEL
+from tests.support.study_keys import study_keys
 
-from ..datasets import study_keys
 from ..world import Make, find
 
 
