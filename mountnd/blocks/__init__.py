@@ -6,7 +6,6 @@
     disk/        blocks that outlive the mount: cache, write-behind, eviction
     memory       blocks in an arena under one limit; eviction with a second chance
     geometry     where blocks lie in an object: pure arithmetic
-    counters     what this room counts: every name with its meaning
 
 Who may call whom: each line only those below it. `stream` is the only module that other rooms use, besides
 `disk.cache`, which the assembly makes, and `disk.directory`, which `mountnd cache` uses.

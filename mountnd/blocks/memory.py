@@ -19,9 +19,8 @@ from typing import NamedTuple
 
 from cachetools import Cache, LRUCache
 
-from ..stats import Stats
+from ..stats import MEMORY_EVICTED, MEMORY_OVERDRAFT, PREFETCH_USED, PREFETCH_WASTED, Stats
 from ..stores.base import ObjectId
-from . import counters
 from .geometry import BLOCK, SHIFT, BlockRange, block_ranges
 
 # A block at most this long lives on the heap at its own size: a slot would waste half of itself or more.
@@ -109,7 +108,7 @@ class MemoryTier:
         if over:
             if not overdraft:
                 return None
-            self._stats.add(counters.OVERDRAFT, min(over, need))
+            self._stats.add(MEMORY_OVERDRAFT, min(over, need))
         slots = self._take_slots(sum(n > HEAP_MAX for n in sizes))
         blocks = []
         for n in sizes:
@@ -179,7 +178,7 @@ class MemoryTier:
                     self.lru.pop((id, i), None)
             elif b.mark:
                 b.mark = 0
-                stats.add(counters.USED, b.size)
+                stats.add(PREFETCH_USED, b.size)
         return on_disk
 
     def trim(self) -> None:
@@ -195,9 +194,9 @@ class MemoryTier:
                 block.mark = SECOND_CHANCE
                 self.lru[key] = block
                 continue
-            self._stats.add(counters.EVICTED, block.size)
+            self._stats.add(MEMORY_EVICTED, block.size)
             if block.mark == SECOND_CHANCE:
-                self._stats.of(key[0].source).add(counters.WASTED, block.size)
+                self._stats.of(key[0].source).add(PREFETCH_WASTED, block.size)
             del block
             over = self.used + need - self.limit
         return max(0, over)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ..errors import StoreError
-from ..stats import Stats
+from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
 from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
-from . import counters, geometry
+from . import geometry
 from .disk.base import DiskTier
 from .fetch.budget import Share
 from .fetch.fetcher import Fetcher
@@ -144,11 +144,11 @@ class Stream:
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
         if blocks:
-            self._stats.add(counters.MEMORY, size)
+            self._stats.add(BYTES_FROM_MEMORY, size)
         else:
             blocks = self._collect(parts, first, offset + size)
         _copy(blocks, offset - (first << SHIFT), address, size)
-        self._stats.add(counters.ASKED, size)
+        self._stats.add(BYTES_ASKED, size)
 
     def close(self) -> None:
         """Cancel what was to be fetched ahead. Idempotent; the stream can still be read (another descriptor may)."""
@@ -199,7 +199,7 @@ class Stream:
             with fetcher.lock:
                 fetcher.stop_waiting(held)
                 self._from_disk = fetcher.memory.mark_read(self.id, first, blocks, stop, self._stats)
-        self._stats.add(counters.MEMORY, min(memory, stop - (first << SHIFT)))
+        self._stats.add(BYTES_FROM_MEMORY, min(memory, stop - (first << SHIFT)))
         return blocks
 
     def _await(self, flight: Flight, end: float) -> list[Block] | None:

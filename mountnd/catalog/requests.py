@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import BadAnswer, ServerFault, StoreError, Throttled, TimedOut, Unreachable
-from ..stats import Stats
+from ..stats import HEADS, LISTED_KEYS, LISTS, Stats
 from ..stores.base import Deadline, ObjectStat, Page, Store
 from ..workers import Task, Workers
 from .model.keys import PAGE_KEYS
@@ -89,19 +89,19 @@ class Requests:
     ) -> Page:
         """One page (on a worker's thread). Raises what `Store.list_page` raises."""
         page = self._guard(
-            "names.list.requests",
+            LISTS,
             lambda deadline: self._store.list_page(
                 prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
             ),
         )
         if token is not None and page.token == token:
             raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} makes no progress")
-        self._stats.add("names.list.keys", len(page.objects) + len(page.prefixes))
+        self._stats.add(LISTED_KEYS, len(page.objects) + len(page.prefixes))
         return page
 
     def head(self, key: str) -> ObjectStat:
         """What a key is now (on a worker's thread). Raises what `Store.head` raises."""
-        return self._guard("names.head.requests", lambda deadline: self._store.head(key, deadline=deadline))
+        return self._guard(HEADS, lambda deadline: self._store.head(key, deadline=deadline))
 
     def _guard(self, counter: str, ask: Callable[[Deadline], T]) -> T:
         if why := self.outage():

@@ -19,7 +19,7 @@ from ..blocks.stream import Blocks
 from ..catalog.catalogue import Catalogue
 from ..catalog.query.directory_stream import DirectoryStream
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
-from ..stats import Stats
+from ..stats import OPENS, Stats
 from .handles import Handle, Handles
 from .inodes import Attributes, Inode, Ownership, inode_numbers
 from .namespace import Namespace
@@ -88,7 +88,7 @@ class Vfs:
         if inode.entry.is_dir or inode.entry.stat is None:
             raise IsADirectory(f"{inode.entry.key}: is a directory")
         opened = self._handles.add(inode, inode.entry.stat)
-        self._stats.add("open.calls")
+        self._stats.add(OPENS)
         if self._prefetcher is not None:
             self._prefetcher.opened(inode)
         return opened

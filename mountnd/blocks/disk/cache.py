@@ -17,9 +17,8 @@ from collections.abc import Collection, Sequence
 
 from cachetools import LRUCache
 
-from ...stats import Stats
+from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, Stats
 from ...stores.base import ObjectId
-from .. import counters
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
 from .base import BlockSource
@@ -68,17 +67,17 @@ class DiskCache:
                     bad = []
             except OSError as e:
                 self._forget(name)
-                self._stats.add(counters.DISK_DAMAGED, len(into))
+                self._stats.add(DISK_DAMAGED, len(into))
                 log.info("%s/%s: %s", self._root, name, e.strerror or e)
                 continue
             filled.update(good)
             if bad:  # fetched again now, and so written again
-                self._stats.add(counters.DISK_DAMAGED, len(bad))
+                self._stats.add(DISK_DAMAGED, len(bad))
                 log.info("%s/%s: %d damaged blocks", self._root, name, len(bad))
             if good:
                 self._last_use.touch(name)
         if filled:
-            self._stats.of(id.source).add(counters.DISK, sum(len(views[i - span.first]) for i in filled))
+            self._stats.of(id.source).add(BYTES_FROM_DISK, sum(len(views[i - span.first]) for i in filled))
         return filled
 
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
@@ -106,7 +105,7 @@ class DiskCache:
         except FileNotFoundError:
             return None
         except InvalidChunk as e:
-            self._stats.add(counters.DISK_DAMAGED)
+            self._stats.add(DISK_DAMAGED)
             log.info("%s/%s: %s", self._root, name, e)
             return None
         with self._lock:

@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from ...stats import Stats
+from ...stats import DISK_EVICTED, DISK_KEPT, DISK_SKIPPED, Stats
 from ...stores.base import ObjectId
-from .. import counters
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
 from . import directory, eviction, throttle
@@ -92,7 +91,7 @@ class WriteBehind:
         with self._lock:
             self._last = now
             if self._closed or (self._limit is not None and n > self._limit) or now < self._off_until:
-                self._stats.add(counters.DISK_SKIPPED, n)
+                self._stats.add(DISK_SKIPPED, n)
                 return
             pin, pressed = self._pinned + n <= PINNED, self._pressed
             self._pending.append(_Pending(id, size, blocks.span, blocks if pin else None, n, now))
@@ -100,7 +99,7 @@ class WriteBehind:
             self._pinned += n if pin else 0
             while self._waiting > max(self._memory, n) and self._pending[0].pinned is None:
                 oldest = self._pending.popleft()  # memory cannot hold it any more
-                self._stats.add(counters.DISK_SKIPPED, oldest.bytes)
+                self._stats.add(DISK_SKIPPED, oldest.bytes)
                 self._done(oldest)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
@@ -144,10 +143,10 @@ class WriteBehind:
             try:
                 self._write(job)
             except OSError as e:
-                self._stats.add(counters.DISK_SKIPPED, job.bytes)
+                self._stats.add(DISK_SKIPPED, job.bytes)
                 self._suspend(e)
             except Exception:  # the thread must live on: later blocks can still be written
-                self._stats.add(counters.DISK_SKIPPED, job.bytes)
+                self._stats.add(DISK_SKIPPED, job.bytes)
                 log.exception("disk cache")
             since, before = at, used
             at, used = time.monotonic(), time.process_time()
@@ -185,7 +184,7 @@ class WriteBehind:
             held = self._source.pinned(job.id, job.span) if self._source is not None else []
         missing = job.bytes - sum(len(v) for blocks in held for v in blocks.views)
         if missing:
-            self._stats.add(counters.DISK_SKIPPED, missing)
+            self._stats.add(DISK_SKIPPED, missing)
         for blocks in held:
             self._write_blocks(job.id, job.size, blocks)
 
@@ -197,11 +196,11 @@ class WriteBehind:
             # At most: each block's last page, and the header.
             cost = len(views) * ALIGNMENT + n // ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT
             if not self._make_room(cost):
-                self._stats.add(counters.DISK_SKIPPED, n)
+                self._stats.add(DISK_SKIPPED, n)
                 continue
             if self._file(identity).write(part, views):
                 self._allowed -= cost
-                self._stats.add(counters.DISK_KEPT, n)
+                self._stats.add(DISK_KEPT, n)
 
     def _file(self, identity: ChunkIdentity) -> ChunkFile:
         name = identity.name
@@ -235,7 +234,7 @@ class WriteBehind:
             for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room):
                 self._files.pop(victim.path, None)
                 if directory.remove(self._root, victim.path):
-                    self._stats.add(counters.DISK_EVICTED, victim.bytes)
+                    self._stats.add(DISK_EVICTED, victim.bytes)
                 room += victim.bytes
         self._allowed = min(room, step)
         if self._allowed < min(n, self._limit):  # not even with all of ours gone: others have filled the disk

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 
 from ...errors import StoreError
-from ...stats import Stats
+from ...stats import GETS_FAILED, GETS_HEDGED, PREFETCH_CANCELLED, PREFETCH_FAILED, PREFETCH_REFUSED, Stats
 from ...stores.base import ObjectId, Store
 from ...workers import Workers
-from .. import counters, geometry
+from .. import geometry
 from ..disk.base import DiskTier
 from ..geometry import BLOCK, BlockRange, Extent
 from ..memory import Block, MemoryTier
@@ -110,7 +110,7 @@ class Fetcher:
                 for task in f.tasks:
                     task.future.cancel()
                 self._finish(f)
-                self.stats.add(counters.PREFETCH_CANCELLED)
+                self.stats.add(PREFETCH_CANCELLED)
 
     def _widened_for_warmup(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
         """`gap`; where its GET should warm up a connection, as many blocks from there on as that takes.
@@ -201,7 +201,7 @@ class Fetcher:
         for gap in geometry.block_ranges(todo):
             flight = Flight(id, size, self._widened_for_warmup(id, size, gap), demand=False)
             if not self.budget.reserve(flight.bytes):
-                self.stats.add(counters.PREFETCH_REFUSED)
+                self.stats.add(PREFETCH_REFUSED)
                 return False
             try:
                 self._start(flight)
@@ -231,7 +231,7 @@ class Fetcher:
                 self._submit(flight)
             except StoreError:
                 return
-            self.stats.add(counters.HEDGED)
+            self.stats.add(GETS_HEDGED)
 
     # -- on a worker's thread, without the lock -------------------------------------------------
 
@@ -249,7 +249,7 @@ class Fetcher:
             if blocks is None:
                 self._finish(flight)
         if blocks is None:
-            self.stats.add(counters.PREFETCH_REFUSED)
+            self.stats.add(PREFETCH_REFUSED)
             flight.future.set_result(None)
             return
         try:
@@ -258,7 +258,7 @@ class Fetcher:
             # The future keeps the traceback, its frames keep their locals, and these would keep the memory in use.
             del blocks
             traceback.clear_frames(e.__traceback__)
-            self.stats.add(counters.GETS_FAILED if demand else counters.PREFETCH_FAILED)
+            self.stats.add(GETS_FAILED if demand else PREFETCH_FAILED)
             self._failed(flight, e)
         else:
             self._succeeded(flight, blocks, seconds)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ...stats import Stats
+from ...stats import BYTES_FETCHED, GETS, GETS_DEMAND, PREFETCHED, Stats
 from ...stores.base import Deadline, Store
-from .. import counters, geometry
+from .. import geometry
 from ..disk.base import DiskTier
 from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
 from .flight import Flight
@@ -53,18 +53,18 @@ class Loader:
         for gap in gaps:
             own = slice(gap.first - span.first, gap.stop - span.first)
             where = geometry.extent(gap, size)
-            stats.add(counters.GETS)
+            stats.add(GETS)
             if demand:
-                stats.add(counters.GETS_DEMAND)
+                stats.add(GETS_DEMAND)
             began = self._clock()
             store = self._stores[id.source]
             store.read(id, where.start, memory.views(blocks[own]), deadline=Deadline(self._timeout))
             seconds = self._clock() - began if gap == span else 0.0
-            stats.add(counters.FETCHED, where.size)
+            stats.add(BYTES_FETCHED, where.size)
             for b in blocks[own]:
                 b.mark = UNREAD if flight.prefetch else 0
             if flight.prefetch:
-                stats.add(counters.PREFETCHED, where.size)
+                stats.add(PREFETCHED, where.size)
             if disk is not None:
                 disk.save(id, size, PinnedBlocks(gap, views[own], blocks[own]))
         return seconds

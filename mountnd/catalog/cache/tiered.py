@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from ...stats import Stats
+from ...stats import LISTINGS_RECALLED, Stats
 from ..model.answer import Answer, RequestMark
 from ..model.listing import Listing
 from ..model.location import Location
@@ -61,7 +61,7 @@ class TieredCache:
             return False
         self.memory.put(prefix, listing, 0)
         self._report(prefix, listing)  # this mount's log has not told it
-        self._stats.add("names.recalled.listings")
+        self._stats.add(LISTINGS_RECALLED)
         return True
 
     def invalidate(self, prefix: str, name: bytes) -> None:

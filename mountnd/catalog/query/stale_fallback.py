@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ...errors import StoreError, TimedOut
-from ...stats import Stats
+from ...stats import STALE_ANSWERS, Stats
 from ..requests import OUTAGES, Requests
 
 T = TypeVar("T")
@@ -45,5 +45,5 @@ class StaleFallback:
         answer = stale()
         if answer is None:
             raise why
-        self._stats.add("names.stale.answers")
+        self._stats.add(STALE_ANSWERS)
         return answer

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...errors import StoreError
-from ...stats import Stats
+from ...stats import SUBTREE_LISTINGS, Stats
 from ..cache.tiered import TieredCache
 from ..model.grouping import OutOfOrder
 from ..model.keys import PAGE_KEYS, sort_key
@@ -213,7 +213,7 @@ class SubtreePrefetcher:
         ranges = split(base, listing.count, listing.name, wanted, per_range)
         if not ranges:
             return None
-        self._stats.add("names.walks")
+        self._stats.add(SUBTREE_LISTINGS)
         budget = PageBudget(self._memory, pages=pages, most=self._most_pages, sample=sample)
         lister = RangeLister(self._requests, self._cache, base, ranges, at_once=at_once, budget=budget)
         subtree = self._subtrees[base] = _Subtree(lister, sample)

@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from itertools import takewhile
 
+from ...stats import PREFETCHED_IN_SEQUENCE
 from .pattern import Path, Skipped, VaryingParts, kind, successors, varying_parts
 from .policy import Decision, KnownFiles, Prediction
 
@@ -73,7 +74,7 @@ class _Kind:
 class SequencePolicy:
     """The sequences of files opened in one source."""
 
-    counter = "sweep.files"
+    counter = PREFETCHED_IN_SEQUENCE
 
     def __init__(self, known: KnownFiles) -> None:
         self._known = known

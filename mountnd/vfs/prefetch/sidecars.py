@@ -19,6 +19,7 @@ from collections import OrderedDict
 from itertools import islice
 from typing import NamedTuple
 
+from ...stats import PREFETCHED_SIDECARS
 from .pattern import OTHER, Path, ending, extension, likeness
 from .policy import Decision, KnownFiles, Neighbour, Prediction
 
@@ -72,7 +73,7 @@ class _Directory:
 class SidecarPolicy:
     """The small files beside those that are opened in one source."""
 
-    counter = "siblings.files"
+    counter = PREFETCHED_SIDECARS
 
     def __init__(self, known: KnownFiles) -> None:
         self._known = known

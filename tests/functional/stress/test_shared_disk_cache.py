@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import pytest
 
-from mountnd.blocks import counters as c
 from mountnd.blocks.disk import directory
 from mountnd.blocks.geometry import BLOCK
+from mountnd.stats import BYTES_ASKED, BYTES_FETCHED, BYTES_FROM_DISK, DISK_DAMAGED, DISK_EVICTED, DISK_SKIPPED
 from tests.support.mounts import Mounted, kernel_mount
 from tests.support.tree import MIB, Bucket
 
@@ -107,12 +107,12 @@ def largest_usage(place: Place, seconds: float, enough: Callable[[], bool] = lam
 
 def evicted(*mounts: Mounted) -> int:
     """Bytes that these mounts have evicted."""
-    return sum(counters(mount).get(c.DISK_EVICTED, 0) for mount in mounts)
+    return sum(counters(mount).get(DISK_EVICTED, 0) for mount in mounts)
 
 
 def damaged_blocks(mount: Mounted) -> int:
     """Damaged blocks that a mount has met."""
-    return counters(mount).get(c.DISK_DAMAGED, 0)
+    return counters(mount).get(DISK_DAMAGED, 0)
 
 
 def test_two_mounts_share_a_directory_that_holds_less_than_they_read(place: Place) -> None:
@@ -123,9 +123,12 @@ def test_two_mounts_share_a_directory_that_holds_less_than_they_read(place: Plac
         assert not any("gone" in s for s in reports)
         for mount in (a, b):
             total = counters(mount)
-            assert total[c.DISK] > 0, "what one mount fetched, or had, was of use"
-            assert c.DISK_DAMAGED not in total
-            print(mount.path.parent.name, {k: total.get(k) for k in (c.ASKED, c.DISK, c.FETCHED, c.DISK_EVICTED)})
+            assert total[BYTES_FROM_DISK] > 0, "what one mount fetched, or had, was of use"
+            assert DISK_DAMAGED not in total
+            print(
+                mount.path.parent.name,
+                {k: total.get(k) for k in (BYTES_ASKED, BYTES_FROM_DISK, BYTES_FETCHED, DISK_EVICTED)},
+            )
         assert evicted(a, b) > LIMIT
     most = max(most, disk_usage(place.blocks))
     print(f"the cache took {most / MIB:.1f} MiB at most; its limit is {LIMIT / MIB:.0f} MiB")
@@ -152,10 +155,10 @@ def test_a_daemon_killed_in_mid_fill_harms_nobody(place: Place) -> None:
             assert is_intact(place.blocks)
         with place.mount("b", cache_size=1 << 30) as b:
             read_all(b.path, place.source)
-            assert counters(b)[c.DISK] > 0
-            assert c.DISK_DAMAGED not in counters(b)
+            assert counters(b)[BYTES_FROM_DISK] > 0
+            assert DISK_DAMAGED not in counters(b)
         assert "gone" not in staying[0].end()
-        assert c.DISK_DAMAGED not in counters(a)
+        assert DISK_DAMAGED not in counters(a)
 
 
 def test_damage_under_running_readers_is_a_miss_and_a_counter(place: Place) -> None:
@@ -198,13 +201,13 @@ def test_each_damaged_block_is_fetched_again_once(place: Place) -> None:
     with place.mount("a", **roomy) as mount:
         read_all(mount.path, place.source)
         total = counters(mount)
-    assert total[c.DISK_DAMAGED] in (len(flipped) + 1, len(flipped) + 2)
-    assert lost < total[c.FETCHED] <= lost + 8 * BLOCK  # near neighbours come in one request
+    assert total[DISK_DAMAGED] in (len(flipped) + 1, len(flipped) + 2)
+    assert lost < total[BYTES_FETCHED] <= lost + 8 * BLOCK  # near neighbours come in one request
     with place.mount("a", **roomy) as mount:
         read_all(mount.path, place.source)
         total = counters(mount)
-    assert total[c.DISK] >= sum(FILES.values())  # some blocks twice, where readers left and came back
-    assert not {c.DISK_DAMAGED, c.FETCHED} & total.keys()
+    assert total[BYTES_FROM_DISK] >= sum(FILES.values())  # some blocks twice, where readers left and came back
+    assert not {DISK_DAMAGED, BYTES_FETCHED} & total.keys()
 
 
 @pytest.mark.root
@@ -220,7 +223,7 @@ def test_a_disk_that_fills_up_costs_one_warning(place: Place, small_disk: Callab
             reports = [reader.end() for reader in started]
         assert not any("gone" in s for s in reports)
         for mount in (a, b):
-            assert counters(mount)[c.DISK_SKIPPED] > 0
+            assert counters(mount)[DISK_SKIPPED] > 0
             assert mount.log.count(ONE_WARNING) == 1, mount.log
     assert is_intact(place.blocks)
 
@@ -230,7 +233,7 @@ def test_a_disk_full_from_the_start_costs_one_warning(place: Place, small_disk: 
     (place.cache / "ballast").write_bytes(bytes(8 * MIB - 64 * 1024))
     with place.mount("a") as mount:
         read_all(mount.path, place.source)
-        assert counters(mount)[c.DISK_SKIPPED] > 0
+        assert counters(mount)[DISK_SKIPPED] > 0
         assert mount.log.count(ONE_WARNING) == 1, mount.log
 
 
@@ -248,6 +251,6 @@ def test_a_read_only_cache_is_read_and_costs_one_warning(place: Place, small_dis
         for mount in (a, b):
             read_all(mount.path, place.source)
             total = counters(mount)
-            assert total[c.DISK] > 0
-            assert total[c.DISK_SKIPPED] > 0
+            assert total[BYTES_FROM_DISK] > 0
+            assert total[DISK_SKIPPED] > 0
             assert mount.log.count(ONE_WARNING) == 1, mount.log

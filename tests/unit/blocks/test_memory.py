@@ -8,10 +8,9 @@ import itertools
 
 import pytest
 
-from mountnd.blocks import counters
 from mountnd.blocks.geometry import BLOCK
 from mountnd.blocks.memory import HEAP_MAX, HEAP_OVERHEAD, ON_DISK, UNREAD, Block, Key, MemoryTier
-from mountnd.stats import Stats
+from mountnd.stats import MEMORY_EVICTED, MEMORY_OVERDRAFT, PREFETCH_USED, PREFETCH_WASTED, Stats
 from mountnd.stores.base import ObjectId
 
 ID = ObjectId("memory://test", "a", '"1"')
@@ -71,7 +70,7 @@ def test_prefetch_is_refused_and_demand_is_granted_when_all_is_in_use() -> None:
     assert memory.allocate([BLOCK], overdraft=False) is None
     more = memory.allocate([BLOCK], overdraft=True)
     assert more is not None
-    assert stats.snapshot()[counters.OVERDRAFT] == BLOCK
+    assert stats.snapshot()[MEMORY_OVERDRAFT] == BLOCK
     fill(memory, more[0], 3)
     assert content(more[0]) == b"\3" * BLOCK
     del held, more
@@ -141,8 +140,8 @@ def test_waste_is_counted_once_for_what_nobody_read() -> None:
         memory.put((ID, i), b)
         del b
     take(memory, 2)
-    assert stats.snapshot()[counters.WASTED] == BLOCK
-    assert stats.snapshot()[counters.EVICTED] == 2 * BLOCK
+    assert stats.snapshot()[PREFETCH_WASTED] == BLOCK
+    assert stats.snapshot()[MEMORY_EVICTED] == 2 * BLOCK
 
 
 def test_what_nobody_has_read_yet_gets_a_second_chance() -> None:
@@ -170,7 +169,7 @@ def test_what_is_on_disk_too_goes_once_it_was_read_to_its_end() -> None:
     assert memory.mark_read(ID, 0, blocks, 2 * BLOCK - 1, stats)
     assert sorted(i for _, i in memory.lru) == [1, 2]
     assert not memory.mark_read(ID, 2, blocks[2:], 3 * BLOCK, stats)
-    assert stats.snapshot()[counters.USED] == BLOCK
+    assert stats.snapshot()[PREFETCH_USED] == BLOCK
     assert (ID, 2) in memory.lru
 
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from mountnd.blocks import counters
 from mountnd.blocks.stream import FAILED_S
 from mountnd.errors import Changed, Forbidden, Interrupted, NotFound, StoreError, TimedOut, Unreachable
+from mountnd.stats import PREFETCH_FAILED
 from mountnd.stores.memory import Call
 
 from .harness import KIB, MIB, BlocksHarness, Clock, Gate, body, read, until
@@ -103,7 +103,7 @@ def test_a_failed_prefetch_is_a_counter_and_its_bytes_are_fetched_anew() -> None
         harness.store.fault = fail
         assert read(stream, 0, 256 * KIB) == DATA[: 256 * KIB]
         harness.quiet()
-        assert harness.count(counters.PREFETCH_FAILED) == failed > 0
+        assert harness.count(PREFETCH_FAILED) == failed > 0
         harness.store.fault = None
         for at in range(0, len(DATA), 512 * KIB):
             assert read(stream, at, 512 * KIB) == DATA[at : at + 512 * KIB]

@@ -85,7 +85,7 @@ def opendir_of_an_unknown_directory() -> list[Entrance]:
     cat = Catalogue(store, ttl=300, workers=names, waiter=waiter, timeout=20, stats=stats)
     blocks = Blocks({store.source: store}, memory=1 << 20, workers=data, waiter=waiter, timeout=20, stats=stats)
     vfs = Vfs({"one": cat}, blocks, Ownership(uid=0, gid=0), stats)
-    directory = vfs.below(vfs.root, b"d")
+    directory = vfs.resolve_directory(b"/d")
     try:
         entrances = record(lambda: vfs.opendir(directory))
         assert [call.key for call in store.calls] == ["d/"]

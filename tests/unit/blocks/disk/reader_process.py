@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import sys
 
-from mountnd.blocks import counters
+from mountnd.stats import BYTES_FROM_DISK, DISK_DAMAGED
 
 from ..harness import MIB, Endless, read
 from .disk_harness import with_disk
@@ -34,7 +34,7 @@ def main(root: str, seed: int, limit: int, n: int) -> None:
             if rng.random() < 0.02:
                 stream.close()
         harness.quiet()
-        print("ok", harness.count(counters.DISK), harness.count(counters.DISK_DAMAGED), flush=True)
+        print("ok", harness.count(BYTES_FROM_DISK), harness.count(DISK_DAMAGED), flush=True)
 
 
 if __name__ == "__main__":

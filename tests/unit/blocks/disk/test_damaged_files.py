@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks import counters
 from mountnd.blocks.disk import directory
 from mountnd.blocks.disk.chunk_file import MAGIC, ChunkFile, ChunkIdentity, InvalidChunk
 from mountnd.blocks.geometry import BLOCK, BlockRange
+from mountnd.stats import BYTES_FROM_DISK, DISK_DAMAGED
 
 from ..harness import MIB, Endless, body, read
 from .disk_harness import flush, taken, through, with_disk
@@ -42,7 +42,7 @@ def check(root: Path, *, damaged: bool) -> None:
         through(harness, SMALL, "b")
         flush(harness)
         if damaged:
-            assert harness.count(counters.DISK_DAMAGED) > 0
+            assert harness.count(DISK_DAMAGED) > 0
             assert len(harness.gets) > 0
         store = harness.store
     store.calls.clear()
@@ -50,7 +50,7 @@ def check(root: Path, *, damaged: bool) -> None:
         through(harness, DATA)
         through(harness, SMALL, "b")
         assert harness.gets == []
-        assert harness.count(counters.DISK_DAMAGED) == 0
+        assert harness.count(DISK_DAMAGED) == 0
 
 
 def flip(path: Path, at: int, bit: int) -> None:
@@ -107,7 +107,7 @@ def test_flipped_bits_in_data_are_dropped_by_verify(root: Path) -> None:
     with with_disk(root) as harness:
         through(harness, DATA)
         assert sum(b - a for a, b in harness.gets) in range(BLOCK + 1, 4 * BLOCK + 1)
-        assert harness.count(counters.DISK_DAMAGED) == 0
+        assert harness.count(DISK_DAMAGED) == 0
 
 
 @pytest.mark.parametrize("keep", [0, 1, 20, 100, 4096, 4097, 5000, 3 * MIB, -1])
@@ -138,8 +138,8 @@ def test_a_file_of_another_version_is_not_believed(root: Path) -> None:
     shutil.copy(root / old.name, root / new.name)
     with with_disk(root) as harness:
         through(harness, body(len(DATA), seed=5))
-        assert harness.count(counters.DISK) == 0
-        assert harness.count(counters.DISK_DAMAGED) > 0
+        assert harness.count(BYTES_FROM_DISK) == 0
+        assert harness.count(DISK_DAMAGED) > 0
 
 
 def test_blocks_in_each_others_place_inside_a_file(root: Path) -> None:
@@ -151,7 +151,7 @@ def test_blocks_in_each_others_place_inside_a_file(root: Path) -> None:
     large.write_bytes(raw)
     with with_disk(root) as harness:
         through(harness, DATA)
-        assert harness.count(counters.DISK_DAMAGED) == 2
+        assert harness.count(DISK_DAMAGED) == 2
         assert harness.gets == [(0, 2 * BLOCK)]
 
 
@@ -232,8 +232,8 @@ def test_killed_in_the_middle_of_filling_again_and_again(root: Path) -> None:
         for at in range(0, SIZE, MIB):
             n = min(MIB, SIZE - at)
             assert read(stream, at, n) == store.at(at, n)
-        assert harness.count(counters.DISK) > 0
-        assert harness.count(counters.DISK_DAMAGED) == 0
+        assert harness.count(BYTES_FROM_DISK) > 0
+        assert harness.count(DISK_DAMAGED) == 0
     # The last one also reads on beside a killer that damages files under it.
     p = start(root, 99, 1 << 30, 600)
     try:

@@ -13,11 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks import counters
 from mountnd.blocks.disk import directory
 from mountnd.blocks.disk.chunk_file import CHUNK, ChunkFile
 from mountnd.blocks.disk.writer import PINNED
 from mountnd.blocks.geometry import BLOCK
+from mountnd.stats import (
+    BYTES_FETCHED,
+    BYTES_FROM_DISK,
+    DISK_DAMAGED,
+    DISK_EVICTED,
+    DISK_KEPT,
+    DISK_SKIPPED,
+    MEMORY_OVERDRAFT,
+    PREFETCH_WASTED,
+)
 from mountnd.stores.memory import MemoryStore
 
 from ..harness import MIB, PATIENCE_S, Endless, body, read
@@ -32,7 +41,7 @@ def test_a_second_mount_reads_without_a_request(root: Path) -> None:
         small = harness.put("small.json", b'{"a": 1}')
         assert read(harness.blocks.open(small.id, small.size), 0, small.size) == b'{"a": 1}'
         flush(harness)
-        assert harness.count(counters.DISK_KEPT) == len(DATA) + small.size
+        assert harness.count(DISK_KEPT) == len(DATA) + small.size
         store = harness.store
     assert isinstance(store, MemoryStore)
     store.calls.clear()
@@ -41,8 +50,8 @@ def test_a_second_mount_reads_without_a_request(root: Path) -> None:
         assert read(harness.blocks.open(small.id, small.size), 0, small.size) == b'{"a": 1}'
         assert harness.gets == []
         harness.quiet()
-        assert harness.count(counters.DISK) == len(DATA) + small.size
-        assert harness.count(counters.FETCHED) == 0
+        assert harness.count(BYTES_FROM_DISK) == len(DATA) + small.size
+        assert harness.count(BYTES_FETCHED) == 0
 
 
 def test_streaming_from_disk_takes_little_memory(root: Path) -> None:
@@ -59,7 +68,7 @@ def test_streaming_from_disk_takes_little_memory(root: Path) -> None:
             most = max(most, harness.used)
         assert harness.gets == []
         assert most <= 20 * MIB
-        assert harness.count(counters.WASTED) == 0
+        assert harness.count(PREFETCH_WASTED) == 0
 
 
 def test_another_etag_is_another_object(root: Path) -> None:
@@ -154,7 +163,7 @@ def test_the_limit_holds_while_readers_read(root: Path, limit: int) -> None:
             done.set()
             watcher.join(PATIENCE_S)
         assert 0 < most <= limit
-        assert harness.count(counters.DISK_EVICTED) > 0
+        assert harness.count(DISK_EVICTED) > 0
         assert limit // 2 <= taken(root) <= limit
 
 
@@ -204,8 +213,8 @@ def test_readers_do_not_wait_for_a_slow_disk(root: Path, slow: threading.Event) 
         slow.set()
         flush(harness)
         # What memory could not hold until then is not kept, and that is all there is to it.
-        kept, skipped = harness.count(counters.DISK_KEPT), harness.count(counters.DISK_SKIPPED)
-        assert len(DATA) <= kept + skipped <= harness.count(counters.FETCHED)
+        kept, skipped = harness.count(DISK_KEPT), harness.count(DISK_SKIPPED)
+        assert len(DATA) <= kept + skipped <= harness.count(BYTES_FETCHED)
         assert PINNED // 2 <= kept <= 4 * MIB + PINNED + 2 * MIB
 
 
@@ -213,8 +222,8 @@ def test_waiting_blocks_hold_no_memory_that_readers_need(root: Path, slow: threa
     data = body(64 * MIB)
     with with_disk(root, memory=32 * MIB) as harness:
         through(harness, data)
-        assert harness.count(counters.WASTED) == 0
-        assert harness.count(counters.OVERDRAFT) == 0
+        assert harness.count(PREFETCH_WASTED) == 0
+        assert harness.count(MEMORY_OVERDRAFT) == 0
         assert harness.used <= 32 * MIB
         slow.set()
         flush(harness)
@@ -263,13 +272,13 @@ def test_a_full_disk_degrades_to_memory_with_one_warning(
             assert read(stream, at, n) == DATA[at : at + n]
             flush(harness)
         through(harness, DATA)
-        assert harness.count(counters.DISK_SKIPPED) > 0
+        assert harness.count(DISK_SKIPPED) > 0
     warnings = [r.getMessage() for r in caplog.records]
     assert len(warnings) == 1
     assert "No space left" in warnings[0]
     with with_disk(tmpfs / "c") as harness:
         through(harness, DATA)
-        assert harness.count(counters.DISK_DAMAGED) == 0
+        assert harness.count(DISK_DAMAGED) == 0
 
 
 @pytest.mark.root

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from mountnd.blocks import counters
 from mountnd.blocks.fetch.hedging import BURST, GETS_PER_HEDGE, MIN_SAMPLES, HedgePolicy
 from mountnd.blocks.fetch.warmup import SMALL_ANSWERS
 from mountnd.blocks.geometry import BLOCK
 from mountnd.errors import ServerFault, StoreError
+from mountnd.stats import GETS_FAILED, GETS_HEDGED
 from mountnd.stores.memory import Call
 
 from ..harness import MIB, BlocksHarness, Gate, body, read, until
@@ -50,7 +50,7 @@ def test_a_stalled_demand_is_hedged_and_the_late_answer_is_dropped() -> None:
         harness.store.fault = first = FirstOnly(30 * MIB)
         assert read(stream, 30 * MIB, 4096) == DATA[30 * MIB : 30 * MIB + 4096]  # although the gate is shut
         assert len(first.gate.held) == 1
-        assert harness.count(counters.HEDGED) == 1
+        assert harness.count(GETS_HEDGED) == 1
         assert harness.gets.count((30 * MIB, 30 * MIB + BLOCK)) == 2
         before = harness.used
         first.gate.open()
@@ -76,7 +76,7 @@ def test_a_hedge_that_fails_leaves_the_first_one_to_answer(late: StoreError | No
 
         reader = threading.Thread(target=job)
         reader.start()
-        until(lambda: harness.count(counters.GETS_FAILED) == 1)
+        until(lambda: harness.count(GETS_FAILED) == 1)
         assert first.seen == 2
         assert out == []
         first.gate.open()
@@ -117,6 +117,6 @@ def test_a_prefetch_that_nobody_waits_for_is_not_hedged() -> None:
         until(lambda: len(gate.held) == 1)
         other = harness.open("third", DATA)
         read(other, 10 * MIB, 1)  # time passes, other GETs come and go
-        assert harness.count(counters.HEDGED) == 0
+        assert harness.count(GETS_HEDGED) == 0
         gate.open()
         harness.quiet()
