@@ -82,7 +82,7 @@ def _warm(door: Door, path: str) -> None:
         try:
             door.listdir(path)
             return
-        except TimeoutError:
+        except OSError:
             if turn == 4:
                 raise
 
@@ -155,7 +155,7 @@ def shared(
         return
     where = tmp_path_factory.mktemp("shared")
     with open_door("vfs", where, shared_proxy.url, f"s3://{objects.name}", timeout=TIMEOUT_S) as door:
-        door.listdir()
+        _warm(door, "")
         yield door
 
 

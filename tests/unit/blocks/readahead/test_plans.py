@@ -148,3 +148,35 @@ def test_how_many_readers_are_told_apart(others: int) -> None:
     for i in range(others + 1):
         policy.on_read((1 + i * i) * MIB, 4 * KIB, SHARE)
     assert bool(policy.on_read(MIB + 4 * KIB, 4 * KIB, SHARE)) == (others < 8)
+
+
+def test_the_reader_read_least_lately_is_forgotten() -> None:
+    policy = WindowPolicy(SIZE)
+    for i in range(6):
+        for start in (200 * MIB, 230 * MIB):
+            policy.on_read(start + i * 4 * KIB, 4 * KIB, SHARE)
+    for i in range(7):
+        policy.on_read((1 + i * i) * MIB, 4 * KIB, SHARE)
+    policy.on_cancel()
+    assert policy.on_read(230 * MIB + 24 * KIB, MIB, SHARE)
+    assert not policy.on_read(200 * MIB + 24 * KIB, MIB, SHARE)
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_a_window_doubles_once_a_third_of_it_was_read(short: int) -> None:
+    policy = WindowPolicy(SIZE)
+    policy.on_read(0, 128 * KIB, SHARE)
+    read = 14 * MIB // 3 - short
+    planned = policy.on_read(128 * KIB, read, SHARE)
+    assert (planned[-1].stop > 25 * MIB) == (not short)
+
+
+def test_a_reader_that_goes_on_between_jumps_keeps_its_window() -> None:
+    policy = WindowPolicy(SIZE)
+    for at in range(0, 16 * MIB, MIB):
+        policy.on_read(at, MIB, SHARE)
+    for i, jump in enumerate((100, 203, 131, 220, 160, 90)):
+        policy.on_read(jump * MIB, 4 * KIB, SHARE)
+        policy.on_read((16 + i) * MIB, MIB, SHARE)
+    policy.on_cancel()
+    assert policy.on_read(22 * MIB, MIB, SHARE)[-1].stop >= (23 + 50) * MIB

@@ -38,7 +38,9 @@ def test_the_numbers() -> None:
     assert strides.KERNEL_PAGE == PAGE
 
 
-@pytest.mark.parametrize("offsets", [[], [0], [5 * MIB], [0, MIB], [0, MIB, 3 * MIB], [0, MIB, 2 * MIB + 4 * PAGE]])
+@pytest.mark.parametrize(
+    "offsets", [[], [0], [5 * MIB], [0, MIB], [MIB, 2 * MIB], [0, MIB, 3 * MIB], [0, MIB, 2 * MIB + 4 * PAGE]]
+)
 def test_nothing_before_two_equal_distances(offsets: Sequence[int]) -> None:
     strides = visited(offsets)
     assert (strides.hits, strides.length) == (0, 0)
@@ -182,6 +184,15 @@ def test_visits_that_overlap_are_fetched_once(way: int) -> None:
         assert all(a.stop == b.start for a, b in itertools.pairwise(ordered))
         ends = [start + n * way for n in (3, 2 + DENSE_FIRST)]
         assert (ordered[0].start, ordered[-1].stop) == (min(ends), max(ends) + length)
+
+
+def test_visits_that_overlap_at_the_end_of_the_object_bring_nothing_empty() -> None:
+    size, long, way = 100 * MIB, 400 * KIB, 16 * KIB
+    start = size - long - 5 * way
+    extents = visited([start, start + way, start + 2 * way], long, size).next_extents(ALL)
+    assert extents[-1].stop == size
+    assert all(e.size > 0 for e in extents)
+    assert sum(e.size for e in extents) == size - extents[0].start
 
 
 @pytest.mark.parametrize(("sign", "more"), [(1, 2 * KIB), (1, 2 * KIB + 512), (1, 3 * KIB), (-1, KIB), (-1, 2 * KIB)])

@@ -408,3 +408,14 @@ def test_how_many_kinds_are_remembered(others: int, kept: bool) -> None:
     for n in range(2 * others):
         assert not policy.opened((*"x" * (n + 3), "y.txt"), 10).dropped
         opened(policy, 20 + n)  # it was used last
+
+
+def test_the_last_open_before_a_failure_stays_known() -> None:
+    """Opened again it counts no second time, while the ones before it would."""
+    policy, _ = walked()
+    opened(policy, *range(1000, 1000 + 100 * (MISSES_TOLERATED + 1), 100))
+    assert not opened(policy, 1800, 1800)
+    assert [bool(opened(policy, 1800 + n)) for n in range(1, 6)] == [False] * 4 + [True]
+    policy, _ = walked()
+    opened(policy, *range(1000, 1000 + 100 * (MISSES_TOLERATED + 1), 100))
+    assert [bool(opened(policy, n)) for n in (1700, 1801, 1802, 1803, 1804)] == [False] * 4 + [True]
