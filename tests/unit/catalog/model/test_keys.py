@@ -7,9 +7,21 @@ from pathlib import Path
 import pytest
 
 from mountnd.catalog.model import keys
-from mountnd.catalog.model.keys import Hidden, Unshowable, classify, directory_may_follow, name_of, segment_of
+from mountnd.catalog.model.keys import (
+    Hidden,
+    Unshowable,
+    classify,
+    directory_may_follow,
+    last_of,
+    name_of,
+    read_page,
+    resolve,
+    segment_of,
+    sort_key,
+    split_key,
+)
 from mountnd.catalog.model.listing import listing_of
-from mountnd.stores.base import ObjectId, ObjectStat
+from mountnd.stores.base import ObjectId, ObjectStat, Page
 
 
 def stat(key: str, size: int = 1) -> ObjectStat:
@@ -121,3 +133,65 @@ def test_help_names_every_reason_a_user_can_meet() -> None:
     text = Path(keys.__file__).parents[2].joinpath("help/names.md").read_text()
     for word in ("empty", "`a/./b`", "255 bytes", "NUL", "the directory `x`", "`d/` with bytes"):
         assert word in text
+
+
+def test_reports_name_the_key_and_come_once_for_each_run() -> None:
+    contents = classify("d/", [stat("d//x"), stat("d//y"), stat("d/./x")], ["d/../", "d/\0/"], ["?"])
+    assert contents.hidden == [
+        Hidden("d//", keys.EMPTY),
+        Hidden("d/./", keys.DOTS),
+        Hidden("d/../", keys.DOTS),
+        Hidden("d/\0/", keys.NUL),
+        Hidden("?", keys.STORE),
+    ]
+    assert classify("d/", [stat("d/\0")], []).hidden == [Hidden("d/\0", keys.NUL)]
+
+
+def test_a_marker_at_the_root_is_no_report() -> None:
+    assert classify("", [stat("", 5)], []).hidden == []
+    assert classify("d/", [stat("d/", 0)], []).hidden == []
+
+
+def test_a_page_ends_with_the_greater_of_its_last_key_and_prefix() -> None:
+    page = Page([stat("d/a"), stat("d/m")], ["d/b/", "d/z/"], None)
+    contents, last, in_order = read_page("d/", page, check_order=True)
+    assert (last, in_order, list(contents.rows)) == (b"z/", True, [b"a", b"m", b"b/", b"z/"])
+    assert read_page("d/", Page([stat("d/é")], []), check_order=True).last == "é".encode()
+    assert read_page("d/", Page([], []), check_order=True)[1:] == (b"", True)
+    assert last_of(Page([stat("z")], ["a/"])) == b"z"
+
+
+@pytest.mark.parametrize(
+    "page", [Page([stat("b"), stat("a")], []), Page([], ["b/", "a/"]), Page([stat("b"), stat("a")], ["c/", "a/"])]
+)
+def test_a_page_out_of_order_is_noticed_when_looked_for(page: Page) -> None:
+    assert not read_page("", page, check_order=True).in_order
+    assert read_page("", page, check_order=False).in_order
+
+
+def test_files_are_held_back_while_a_directory_may_follow() -> None:
+    contents = classify("", [stat("a"), stat("a-1"), stat("b")], [])
+    rows, hidden, held_back = resolve(contents, last=b"b")
+    assert ([name for name, _ in rows], hidden, [name for name, _ in held_back]) == ([b"a", b"a-1"], [], [b"b"])
+    assert [name for name, _ in resolve(contents).rows] == [b"a", b"a-1", b"b"]
+    # On the next page the directory comes, or does not; a file told again counts as it is told there.
+    came = resolve(classify("", [], ["b/"]), held_back)
+    assert came.rows == [(b"b/", None)] and came.hidden == [Hidden("b", keys.SHADOWED)]
+    assert [name for name, _ in resolve(classify("", [stat("c")], []), held_back).rows] == [b"b", b"c"]
+    assert resolve(classify("", [stat("b", 7)], []), held_back).rows == [(b"b", stat("b", 7))]
+
+
+def test_keys_sort_by_their_bytes() -> None:
+    assert sort_key("é") == "é".encode() and sort_key("\udcff") == b"\xff"
+    for lone in ("\ud800", "\udc7f", "\udd00", "\udfff"):
+        assert sort_key(f"a{lone}\U0001f9e0") == f"a{lone}\U0001f9e0".encode("utf-8", "surrogatepass")
+    assert sort_key("\udc80") == b"\x80"
+
+
+def test_keys_are_split_at_their_last_slash() -> None:
+    assert split_key("a/b/c") == ("a/b/", "c") and split_key("a") == ("", "a")
+
+
+def test_limits() -> None:
+    assert (keys.MAX_NAME, keys.PAGE_KEYS) == (255, 1000)
+    assert segment_of(b"x" * 255) == "x" * 255 and name_of("x" * 255) == b"x" * 255
