@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-
-import pytest
 
 import mountnd
+from mountnd import stats
 from mountnd.stats import COUNTERS
 
 ROOT = Path(mountnd.__file__).parent
@@ -28,39 +25,32 @@ def counts(tree: ast.AST) -> Iterator[ast.expr]:
                 yield node.args[0]
 
 
-def names(argument: ast.expr, module: ModuleType, tree: ast.AST) -> list[str]:
-    """The names that a first argument may be."""
-    if isinstance(argument, ast.IfExp):
-        return [*names(argument.body, module, tree), *names(argument.orelse, module, tree)]
-    try:
-        value = eval(ast.unparse(argument), dict(vars(module)))
-    except NameError:  # a local variable: one of the names that the module holds
-        constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-        return [text for text in constants if isinstance(text, str) and NAME.fullmatch(text)]
-    assert isinstance(value, str)
-    return [value]
-
-
-@pytest.fixture(scope="module")
-def counted() -> dict[str, str]:
-    """Every name that the product counts by, and a file that does."""
-    found: dict[str, str] = {}
+def product() -> Iterator[tuple[str, ast.AST]]:
     for path in sorted(ROOT.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        dotted = ".".join(["mountnd", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
-        for argument in counts(tree):
-            for name in names(argument, importlib.import_module(dotted), tree):
-                found[name] = dotted
-    return found
+        if path.name != "stats.py" or path.parent != ROOT:
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
 
 
-def test_the_product_counts_only_what_the_table_names(counted: dict[str, str]) -> None:
-    assert len(counted) > 20  # else this test does not see the calls
-    assert {name: where for name, where in counted.items() if name not in COUNTERS} == {}
+def test_counts_are_made_by_the_names_of_the_table() -> None:
+    arguments = [(file, node) for file, tree in product() for node in counts(tree)]
+    assert len(arguments) > 20  # else this test does not see the calls
+    literal = [(file, ast.unparse(node)) for file, node in arguments if isinstance(node, ast.Constant)]
+    assert literal == [], "count by a constant of stats.py"
 
 
-def test_every_line_of_the_table_is_counted_somewhere(counted: dict[str, str]) -> None:
-    assert set(COUNTERS) - set(counted) == set()
+def test_every_line_of_the_table_is_used_somewhere() -> None:
+    constants = {
+        constant: name for constant, name in vars(stats).items() if constant.isupper() and isinstance(name, str)
+    }
+    assert set(constants.values()) == set(COUNTERS)
+    used = {
+        alias.name
+        for _, tree in product()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2] == "stats"
+        for alias in node.names
+    }
+    assert set(constants) - used == set()
 
 
 def test_a_name_holds_its_unit() -> None:

@@ -10,14 +10,6 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 FILES = {str(path.relative_to(TESTS)): ast.parse(path.read_text()) for path in sorted(TESTS.rglob("*.py"))}
-# Waits for the rebuilding of these rooms; an entry that no longer fails is to be removed.
-NOT_YET = {
-    "unit/blocks/storm.py",
-    "unit/blocks/test_torture.py",
-    "unit/catalog/test_pager.py",
-    "unit/catalog/test_persist.py",
-    "unit/catalog/test_threads.py",
-}
 # Underscored by their documentation, and public nonetheless: NamedTuple's methods, os._exit.
 PUBLIC = {"_replace", "_asdict", "_fields", "_make", "_exit"}
 
@@ -33,9 +25,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
                 yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize(
-    "file", [pytest.param(file, marks=pytest.mark.xfail(strict=False)) if file in NOT_YET else file for file in FILES]
-)
+@pytest.mark.parametrize("file", FILES)
 def test_no_test_module_is_imported(file: str) -> None:
     modules = {Path(name).stem for name in FILES if Path(name).name.startswith("test_")}
     assert not modules & set(imported(FILES[file])), "what two test modules share belongs into a plain module"
