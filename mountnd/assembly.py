@@ -1,12 +1,13 @@
 """The composition root: from a configuration to the objects of a mount, wired up. No other file names concrete classes.
 
-A new store is a new file in `stores/` and a line of `STORES`: a function of the `SourceConfig`.
+A new store is a new file in `stores/` and a line of `STORES`: a function of the `SourceConfig`. A new view, which is a
+store around a store, is a new file and a line of `VIEWS`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -110,16 +111,30 @@ STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
 }
 
 
+# Views: stores around a store that show its objects in another way, innermost first. Each is given the store and its
+# source, and returns the store unchanged where the source does not want it.
+VIEWS: Sequence[Callable[[Store, SourceConfig], Store]] = [
+    # none yet
+]
+
+
 def _bare_store(source: SourceConfig) -> Store:
     return STORES.get(urlsplit(source.url).scheme, _open_with_fsspec)(source)
 
 
 def open_store(source: SourceConfig, *, offline: bool = False) -> Store:
-    """The store of one source, with retries; `offline`: it refuses all calls. Raises ConfigError, NoCredentials, ..."""
+    """The store of one source with retries, and its views; `offline`: it refuses all calls.
+
+    Raises ConfigError, NoCredentials, ...
+    """
     store = _bare_store(source)
     if offline:
-        return Offline(store)
-    return Retrying(store, on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
+        store = Offline(store)
+    else:
+        store = Retrying(store, on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
+    for view in VIEWS:
+        store = view(store, source)
+    return store
 
 
 def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:

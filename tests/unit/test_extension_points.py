@@ -1,4 +1,4 @@
-"""What help/internals.md promises: a verb, an option, a preset and a store are a new file and a line each.
+"""What help/internals.md promises: a verb, an option, a preset, a store, a view, a policy: each is a file and a line.
 
 Each test takes a copy of the product, adds exactly that, and uses it through the command line.
 """
@@ -114,3 +114,96 @@ def test_a_store_is_a_module_and_a_line(copy: Copy, tmp_path: Path) -> None:
     )
     assert "ok toy://box can be listed" in done.stdout, done.stderr
     assert "a/.." in done.stdout
+
+
+def test_a_view_is_a_module_and_a_line(copy: Copy) -> None:
+    """Here one that shows every object under a name with `.seen` behind it, to all callers of the assembly."""
+    copy.add_file(
+        "stores/seen.py",
+        """from .base import WrappingStore
+
+
+class SeenView(WrappingStore):
+    def __init__(self, store, source):
+        super().__init__(store)
+        self.once = self
+
+    def list_page(self, prefix, *, deadline, **rest):
+        page = self._store.list_page(prefix, deadline=deadline, **rest)
+        return page._replace(objects=[self._shown(stat) for stat in page.objects])
+
+    def head(self, key, *, deadline):
+        return self._shown(self._store.head(key.removesuffix(".seen"), deadline=deadline))
+
+    def read(self, id, start, views, *, deadline):
+        self._store.read(id._replace(key=id.key.removesuffix(".seen")), start, views, deadline=deadline)
+
+    def _shown(self, stat):
+        return stat._replace(id=stat.id._replace(key=stat.id.key + ".seen"))
+""",
+    )
+    copy.add_line("assembly.py", "from .stores.seen import SeenView", after="from .stores.retry import ")
+    copy.add_line("assembly.py", "    SeenView,", after="VIEWS: ")
+    (copy.directory / "data").mkdir()
+    (copy.directory / "data" / "a.txt").write_bytes(b"hello")
+    code = (
+        "import sys\n"
+        "from mountnd.assembly import build\n"
+        "from mountnd.config.options import MountConfig, SourceConfig\n"
+        "source = SourceConfig(name='s', url=f'file://{sys.argv[1]}')\n"
+        "mount = build(MountConfig(mountpoint='/nowhere', sources=(source,)))\n"
+        "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/a.txt.seen'))\n"
+        "print(mount.vfs.read(fh, 100, 0).decode())\n"
+        "mount.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(copy.directory / "data")],
+        cwd=copy.directory, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout == "hello\n", done.stderr
+
+
+def test_a_readahead_policy_is_a_module_and_a_line(copy: Copy) -> None:
+    """Here one across files: whoever opens a file gets the next one of its directory prefetched."""
+    copy.add_file(
+        "vfs/prefetch/next_file.py",
+        """from .policy import Decision, Prediction
+
+
+class NextFile:
+    counter = "test.files"
+
+    def __init__(self, known):
+        self._known = known
+
+    def opened(self, path, size):
+        near = self._known.neighbours(path, 1)
+        after = [file.name for file in near.files if file.places > 0] if near else []
+        return Decision([Prediction((*path[:-1], name)) for name in after])
+
+    def closed(self, path, size, stop):
+        pass
+""",
+    )
+    copy.add_line("vfs/prefetch/prefetcher.py", "from .next_file import NextFile", after="from .policy import ")
+    copy.add_line("vfs/prefetch/prefetcher.py", "POLICIES = (*POLICIES, NextFile)", after="POLICIES: ")
+    (copy.directory / "data").mkdir()
+    for name in ("one", "two", "three"):
+        (copy.directory / "data" / name).write_bytes(b"x")
+    code = (
+        "import sys\n"
+        "from mountnd.assembly import build\n"
+        "from mountnd.config.options import MountConfig, SourceConfig\n"
+        "source = SourceConfig(name='s', url=f'file://{sys.argv[1]}')\n"
+        "mount = build(MountConfig(mountpoint='/nowhere', sources=(source,)))\n"
+        "dh = mount.vfs.opendir(mount.vfs.root)\n"
+        "print(len(list(mount.vfs.readdir(dh, 0))))\n"
+        "mount.vfs.open(mount.vfs.resolve(b'/one'))\n"
+        "print(mount.stats.snapshot().get('test.files'))\n"
+        "mount.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(copy.directory / "data")],
+        cwd=copy.directory, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout == "5\n1\n", done.stderr
