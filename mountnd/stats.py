@@ -74,8 +74,12 @@ STALE_ANSWERS = _counter("names.stale.answers", "answers", "from expired listing
 
 # Files (`vfs/`).
 OPENS = _counter("open.calls", "calls", "of open")
-PREFETCHED_IN_SEQUENCE = _counter("prefetch.sequence.files", "files", "prefetched because a program opens files in sequence")
-PREFETCHED_SIDECARS = _counter("prefetch.sidecars.files", "files", "prefetched because a program opens them beside others")
+PREFETCHED_IN_SEQUENCE = _counter(
+    "prefetch.sequence.files", "files", "prefetched because a program opens files in sequence"
+)
+PREFETCHED_SIDECARS = _counter(
+    "prefetch.sidecars.files", "files", "prefetched because a program opens them beside others"
+)
 
 
 class Stats:
