@@ -14,7 +14,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     stores/     one provider each
     config/     options, config file, presets
     fusermount  unmounting
-    errors  stats  workers  known to everyone, know no one
+    errors  stats  workers  known to everyone (workers knows errors)
 """
 
 __version__ = "0.1.0"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .blocks.disk.cache import DiskCache
+from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig, SourceConfig
@@ -172,6 +173,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         timeout=config.timeout,
         stats=stats,
         disk=DiskCache(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
+        readahead=WindowPolicy,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
     prefetcher = Prefetcher(blocks, stats)

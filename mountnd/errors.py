@@ -26,7 +26,8 @@
         └── StaleHandle       the handle was closed
 
 Stores turn what their libraries raise into StoreErrors; `fuse/errnos.py` turns all of these into errnos,
-`cli/main.py` into one line and an exit code. Nobody else converts errors.
+`cli/main.py` into one line and an exit code. Between them only `vfs/tree.py` converts one: NotFound of an open file's
+version into Changed.
 """
 
 from __future__ import annotations

@@ -69,7 +69,9 @@ LISTS = _counter("names.list.requests", "requests", "listings sent to stores, on
 LISTED_KEYS = _counter("names.list.keys", "keys", "in the pages of listings, common prefixes included")
 HEADS = _counter("names.head.requests", "requests", "HEADs sent to stores")
 LISTINGS_RECALLED = _counter("names.recalled.listings", "listings", "of directories that were read from disk")
-SUBTREE_LISTINGS = _counter("names.walks", "walks", "of whole subtrees, begun because a program walks them")
+SUBTREE_LISTINGS = _counter(
+    "names.subtree.listings", "listings", "of whole subtrees, ahead of a program that walks them"
+)
 STALE_ANSWERS = _counter("names.stale.answers", "answers", "from expired listings, because the source is out of reach")
 
 # Files (`vfs/`).

@@ -23,7 +23,6 @@ from .fetch.flight import Flight
 from .geometry import SHIFT, BlockRange
 from .memory import Block, PinnedBlocks
 from .readahead.base import PolicyFactory, ReadaheadPolicy
-from .readahead.window import WindowPolicy
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
 # readahead failed; without this each page would wait for the whole deadline once more.
@@ -62,7 +61,7 @@ class Blocks:
         stats: Stats,
         disk: DiskTier | None = None,
         clock: Callable[[], float] = time.monotonic,
-        readahead: PolicyFactory = WindowPolicy,
+        readahead: PolicyFactory,
     ) -> None:
         self._fetcher = Fetcher(stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock)
         self._waiter, self._disk, self._readahead = waiter, disk, readahead

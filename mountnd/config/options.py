@@ -106,7 +106,7 @@ class MountConfig:
     foreground: bool = option(SWITCH, "stay in the foreground; Ctrl-C unmounts", False, "false", short="-f")
     log_file: Path | None = option(FILE, "append the log to this file",
         default_text="background: in the run directory")
-    verbose: int = option(COUNT, "log more; twice: every request", 0, "0", short="-v")
+    verbose: int = option(COUNT, "log more; twice: debug messages", 0, "0", short="-v")
     debug: bool = option(SWITCH, "show tracebacks and log everything", False, "false")
 # fmt: on
 

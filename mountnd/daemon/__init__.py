@@ -11,9 +11,9 @@
     logs        where messages go
     signals     being ended in the middle of something
 
-`run`, `unmount` and `control` are what other rooms call; they call the files below them. What is served is a
-function that `run_mount` is given: this room knows nothing of stores or FUSE. It holds no lock; of two daemons
-for one mountpoint the second is refused by link(2), see `rundir`.
+Other rooms call `run`, `unmount` and `control`; the verbs and the demo also read `host`, `mounts`, `rundir` and
+`signals`. What is served is a function that `run_mount` is given: this room knows nothing of stores or FUSE. It
+holds no lock; of two daemons for one mountpoint the second is refused by link(2), see `rundir`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The process behind tests/proxy.py: passes HTTP requests on to a server, counts them, and misbehaves as told.
+"""The process behind tests/support/proxy.py: passes HTTP requests on to a server, counts them, and misbehaves as told.
 
 A rule is an action with conditions; the first rule that fits a request decides it. Actions:
 

@@ -35,6 +35,13 @@ class Copy:
         (at,) = [number for number, old in enumerate(lines) if old.startswith(after)]
         file.write_text("\n".join([*lines[: at + 1], line, *lines[at + 1 :], ""]))
 
+    def replace_line(self, path: str, old: str, new: str) -> None:
+        """Put `new` in place of the only line that is `old`."""
+        file = self.directory / "mountnd" / path
+        text = file.read_text()
+        assert text.count(f"\n{old}\n") == 1
+        file.write_text(text.replace(f"\n{old}\n", f"\n{new}\n"))
+
     def run(self, *argv: str, **env: str) -> str:
         """What `mountnd ARGV` prints. It must succeed."""
         environ = {**os.environ, "PYTHONPATH": str(self.directory), "COLUMNS": "120", **env}
@@ -163,8 +170,8 @@ class SeenView(WrappingStore):
     assert done.stdout == "hello\n", done.stderr
 
 
-def test_a_readahead_policy_is_a_module_and_a_line(copy: Copy) -> None:
-    """Here one across files: whoever opens a file gets the next one of its directory prefetched."""
+def test_a_readahead_policy_across_files_is_a_module_and_a_line(copy: Copy) -> None:
+    """Here one that is plain: whoever opens a file gets the next one of its directory prefetched."""
     copy.add_file(
         "vfs/prefetch/next_file.py",
         """from .policy import Decision, Prediction
@@ -207,3 +214,48 @@ class NextFile:
         cwd=copy.directory, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout == "5\n1\n", done.stderr
+
+
+def test_a_readahead_policy_inside_a_file_is_a_module_and_a_line(copy: Copy) -> None:
+    """Here one that fetches the whole file at the first read of it."""
+    copy.add_file(
+        "blocks/readahead/whole_file.py",
+        """from ..geometry import Extent
+
+
+class WholeFile:
+    def __init__(self, size):
+        self._size = size
+
+    def on_miss(self, offset, size):
+        return Extent(0, self._size)
+
+    def on_read(self, offset, size, share):
+        return []
+
+    def on_cancel(self):
+        pass
+""",
+    )
+    copy.add_line(
+        "assembly.py", "from .blocks.readahead.whole_file import WholeFile", after="from .blocks.readahead.window "
+    )
+    copy.replace_line("assembly.py", "        readahead=WindowPolicy,", "        readahead=WholeFile,")
+    (copy.directory / "data").mkdir()
+    (copy.directory / "data" / "file").write_bytes(bytes(3 << 20))
+    code = (
+        "import sys\n"
+        "from mountnd.assembly import build\n"
+        "from mountnd.config.options import MountConfig, SourceConfig\n"
+        "source = SourceConfig(name='s', url=f'file://{sys.argv[1]}')\n"
+        "mount = build(MountConfig(mountpoint='/nowhere', sources=(source,)))\n"
+        "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/file'))\n"
+        "for at in range(0, 3 << 20, 1 << 20): mount.vfs.read(fh, 1, at)\n"
+        "mount.close()\n"
+        "print(mount.stats.snapshot()['bytes.fetched'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(copy.directory / "data")],
+        cwd=copy.directory, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout == f"{3 << 20}\n", done.stderr

@@ -8,5 +8,5 @@ table      sorted names with their stats, packed into one `bytes`
 listing    one directory, completely known: tables and what is hidden
 grouping   from a sorted run of keys, listed without delimiter, to complete directories
 
-Everybody in the catalogue may call this. Inside: grouping | listing > table > answer > entry > keys | location.
+Everybody in the catalogue may call this. Inside: grouping | listing > table | answer > entry | keys | location.
 """

@@ -17,7 +17,7 @@ from .table import Row, Table, pack, pack_row, tabulate
 HIDDEN_MAX = 1000
 
 # What a listing costs beside its tables: the object, its tuples, its place in the cache's dict and the
-# prefix there (measured by tests/unit/catalog/cache/test_memory.py).
+# prefix there (measured by tests/unit/catalog/test_memory_use.py).
 OVERHEAD_BYTES = 540
 
 

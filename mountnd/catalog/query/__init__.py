@@ -10,8 +10,8 @@ open_listings     the listings under way, by directory
 paged_listing     one directory being listed page by page
 directory_stream  one opendir's view of a directory
 
-The catalogue calls lookup, scan and invalidation. Inside: scan > lookup > invalidation | stale_fallback | point |
-directory_stream > open_listings > paged_listing | single_flight.
+The catalogue calls lookup, scan and invalidation. Inside: scan > lookup | directory_stream > invalidation |
+stale_fallback | point > open_listings > paged_listing | single_flight.
 
 Lock order: `OpenListings._lock`; then `PagedListing._lock` and `SingleFlight._lock`, which are leaves but for those of
 the workers and of the cache.

@@ -1,6 +1,6 @@
 """A mount over https, as S3 is: an authority of one's own is trusted for names and for bytes, or for neither.
 
-What each client in the stores trusts is `tests/contract/test_s3_trust.py`; here it is the command, as a person runs it
+What each client in the stores trusts is `tests/contract/test_trust.py`; here it is the command, as a person runs it
 inside a hospital or behind a proxy that signs everything anew.
 """
 

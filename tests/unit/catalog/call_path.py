@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import mountnd
+from mountnd.blocks.readahead.window import WindowPolicy
 from mountnd.blocks.stream import Blocks
 from mountnd.catalog.catalogue import Catalogue
 from mountnd.stats import Stats
@@ -83,7 +84,15 @@ def opendir_of_an_unknown_directory() -> list[Entrance]:
     names, data, stats = Workers(4, "names"), Workers(1, "bytes"), Stats()
     waiter = Waiter()
     cat = Catalogue(store, ttl=300, workers=names, waiter=waiter, timeout=20, stats=stats)
-    blocks = Blocks({store.source: store}, memory=1 << 20, workers=data, waiter=waiter, timeout=20, stats=stats)
+    blocks = Blocks(
+        {store.source: store},
+        memory=1 << 20,
+        workers=data,
+        waiter=waiter,
+        timeout=20,
+        stats=stats,
+        readahead=WindowPolicy,
+    )
     vfs = Vfs({"one": cat}, blocks, Ownership(uid=0, gid=0), stats)
     directory = vfs.resolve_directory(b"/d")
     try:
