@@ -250,7 +250,7 @@ class WholeFile:
         "source = SourceConfig(name='s', url=f'file://{sys.argv[1]}')\n"
         "mount = build(MountConfig(mountpoint='/nowhere', sources=(source,)))\n"
         "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/file'))\n"
-        "for at in range(0, 3 << 20, 1 << 20): mount.vfs.read(fh, 1, at)\n"
+        "for at in range(0, 3 << 20, 1 << 18): mount.vfs.read(fh, 1, at)\n"
         "mount.close()\n"
         "print(mount.stats.snapshot()['bytes.fetched'])\n"
     )
