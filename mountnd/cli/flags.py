@@ -117,6 +117,20 @@ def _typed(given: dict[str, Any], cwd: Path) -> dict[str, RawValue]:
     return found
 
 
+class PathArgument(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
+    """A path as it was typed. `click.Path` calls stat(2) on it, which hangs on a mount whose daemon hangs."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return Path(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
+
+
 def complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
     """Shell completion of a source or a mountpoint: presets' names, then directories."""
     from click.shell_completion import CompletionItem

@@ -9,10 +9,11 @@ import click
 
 from ...daemon import control, mounts
 from ...errors import MountError
+from ..flags import PathArgument
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=PathArgument())
 def refresh(path: Path) -> None:
     """Have the mount that PATH lies in forget the names at and below it.
 

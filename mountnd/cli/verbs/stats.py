@@ -12,12 +12,13 @@ import click
 from ...daemon import control, mounts
 from ...report.figures import figures, rows
 from .. import tables
+from ..flags import PathArgument
 
 WATCH_S = 1.0
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=PathArgument())
 @click.option("--json", "as_json", is_flag=True, help="All counters, as JSON.")
 @click.option("--watch", is_flag=True, help="Again every second, until Ctrl-C or the mount ends.")
 def stats(directory: Path, as_json: bool, watch: bool) -> None:

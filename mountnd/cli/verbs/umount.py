@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from ...daemon.unmount import unmount
+from ..flags import PathArgument
 
 
 @click.command(short_help="End a mount.")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=PathArgument())
 @click.option("--lazy", is_flag=True, help="Take it out of the tree now, also if programs still use it.")
 def umount(directory: Path, lazy: bool) -> None:
     """End the mount at DIR and wait until its daemon is gone.

@@ -15,6 +15,7 @@ import pytest
 
 from mountnd.daemon import mounts
 from mountnd.daemon.unmount import wait_gone
+from mountnd.serve import KERNEL_TTL_S
 from tests.support import cli, tree
 from tests.support.children import read_until
 from tests.support.cli import daemon_record, is_mounted, run_mountnd
@@ -249,6 +250,7 @@ def test_log_file_and_one_that_cannot_be_written(openneuro: str, where: Path, tm
 def test_a_stopped_daemon_does_not_stop_umount(openneuro: str, where: Path) -> None:
     assert run_mountnd("openneuro", where, "--endpoint-url", openneuro).returncode == 0
     record = daemon_record(where)
+    time.sleep(KERNEL_TTL_S + 0.5)  # until then the kernel answers a stat of the mountpoint by itself
     os.kill(record.pid, signal.SIGSTOP)
     try:
         done = run_mountnd("umount", "--lazy", where)
