@@ -8,6 +8,7 @@ from mountnd import errors
 from mountnd.catalog.model.entry import Entry
 from mountnd.config.options import INDEFINITE
 from mountnd.stores.memory import Call
+from tests.support.waiting import wait_until
 
 from .world import Make, ls
 
@@ -122,7 +123,10 @@ def test_several_bad_keys_are_reported_in_one_line(make: Make, caplog: pytest.Lo
     for _ in range(3):
         assert w.ls("d") == ["ok"]
         w.cat.refresh("")
-    assert [record.getMessage() for record in caplog.records if "not shown" in record.getMessage()] == [
-        "'memory://test/d/': 2 key(s) not shown, the first: 'd/./': a path component '.' or '..'"
-    ]
+
+    def reports() -> list[str]:
+        return [record.getMessage() for record in caplog.records if "not shown" in record.getMessage()]
+
+    wait_until(lambda: bool(reports()), "the worker's report: it comes just after the listing can be seen")
+    assert reports() == ["'memory://test/d/': 2 key(s) not shown, the first: 'd/./': a path component '.' or '..'"]
     assert [report.key for report in w.cat.hidden(w.at("d"))] == ["d/./", "d//"]

@@ -19,6 +19,7 @@ from mountnd.catalog.model.listing import listing_of
 from mountnd.catalog.query.paged_listing import HELD_PAGES
 from mountnd.stats import Stats
 from mountnd.workers import Waiter, Workers
+from tests.support.waiting import wait_until
 
 from .computed_bucket import ComputedBucket, one_directory, studies
 
@@ -91,8 +92,18 @@ def test_look_ups_in_a_huge_directory_cost_one_request_and_list_nothing(workers:
     store = one_directory(50_000)
     cat = catalogue(store, workers)
     image = cat.lookup(cat.root, b"image")
-    with pytest.raises(errors.NotFound):  # the first one finds out that the directory is large
-        cat.lookup(image, b"absent")
+
+    numbers = itertools.count()
+
+    def requests_for_a_new_name() -> int:
+        before = len(store.calls)
+        with pytest.raises(errors.NotFound):
+            cat.lookup(image, b"absent%d" % next(numbers))
+        return len(store.calls) - before
+
+    # The first one asks for the directory's first page, too; once that has come, it is known to be large.
+    assert requests_for_a_new_name() == 2
+    wait_until(lambda: requests_for_a_new_name() == 1, "the directory is found to be large")
     for name in (b"0041234", b"0000001", b"0049999"):
         before = len(store.calls)
         assert cat.lookup(image, name).stat is not None
