@@ -17,6 +17,7 @@ import click
 from .. import __version__
 from ..config.options import OPTIONS
 from ..errors import MountndError
+from . import streams
 from .mount_helper import mountnd_arguments
 from .verbs import VERBS, load
 
@@ -110,14 +111,17 @@ class VerbGroup(click.Group):
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader of the output went away (`| head`): not an error, and nothing must be written at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            streams.discard(1)
             code = 1
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exception(error)
             message, code = describe(error)
+            if streams.is_output_error(error):
+                message = f"the standard output cannot be written: {message}"
+                streams.discard(1)
             if message:
-                click.echo(f"mountnd: {one_line(message)}", err=True)
+                streams.say(f"mountnd: {one_line(message)}")
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -157,6 +161,7 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. `argv`: without the program's name; this process's when None."""
+    streams.ensure_open()
     args = list(sys.argv[1:] if argv is None else argv)
     if argv is None and Path(sys.argv[0]).name.startswith("mount."):
         args = mountnd_arguments(args)

@@ -10,6 +10,7 @@ Lock order: `SegmentDirectory._lock` is a leaf; no file is read or written with 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import threading
 import time
@@ -84,7 +85,12 @@ class SegmentDirectory:
 
     def write(self, records: Iterable[Record], invalidations: list[Invalidation]) -> None:
         """Add a segment."""
-        self._open(segment.write(self.path, records, invalidations, time.time_ns()))
+        try:
+            path = segment.write(self.path, records := list(records), invalidations, time.time_ns())
+        except FileNotFoundError:  # somebody has removed the whole cache
+            self.open()
+            path = segment.write(self.path, records, invalidations, time.time_ns())
+        self._open(path)
 
     def merge(self) -> None:
         """Merge segments when there are many, and remove the oldest when they are too large together."""
@@ -130,7 +136,10 @@ class SegmentDirectory:
         with self._lock:
             self._looked = self._clock()
             held = set(self._segments) | self._damaged
-        here = {path.name: path for path in self.path.iterdir() if path.suffix == segment.SUFFIX}
+        try:
+            here = {path.name: path for path in self.path.iterdir() if path.suffix == segment.SUFFIX}
+        except FileNotFoundError:
+            here = {}  # somebody has removed the whole cache
         for name in sorted(here.keys() - held):
             self._open(here[name])
         with self._lock:
@@ -142,7 +151,11 @@ class SegmentDirectory:
             opened = Segment(path)
         except FileNotFoundError:
             return  # merged by another mount meanwhile
-        except (DamagedSegment, OSError) as e:
+        except OSError as e:
+            if e.errno not in (errno.EMFILE, errno.ENFILE):  # then the next look finds it
+                self._skip(path, e)
+            return
+        except DamagedSegment as e:
             self._skip(path, e)
             return
         with self._lock:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ...daemon.unmount import unmount
+from ..streams import say
 
 
 @click.command(short_help="End a mount.")
@@ -19,4 +20,4 @@ def umount(directory: Path, lazy: bool) -> None:
     once, and the daemon ends when the last program closes its last file.
     """
     if remark := unmount(directory, lazy=lazy):
-        click.echo(remark, err=True)
+        say(remark)
