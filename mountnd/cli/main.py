@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it failed; 2 invalid arguments or configuration; 130 inter
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -162,6 +163,8 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. `argv`: without the program's name; this process's when None."""
     streams.ensure_open()
+    # Where a caller ignores it, a child's exit code is lost: a failed unmount would look like a good one.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     args = list(sys.argv[1:] if argv is None else argv)
     if argv is None and Path(sys.argv[0]).name.startswith("mount."):
         args = mountnd_arguments(args)

@@ -37,6 +37,8 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
     Raises:
         MountError: the machine, the mountpoint or the source does not allow it; nothing is left behind.
     """
+    # A umask that takes rights from ourselves would lock us out of our own files.
+    os.umask(os.umask(0o077) & 0o077)
     config = _absolute(config)
     _check_machine(config, say)
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -211,6 +213,23 @@ def test_a_full_run_directory(
         assert run_mountnd("umount", where).returncode == 0
         assert wait_gone(record, GONE_S)
         assert not where.exists()
+
+
+def test_a_umask_that_forbids_everything_and_children_that_nobody_waits_for(
+    source: Sequence[str], where: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runtime").mkdir(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execvp(sys.argv[1], sys.argv[1:])"
+    within = in_shell(f'umask 0777; exec {sys.executable} -c "{code}" "$@"')
+    done = run_mountnd(*source, where, within=within)
+    assert done.returncode == 0, done.stderr
+    assert (where / KEY).read_bytes() == BODY
+    assert stat.S_IMODE(Path(daemon_record(where).log).stat().st_mode) == 0o600
+    with (where / KEY).open():
+        done = run_mountnd("umount", where, within=within)
+        assert (done.returncode, "is busy" in done.stderr) == (1, True)
+    assert run_mountnd("umount", where, within=within).returncode == 0
 
 
 def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
