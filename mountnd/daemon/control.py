@@ -112,10 +112,14 @@ def serving(mountpoint: Path, handlers: Mapping[str, Handler]) -> Iterator[None]
     def work() -> None:
         checked = time.monotonic()
         while not ended.is_set():
-            door.answer()
-            if time.monotonic() - checked >= CHECK_S:
-                door.restore()
-                checked = time.monotonic()
+            try:
+                door.answer()
+                if time.monotonic() - checked >= CHECK_S:
+                    checked = time.monotonic()
+                    door.restore()
+            except Exception:  # the mount must stay controllable
+                log.exception("control")
+                time.sleep(_POLL_S)
 
     thread = threading.Thread(target=work, name="control", daemon=True)
     thread.start()

@@ -10,7 +10,6 @@ Lock order: `DiskCache._lock` is a leaf; no lock is held across I/O.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -18,6 +17,7 @@ from collections.abc import Collection, Sequence
 
 from cachetools import LRUCache
 
+from ... import descriptors
 from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
@@ -55,6 +55,7 @@ class DiskCache:
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
         self._last_use = LastUse(self._root)
         self._writer = WriteBehind(self._root, limit, stats, self._last_use, written_files)
+        descriptors.spare(self._close_files)
         self._unreadable: set[int] = set()  # errnos that the log was told
 
     def attach(self, source: BlockSource) -> None:
@@ -128,14 +129,17 @@ class DiskCache:
 
     def _cannot_open(self, e: OSError) -> None:
         """A file that may be there is a miss. Said once for each reason: it may be so for every file of the cache."""
-        if e.errno in (errno.EMFILE, errno.ENFILE):
-            with self._lock:
-                self._files.clear()  # others need the descriptors more
+        if descriptors.are_used_up(e):
+            self._close_files()  # others need the descriptors more
         with self._lock:
             said = e.errno in self._unreadable
             self._unreadable.add(e.errno or 0)
         if not said:
             log.warning("%s: cannot be read (%s); what it holds is fetched again", self._root, e.strerror or e)
+
+    def _close_files(self) -> None:
+        with self._lock:
+            self._files.clear()
 
     def _forget(self, name: str) -> None:
         with self._lock:

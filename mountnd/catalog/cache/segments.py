@@ -10,13 +10,13 @@ Lock order: `SegmentDirectory._lock` is a leaf; no file is read or written with 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ... import descriptors
 from ..model.listing import Listing
 from . import segment
 from .compaction import last_invalidations, latest_records, recency, segments_to_merge
@@ -152,7 +152,7 @@ class SegmentDirectory:
         except FileNotFoundError:
             return  # merged by another mount meanwhile
         except OSError as e:
-            if e.errno not in (errno.EMFILE, errno.ENFILE):  # then the next look finds it
+            if not descriptors.are_used_up(e):  # then the next look finds it
                 self._skip(path, e)
             return
         except DamagedSegment as e:

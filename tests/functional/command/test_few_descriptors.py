@@ -73,6 +73,25 @@ def test_a_hard_limit_of_64(source: Sequence[str], where: Path, tmp_path: Path) 
     assert run_mountnd("umount", where, within=within).returncode == 0
 
 
+def test_many_sources_under_a_hard_limit_of_64(server: str, url: str, tmp_path: Path) -> None:
+    """Idle connections of one source make room for another's."""
+    names = [f"few-{i}" for i in range(6)]
+    for name in names:
+        tree.Bucket(server, name).put_all({f"f{j}": OBJECTS[f"d{j}/f0"] for j in range(20)})
+    config = tmp_path / "config.toml"
+    lines = [f"[sources.{n}]\nurl = 's3://{n}'\nendpoint_url = '{url}'\nanonymous = true" for n in names]
+    config.write_text("\n".join([*lines, f"[mounts.'{tmp_path / 'mnt'}']\nsources = {names}"]))
+    with cli.mountpoint(tmp_path / "mnt") as where:
+        within = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"]
+        cache = tmp_path / "cache"
+        done = run_mountnd(where, "--config", config, "--cache-dir", cache, "--timeout", "20", within=within)
+        assert done.returncode == 0, done.stderr
+        for name in names:
+            with ThreadPoolExecutor(20) as pool:
+                bodies = list(pool.map(lambda j, name=name: (where / name / f"f{j}").read_bytes(), range(20)))
+            assert bodies == [OBJECTS[f"d{j}/f0"] for j in range(20)]
+
+
 @pytest.mark.root
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give the descriptors back")
 def test_after_none_was_left_everything_works_again(source: Sequence[str], where: Path, tmp_path: Path) -> None:
