@@ -13,6 +13,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     blocks/     which bytes we hold
     stores/     one provider each
     config/     options, config file, presets
+    descriptors  how many files may be open
     fusermount  unmounting
     errors  stats  workers  known to everyone (workers knows errors)
 """

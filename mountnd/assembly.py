@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .blocks.disk.cache import DiskCache
+from . import descriptors
+from .blocks.disk.cache import OPEN_FILES, DiskCache
+from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
 from .catalog.catalogue import Catalogue
@@ -75,7 +77,7 @@ def _open_s3(source: SourceConfig) -> Store:
         anonymous=source.anonymous,
         requester_pays=source.requester_pays,
         path_style=source.path_style,
-        connections=BYTE_WORKERS,
+        connections=_shares().bytes,
     )
 
 
@@ -140,7 +142,7 @@ def open_store(source: SourceConfig, *, offline: bool = False) -> Store:
 
 def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
     """A catalogue of one source, to look at its names without a mount. Close it when done."""
-    workers = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
+    workers = _workers("names", _shares().names, NAME_RESERVED)
     return Catalogue(
         open_store(source), ttl=source.ttl, workers=workers, waiter=Waiter(), timeout=timeout, stats=Stats()
     )
@@ -148,9 +150,9 @@ def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
 
 def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: False) -> Mount:
     """Wire up a mount, without the kernel. No request is made; threads start with the first."""
-    stats, waiter = Stats(), Waiter(interrupted)
-    names = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
-    bytes_ = Workers(BYTE_WORKERS, "bytes", reserved=BYTE_RESERVED)
+    stats, waiter, shares = Stats(), Waiter(interrupted), _shares()
+    names = _workers("names", shares.names, NAME_RESERVED)
+    bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
     stores = {source.name: open_store(source, offline=config.offline) for source in config.sources}
     on_disk = _on_disk(config)
     catalogues = {
@@ -172,7 +174,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         waiter=waiter,
         timeout=config.timeout,
         stats=stats,
-        disk=DiskCache(blocks_dir(on_disk), config.cache_size, stats) if on_disk else None,
+        disk=_disk_cache(blocks_dir(on_disk), config.cache_size, stats, shares) if on_disk else None,
         readahead=WindowPolicy,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
@@ -181,6 +183,20 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         prefetcher.add(catalogue)
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
     return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
+
+
+def _shares() -> descriptors.Shares:
+    """What each part may open of what this process may."""
+    most = descriptors.Shares(BYTE_WORKERS, NAME_WORKERS, OPEN_FILES, WRITTEN_FILES)
+    return descriptors.shares(descriptors.limit(), most)
+
+
+def _workers(name: str, threads: int, reserved: int) -> Workers:
+    return Workers(threads, name, reserved=min(reserved, threads // 2))
+
+
+def _disk_cache(root: Path, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:
+    return DiskCache(root, limit, stats, open_files=shares.cache_files, written_files=shares.written_files)
 
 
 def blocks_dir(cache_dir: Path) -> Path:

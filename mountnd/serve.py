@@ -7,13 +7,16 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from . import descriptors
 from .assembly import build
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig
-from .daemon import control
-from .errors import ServerFault, Throttled, TimedOut, Unreachable
+from .daemon import control, mounts
+from .errors import MountError, ServerFault, Throttled, TimedOut, Unreachable
 from .stores.base import Deadline, Page, Store
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,16 @@ SWITCH_S = 0.0005
 GC_THRESHOLD = 20_000
 # What start-up may take of the 20 s that the waiting parent grants.
 PROBE_S = 15.0
+# What the standard library imports only when it is first needed. Where no descriptor is free then, that fails, and a
+# codec that was not found once is never looked for again. (A test looks for others.)
+LATE_MODULES = (
+    "encodings.idna",
+    "encodings.latin_1",
+    "encodings.ascii",
+    "encodings.unicode_escape",
+    "_strptime",
+    "stringprep",
+)
 
 
 def serve(config: MountConfig, ready: Callable[[], None]) -> None:
@@ -40,6 +53,8 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     from .fuse.kernel import forgets_names
     from .fuse.session import Session
 
+    descriptors.raise_limit()
+    _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
     mount = build(config, interrupted=interrupted)
@@ -50,12 +65,14 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
                 _probe_or_recall(store, mount.catalogues[source.name])
             if store.notice:
                 log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
+        place = _Place(config.mountpoint)
         session = Session(
             mount.vfs,
             str(config.mountpoint),
             fsname=_fsname(config),
             allow_other=config.allow_other,
             timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
+            is_there=place.is_ours,
         )
         # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
         # reference counts free nearly all objects that come after.
@@ -67,10 +84,33 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             session.refresh(os.fsencode(request["path"]))
             return {}
 
+        def mounted() -> None:
+            place.note()
+            ready()
+
         with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
-            session.run(ready)
+            session.run(mounted)
     finally:
         mount.close()
+
+
+class _Place:
+    """The mountpoint. After a lazy unmount a later mount may stand there, which is not ours to unmount."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._device = path, ""
+
+    def note(self) -> None:
+        """It is mounted now."""
+        mounted = mounts.mount_at(self._path)
+        self._device = mounted.device if mounted else ""
+
+    def is_ours(self) -> bool:
+        """Whether what we mounted stands there, as far as that can be known."""
+        try:
+            return not self._device or mounts.is_mounted(self._path, self._device)
+        except MountError:
+            return True
 
 
 def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
@@ -78,6 +118,13 @@ def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
     make it forget them (`forgets`)."""
     frozen = all(source.ttl == INDEFINITE for source in config.sources)
     return KERNEL_TTL_INDEFINITE_S if frozen and forgets else KERNEL_TTL_S
+
+
+def _import_ahead() -> None:
+    """Import what is used while serving: see `LATE_MODULES`."""
+    for name in LATE_MODULES:
+        import_module(name)
+    "".encode("idna")
 
 
 def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:

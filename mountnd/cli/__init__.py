@@ -3,6 +3,7 @@
     main              finds the verb, runs it, and turns errors into one line and an exit code
     verbs/            one module a verb, and the registry of them
     flags             the option table as flags of a verb
+    streams           the standard streams, also where they are closed; lines for the person
     tables            tables and labelled lines on the terminal
     diagnose_machine  what `mountnd doctor` looks at on this machine
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source

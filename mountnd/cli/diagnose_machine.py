@@ -20,9 +20,9 @@ _ANSWER_S = 3.0
 _LOW_BYTES = 1 << 30
 
 
-def diagnose_machine(cache_dir: Path, cache_size: int | None) -> Iterator[Finding]:
+def diagnose_machine(cache_dir: Path | None, cache_size: int | None) -> Iterator[Finding]:
     """Findings about this machine and this user's mounts."""
-    for check in (host.kernel, host.fuse_device, host.libfuse, host.fusermount, host.user, host.allow_other):
+    for check in (host.kernel, host.proc, host.fuse_device, host.libfuse, host.fusermount, host.user, host.allow_other):
         yield check()
     yield _cache(cache_dir, cache_size)
     run_directory = _run_directory()
@@ -31,12 +31,14 @@ def diagnose_machine(cache_dir: Path, cache_size: int | None) -> Iterator[Findin
         yield from _mounts()
 
 
-def _cache(directory: Path, size: int | None) -> Finding:
+def _cache(directory: Path | None, size: int | None) -> Finding:
     """Whether the disk cache can be written, and how much space its file system has."""
+    if directory is None:
+        return Finding("warn", "no home directory, so nothing is cached on disk", "choose a place: --cache-dir DIR")
     if size == 0:
         return Finding("ok", "the disk cache is turned off (cache_size 0)")
-    existing = next(p for p in (directory, *directory.parents) if p.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+    existing = next(p for p in (directory, *directory.parents) if os.path.lexists(p))
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
         return Finding(
             "bad",
             f"the cache directory {directory} cannot be written",

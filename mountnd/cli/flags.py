@@ -14,6 +14,7 @@ from ..config.option_types import Option, RawValue
 from ..config.options import OPTIONS, for_verb
 from ..config.presets import names
 from ..config.resolve import read_inputs
+from ..errors import UsageError
 
 Function = Callable[..., Any]
 
@@ -78,7 +79,7 @@ def with_options(verb: str) -> Callable[[Function], Function]:
         @functools.wraps(function)
         def wrapper(*args: Any, dash_o: tuple[str, ...] = (), **kwargs: Any) -> Any:
             given = {option.name: kwargs.pop(option.name) for option in for_verb(verb)}
-            cwd = Path.cwd()
+            cwd = _working_directory()
             typed = {**parse_dash_o(dash_o, cwd), **_typed(given, cwd)}
             return function(*args, inputs=read_inputs(typed, cwd=cwd, store_schemes=store_schemes), **kwargs)
 
@@ -96,6 +97,14 @@ def with_options(verb: str) -> Callable[[Function], Function]:
         return wrapper
 
     return decorate
+
+
+def _working_directory() -> Path:
+    """Where relative paths start from. Raises UsageError where it was removed."""
+    try:
+        return Path.cwd()
+    except OSError as e:
+        raise UsageError(f"the working directory cannot be found ({e.strerror}); cd to one that is there") from None
 
 
 def store_schemes() -> Collection[str]:

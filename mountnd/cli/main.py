@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it failed; 2 invalid arguments or configuration; 130 inter
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import click
 from .. import __version__
 from ..config.options import OPTIONS
 from ..errors import MountndError
+from . import streams
 from .mount_helper import mountnd_arguments
 from .verbs import VERBS, load
 
@@ -110,14 +112,17 @@ class VerbGroup(click.Group):
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader of the output went away (`| head`): not an error, and nothing must be written at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            streams.discard(1)
             code = 1
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exception(error)
             message, code = describe(error)
+            if streams.is_output_error(error):
+                message = f"the standard output cannot be written: {message}"
+                streams.discard(1)
             if message:
-                click.echo(f"mountnd: {one_line(message)}", err=True)
+                streams.say(f"mountnd: {one_line(message)}")
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -157,6 +162,9 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. `argv`: without the program's name; this process's when None."""
+    streams.ensure_open()
+    # Where a caller ignores it, a child's exit code is lost: a failed unmount would look like a good one.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     args = list(sys.argv[1:] if argv is None else argv)
     if argv is None and Path(sys.argv[0]).name.startswith("mount."):
         args = mountnd_arguments(args)

@@ -1,5 +1,6 @@
 """The configuration of a command: options from every layer, and the sources they are for.
 
+    home          the user's home directory, where there is one
     parsers       text -> value: sizes, times, modes, switches, paths
     option_types  what an option is: its kind, its names, a value as somebody wrote it
     options       the one table of options; each is a field of `SourceConfig` or `MountConfig`

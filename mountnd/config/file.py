@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, UsageError
+from .home import expand_home
 from .option_types import Option, RawValue, parse
 from .options import OPTIONS
 from .parsers import did_you_mean
@@ -55,10 +56,35 @@ class ConfigFile:
     mounts: Mapping[Path, MountEntry] = field(default_factory=dict)
 
 
-def xdg_directory(environ: Mapping[str, str], variable: str, default: str) -> Path:
-    """A directory of the XDG base directory specification, which wants relative ones ignored."""
+def xdg_directory(environ: Mapping[str, str], variable: str, default: str) -> Path | None:
+    """A directory of the XDG base directory specification, which wants relative ones ignored.
+
+    None where the default lies in the home directory and this user has none.
+    """
     named = environ.get(variable) or ""
-    return Path(named if os.path.isabs(named) else os.path.expanduser(default))
+    try:
+        return Path(named if os.path.isabs(named) else expand_home(default))
+    except LookupError:
+        return None
+
+
+def find(directory: Path | None) -> Path | None:
+    """The config file in the user's `directory` for those; None where there is none.
+
+    Raises ConfigError where that cannot be found out: going on without the settings would be a guess.
+    """
+    if directory is None:
+        return None
+    path = directory / "mountnd" / "config.toml"
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as e:
+        raise ConfigError(
+            f"{path}: cannot look for the config file: {e.strerror}; name another with --config"
+        ) from None
+    return path
 
 
 def load(path: Path) -> ConfigFile:
@@ -101,7 +127,10 @@ def _source(path: Path, name: str, table: Any, known: list[Option]) -> SourceEnt
 
 def _mount(path: Path, text: str, table: Any, known: list[Option]) -> MountEntry:
     where = f'[mounts."{text}"]'
-    expanded = os.path.expanduser(text)
+    try:
+        expanded = expand_home(text)
+    except LookupError as e:
+        raise ConfigError(f"{path}: {where}: {e}; write the whole path of the mountpoint") from None
     if not os.path.isabs(expanded):
         raise ConfigError(f'{path}: {where}: write the whole path of the mountpoint, as in [mounts."/mnt/{text}"]')
     entries = _table(path, f"mounts.{text}", table)

@@ -13,6 +13,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from .home import NO_HOME, expand_home
+
 # As GNU coreutils reads them: a bare letter and KiB count in 1024s, KB in 1000s.
 _UNITS = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgt", start=1):
@@ -135,8 +137,12 @@ def path(raw: object, base: Path) -> Path:
     """An absolute path: `~` is expanded, a relative one is taken from `base`. It need not exist."""
     if not isinstance(raw, str) or not raw or "\0" in raw:
         raise ValueError("a path")
+    try:
+        expanded = expand_home(raw)
+    except LookupError:
+        raise ValueError(f"a path: {NO_HOME}; write it without ~, or set HOME") from None
     # Not resolved: a link that is moved later should lead to where it points then.
-    return Path(os.path.normpath(base / os.path.expanduser(raw)))
+    return Path(os.path.normpath(base / expanded))
 
 
 def near(word: str, known: Any, *, limit: int = 3) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UsageError
-from .file import ConfigFile, MountEntry, load, xdg_directory
+from .file import ConfigFile, MountEntry, find, load, xdg_directory
+from .home import NO_HOME
 from .layers import Layer, Layers, RawValues, ResolvedOption, ResolvedOptions, from_environment, resolve_option
 from .options import CONFIG_FILE, OPTIONS, MountConfig, SourceConfig
 from .presets import Preset
@@ -54,7 +55,10 @@ class ResolvedMount:
     @property
     def notices(self) -> list[str]:
         """Lines that a person should see."""
-        return [notice for source in self.sources for notice in source.notices]
+        lines = [notice for source in self.sources for notice in source.notices]
+        if self.options["cache_size"].origin == NO_HOME:
+            lines.append(f"Nothing is cached on disk: {NO_HOME}. Choose a place with --cache-dir DIR, or set HOME.")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class ConfigInputs:
 
     Attributes:
         aws_profiles: gives the profiles of the AWS files; called only when one is named.
+        cache_home: where users' caches are; None for a user without a home directory.
         store_schemes: URL schemes of our own stores; see `SourceParser`.
     """
 
@@ -70,7 +75,7 @@ class ConfigInputs:
     environment: RawValues
     file: ConfigFile
     cwd: Path
-    cache_home: Path
+    cache_home: Path | None
     aws_profiles: Callable[[], Collection[str]]
     store_schemes: SchemeNames
 
@@ -89,8 +94,14 @@ class ConfigInputs:
     def mount_options(self, mount: MountEntry | None = None) -> ResolvedOptions:
         """The options of a mount, each with a value where the program can know one. Raises UsageError."""
         options = _resolve("mount", self.layers(mount))
-        if options["cache_dir"].value is None:
-            options["cache_dir"] = replace(options["cache_dir"], value=self.cache_home / "mountnd")
+        chosen, size = options["cache_dir"], options["cache_size"]
+        if chosen.value is None and self.cache_home is not None:
+            options["cache_dir"] = replace(chosen, value=self.cache_home / "mountnd")
+        elif chosen.value is None:
+            none = replace(chosen.option, default_text="none")
+            options["cache_dir"] = replace(chosen, option=none, origin=NO_HOME)
+            if size.value != 0:
+                options["cache_size"] = replace(size, value=0, origin=NO_HOME)
         return options
 
     def all_options(self) -> ResolvedOptions:
@@ -149,9 +160,8 @@ def read_inputs(
     cwd = Path.cwd() if cwd is None else cwd
     environment = from_environment(env, cwd)
     chosen = resolve_option(CONFIG_FILE, {Layer.TYPED: typed, Layer.ENVIRONMENT: environment}).value
-    usual = xdg_directory(env, "XDG_CONFIG_HOME", "~/.config") / "mountnd" / "config.toml"
-    if chosen is None and usual.exists():
-        chosen = usual
+    if chosen is None:
+        chosen = find(xdg_directory(env, "XDG_CONFIG_HOME", "~/.config"))
     return ConfigInputs(
         typed=typed,
         environment=environment,

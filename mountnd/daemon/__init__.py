@@ -4,7 +4,9 @@
     unmount     ending a mount: who holds it, and waiting until its daemon is gone
     control     the control socket: requests of other verbs to a running mount
     mountpoint  the directory that is mounted on: made, checked, removed
+    lookup      which daemon serves a mountpoint
     detach      fork, and the pipe by which the child tells its parent that it is ready
+    elsewhere   where a mount still is after it was unmounted here
     rundir      records of who is mounted where
     mounts      what the kernel has mounted, and whether it answers
     host        checks of the machine, each with the command that fixes what is missing

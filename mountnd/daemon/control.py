@@ -3,6 +3,8 @@
 One request and one answer a connection, each a line of JSON: {"verb": "stats", ...} -> {"ok": ANYTHING}
 or {"error": LINE}. The socket lies in the run directory, which nobody but its user (and root) may enter;
 that is all the protection it has and needs.
+
+While it is served, the socket and the mount's record are made anew when the run directory is removed.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import MountError, MountndError
-from . import rundir
+from . import lookup, mounts, rundir
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,10 @@ Handler = Callable[[dict[str, Any]], Any]
 _REQUEST_BYTES = 64 << 10
 # A client has its request ready when it connects; a silent one must not keep a thread for ever.
 _REQUEST_S = 5.0
+# How often a daemon looks whether its socket and its record are still there: two calls of stat(2).
+CHECK_S = 0.5
+# How soon the end of a mount is noticed.
+_POLL_S = 0.2
 
 
 class _RequestHandler(socketserver.StreamRequestHandler):
@@ -63,10 +71,18 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     request_queue_size = 128  # a full queue refuses at once; the default is 5
     block_on_close = False  # a handler that waits for the network must not hold up the unmount
+    timeout = _POLL_S
 
     def __init__(self, address: str, handlers: Mapping[str, Handler]) -> None:
         self.handlers = handlers
         super().__init__(address, _RequestHandler)
+
+    def get_request(self) -> tuple[Any, Any]:
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_POLL_S)  # no descriptor is free: the request waits, and asking at once again would be a loop
+            raise
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         log.debug("a control connection broke: %s", sys.exc_info()[1])
@@ -90,25 +106,102 @@ def serving(mountpoint: Path, handlers: Mapping[str, Handler]) -> Iterator[None]
         handlers: by verb; each gets the request and returns what JSON can hold, or raises a MountndError
             whose text is for a person. Called from any thread, several at once.
     """
-    with _address(mountpoint, rundir.run_dir()) as address:
-        # Only a dead daemon's socket can be in the way: the mountpoint is claimed (rundir) before it is served.
-        Path(address).unlink(missing_ok=True)
-        server = _Server(address, handlers)
-        inode = os.stat(address).st_ino
-        thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.2}, name="control", daemon=True
-        )
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
+    door, ended = _Door(mountpoint, handlers), threading.Event()
+    door.open()
+
+    def work() -> None:
+        checked = time.monotonic()
+        while not ended.is_set():
             try:
-                if os.stat(address).st_ino == inode:  # after a lazy unmount another daemon's may stand there
-                    os.unlink(address)
-            except FileNotFoundError:
-                pass
+                door.answer()
+                if time.monotonic() - checked >= CHECK_S:
+                    checked = time.monotonic()
+                    door.restore()
+            except Exception:  # the mount must stay controllable
+                log.exception("control")
+                time.sleep(_POLL_S)
+
+    thread = threading.Thread(target=work, name="control", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        door.close()
+
+
+class _Door:
+    """A mount's socket and record in the run directory; used by one thread at a time."""
+
+    def __init__(self, mountpoint: Path, handlers: Mapping[str, Handler]) -> None:
+        self._mountpoint, self._handlers = mountpoint, handlers
+        self._record = rundir.find(mountpoint)  # claimed before it is served
+        self._server: _Server | None = None
+        self._path, self._inode = Path("/"), -1
+        self._said = False
+
+    def open(self) -> None:
+        """Make the socket. Raises MountError, OSError."""
+        place = rundir.run_dir()
+        with _address(self._mountpoint, place) as address:
+            # Only a dead daemon's socket can be in the way: the mountpoint is claimed (rundir) before it is served.
+            Path(address).unlink(missing_ok=True)
+            self._server = _Server(address, self._handlers)
+            self._path = place / os.path.basename(address)
+            self._inode = os.stat(self._path).st_ino
+
+    def answer(self) -> None:
+        """Answer a request, or wait a moment for one."""
+        if self._server is not None:
+            self._server.handle_request()
+        else:
+            time.sleep(_POLL_S)
+
+    def restore(self) -> None:
+        """Write the record and make the socket again where they were removed, as long as the mount stands there."""
+        record = self._record
+        if record is None or (record.device and self._is_there() and rundir.is_recorded(self._mountpoint)):
+            return
+        try:
+            if not record.device:
+                mounted = mounts.mount_at(self._mountpoint)
+                if mounted is None or mounted.fstype != mounts.FSTYPE:
+                    return  # not yet
+                self._record = record = replace(record, device=mounted.device)
+                if self._is_there() and rundir.is_recorded(self._mountpoint):
+                    return
+            if not mounts.is_mounted(self._mountpoint, record.device):
+                return  # no longer mounted: `umount --lazy` has removed the record, and there may be a new one
+            recorded = rundir.find(self._mountpoint)
+            if recorded is None or not recorded.alive():
+                rundir.claim(record)
+            elif recorded.pid != record.pid:
+                return
+            self.close()
+            self.open()
+        except (MountError, OSError) as e:
+            if not self._said:
+                log.warning("%s cannot be controlled until this is mended: %s", self._mountpoint, e)
+            self._said = True
+        else:
+            log.warning("the run directory was removed; this mount is in %s again", self._path.parent)
+            self._said = False
+
+    def close(self) -> None:
+        """Remove the socket."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.server_close()
+        if self._is_there():  # after a lazy unmount another daemon's may stand there
+            with suppress(OSError):
+                os.unlink(self._path)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.stat(self._path).st_ino == self._inode
+        except OSError:
+            return False
 
 
 def request(mountpoint: Path, verb: str, *, seconds: float = 60.0, **arguments: Any) -> Any:
@@ -116,9 +209,25 @@ def request(mountpoint: Path, verb: str, *, seconds: float = 60.0, **arguments: 
 
     Raises MountError: no mount of this user there, no answer within `seconds`, or the daemon's own refusal.
     """
-    record = rundir.find(mountpoint)
+    record = lookup.daemon_of(mountpoint)
+    if record is None and lookup.is_ours(mountpoint):
+        raise MountError(
+            f"{mountpoint}: its daemon is dead, or can write to no run directory (mountnd doctor says why)."
+        )
     if record is None or not record.alive():
         raise MountError(f"{mountpoint} is not a mount of yours (mountnd doctor lists them).")
+    end = time.monotonic() + lookup.RESTORE_S
+    while (answer := _ask(record, mountpoint, verb, seconds, arguments)) is None:
+        if not lookup.is_ours(mountpoint) or time.monotonic() > end:
+            raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) has no control socket.")
+        time.sleep(0.05)
+    return _parse_reply(mountpoint, answer)
+
+
+def _ask(
+    record: rundir.Record, mountpoint: Path, verb: str, seconds: float, arguments: Mapping[str, Any]
+) -> bytes | None:
+    """The line that the daemon answers; None where there is no socket of it. Raises MountError."""
     for place in rundir.candidates(os.environ, os.getuid()):
         if not place.is_dir():
             continue
@@ -129,14 +238,15 @@ def request(mountpoint: Path, verb: str, *, seconds: float = 60.0, **arguments: 
                 with s.makefile("rwb") as stream:
                     stream.write(json.dumps({**arguments, "verb": verb}).encode() + b"\n")
                     stream.flush()
-                    return _parse_reply(mountpoint, stream.readline())
+                    line: bytes = stream.readline()
+                    return line
         except (FileNotFoundError, ConnectionRefusedError):
             continue
         except TimeoutError:
             raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) does not answer.") from None
         except OSError as e:
             raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) cannot be reached: {e.strerror}.") from e
-    raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) has no control socket.")
+    return None
 
 
 def _parse_reply(mountpoint: Path, line: bytes) -> Any:

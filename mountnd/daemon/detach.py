@@ -7,6 +7,7 @@ object a line: {"say": line}, {"error": line, "code": exit code}, {"ready": true
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -97,8 +98,12 @@ def detach(work: Callable[[Reporter], int]) -> Child:
     `work` points the streams elsewhere with `early_output` when it has a log file.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    read_end, write_end = os.pipe()
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads it
+    read_end, write_end = _pipe()
     pid = os.fork()
     if pid:
         os.close(write_end)
@@ -110,11 +115,21 @@ def detach(work: Callable[[Reporter], int]) -> Child:
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
+            os.set_inheritable(fd, True)
         # The interpreter kept no descriptor that matters: what it opened so far are files it has read.
         _close_all_but(write_end)
         status = _run(work, Reporter(write_end))
     finally:
         os._exit(status)  # not sys.exit: the parent's exit handlers and buffers are not the child's
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends are not among the three streams, which the child replaces: those may have been closed."""
+    ends = []
+    for fd in os.pipe():
+        ends.append(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3))
+        os.close(fd)
+    return ends[0], ends[1]
 
 
 def _run(work: Callable[[Reporter], int], report: Reporter) -> int:
@@ -140,7 +155,7 @@ def _close_all_but(keep: int) -> None:
     try:
         open_fds = [int(name) for name in os.listdir("/proc/self/fd")]
     except OSError:
-        open_fds = list(range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+        open_fds = list(range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65536)))
     for fd in open_fds:
         if fd > 2 and fd != keep:
             try:
@@ -166,8 +181,14 @@ def early_output(path: str, report: Reporter) -> Iterator[Callable[[], None]]:
         if ended:
             return
         ended = True
-        log_fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.write(log_fd, printed())
+        try:
+            log_fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:  # its directory was removed, or is full: a mount that works goes on without
+            log_fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(log_fd, printed())
+        except OSError:
+            pass
         for fd in (1, 2):
             os.dup2(log_fd, fd)
         os.close(log_fd)

@@ -71,7 +71,8 @@ def user() -> Finding:
         return Finding("ok", f"user {pwd.getpwuid(uid).pw_name} ({uid})")
     except KeyError:
         level: Level = "warn" if uid == 0 else "bad"
-        line = f"reader:x:{uid}:{os.getgid()}::{os.path.expanduser('~')}:/bin/sh"
+        home = os.environ.get("HOME") or "/"
+        line = f"reader:x:{uid}:{os.getgid()}::{home}:/bin/sh"
         return Finding(
             level, f"user {uid} has no name, which fusermount3 needs", f"echo '{line}' | sudo tee -a /etc/passwd"
         )
@@ -109,6 +110,19 @@ def allow_other(conf: Path = FUSE_CONF) -> Finding:
     if allowed:
         return Finding("ok", f"{conf} has user_allow_other: --allow-other works")
     return Finding("warn", f"{conf} has no user_allow_other: --allow-other is refused", fix)
+
+
+def proc(path: Path = Path("/proc/self/mountinfo")) -> Finding:
+    """Whether this process can see in /proc what is mounted."""
+    try:
+        path.read_bytes()
+    except OSError as e:
+        return Finding(
+            "bad",
+            f"{path} cannot be read ({e.strerror}), so what is mounted cannot be seen",
+            "sudo mount -t proc proc /proc   (in a container: start it with a /proc of its own)",
+        )
+    return Finding("ok", "/proc shows what is mounted")
 
 
 def kernel() -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,37 @@ from ..errors import MountError
 _OWN_LOG_BYTES = 1 << 20
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s"
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """Appends to a file, and follows its path: it is made again where it was removed.
+
+    Where that is not possible, messages go on into the file that was open. No message ever raises: whoever logs is
+    in the middle of a reader's request.
+
+    Args:
+        own: the file is ours alone, so one that somebody else has made at the path is not followed.
+    """
+
+    def __init__(self, path: Path, *, own: bool) -> None:
+        self._own = own
+        super().__init__(path, maxBytes=_OWN_LOG_BYTES if own else 0, backupCount=1 if own else 0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if (held := self.stream) is not None and self._moved(held.fileno()):
+            try:
+                self.stream = self._open()
+                held.close()
+            except OSError:
+                pass
+        super().emit(record)
+
+    def _moved(self, fd: int) -> bool:
+        try:
+            there, held = os.stat(self.baseFilename), os.fstat(fd)
+        except OSError:
+            return True
+        return not self._own and not os.path.samestat(there, held)
 
 
 class _Forward(logging.Handler):
@@ -57,12 +89,9 @@ def to_file(path: Path, verbose: int, debug: bool, *, own: bool) -> None:
     Raises MountError when the file cannot be written.
     """
     check(path)
-    handler: logging.Handler
     if own:
         path.unlink()
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=_OWN_LOG_BYTES, backupCount=1)
-    else:
-        handler = logging.handlers.WatchedFileHandler(path)
+    handler = _LogFile(path, own=own)
     handler.setFormatter(logging.Formatter(_FORMAT))
     _install(handler, level(verbose, debug, default=logging.INFO), debug)
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from .. import fusermount
 from ..errors import MountError
-from . import mounts, rundir
+from . import elsewhere, mounts, rundir
 
 log = logging.getLogger(__name__)
 
 # How long an existing mount may take to answer: it does so in milliseconds or, when its daemon hangs, never.
 _ANSWER_S = 3.0
+# How long a daemon whose mount has just gone may take to end.
+_ENDING_S = 1.0
 
 
 def prepare(path: Path, say: Callable[[str], None]) -> bool:
@@ -33,7 +35,7 @@ def prepare(path: Path, say: Callable[[str], None]) -> bool:
         MountError: it is a file, is not empty, is mounted already, or cannot be made; with the line to type.
     """
     mounted = mounts.mount_at(path)
-    made = _unmount_dead(path, mounted, say) if mounted else False
+    made = _unmount_dead(path, mounted, say) if mounted else _displace(path, say)
     try:
         st = os.stat(path)
     except FileNotFoundError:
@@ -110,6 +112,21 @@ def _use_home(path: Path) -> str:
 
 def _at_home(path: Path) -> str:
     return f"mountnd ~/{shlex.quote(path.name)}"
+
+
+def _displace(path: Path, say: Callable[[str], None]) -> bool:
+    """Take the record of a daemon away that lives although its mount is no longer here: another mount namespace has it.
+
+    Returns whether mountnd made the directory.
+    """
+    record = rundir.find(path)
+    if record is None or not record.device or not record.alive():
+        return False  # none, one that is just starting, or what `claim` replaces
+    if mounts.wait_exit(record.pid, _ENDING_S):
+        return False  # it was just unmounted
+    why = elsewhere.still_running(record.pid, elsewhere.holders(record.device))
+    say(f"An earlier mount of {path} has not ended. {why}")
+    return rundir.release(record) and record.made
 
 
 def _unmount_dead(path: Path, mounted: mounts.Mount, say: Callable[[str], None]) -> bool:

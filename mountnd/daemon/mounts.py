@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import MountError
+
 # The type that the kernel shows for our mounts: libfuse makes it of the mount option `subtype=mountnd`.
 FSTYPE = "fuse.mountnd"
 
@@ -78,13 +80,24 @@ def parse(text: str) -> list[Mount]:
 
 
 def mounts() -> list[Mount]:
-    """Everything mounted in this process's mount namespace, oldest first."""
-    return parse(MOUNTINFO.read_text(errors="surrogateescape"))
+    """Everything mounted in this process's mount namespace, oldest first. Raises MountError where /proc is hidden."""
+    try:
+        return parse(MOUNTINFO.read_text(errors="surrogateescape"))
+    except OSError as e:
+        raise MountError(
+            f"{MOUNTINFO} cannot be read ({e.strerror}), so what is mounted cannot be seen. "
+            "To fix it: sudo mount -t proc proc /proc"
+        ) from None
 
 
 def mount_at(path: Path) -> Mount | None:
     """The topmost mount at exactly this (resolved) path, None where nothing is mounted."""
     return next((m for m in reversed(mounts()) if m.path == path), None)
+
+
+def is_mounted(path: Path, device: str) -> bool:
+    """Whether `device` ("major:minor") is mounted at exactly this (resolved) path."""
+    return any(m.path == path and m.device == device for m in mounts())
 
 
 def resolve(path: Path) -> Path:

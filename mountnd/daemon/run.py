@@ -37,6 +37,8 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
     Raises:
         MountError: the machine, the mountpoint or the source does not allow it; nothing is left behind.
     """
+    # A umask that takes rights from ourselves would lock us out of our own files.
+    os.umask(os.umask(0o077) & 0o077)
     config = _absolute(config)
     _check_machine(config, say)
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
@@ -68,7 +70,7 @@ def _absolute(config: MountConfig) -> MountConfig:
 
 
 def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
-    for check in (host.kernel, host.fuse_device, host.fusermount, host.user):
+    for check in (host.kernel, host.proc, host.fuse_device, host.fusermount, host.user):
         finding = check()
         if finding.level == "bad":
             raise MountError(f"{finding.what}. To fix it: {finding.fix}")
@@ -81,12 +83,17 @@ def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
 
 
 def _in_front(config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None]) -> int:
-    with _claimed(config, made, str(config.log_file or "")):
+    with _claimed(config, made, str(config.log_file or "")) as record:
         if config.log_file:
             logs.to_file(config.log_file, config.verbose, config.debug, own=False)
         else:
             logs.to_terminal(config.verbose, config.debug)
-        serve(config, lambda: say(f"{config.mountpoint} is mounted; Ctrl-C unmounts it."))
+
+        def ready() -> None:
+            _note_device(record)
+            say(f"{config.mountpoint} is mounted; Ctrl-C unmounts it.")
+
+        serve(config, ready)
     return 0
 
 
@@ -98,12 +105,14 @@ def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[
         raise RuntimeError(f"threads before the fork: {threading.enumerate()}")
 
     def work(report: detach.Reporter) -> int:
-        with _claimed(config, made, str(path)):  # first: a daemon that is refused must not touch another's log
+        # First: a daemon that is refused must not touch another's log.
+        with _claimed(config, made, str(path)) as record:
             logs.to_file(path, config.verbose, config.debug, own=own)
             with detach.early_output(str(path), report) as end_early_output:
                 stop = logs.forward(report.say, config.verbose, config.debug)
 
                 def ready() -> None:
+                    _note_device(record)
                     stop()
                     end_early_output()
                     report.ready()
@@ -130,7 +139,7 @@ def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[
 
 
 @contextmanager
-def _claimed(config: MountConfig, made: bool, log_name: str) -> Iterator[None]:
+def _claimed(config: MountConfig, made: bool, log_name: str) -> Iterator[rundir.Record]:
     """A record in the run directory while this process serves; removed afterwards, as is a mountpoint that we made."""
     start = rundir.started(os.getpid())
     assert start is not None
@@ -145,15 +154,27 @@ def _claimed(config: MountConfig, made: bool, log_name: str) -> Iterator[None]:
     )
     rundir.claim(record)
     try:
-        yield
+        yield record
     finally:
         _leave(record)
+
+
+def _note_device(record: rundir.Record) -> None:
+    """Write into the record what was mounted, by which it is known when something else stands there."""
+    mounted = mounts.mount_at(Path(record.mountpoint))
+    try:
+        rundir.replace_own(replace(record, device=mounted.device if mounted else ""))
+    except (MountError, OSError) as e:
+        log.warning("%s", e)
 
 
 def _leave(record: rundir.Record) -> None:
     """Clean up at the end. A mount that is still there is left, with its record: it says "not connected" rather than
     looking like an empty dataset, and the next mount removes it."""
     path = Path(record.mountpoint)
+    now = rundir.find(path)
+    if now is not None and now.alive() and now.pid != record.pid:
+        return  # a later mount at the same place
     mounted = mounts.mount_at(path)
     if mounted is not None and mounted.fstype == mounts.FSTYPE:
         log.error("%s is still mounted; the next mount there, or mountnd umount, removes it", path)

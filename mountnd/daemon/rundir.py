@@ -1,8 +1,9 @@
 """The run directory: a record of each mount, one JSON file each, for `umount`, `doctor` and the next mount.
 
-It is `$XDG_RUNTIME_DIR/mountnd`, else `/run/user/UID/mountnd`, else `/tmp/mountnd-UID`: the first whose
-parent is there and safe. It belongs to the user and is open to nobody else (0700). A mount is looked
-for in all of them, because the variable may differ between the shell that mounted and the one that unmounts.
+It is `$XDG_RUNTIME_DIR/mountnd`, else `/run/user/UID/mountnd`, else `/tmp/mountnd-UID`: the first that is safe and can
+be written. It belongs to the user and is open to nobody else (0700). A mount is looked for in all of them, because the
+variable may differ between the shell that mounted and the one that unmounts, and because any of them may be removed (a
+logout takes `/run/user/UID` away) or fill up meanwhile.
 
 A record is claimed by link(2), which is atomic: of two daemons for one mountpoint the second finds the first.
 """
@@ -37,6 +38,7 @@ class Record:
         sources: names and URLs.
         made: mountnd made the mountpoint, and removes it when the mount ends.
         log: where the daemon logs, "" for the terminal.
+        device: "major:minor" of what it mounted, "" until it has.
     """
 
     mountpoint: str
@@ -46,6 +48,7 @@ class Record:
     sources: tuple[tuple[str, str], ...] = ()
     made: bool = False
     log: str = ""
+    device: str = ""
 
     def alive(self) -> bool:
         """Whether the daemon that wrote it still runs."""
@@ -82,24 +85,36 @@ def _ours(path: Path, uid: int) -> bool:
 
 
 def run_dir() -> Path:
-    """This user's run directory, made where it is missing. Raises MountError when no place for it is safe."""
-    uid = os.getuid()
-    for path in (places := candidates(os.environ, uid)):
-        shared = path.parent == Path("/tmp")  # anybody may have made a directory of our name there
+    """This user's run directory, made where it is missing. Raises MountError when no place for it can be used."""
+    uid, refused = os.getuid(), []
+    for path in candidates(os.environ, uid):
         try:
-            if not shared and path.parent.stat().st_uid != uid:
-                continue  # `su` and `sudo -E` keep the variable of somebody else
-            path.mkdir(mode=0o700, exist_ok=True)
-            if not shared and path.lstat().st_uid == uid and not path.is_symlink():
-                path.chmod(0o700)
-        except OSError:
-            continue
-        if _ours(path, uid):
-            return path
-    raise MountError(
-        f"No safe run directory: {places[-1]} is not a directory of user {uid} with mode 0700; "
-        f"remove it, or set XDG_RUNTIME_DIR to a directory of yours."
-    )
+            if why := _unusable(path, uid):
+                refused.append(f"{path} {why}")
+            else:
+                return path
+        except FileNotFoundError:
+            pass  # its parent is missing
+        except OSError as e:
+            refused.append(f"{path}: {e.strerror}")
+    why = "; ".join(refused) or "there is no /tmp"
+    raise MountError(f"No safe run directory: {why}. Set XDG_RUNTIME_DIR to a directory of yours.")
+
+
+def _unusable(path: Path, uid: int) -> str:
+    """Make `path` and say why it must not be the run directory, "" when it may. Raises OSError where it cannot be."""
+    shared = path.parent == Path("/tmp")  # anybody may have made a directory of our name there
+    if not shared and path.parent.stat().st_uid != uid:
+        return f"lies in a directory that is not user {uid}'s"  # `su` and `sudo -E` keep the variable of somebody else
+    path.mkdir(mode=0o700, exist_ok=True)
+    if not shared and path.lstat().st_uid == uid and not path.is_symlink():
+        path.chmod(0o700)
+    if not _ours(path, uid):
+        return f"is not a directory of user {uid} with mode 0700"
+    # A full disk may let files be made, and a read-only one directories be there: only writing tells.
+    with tempfile.TemporaryFile(dir=path, buffering=0) as file:
+        file.write(b"\n")
+    return ""
 
 
 def stem(mountpoint: Path) -> str:
@@ -141,43 +156,83 @@ def find(mountpoint: Path, uid: int | None = None) -> Record | None:
     return max(here, key=lambda r: (r.alive(), r.since), default=None)
 
 
+def is_recorded(mountpoint: Path) -> bool:
+    """Whether there is a record of the mount at `mountpoint`, whoever's. Opens no file."""
+    return any((place / f"{stem(mountpoint)}.json").exists() for place in candidates(os.environ, os.getuid()))
+
+
 def claim(record: Record) -> Path:
     """Write `record`, in place of one whose daemon is dead. Returns its file.
 
-    Raises MountError when a living daemon has the mountpoint.
+    Raises MountError when a living daemon has the mountpoint, or the record cannot be written.
     """
     place = run_dir()
     final = place / f"{stem(Path(record.mountpoint))}.json"
-    with tempfile.NamedTemporaryFile("w", dir=place, suffix=".tmp", delete=False) as f:
-        json.dump(asdict(record), f)
+    if (other := find(Path(record.mountpoint))) is not None and other.alive():  # in another run directory, perhaps
+        raise _served(other)
+    temporary = _write(place, record)
     try:
         for _ in range(10):  # each turn somebody else won a race for a dead record
             try:
-                os.link(f.name, final)
+                os.link(temporary, final)
                 return final
             except FileExistsError:
                 other = _read(final)
                 if other is not None and other.alive():
-                    raise MountError(
-                        f"{record.mountpoint} is being served already by process {other.pid}; "
-                        f"end it with: mountnd umount {record.mountpoint}"
-                    ) from None
+                    raise _served(other) from None
                 final.unlink(missing_ok=True)
+    except OSError as e:
+        raise MountError(f"The run directory {place} cannot be written: {e.strerror}.") from e
     finally:
-        os.unlink(f.name)
+        os.unlink(temporary)
     raise MountError(f"{final} is written by several daemons at once; try again.")
+
+
+def _served(record: Record) -> MountError:
+    return MountError(
+        f"{record.mountpoint} is being served already by process {record.pid}; "
+        f"end it with: mountnd umount {record.mountpoint}"
+    )
+
+
+def _write(place: Path, record: Record) -> str:
+    """Write `record` under a temporary name in `place`; that name. Raises MountError."""
+    fd, temporary = -1, ""
+    try:
+        fd, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
+        with open(fd, "w") as file:
+            json.dump(asdict(record), file)
+    except OSError as e:
+        if temporary:
+            os.unlink(temporary)
+        raise MountError(f"The run directory {place} cannot be written: {e.strerror}.") from e
+    return temporary
+
+
+def replace_own(record: Record) -> None:
+    """Write `record` in place of the one of the same daemon that was claimed. Raises MountError."""
+    for path in _files(record):
+        os.replace(_write(path.parent, record), path)
 
 
 def release(record: Record) -> bool:
     """Remove the record if it is still this one. Returns whether it was."""
-    gone = False
-    for place in candidates(os.environ, os.getuid()):
-        path = place / f"{stem(Path(record.mountpoint))}.json"
-        held = _read(path) if _ours(place, os.getuid()) else None
-        if held is not None and (held.pid, held.started) == (record.pid, record.started):
-            path.unlink(missing_ok=True)
-            gone = True
-    return gone
+    files = _files(record)
+    for path in files:
+        path.unlink(missing_ok=True)
+    return bool(files)
+
+
+def _files(record: Record) -> list[Path]:
+    """The files that hold a record of the same daemon for the same mountpoint."""
+    paths = [place / f"{stem(Path(record.mountpoint))}.json" for place in candidates(os.environ, os.getuid())]
+    return [
+        path
+        for path in paths
+        if _ours(path.parent, os.getuid())
+        and (held := _read(path)) is not None
+        and (held.pid, held.started) == (record.pid, record.started)
+    ]
 
 
 def clean(mounted: set[str], now: float) -> list[Record]:

@@ -14,14 +14,17 @@ from pathlib import Path
 
 from .. import fusermount
 from ..errors import MountError
-from . import mounts, rundir
+from . import elsewhere, lookup, mounts, rundir
 from .mountpoint import remove_made
 
 # A daemon that was unmounted closes its connections and goes; at most it waits for one request.
 _GONE_S = 10.0
 
-# After a lazy unmount the daemon lives as long as the last open file does; only see whether it goes at once.
-_GONE_LAZY_S = 1.0
+# After a lazy unmount the daemon lives as long as the last open file does; only see whether it goes at once. The same
+# where another mount namespace still has it.
+_GONE_AT_ONCE_S = 1.0
+# How long a record that was just removed is waited for.
+_RECORD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
     mounted = mounts.mount_at(path)
     if mounted is None:
         raise MountError(f"{path} is not mounted{_enclosing(path)}.")
-    record: rundir.Record | None = rundir.find(path)
+    record: rundir.Record | None = lookup.daemon_of(path, _RECORD_S)
     if record is None and mounted.user_id not in (None, os.getuid()):
         record = rundir.find(path, mounted.user_id)  # root unmounts for somebody
     if mounted.fstype != mounts.FSTYPE:
@@ -107,7 +110,7 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
     still = mounts.mount_at(path) if complaint else None
     if still is not None and still.device == mounted.device:
         raise MountError(_why_not(path, mounted, complaint))
-    return _after_unmount(path, record, lazy)
+    return _after_unmount(path, mounted.device, record, lazy)
 
 
 def _enclosing(path: Path) -> str:
@@ -133,24 +136,31 @@ def _why_not(path: Path, mounted: mounts.Mount, complaint: str) -> str:
     )
 
 
-def _after_unmount(path: Path, record: rundir.Record | None, lazy: bool) -> str:
+def _after_unmount(path: Path, device: str, record: rundir.Record | None, lazy: bool) -> str:
     if record is None:
         return ""
     if lazy:
         # Here and not at the daemon's end, so that the mountpoint is free for another mount now.
-        rundir.release(record)
-        _remove_mountpoint(path, record)
-        if wait_gone(record, _GONE_LAZY_S):
+        _free(path, record)
+        if wait_gone(record, _GONE_AT_ONCE_S):
             return ""
         return f"Programs still use files of {path}; its daemon (pid {record.pid}) ends when they close them."
-    if not wait_gone(record, _GONE_S):
-        return f"{path} is unmounted, but its daemon (pid {record.pid}) is still finishing requests."
-    rundir.release(record)  # one that was dead before could not
-    _remove_mountpoint(path, record)
-    return ""
+    gone = wait_gone(record, _GONE_AT_ONCE_S)
+    held = "" if gone else elsewhere.holders(device)
+    if not gone and not held:
+        gone = wait_gone(record, _GONE_S)
+    _free(path, record)
+    if gone:
+        return ""
+    # A directory that is removed takes what is mounted on it along, in every namespace.
+    if held and record.made and wait_gone(record, _GONE_AT_ONCE_S):
+        return f"{path} is unmounted. {held}; there it is gone, too."
+    return f"{path} is unmounted. {elsewhere.still_running(record.pid, held)}"
 
 
-def _remove_mountpoint(path: Path, record: rundir.Record) -> None:
+def _free(path: Path, record: rundir.Record) -> None:
+    """Let another mount be made at `path`, whatever becomes of the daemon."""
+    rundir.release(record)
     if record.made:
         remove_made(path, owner=os.getuid())
 

@@ -41,6 +41,7 @@ lib.fuse_session_process_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 
 _serving = threading.local()
 
+CAP_SPLICE_READ = 1 << 9
 CAP_PARALLEL_DIROPS = 1 << 18
 FILL_DIR_PLUS = 2
 READDIR_PLUS = 1

@@ -43,6 +43,9 @@ def tune(conn_address: int, config_address: int, timeout: float) -> None:
     config.kernel_cache = 0  # whether pages are kept is said at each open
     conn.max_background = conn.congestion_threshold = MAX_BACKGROUND
     conn.max_readahead = 1 << 30
+    # Requests of a read-only tree are short, so libfuse would take them out of its pipe again; and it would hold a
+    # pipe for each thread, twice as many descriptors as `ulimit -n 64` allows.
+    conn.want &= ~binding.CAP_SPLICE_READ
     if binding.MINOR >= 17:
         conn.want |= binding.CAP_PARALLEL_DIROPS  # older ones never pass it on: session.py answers by hand
         # There libfuse drops FUSE_INTERRUPT unless this is set; it installs a handler for the signal itself.

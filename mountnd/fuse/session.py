@@ -49,10 +49,20 @@ class Session:
         fsname: what df and /proc/mounts show as the device.
         timeout: seconds the kernel may keep entries, attributes and absences. Long ones are for kernels that can be
             told to forget them (`kernel.forgets_names`).
+        is_there: whether it is this mount that stands at the mountpoint, and not a later one.
     """
 
-    def __init__(self, vfs: Vfs, mountpoint: str, *, fsname: str, allow_other: bool, timeout: float) -> None:
-        self._mountpoint, self._timeout = mountpoint, timeout
+    def __init__(
+        self,
+        vfs: Vfs,
+        mountpoint: str,
+        *,
+        fsname: str,
+        allow_other: bool,
+        timeout: float,
+        is_there: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._mountpoint, self._timeout, self._is_there = mountpoint, timeout, is_there
         self._invalidator = kernel.Invalidator()
         self._ready, self._given_up = threading.Event(), threading.Event()
         operations = Operations(vfs, self._invalidator)
@@ -103,7 +113,7 @@ class Session:
         clean up and end the process; the kernel then aborts what is left.
         """
         log.info("unmounting %s", self._mountpoint)
-        if complaint := fusermount.unmount(self._mountpoint, lazy=True):
+        if self._is_there() and (complaint := fusermount.unmount(self._mountpoint, lazy=True)):
             log.debug("fusermount3: %s", complaint)  # it may be gone already
         timer = threading.Timer(GRACE_S, self._given_up.set)
         timer.daemon = True

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mountnd.daemon import mounts, rundir
+
+from .waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 # The command itself waits at most 20 s for a tree, or 10 s for a daemon's end; a busy machine needs far more.
@@ -23,12 +25,18 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def run_mountnd(*args: str | Path, cwd: Path | str = "/") -> subprocess.CompletedProcess[str]:
-    """Run `mountnd ARGS` to its end. A daemon that kept its streams would make this wait."""
+def run_mountnd(
+    *args: str | Path, cwd: Path | str = "/", within: Sequence[str] = (), env: Mapping[str, str | None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `mountnd ARGS` to its end. A daemon that kept its streams would make this wait.
+
+    `within`: a command that runs it (`sh -c 'exec "$@" >&-' sh`); `env`: variables to set, or to leave out (None).
+    """
+    environ = {**environment(), **(env or {})}
     return subprocess.run(
-        [*MOUNTND, *map(str, args)],
+        [*within, *MOUNTND, *map(str, args)],
         cwd=cwd,
-        env=environment(),
+        env={name: value for name, value in environ.items() if value is not None},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -41,6 +49,11 @@ def is_mounted(path: Path) -> bool:
     """Whether a mount of mountnd's stands at `path`."""
     mount = mounts.mount_at(path)
     return mount is not None and mount.fstype == mounts.FSTYPE
+
+
+def wait_mounted(path: Path) -> None:
+    """Wait until a mount of mountnd's stands at `path`."""
+    wait_until(lambda: is_mounted(path), f"a mount at {path}", COMMAND_S)
 
 
 def daemon_record(path: Path) -> rundir.Record:

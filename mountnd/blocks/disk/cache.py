@@ -17,6 +17,7 @@ from collections.abc import Collection, Sequence
 
 from cachetools import LRUCache
 
+from ... import descriptors
 from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
@@ -24,7 +25,7 @@ from ..memory import PinnedBlocks
 from .base import BlockSource
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
-from .writer import WriteBehind
+from .writer import WRITTEN_FILES, WriteBehind
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +37,26 @@ class DiskCache:
 
     Args:
         limit: bytes on disk that all mounts sharing `root` may take together; None: `directory.default_limit`.
+        open_files: kept open for reading, at most; written_files: for writing.
     """
 
-    def __init__(self, root: str | os.PathLike[str], limit: int | None, stats: Stats) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        limit: int | None,
+        stats: Stats,
+        *,
+        open_files: int = OPEN_FILES,
+        written_files: int = WRITTEN_FILES,
+    ) -> None:
         self._root, self._stats = os.fspath(root), stats
         self._lock = threading.Lock()
         # Open for reading only: closing a file that was written to may wait for a file server.
-        self._files: LRUCache[str, ChunkFile] = LRUCache(OPEN_FILES)
+        self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
         self._last_use = LastUse(self._root)
-        self._writer = WriteBehind(self._root, limit, stats, self._last_use)
+        self._writer = WriteBehind(self._root, limit, stats, self._last_use, written_files)
+        descriptors.spare(self._close_files)
+        self._unreadable: set[int] = set()  # errnos that the log was told
 
     def attach(self, source: BlockSource) -> None:
         """Take the blocks to save from `source` when it is their turn."""
@@ -102,7 +114,10 @@ class DiskCache:
             return file
         try:
             file = ChunkFile.open(os.path.join(self._root, name), identity)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as e:
+            self._cannot_open(e)
             return None
         except InvalidChunk as e:
             self._stats.add(DISK_DAMAGED)
@@ -111,6 +126,20 @@ class DiskCache:
         with self._lock:
             self._files[name] = file
         return file
+
+    def _cannot_open(self, e: OSError) -> None:
+        """A file that may be there is a miss. Said once for each reason: it may be so for every file of the cache."""
+        if descriptors.are_used_up(e):
+            self._close_files()  # others need the descriptors more
+        with self._lock:
+            said = e.errno in self._unreadable
+            self._unreadable.add(e.errno or 0)
+        if not said:
+            log.warning("%s: cannot be read (%s); what it holds is fetched again", self._root, e.strerror or e)
+
+    def _close_files(self) -> None:
+        with self._lock:
+            self._files.clear()
 
     def _forget(self, name: str) -> None:
         with self._lock:

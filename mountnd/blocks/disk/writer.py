@@ -37,7 +37,7 @@ QUIET_S, AGE_S = 0.1, 1.0
 # Blocks that wait stay in memory as any others do, and what is evicted before its turn is not written: no reader waits
 # for the disk, or goes short of memory for it. Only this much is pinned, for mounts with next to no memory.
 PINNED = 8 << 20
-OPEN_FILES = 16
+WRITTEN_FILES = 16  # open for that, at most
 # After a full disk, how long until writing is tried again.
 FULL_S = 60.0
 # How long closing waits for what is still to be written.
@@ -63,9 +63,12 @@ class WriteBehind:
     Args:
         limit: bytes on disk that everything in `root` may take; None: `directory.default_limit`, found when needed.
         last_use: when this process last used which file.
+        open_files: kept open, at most.
     """
 
-    def __init__(self, root: str, limit: int | None, stats: Stats, last_use: LastUse) -> None:
+    def __init__(
+        self, root: str, limit: int | None, stats: Stats, last_use: LastUse, open_files: int = WRITTEN_FILES
+    ) -> None:
         self._root, self._limit, self._stats = root, limit, stats
         self._last_use = last_use
         self._memory = 0  # bytes that `_source` may hold
@@ -78,7 +81,7 @@ class WriteBehind:
         self._closed = self._warned = False
         self._off_until = self._last = self._paused_until = 0.0
         self._flushing = 0
-        self._files: LRUCache[str, ChunkFile] = LRUCache(OPEN_FILES)
+        self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
         self._allowed = 0  # bytes that may be written before the directory is looked at again
 
     def attach(self, source: BlockSource) -> None:

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 FLUSH_S = 1.0
 # Bytes waiting from which on they are written at once.
 FLUSH_BYTES = 8 << 20
+# After a write that failed (a directory that is not ours, a full disk, no free descriptor), how long until the next.
+RETRY_S = 60.0
 
 
 class _Waiting(NamedTuple):
@@ -42,7 +44,7 @@ class _Waiting(NamedTuple):
 
 
 class ListingDiskCache:
-    """The listings of one source. A directory that cannot be written is warned of once, and nothing is kept then.
+    """The listings of one source. A directory that cannot be written is warned of once, and tried again after a while.
 
     Args:
         directory: for all sources; each has a directory of its own below.
@@ -64,12 +66,13 @@ class ListingDiskCache:
         self._invalidations: list[Invalidation] = []  # not written yet
         self._bytes = 0
         self._writer: threading.Thread | None = None
-        self._closed = self._broken = False
+        self._closed = self._said = False
+        self._off_until = float("-inf")
         self._flushing = threading.Lock()
         try:
             self._segments.open()
         except OSError as e:
-            self._give_up(e)
+            self._suspend(e)
 
     def get(self, prefix: str) -> Listing | None:
         """The latest listing of a directory that is kept, with its age in `at`; None when none is."""
@@ -80,7 +83,7 @@ class ListingDiskCache:
         try:
             return self._segments.read(prefix)
         except OSError as e:
-            self._give_up(e)
+            self._say(e)
             return None
 
     def add(self, prefix: str, listing: Listing) -> None:
@@ -101,7 +104,7 @@ class ListingDiskCache:
             now = self._wall()
             self._invalidations.append((prefix, now))
             self._segments.invalidate_below(prefix, now)
-            if not (self._closed or self._broken):
+            if not (self._closed or self._off):
                 self._wake()
 
     def flush(self) -> None:
@@ -109,7 +112,7 @@ class ListingDiskCache:
         with self._flushing:
             with self._lock:
                 waiting, invalidations = dict(self._waiting), list(self._invalidations)
-            if self._broken or not (waiting or invalidations):
+            if self._off or not (waiting or invalidations):
                 return
             records = [
                 Record(
@@ -130,7 +133,7 @@ class ListingDiskCache:
                     self._invalidations = self._invalidations[len(invalidations) :]
                 self._segments.merge()
             except OSError as e:
-                self._give_up(e)
+                self._suspend(e)
 
     def close(self) -> None:
         """Write what is waiting and end. Idempotent."""
@@ -144,13 +147,17 @@ class ListingDiskCache:
 
     def _put(self, prefix: str, what: _Waiting) -> None:
         with self._change:
-            if self._closed or self._broken:
+            if self._closed:
                 return
+            if self._off:
+                what = what._replace(listing=None)  # not kept; but what is on disk must not be taken for the latest
             old, first = self._waiting.get(prefix), not self._waiting
             self._waiting[prefix] = what
             self._bytes += what.nbytes - (old.nbytes if old else 0)
-            if first or self._bytes >= FLUSH_BYTES:  # woken for each of 2,000 directories, the writer was in their way
-                self._wake()
+            if self._off:
+                self._bound()
+            elif first or self._bytes >= FLUSH_BYTES or self._writer is None:
+                self._wake()  # not for each: woken for each of 2,000 directories, the writer was in their way
 
     def _wake(self) -> None:
         if self._writer is None:
@@ -163,14 +170,34 @@ class ListingDiskCache:
             with self._change:
                 self._change.wait_for(lambda: self._closed or self._waiting or self._invalidations)
                 self._change.wait_for(lambda: self._closed or self._bytes >= FLUSH_BYTES, FLUSH_S)
-                if self._closed or self._broken:
+                if self._closed or self._off:
+                    self._writer = None
                     return
             self.flush()
 
-    def _give_up(self, why: OSError) -> None:
+    @property
+    def _off(self) -> bool:
+        return self._clock() < self._off_until
+
+    def _suspend(self, why: OSError) -> None:
+        """Write nothing for a while, and let go of what waits. What waited is marked as not on disk."""
         with self._lock:
-            reported, self._broken = self._broken, True
+            self._off_until = self._clock() + RETRY_S
+            self._waiting = {prefix: what._replace(listing=None) for prefix, what in self._waiting.items()}
+            self._bytes = sum(what.nbytes for what in self._waiting.values())
+            self._bound()
+        self._say(why)
+
+    def _bound(self) -> None:
+        if self._bytes >= FLUSH_BYTES:
+            now = self._wall()
+            self._invalidations = [("", now)]
+            self._segments.invalidate_below("", now)
             self._waiting.clear()
             self._bytes = 0
-        if not reported:
+
+    def _say(self, why: OSError) -> None:
+        with self._lock:
+            said, self._said = self._said, True
+        if not said:
             log.warning("%s: names are not kept across restarts: %s", self.directory, why)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ... import descriptors
 from ..model.listing import Listing
 from . import segment
 from .compaction import last_invalidations, latest_records, recency, segments_to_merge
@@ -84,7 +85,12 @@ class SegmentDirectory:
 
     def write(self, records: Iterable[Record], invalidations: list[Invalidation]) -> None:
         """Add a segment."""
-        self._open(segment.write(self.path, records, invalidations, time.time_ns()))
+        try:
+            path = segment.write(self.path, records := list(records), invalidations, time.time_ns())
+        except FileNotFoundError:  # somebody has removed the whole cache
+            self.open()
+            path = segment.write(self.path, records, invalidations, time.time_ns())
+        self._open(path)
 
     def merge(self) -> None:
         """Merge segments when there are many, and remove the oldest when they are too large together."""
@@ -130,7 +136,10 @@ class SegmentDirectory:
         with self._lock:
             self._looked = self._clock()
             held = set(self._segments) | self._damaged
-        here = {path.name: path for path in self.path.iterdir() if path.suffix == segment.SUFFIX}
+        try:
+            here = {path.name: path for path in self.path.iterdir() if path.suffix == segment.SUFFIX}
+        except FileNotFoundError:
+            here = {}  # somebody has removed the whole cache
         for name in sorted(here.keys() - held):
             self._open(here[name])
         with self._lock:
@@ -142,7 +151,11 @@ class SegmentDirectory:
             opened = Segment(path)
         except FileNotFoundError:
             return  # merged by another mount meanwhile
-        except (DamagedSegment, OSError) as e:
+        except OSError as e:
+            if not descriptors.are_used_up(e):  # then the next look finds it
+                self._skip(path, e)
+            return
+        except DamagedSegment as e:
             self._skip(path, e)
             return
         with self._lock:

@@ -10,7 +10,7 @@ import click
 from ... import assembly
 from ...blocks.disk import directory
 from ...config.resolve import ConfigInputs
-from ...errors import MountError
+from ...errors import MountError, UsageError
 from ...report.figures import size
 from .. import tables
 from ..flags import TableCommand, with_options
@@ -29,7 +29,10 @@ def cache(inputs: ConfigInputs, action: str, what: str | None) -> None:
     With WHAT only the objects whose source or key contains it are listed or cleared. It is safe while mounts use
     the cache: what they miss they fetch again. `verify` drops what is damaged, and then exits 1.
     """
-    root = assembly.blocks_dir(Path(inputs.all_options()["cache_dir"].value))
+    place = inputs.all_options()["cache_dir"]
+    if place.value is None:
+        raise UsageError(f"there is no cache directory: {place.origin}; name one with --cache-dir DIR")
+    root = assembly.blocks_dir(place.value)
     if not root.is_dir():
         click.echo(f"{root}: empty")
         return

@@ -12,6 +12,7 @@ from ...config.options import MountConfig, SourceConfig
 from ...config.resolve import ConfigInputs, ResolvedMount, resolve_mount
 from ...errors import Forbidden
 from ..flags import TableCommand, complete_word, with_options
+from ..streams import say
 
 
 @click.command(cls=TableCommand)
@@ -39,11 +40,6 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
         where = shlex.quote(str(resolved.config.mountpoint))
         say(f"{resolved.config.mountpoint} is ready. To end it: mountnd umount {where}")
     return code
-
-
-def say(line: str) -> None:
-    """A line for the person, on stderr: stdout stays for what scripts read."""
-    click.echo(line, err=True)
 
 
 def introduction(resolved: ResolvedMount) -> Iterator[str]:

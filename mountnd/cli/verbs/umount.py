@@ -8,6 +8,7 @@ import click
 
 from ...daemon.unmount import unmount
 from ..flags import PathArgument
+from ..streams import say
 
 
 @click.command(short_help="End a mount.")
@@ -20,4 +21,4 @@ def umount(directory: Path, lazy: bool) -> None:
     once, and the daemon ends when the last program closes its last file.
     """
     if remark := unmount(directory, lazy=lazy):
-        click.echo(remark, err=True)
+        say(remark)

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
+from ... import descriptors
 from ...errors import BadAnswer, StoreError, TimedOut, Unreachable
 from ..base import Deadline
 from ..http.ranges import check_etag, check_range
@@ -62,6 +63,7 @@ class HttpClient:
         self._idle: list[tuple[Connection, float]] = []
         self._connections = connections
         self._turn = threading.Lock()
+        descriptors.spare(self.close)
 
     def read(
         self, key: str, etag: str, start: int, views: Iterable[memoryview], subject: Subject, deadline: Deadline
@@ -131,7 +133,7 @@ class HttpClient:
             http_ = http.client.HTTPSConnection(host, port, timeout=seconds, context=self._context)
             if proxy is not None:
                 http_.set_tunnel(self._host, self._port, proxy.headers)
-        http_.connect()
+        descriptors.opening(http_.connect)
         return Connection(http_, self._turn)
 
 

@@ -166,6 +166,94 @@ def test_a_user_without_a_name(user: UserMachine, source: list[str]) -> None:
     assert "/etc/passwd" in done.err
 
 
+WITHOUT_HOME = ("env", "-u", "HOME", "-u", "XDG_RUNTIME_DIR")
+
+
+@pytest.mark.parametrize("home", ["none", "root's", "relative"])
+def test_commands_of_a_user_without_a_name_and_a_home(user: UserMachine, home: str) -> None:
+    """Nothing is made below a directory called `~`, and nothing is looked for in somebody else's home."""
+    user.name_user(False)
+    env = [*WITHOUT_HOME, *{"none": (), "root's": ("HOME=/root",), "relative": ("HOME=home",)}[home]]
+    for verb, code, said in (
+        (["config"], 0, "this user has no home directory"),
+        (["config", "openneuro", "/mnt/x"], 0, "Nothing is cached on disk: this user has no home directory"),
+        (["presets"], 0, "openneuro"),
+        (["cache"], 2, "name one with --cache-dir DIR"),
+        (["cache", "--cache-dir", user.home / "cache"], 0, "empty"),
+        (["doctor"], 1, f"run directory /tmp/mountnd-{UID}"),
+        (["umount", user.home / "none"], 1, "is not mounted"),
+        (["openneuro", user.home / "brains"], 1, f"user {UID} has no name"),
+        (["config", "--cache-dir", "~/cache"], 2, "write it without ~, or set HOME"),
+    ):
+        done = user.run(*env, "python", "-m", "mountnd", *verb)
+        assert done.code == code, (verb, done)
+        assert said in " ".join((done.out + done.err).split()), (verb, done)
+        assert "internal error" not in done.err
+    assert user.run("test", "-e", user.home / "~").code == 1
+
+
+def test_a_mount_without_home(user: UserMachine, source: list[str]) -> None:
+    """A user who is named has the home of the user database; one whose HOME is root's has it, too."""
+    where = user.home / "brains"
+    for env in (WITHOUT_HOME, (*WITHOUT_HOME, "HOME=/root")):
+        done = user.run(*env, "python", "-m", "mountnd", *source, where)
+        assert done.code == 0, done.err
+        assert user.run("sha256sum", where / KEY).out.split()[0] == _sha256()
+        assert user.run(*env, "python", "-m", "mountnd", "stats", where).code == 0
+        done = user.run(*env, "python", "-m", "mountnd", "umount", where)
+        assert (done.code, done.err) == (0, "")
+        assert user.run("ls", user.home / ".cache" / "mountnd").out.split() == ["blocks", "names"]
+
+
+def test_a_cache_that_may_not_be_written(user: UserMachine, source: list[str]) -> None:
+    """It goes on in memory; of names and of data it says so once."""
+    where, cache = user.home / "brains", user.home / "closed"
+    user.run("install", "-d", "-m", "0700", cache, root=True)
+    for size in ((), ("--cache-size", "1G")):
+        done = user.mountnd(*source, where, "--cache-dir", cache, *size)
+        assert done.code == 0, done.err
+        for _ in range(3):
+            assert user.run("sha256sum", where / KEY).out.split()[0] == _sha256()
+        assert user.mountnd("umount", where).code == 0
+    log = next((user.home / "run" / "mountnd").glob("*.log")).read_text()
+    said = [line for line in log.splitlines() if "Permission denied" in line]
+    assert 1 <= len(said) <= 3, log
+    assert all("WARNING" in line for line in said)
+
+
+def test_a_config_that_may_not_be_read(user: UserMachine, source: list[str]) -> None:
+    folder = user.home / ".config" / "mountnd"
+    user.run("install", "-D", "-m", "0600", "/dev/null", folder / "config.toml", root=True)
+    for path, mode, line in (
+        (folder / "config.toml", "0600", "cannot read the config file: Permission denied"),
+        (folder, "0700", "cannot look for the config file: Permission denied; name another with --config"),
+    ):
+        user.run("chmod", mode, path, root=True)
+        for verb in (["config"], [*source, user.home / "brains"]):
+            done = user.mountnd(*verb)
+            assert done.code == 2
+            assert done.err == f"mountnd: {folder / 'config.toml'}: {line}\n"
+    user.run("rm", "-r", folder, root=True)
+
+
+def test_a_runtime_directory_that_may_not_be_written(user: UserMachine, source: list[str]) -> None:
+    """The next place is taken; and where no place is left, each is named with what is wrong with it."""
+    where, run = user.home / "brains", user.home / "closed-run"
+    user.run("install", "-d", "-m", "0500", run)
+    env = ("env", f"XDG_RUNTIME_DIR={run}", "python", "-m", "mountnd")
+    done = user.run(*env, *source, where)
+    assert done.code == 0, done.err
+    assert user.run(*env, "stats", where).code == 0
+    assert user.run(*env, "umount", where).code == 0
+    user.run("sh", "-c", f"rm -r /tmp/mountnd-{UID}; install -d -m 0755 /tmp/mountnd-{UID}", root=True)
+    done = user.run(*env, *source, where)
+    assert done.code == 1
+    assert f"{run}/mountnd: Permission denied" in done.err
+    assert f"/tmp/mountnd-{UID} is not a directory of user {UID} with mode 0700" in done.err
+    assert not where.exists()
+    user.run("rm", "-r", f"/tmp/mountnd-{UID}", root=True)
+
+
 def test_doctor_is_content_with_a_machine_where_it_works(user: UserMachine) -> None:
     done = user.mountnd("doctor")
     assert done.code == 0, done.out + done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 
 import pytest
 
@@ -58,6 +59,28 @@ def test_a_named_log_is_appended_to_and_survives_rotation(tmp_path):
     log.info("second")
     assert (tmp_path / "log.1").read_text().startswith("before\n")
     assert "second" in path.read_text()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_log_that_was_removed_is_made_again(tmp_path, own):
+    path = tmp_path / "directory" / "log"
+    path.parent.mkdir()
+    logs.to_file(path, 0, False, own=own)
+    log = logging.getLogger("mountnd.x")
+    shutil.rmtree(path.parent)
+    log.warning("lost")  # and nobody who logs is bothered
+    path.parent.mkdir()
+    log.warning("kept")
+    assert "kept" in path.read_text()
+
+
+def test_our_own_log_does_not_follow_a_later_mounts(tmp_path):
+    path = tmp_path / "log"
+    logs.to_file(path, 0, False, own=True)
+    path.unlink()
+    path.write_text("")
+    logging.getLogger("mountnd.x").warning("of the earlier one")
+    assert path.read_text() == ""
 
 
 def test_libraries_speak_only_with_debug(tmp_path):

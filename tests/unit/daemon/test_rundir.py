@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import replace
@@ -154,3 +155,44 @@ def test_a_zombie_is_not_alive():
         assert rundir.started(pid) is None
     finally:
         os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def two_places(monkeypatch, tmp_path) -> list[Path]:
+    places = [tmp_path / "one" / "mountnd", tmp_path / "two" / "mountnd"]
+    for path in places:
+        path.parent.mkdir(mode=0o700)
+    monkeypatch.setattr(rundir, "candidates", lambda environ, uid: places)
+    return places
+
+
+def test_a_place_that_cannot_be_written_is_passed_over(monkeypatch, two_places):
+    real = rundir.tempfile.TemporaryFile
+
+    def full(dir: Path, **rest: object) -> object:
+        if dir == two_places[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(dir=dir, **rest)
+
+    monkeypatch.setattr(rundir.tempfile, "TemporaryFile", full)
+    assert rundir.run_dir() == two_places[1]
+    two_places.pop()
+    with pytest.raises(MountError, match=f"{two_places[0]}: No space left on device"):
+        rundir.run_dir()
+
+
+def test_a_living_daemons_record_in_another_place_counts(two_places):
+    first = rundir.claim(record())
+    assert first.parent == two_places[0]
+    two_places.reverse()
+    with pytest.raises(MountError, match="served already"):
+        rundir.claim(record(since=2.0))
+
+
+def test_a_record_is_replaced_where_it_is(place):
+    path = rundir.claim(record())
+    rundir.replace_own(record(device="0:7"))
+    assert rundir.find(Path("/mnt/x")) == record(device="0:7")
+    rundir.replace_own(dead())  # another daemon's
+    assert rundir.find(Path("/mnt/x")) == record(device="0:7")
+    assert list(place.iterdir()) == [path]

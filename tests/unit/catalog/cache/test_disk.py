@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mountnd.catalog.cache import segment, segments
+from mountnd.catalog.cache import disk, segment, segments
 from mountnd.catalog.cache.disk import ListingDiskCache
 from mountnd.catalog.model.keys import classify
 from mountnd.catalog.model.listing import listing_of
@@ -201,3 +203,46 @@ def test_a_directory_that_cannot_be_written_only_warns(make: Make, tmp_path: Pat
     assert "not kept" in caplog.text
     w.restart()
     assert w.ls("d") == ["sub/", "x", "y"]
+
+
+def test_a_directory_that_is_removed_is_made_again(tmp_path: Path, caplog: Any) -> None:
+    now = [0.0]
+    kept = ListingDiskCache(tmp_path / "names", "s", clock=lambda: now[0], wall=lambda: 100 + now[0])
+    kept.add("d/", listing_of(classify("d/", [stat("d/x")], []), 0.0))
+    kept.flush()
+    shutil.rmtree(tmp_path / "names")
+    now[0] += segments.LOOK_S
+    assert kept.get("none/") is None and kept.get("d/") is None  # who removes it wants it gone
+    kept.add("e/", listing_of(classify("e/", [stat("e/x")], []), now[0]))
+    kept.flush()
+    kept.close()
+    assert ListingDiskCache(tmp_path / "names", "s", clock=lambda: now[0], wall=lambda: 100 + now[0]).get("e/")
+    assert caplog.text == ""
+
+
+def test_what_failed_for_a_while_is_tried_again_and_nothing_older_is_taken_for_the_latest(
+    tmp_path: Path, caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    kept = ListingDiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0])
+
+    def add(key: str) -> None:
+        kept.add("d/", listing_of(classify("d/", [stat(key)], []), now[0]))
+        kept.flush()
+
+    def none_left(*args: object) -> Path:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    add("d/old")
+    with monkeypatch.context() as broken:
+        broken.setattr(segment, "write", none_left)
+        for _ in range(3):
+            now[0] += 1
+            add("d/new")
+            assert kept.get("d/") is None  # not "d/old"
+    assert caplog.text.count("names are not kept") == 1
+    now[0] += disk.RETRY_S
+    add("d/newer")
+    kept.close()
+    again = ListingDiskCache(tmp_path, "s", clock=lambda: now[0], wall=lambda: 100 + now[0]).get("d/")
+    assert again is not None and again.get(b"newer", "d/", "s") is not None
