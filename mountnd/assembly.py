@@ -6,6 +6,7 @@ A new store is a new file in `stores/` and a line of `STORES`: a function of the
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +14,15 @@ from urllib.parse import urlsplit
 
 from .blocks.disk.cache import DiskCache
 from .blocks.stream import Blocks
+from .catalog.cache.disk import has_listings
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig, SourceConfig
+from .config.parsers import split_bucket
 from .stats import Stats
 from .stores.base import Store
 from .stores.offline import Offline
 from .stores.retry import Retrying
+from .stores.shared import by_identity
 from .vfs.inodes import Ownership
 from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
@@ -63,7 +67,7 @@ class Mount(NamedTuple):
 def _open_s3(source: SourceConfig) -> Store:
     from .stores.s3 import S3Store
 
-    bucket, _, prefix = source.url.removeprefix("s3://").partition("/")
+    bucket, prefix = split_bucket(source.url.removeprefix("s3://"))
     return S3Store(
         bucket,
         prefix if not prefix or prefix.endswith("/") else prefix + "/",
@@ -74,6 +78,7 @@ def _open_s3(source: SourceConfig) -> Store:
         requester_pays=source.requester_pays,
         path_style=source.path_style,
         connections=BYTE_WORKERS,
+        directory=str(source.directory or ""),
     )
 
 
@@ -90,7 +95,9 @@ def _open_with_fsspec(source: SourceConfig) -> Store:
 
     # gcsfs looks for the user's keys otherwise; the other file systems do not know this option
     gcs = urlsplit(source.url).scheme in ("gs", "gcs")
-    return DirectoryStore(FsspecBackend(source.url, {"token": "anon"} if gcs and source.anonymous else {}))
+    asker = "" if source.anonymous or not gcs else f"google={os.environ.get('GOOGLE_APPLICATION_CREDENTIALS', '')}"
+    options = {"token": "anon"} if gcs and source.anonymous else {}
+    return DirectoryStore(FsspecBackend(source.url, options, asker=asker))
 
 
 def _open_web(source: SourceConfig) -> Store:
@@ -137,6 +144,9 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     bytes_ = Workers(BYTE_WORKERS, "bytes", reserved=BYTE_RESERVED)
     stores = {source.name: open_store(source, offline=config.offline) for source in config.sources}
     on_disk = _on_disk(config)
+    if on_disk:
+        for store in stores.values():
+            _tell_set_aside(store, on_disk / "names")
     catalogues = {
         source.name: Catalogue(
             stores[source.name],
@@ -150,7 +160,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         for source in config.sources
     }
     blocks = Blocks(
-        {store.source: store for store in stores.values()},
+        by_identity(list(stores.values())),
         memory=config.memory,
         workers=bytes_,
         waiter=waiter,
@@ -164,6 +174,15 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         prefetcher.add(catalogue)
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
     return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
+
+
+def _tell_set_aside(store: Store, names: Path) -> None:
+    """Say once that what was cached under an identity of old is not used: the next mount finds listings of the new."""
+    old, new = store.former_source, store.source
+    if old and has_listings(names, old) and not has_listings(names, new):
+        log.warning(
+            "%s: what the cache holds of %s does not say whose keys read it, and is not used here", store.url, old
+        )
 
 
 def blocks_dir(cache_dir: Path) -> Path:
