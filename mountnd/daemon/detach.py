@@ -24,6 +24,7 @@ from typing import Any
 
 from ..errors import MountError, MountndError
 from . import mounts
+from .paths import leave_directory
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def detach(work: Callable[[Reporter], int]) -> Child:
     status = 1
     try:
         os.setsid()
-        os.chdir("/")
+        leave_directory()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
