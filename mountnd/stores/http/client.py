@@ -184,7 +184,7 @@ def _make_pool(proxy: Proxy | None, connections: int, *, https: bool) -> Any:
     import urllib3
 
     try:
-        trusted = settle_trust().context(and_system=True)
+        trusted = settle_trust(with_system=True).context()
     except StoreError:
         if https:
             raise

@@ -1,8 +1,9 @@
 """Whose certificates are trusted, settled once for all clients, so that names and bytes trust the same.
 
-From the strongest: AWS_CA_BUNDLE, `ca_bundle` of the AWS profile, REQUESTS_CA_BUNDLE (botocore's order); each names a
-PEM file, or a directory of them, that takes the place of the system's. Without one the system's are trusted as OpenSSL
-finds them: SSL_CERT_FILE, SSL_CERT_DIR, else its own paths. A system that has none gets those that come with botocore.
+AWS_CA_BUNDLE, else `ca_bundle` of the AWS profile, names a PEM file, or a directory of them, that takes the place of
+the system's. Without them the system's are trusted as OpenSSL finds them (SSL_CERT_FILE, SSL_CERT_DIR, else its own
+paths), and those of REQUESTS_CA_BUNDLE, which was not written for S3 alone. A system that has none gets those that come
+with botocore.
 """
 
 from __future__ import annotations
@@ -37,13 +38,15 @@ class Trust:
     """What is trusted.
 
     Attributes:
-        bundle: PEM file or directory that takes the place of the system's; "" for the system's.
+        bundle: PEM file or directory, "" for none.
         origin: what named the bundle, for messages.
-        extra: (origin, PEM file) pairs of the system's that must be readable.
+        system: whether the system's certificates are trusted.
+        extra: (variable, path) of what is trusted beside them.
     """
 
     bundle: str = ""
     origin: str = ""
+    system: bool = True
     extra: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -52,21 +55,18 @@ class Trust:
         path = self.bundle or (self.extra[0][1] if self.extra else "")
         return path if os.path.isfile(path) else ""
 
-    def context(self, *, and_system: bool = False) -> ssl.SSLContext:
-        """A new client context. Raises StoreError where a file holds no certificates.
-
-        Args:
-            and_system: trust the system's beside a bundle: one that was made for S3 says nothing of web servers.
-        """
+    def context(self) -> ssl.SSLContext:
+        """A new client context. Raises StoreError where a file holds no certificates."""
         made = _SettledContext(ssl.PROTOCOL_TLS_CLIENT)
         # Python 3.13 begins to refuse what private authorities often leave out (key usage); botocore does not.
         made.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if self.bundle:
             made.trust(self.bundle, self.origin)
-        if not self.bundle or and_system:
-            made.load_default_certs()
+        if self.system:
+            made.load_default_certs()  # also those of SSL_CERT_FILE; of one that holds none it says nothing
             for origin, path in self.extra:
-                made.trust(path, origin)
+                if origin != "SSL_CERT_FILE" or not _has_certificates(made):
+                    made.trust(path, origin)
             if not self.extra and not _has_certificates(made):
                 from botocore.httpsession import where
 
@@ -74,25 +74,33 @@ class Trust:
         return made
 
 
-def settle_trust(profile_bundle: str | None = None, environ: Mapping[str, str] = os.environ) -> Trust:
-    """What the environment and the AWS profile (`profile_bundle`: its `ca_bundle`) say.
+def settle_trust(
+    profile_bundle: str | None = None, environ: Mapping[str, str] = os.environ, *, with_system: bool = False
+) -> Trust:
+    """What the environment and the AWS profile say.
+
+    Args:
+        profile_bundle: `ca_bundle` of the profile.
+        with_system: trust the system's beside a bundle: one that was made for S3 says nothing of web servers.
 
     Raises StoreError, which names the variable, where a path is missing.
     """
     for origin, path in (
         ("AWS_CA_BUNDLE", environ.get("AWS_CA_BUNDLE")),
         ("ca_bundle of the AWS profile", profile_bundle),
-        ("REQUESTS_CA_BUNDLE", environ.get("REQUESTS_CA_BUNDLE")),
     ):
         if path:
-            return Trust(_existing(os.path.expanduser(path), origin), origin)
-    extra = []
-    if file := environ.get("SSL_CERT_FILE"):
-        extra.append(("SSL_CERT_FILE", _existing(file, "SSL_CERT_FILE")))
+            bundle = _existing(os.path.expanduser(path), origin)
+            return Trust(bundle, origin, with_system, _beside_the_system(environ) if with_system else ())
+    return Trust(extra=_beside_the_system(environ))
+
+
+def _beside_the_system(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     directories = [path for path in environ.get("SSL_CERT_DIR", "").split(os.pathsep) if path]
     if directories and not any(map(os.path.isdir, directories)):
         raise _unusable(directories[0], "SSL_CERT_DIR", "No such directory")
-    return Trust(extra=tuple(extra))
+    found = {environ[name]: name for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE") if environ.get(name)}
+    return tuple((name, _existing(path, name)) for path, name in found.items())
 
 
 def _existing(path: str, origin: str) -> str:
@@ -111,5 +119,5 @@ def _unusable(path: str, origin: str, why: str) -> StoreError:
 
 def _has_certificates(context: ssl.SSLContext) -> bool:
     # Those of a directory are loaded when they are needed, and not counted before.
-    directory = ssl.get_default_verify_paths().capath
-    return bool(context.cert_store_stats()["x509_ca"] or (directory and os.listdir(directory)))
+    directories = os.environ.get("SSL_CERT_DIR", "").split(os.pathsep) + [ssl.get_default_verify_paths().capath or ""]
+    return bool(context.cert_store_stats()["x509_ca"] or any(os.path.isdir(d) and os.listdir(d) for d in directories))

@@ -11,19 +11,24 @@ from mountnd.stores.http.trust import Trust, settle_trust
 from ...support.certificates import PrivateCA
 
 
-def test_the_order_is_botocores(tmp_path: Path) -> None:
+def test_what_was_written_for_aws_takes_the_systems_place(tmp_path: Path) -> None:
     names = ("aws", "profile", "requests", "openssl")
     aws, profile, requests, openssl = (str(tmp_path / name) for name in names)
     for name in names:
         (tmp_path / name).touch()
     environ = {"AWS_CA_BUNDLE": aws, "REQUESTS_CA_BUNDLE": requests, "SSL_CERT_FILE": openssl}
-    assert settle_trust(profile, environ).bundle == aws
+    beside = (("REQUESTS_CA_BUNDLE", requests), ("SSL_CERT_FILE", openssl))
+    assert settle_trust(profile, environ) == Trust(aws, "AWS_CA_BUNDLE", system=False)
+    assert settle_trust(None, environ, with_system=True) == Trust(aws, "AWS_CA_BUNDLE", True, beside)
     del environ["AWS_CA_BUNDLE"]
     assert settle_trust(profile, environ).bundle == profile
-    assert settle_trust(None, environ).bundle == requests
-    del environ["REQUESTS_CA_BUNDLE"]
-    assert settle_trust(None, environ) == Trust(extra=(("SSL_CERT_FILE", openssl),))
+    assert settle_trust(None, environ) == Trust(extra=beside)
     assert settle_trust(None, {"AWS_CA_BUNDLE": "", "SSL_CERT_DIR": ""}) == Trust()
+
+
+def test_what_was_not_asked_for_may_be_missing(private_ca: PrivateCA) -> None:
+    environ = {"AWS_CA_BUNDLE": str(private_ca.authority), "SSL_CERT_FILE": "/no/such", "SSL_CERT_DIR": "/no/such"}
+    assert settle_trust(None, environ).bundle == str(private_ca.authority)
 
 
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"])
@@ -42,7 +47,7 @@ def test_one_directory_of_several_must_be_there(tmp_path: Path) -> None:
     assert settle_trust(None, {"SSL_CERT_DIR": f"/no/such:{tmp_path}"}) == Trust()
 
 
-@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
 def test_a_file_without_certificates_is_named(variable: str, tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
     with pytest.raises(StoreError, match=f"{variable}, .*empty.pem"):
@@ -58,4 +63,4 @@ def test_a_bundle_takes_the_systems_place_and_nothing_is_added_later(private_ca:
 
 
 def test_a_directory_of_certificates_will_do(tmp_path: Path) -> None:
-    assert settle_trust(None, {"REQUESTS_CA_BUNDLE": str(tmp_path)}).context().get_ca_certs() == []
+    assert settle_trust(None, {"AWS_CA_BUNDLE": str(tmp_path)}).context().get_ca_certs() == []
