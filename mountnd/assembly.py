@@ -16,6 +16,7 @@ from .blocks.disk.cache import DiskCache
 from .blocks.stream import Blocks
 from .catalog.cache.disk import has_listings
 from .catalog.catalogue import Catalogue
+from .config import working_directory
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .config.parsers import split_bucket
 from .stats import Stats
@@ -78,7 +79,7 @@ def _open_s3(source: SourceConfig) -> Store:
         requester_pays=source.requester_pays,
         path_style=source.path_style,
         connections=BYTE_WORKERS,
-        directory=str(source.directory or ""),
+        directory=working_directory.called_in(),
     )
 
 

@@ -55,13 +55,11 @@ class SourceConfig:
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
         ttl: seconds; `INDEFINITE` for frozen releases.
-        directory: where relative paths in the AWS files start; None: the working directory.
     """
 
     name: str
     url: str = ""
     preset: str = ""
-    directory: Path | None = field(default=None, compare=False)
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
         default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
     region: str | None = option(NAME, "AWS region of the bucket",

@@ -121,8 +121,7 @@ class ConfigInputs:
         else:
             check_links(parsed, options["urls"].value)
         values = {name: option.value for name, option in options.items()}
-        named = preset.name if preset else ""
-        config = SourceConfig(name=parsed.name, url=parsed.url, preset=named, directory=self.cwd, **values)
+        config = SourceConfig(name=parsed.name, url=parsed.url, preset=preset.name if preset else "", **values)
         return ResolvedSource(config, preset, options, tuple(notices))
 
 

@@ -9,7 +9,6 @@
     mounts      what the kernel has mounted, and whether it answers
     host        checks of the machine, each with the command that fixes what is missing
     logs        where messages go
-    paths       variables with relative paths, when the working directory is left
     signals     being ended in the middle of something
 
 `run`, `unmount` and `control` are what other rooms call; they call the files below them. What is served is a

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..config import working_directory
 from ..errors import MountError, MountndError
 from . import mounts
-from .paths import leave_directory
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def detach(work: Callable[[Reporter], int]) -> Child:
     status = 1
     try:
         os.setsid()
-        leave_directory()
+        working_directory.leave()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)

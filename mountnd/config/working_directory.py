@@ -1,6 +1,7 @@
-"""Variables that hold paths: a daemon leaves the directory from which relative ones start.
+"""The directory in which the command was called: relative paths start there, also when a daemon has left it.
 
-Pure but for the working directory.
+What is written in options is made absolute when it is read. But libraries read variables and the AWS files at any time
+while a mount lives. This module is as much a process's own as its working directory is.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ FILES = (
 )
 LISTS = ("AWS_DATA_PATH", "SSL_CERT_DIR", "PATH", "PYTHONPATH")
 
+_left = ""
+
 
 def absolute_paths(environ: Mapping[str, str], directory: str) -> dict[str, str]:
     """The variables among `FILES` and `LISTS` that are relative, with the paths they mean in `directory`. Pure."""
@@ -37,15 +40,21 @@ def absolute_paths(environ: Mapping[str, str], directory: str) -> dict[str, str]
     return {name: value for name, value in found.items() if value != environ[name]}
 
 
-def leave_directory() -> None:
+def leave() -> None:
     """Change to "/", so that no file system is kept busy, with the variables meaning what they meant."""
-    try:
-        directory = os.getcwd()
-    except OSError:
-        pass  # removed: nothing relative can mean anything
-    else:
-        os.environ.update(absolute_paths(os.environ, directory))
+    global _left
+    _left = called_in()
+    if _left:
+        os.environ.update(absolute_paths(os.environ, _left))
     os.chdir("/")
+
+
+def called_in() -> str:
+    """Where relative paths start: the directory that was left, else the working directory; "" when it was removed."""
+    try:
+        return _left or os.getcwd()
+    except OSError:
+        return ""
 
 
 def _absolute(path: str, directory: str) -> str:

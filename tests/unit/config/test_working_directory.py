@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mountnd.daemon.paths import absolute_paths
+from mountnd.config.working_directory import absolute_paths
 
 
 def test_relative_paths_mean_the_callers_directory() -> None:
