@@ -116,6 +116,19 @@ def test_what_the_source_leaves_open_the_environment_fills_for_all(
 
 
 @pytest.mark.usefixtures("signed")
+def test_settings_for_fsspec_change_nothing(make: Make, stage: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names would be signed with other keys than bytes."""
+    import fsspec.config
+
+    settings = {"key": "other", "secret": "other", "endpoint_url": "http://127.0.0.1:1", "requester_pays": True}
+    monkeypatch.setitem(fsspec.config.conf, "s3", settings)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stage.url)
+    ask_all(make(endpoint_url=None))
+    assert scopes(stage.log()) == {"test/us-east-1"}
+    assert all("x-amz-request-payer" not in headers for _, _, headers in stage.log())
+
+
+@pytest.mark.usefixtures("signed")
 def test_requester_pays_goes_with_every_request(make: Make, stage: Scripted) -> None:
     ask_all(make(requester_pays=True))
     assert [headers.get("x-amz-request-payer") for _, _, headers in stage.log()] == ["requester"] * 4

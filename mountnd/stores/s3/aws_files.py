@@ -49,10 +49,11 @@ def read_profile(named: str | None, environ: Mapping[str, str] = os.environ) -> 
 
     try:
         config: Mapping[str, Any] = Session(profile=named).full_config
-    except BotoCoreError:
+    except (BotoCoreError, OSError):
         return AwsProfile(name, {}, {}, files)
     values = config.get("profiles", {}).get(name, {})
-    services = config.get("services", {}).get(values.get("services", ""), {})
+    section = values.get("services")
+    services = config.get("services", {}).get(section, {}) if isinstance(section, str) else {}
     return AwsProfile(name, values, services, files)
 
 

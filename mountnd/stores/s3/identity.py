@@ -86,13 +86,13 @@ def configured_endpoint(profile: AwsProfile, environ: Mapping[str, str]) -> str 
     if str(ignore).lower() == "true":
         return None
     of_service = profile.services.get("s3")
-    return (
-        environ.get("AWS_ENDPOINT_URL_S3")
-        or environ.get("AWS_ENDPOINT_URL")
-        or (of_service.get("endpoint_url") if isinstance(of_service, Mapping) else None)
-        or profile.values.get("endpoint_url")
-        or None
+    configured = (
+        environ.get("AWS_ENDPOINT_URL_S3"),
+        environ.get("AWS_ENDPOINT_URL"),
+        of_service.get("endpoint_url") if isinstance(of_service, Mapping) else None,
+        profile.values.get("endpoint_url"),
     )
+    return next((url for url in configured if url and isinstance(url, str)), None)
 
 
 def normal_endpoint(url: str) -> str:

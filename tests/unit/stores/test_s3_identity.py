@@ -161,5 +161,9 @@ def test_the_files_are_read_as_botocore_reads_them(tmp_path: Path, monkeypatch: 
     assert found.path_style is False
     assert settled(files=profile, path_style=True).path_style is True
     assert read_profile("nobody").values == {}
-    (tmp_path / "config").write_text("no section\n")
-    assert read_profile("lab").values == {}
+    for text in ("no section\n", "[profile other]\n", "[profile lab]\nservices =\n  s3 = x\nendpoint_url =\n  a = b\n"):
+        (tmp_path / "config").write_text(text)
+        assert settled(files=read_profile("lab")._replace(files="")).endpoint is None
+    (tmp_path / "config").unlink()
+    (tmp_path / "config").mkdir()
+    assert read_profile("lab").values["aws_access_key_id"] == "AKIA"
