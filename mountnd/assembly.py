@@ -7,6 +7,7 @@ store around a store, is a new file and a line of `VIEWS`.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,12 +18,16 @@ from .blocks.disk.cache import OPEN_FILES, DiskCache
 from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
+from .catalog.cache.disk import has_listings
 from .catalog.catalogue import Catalogue
+from .config import working_directory
 from .config.options import INDEFINITE, MountConfig, SourceConfig
+from .config.parsers import split_bucket
 from .stats import Stats
 from .stores.base import Store
 from .stores.offline import Offline
 from .stores.retry import Retrying
+from .stores.shared import by_identity
 from .vfs.inodes import Ownership
 from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
@@ -67,7 +72,7 @@ class Mount(NamedTuple):
 def _open_s3(source: SourceConfig) -> Store:
     from .stores.s3 import S3Store
 
-    bucket, _, prefix = source.url.removeprefix("s3://").partition("/")
+    bucket, prefix = split_bucket(source.url.removeprefix("s3://"))
     return S3Store(
         bucket,
         prefix if not prefix or prefix.endswith("/") else prefix + "/",
@@ -78,6 +83,7 @@ def _open_s3(source: SourceConfig) -> Store:
         requester_pays=source.requester_pays,
         path_style=source.path_style,
         connections=_shares().bytes,
+        directory=working_directory.called_in(),
     )
 
 
@@ -94,7 +100,9 @@ def _open_with_fsspec(source: SourceConfig) -> Store:
 
     # gcsfs looks for the user's keys otherwise; the other file systems do not know this option
     gcs = urlsplit(source.url).scheme in ("gs", "gcs")
-    return DirectoryStore(FsspecBackend(source.url, {"token": "anon"} if gcs and source.anonymous else {}))
+    asker = "" if source.anonymous or not gcs else f"google={os.environ.get('GOOGLE_APPLICATION_CREDENTIALS', '')}"
+    options = {"token": "anon"} if gcs and source.anonymous else {}
+    return DirectoryStore(FsspecBackend(source.url, options, asker=asker))
 
 
 def _open_web(source: SourceConfig) -> Store:
@@ -155,6 +163,9 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
     stores = {source.name: open_store(source, offline=config.offline) for source in config.sources}
     on_disk = _on_disk(config)
+    if on_disk:
+        for store in stores.values():
+            _tell_set_aside(store, on_disk / "names")
     catalogues = {
         source.name: Catalogue(
             stores[source.name],
@@ -168,7 +179,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         for source in config.sources
     }
     blocks = Blocks(
-        {store.source: store for store in stores.values()},
+        by_identity(list(stores.values())),
         memory=config.memory,
         workers=bytes_,
         waiter=waiter,
@@ -197,6 +208,15 @@ def _workers(name: str, threads: int, reserved: int) -> Workers:
 
 def _disk_cache(root: Path, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:
     return DiskCache(root, limit, stats, open_files=shares.cache_files, written_files=shares.written_files)
+
+
+def _tell_set_aside(store: Store, names: Path) -> None:
+    """Say once that what was cached under an identity of old is not used: the next mount finds listings of the new."""
+    old, new = store.former_source, store.source
+    if old and has_listings(names, old) and not has_listings(names, new):
+        log.warning(
+            "%s: what the cache holds of %s does not say whose keys read it, and is not used here", store.url, old
+        )
 
 
 def blocks_dir(cache_dir: Path) -> Path:

@@ -162,3 +162,43 @@ def did_you_mean(word: str, known: Any) -> str:
     """`: did you mean a or b?`, or nothing."""
     names = near(word, known)
     return f": did you mean {' or '.join(names)}?" if names else ""
+
+
+# An access point's ARN has slashes of its own:
+# docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+_ACCESS_POINT = re.compile(
+    r"(arn:aws[a-z-]*:(?P<service>s3[a-z-]*):(?P<region>[a-z0-9-]*):\d{12}:"
+    r"(?:outpost[:/][A-Za-z0-9-]+[:/])?accesspoint[:/][^/:]+)(?:/(?P<prefix>.*))?",
+    re.DOTALL,
+)
+# As botocore accepts them: also older names with capitals and underscores.
+_BUCKET = re.compile(r"[A-Za-z0-9.\-_]{3,255}")
+
+
+def is_bucket(text: str) -> bool:
+    """Whether `text` can be the name of a bucket."""
+    return _BUCKET.fullmatch(text) is not None
+
+
+def split_bucket(path: str) -> tuple[str, str]:
+    """`BUCKET/PREFIX` -> (bucket, prefix), where BUCKET is a name, an alias, or an access point's ARN.
+
+    Raises ValueError with what is wrong with an ARN.
+    """
+    if not path.startswith("arn:"):
+        bucket, _, prefix = path.partition("/")
+        return bucket, prefix
+    found = _ACCESS_POINT.fullmatch(path)
+    if not found:
+        raise ValueError("not the ARN of an S3 access point; write s3://arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME")
+    if not found["region"]:
+        raise ValueError(
+            "a multi-region access point is signed in a way (SigV4A) that mountnd does not know; "
+            "name the access point of one region, or the bucket"
+        )
+    if found["service"] not in ("s3", "s3-outposts"):
+        raise ValueError(
+            f"an access point of {found['service']} does not say how large its objects are; "
+            "name the bucket, or an ordinary access point"
+        )
+    return found[1], found["prefix"] or ""

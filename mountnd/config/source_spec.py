@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from ..errors import ConfigError, UsageError
 from . import presets
 from .file import ConfigFile, MountEntry
-from .parsers import did_you_mean
+from .parsers import did_you_mean, is_bucket, split_bucket
 from .presets import Preset
 
 # What fsspec knows by itself (its registry), less what cannot be read without more than a URL. Others may be
@@ -21,8 +20,6 @@ SCHEMES = """
     abfs abfss adl az box dav davs dropbox file ftp gcs gdrive gs hdfs hf http https lakefs local memory oci ocilake
     oss s3 s3a sftp smb ssh webdav webhdfs
 """
-# As botocore accepts them: also older names with capitals and underscores.
-_BUCKET = re.compile(r"[A-Za-z0-9.\-_]{3,255}")
 
 # Names of URL schemes; a function, because finding them out may import much.
 SchemeNames = Callable[[], Collection[str]]
@@ -130,7 +127,7 @@ class SourceParser:
                 f"{word} is not a source; for a local directory write file://{path}, for a bucket s3://BUCKET"
             )
         hint = did_you_mean(word, self._known_names())
-        if not hint and _BUCKET.fullmatch(word):
+        if not hint and is_bucket(word):
             hint = f"; for a bucket write s3://{word}"
         raise UsageError(f"{word}: no such source or preset{hint} (`mountnd presets` lists them)")
 
@@ -182,8 +179,11 @@ def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
     if not _is_scheme(scheme, store_schemes):
         raise UsageError(f"{url}: mountnd cannot read {scheme}:// URLs{did_you_mean(scheme, SCHEMES.split())}")
     if scheme in ("s3", "s3a"):
-        bucket = rest.partition("/")[0]
-        if not _BUCKET.fullmatch(bucket):
+        try:
+            bucket, _ = split_bucket(rest)
+        except ValueError as error:
+            raise UsageError(f"{url}: {error}") from None
+        if not bucket.startswith("arn:") and not is_bucket(bucket):
             raise UsageError(f"{url}: {bucket!r} is not a bucket name; write s3://BUCKET/PREFIX")
         return f"s3://{rest}"
     if scheme in ("file", "local"):

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..config import working_directory
 from ..errors import MountError, MountndError
 from . import mounts
 
@@ -111,7 +112,7 @@ def detach(work: Callable[[Reporter], int]) -> Child:
     status = 1
     try:
         os.setsid()
-        os.chdir("/")
+        working_directory.leave()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)

@@ -4,6 +4,7 @@
     memory       objects in a dict: the fake that can be mounted, counted, and made to fail
     retry        a store around a store: tries again after transient errors, while the deadline lasts
     offline      a store around a store: sends nothing
+    shared       stores around stores of one identity: each key is read by the one it belongs to
     s3/          S3 and what speaks like it: botocore for names, our own HTTP client for bytes
     directory/   trees of files: any fsspec URL (local files, gs://, ...), web servers
     links/       a file of signed links, shown as a directory

@@ -21,7 +21,7 @@ class ObjectId(NamedTuple):
     """Names immutable bytes: the same id is always the same bytes. Caches key on it, handles pin it.
 
     Args:
-        source: the source's identity (its URL and endpoint, not its display name): caches outlive names.
+        source: the source's identity (bucket, endpoint and who asks, not its display name): caches outlive names.
         key: the object's whole key in the store.
         etag: the ETag with its quotes as the provider gave it, or a weaker token (generation, size + mtime).
         version: S3 version id; "" where the bucket is not versioned or the current version is meant.
@@ -77,8 +77,9 @@ class Deadline:
 class Store(Protocol):
     """One provider. Attributes:
 
-    source: the identity that goes into every `ObjectId` it gives (bucket and endpoint, no prefix: two
-        sources on one bucket share cached bytes).
+    source: the identity that goes into every `ObjectId` it gives (bucket, endpoint and who asks, no prefix: two
+        sources on one bucket share cached bytes, where each may read what the other may).
+    former_source: the identity under which earlier versions of mountnd cached it; "" where that is the same.
     root: key prefix below which the tree begins: "" or ending in "/". Keys are always whole keys.
     url: how a person would name it (`s3://bucket/prefix`), for messages.
     flat: whether `list_page` can list without a delimiter at the price of a page per 1,000 keys.
@@ -90,6 +91,7 @@ class Store(Protocol):
     """
 
     source: str
+    former_source: str
     root: str
     url: str
     flat: bool
@@ -143,6 +145,8 @@ class Store(Protocol):
 class StoreBase:
     """What most stores have in common: no notice, no region, one attempt a call, nothing to close."""
 
+    former_source = ""
+
     @property
     def notice(self) -> str:
         return ""
@@ -165,7 +169,7 @@ class WrappingStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.source, self.root, self.url = store.source, store.root, store.url
-        self.flat, self.pins = store.flat, store.pins
+        self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
 
     @property
     def notice(self) -> str:

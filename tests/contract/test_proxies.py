@@ -219,7 +219,7 @@ def test_a_proxy_that_cannot_be_used_is_an_error_and_named(make: Make, monkeypat
         assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("listed_host", ["127.0.0.1", "{netloc}", "*", "elsewhere,127.0.0.1"])
+@pytest.mark.parametrize("listed_host", ["127.0.0.1", "{netloc}", "*", "elsewhere,127.0.0.1", "127.0.0.0/8"])
 @pytest.mark.parametrize("proxies", ["http_proxy", "ALL_PROXY"])
 def test_a_host_that_needs_no_proxy_gets_none(
     make: Make, stage: Scripted, listed_host: str, proxies: str, monkeypatch: pytest.MonkeyPatch
@@ -234,6 +234,16 @@ def test_a_host_that_needs_no_proxy_gets_none(
     assert read(web, stat.id, 0, 1) == b"x"
     assert len(stage.log()) == 2
     web.close()
+
+
+@pytest.mark.parametrize("listed_host", ["10.0.0.0/8", "127.0.0.1:1", "127.0.0.0/8:1"])
+def test_names_and_bytes_agree_on_a_no_proxy_that_is_of_others(
+    make: Make, stage: Scripted, proxy: Tinyproxy, listed_host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy.url())
+    monkeypatch.setenv("NO_PROXY", listed_host)
+    ask_all(Retrying(make(anonymous=True)))
+    assert ["tinyproxy" in headers.get("via", "") for _, _, headers in stage.log()] == [True] * 4
 
 
 def test_a_host_that_only_the_proxy_knows_is_reached(stage: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:

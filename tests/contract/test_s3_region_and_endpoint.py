@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 from mountnd.errors import StoreError, WrongRegion
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
+from mountnd.stores.s3.boto_client import wait
+from mountnd.stores.s3.bucket_options import BucketOptions
+from mountnd.stores.s3.connect import BucketAccess, connect, event_loop
+from mountnd.stores.s3.translate import Subject
 
 from ..support.servers import Answer, Scripted
 from .reading import first_name, read, soon
@@ -105,9 +110,22 @@ def test_what_the_source_leaves_open_the_environment_fills_for_all(
     make: Make, stage: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", stage.url)
-    ask_all(make(endpoint_url=None, path_style=True))
+    ask_all(make(endpoint_url=None))
     assert {method for method, _, _ in stage.log()} == {"GET", "HEAD"}
     assert len(stage.log()) == 4
+
+
+@pytest.mark.usefixtures("signed")
+def test_settings_for_fsspec_change_nothing(make: Make, stage: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names would be signed with other keys than bytes."""
+    import fsspec.config
+
+    settings = {"key": "other", "secret": "other", "endpoint_url": "http://127.0.0.1:1", "requester_pays": True}
+    monkeypatch.setitem(fsspec.config.conf, "s3", settings)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stage.url)
+    ask_all(make(endpoint_url=None))
+    assert scopes(stage.log()) == {"test/us-east-1"}
+    assert all("x-amz-request-payer" not in headers for _, _, headers in stage.log())
 
 
 @pytest.mark.usefixtures("signed")
@@ -116,9 +134,37 @@ def test_requester_pays_goes_with_every_request(make: Make, stage: Scripted) -> 
     assert [headers.get("x-amz-request-payer") for _, _, headers in stage.log()] == ["requester"] * 4
 
 
+AP = "arn:aws:s3:us-west-2:123456789012:accesspoint/my-ap"
+OUTPOST = "arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-01234567890123456/accesspoint/my-ap"
+
+
+def access_of(bucket: str, **how: Any) -> BucketAccess:
+    """How botocore reaches a bucket; no request is made."""
+    named = {"endpoint_url": None, "region": "us-east-1", "path_style": None, "anonymous": True, **how}
+    options = BucketOptions(bucket=bucket, profile=None, requester_pays=False, connections=4, **named)
+    access = wait(connect(options), event_loop(), Subject("s3://x"), soon())
+    wait(access.client.close(), event_loop(), Subject("s3://x"), soon())
+    return access
+
+
 @pytest.mark.parametrize(
     ("bucket", "how", "endpoint", "path_style"),
     [
+        (AP, {}, "https://my-ap-123456789012.s3-accesspoint.us-west-2.amazonaws.com", False),
+        (
+            AP.replace("accesspoint/", "accesspoint:"),
+            {"region": None},
+            "https://my-ap-123456789012.s3-accesspoint.us-west-2.amazonaws.com",
+            False,
+        ),
+        (OUTPOST, {}, "https://my-ap-123456789012.op-01234567890123456.s3-outposts.us-west-2.amazonaws.com", False),
+        (
+            "my-ap-abcdefghijk-s3alias",
+            {"region": "eu-west-1"},
+            "https://my-ap-abcdefghijk-s3alias.s3.eu-west-1.amazonaws.com",
+            False,
+        ),
+        ("fast--use1-az4--x-s3", {}, "https://fast--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", False),
         ("fcp-indi", {}, "https://fcp-indi.s3.us-east-1.amazonaws.com", False),
         ("fcp-indi", {"region": "us-west-2"}, "https://fcp-indi.s3.us-west-2.amazonaws.com", False),
         ("fcp-indi", {"path_style": True}, "https://s3.us-east-1.amazonaws.com", True),
@@ -130,15 +176,59 @@ def test_requester_pays_goes_with_every_request(make: Make, stage: Scripted) -> 
     ],
 )
 def test_both_clients_go_where_botocore_goes(bucket: str, how: dict[str, Any], endpoint: str, path_style: bool) -> None:
-    from mountnd.stores.s3.boto_client import wait
-    from mountnd.stores.s3.connect import BucketOptions, connect, event_loop
-    from mountnd.stores.s3.translate import Subject
-
-    named = {"endpoint_url": None, "region": "us-east-1", "path_style": None, **how}
-    options = BucketOptions(bucket=bucket, profile=None, anonymous=True, requester_pays=False, connections=4, **named)
-    access = wait(connect(options), event_loop(), Subject("s3://x"), soon())
-    wait(access.client.close(), event_loop(), Subject("s3://x"), soon())
+    access = access_of(bucket, **how)
     assert (access.endpoint, access.path_style) == (endpoint, path_style)
+
+
+@pytest.mark.usefixtures("signed")
+@pytest.mark.parametrize(
+    ("bucket", "signed_for"),
+    [
+        ("bkt", ("us-east-1", "s3")),
+        (AP, ("us-west-2", "s3")),
+        (OUTPOST, ("us-west-2", "s3-outposts")),
+        ("fast--use1-az4--x-s3", ("us-east-1", "s3express")),
+    ],
+)
+def test_bytes_are_signed_for_what_names_are(bucket: str, signed_for: tuple[str, str]) -> None:
+    assert access_of(bucket, anonymous=None).signed_for == signed_for
+
+
+@pytest.mark.parametrize(
+    ("switches", "endpoint"),
+    [
+        ({"use_dualstack_endpoint": "true"}, "https://bkt.s3.dualstack.us-east-1.amazonaws.com"),
+        ({"use_fips_endpoint": "true"}, "https://bkt.s3-fips.us-east-1.amazonaws.com"),
+        (
+            {"use_dualstack_endpoint": "true", "use_fips_endpoint": "true"},
+            "https://bkt.s3-fips.dualstack.us-east-1.amazonaws.com",
+        ),
+        ({"s3": "\n  use_dualstack_endpoint = true"}, "https://bkt.s3.dualstack.us-east-1.amazonaws.com"),
+    ],
+)
+def test_dualstack_and_fips_of_the_aws_files_are_for_names_and_bytes(
+    switches: dict[str, str], endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("[default]\n" + "".join(f"{name} = {value}\n" for name, value in switches.items()))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert access_of("bkt").endpoint == endpoint
+
+
+@pytest.mark.parametrize("variable", ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"])
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_another_server_is_not_changed_by_them(
+    make: Make, stage: Scripted, variable: str, by_variable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "true")
+    if by_variable:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", stage.url)
+    ask_all(make(anonymous=True, endpoint_url=None if by_variable else stage.url))
+    assert len(stage.log()) == 4
+
+
+def test_a_directory_bucket_wants_its_region_named() -> None:
+    with pytest.raises(WrongRegion, match="--region"):
+        first_name(S3Store("fast--use1-az4--x-s3", anonymous=True))
 
 
 def test_no_request_is_made_before_the_first(stage: Scripted) -> None:

@@ -43,6 +43,15 @@ class _Waiting(NamedTuple):
         return self.listing.nbytes if self.listing is not None else 100
 
 
+def has_listings(directory: Path, source: str) -> bool:
+    """Whether the directory for all sources has one for `source`."""
+    return _directory_of(directory, source).is_dir()
+
+
+def _directory_of(directory: Path, source: str) -> Path:
+    return directory / hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
 class ListingDiskCache:
     """The listings of one source. A directory that cannot be written is warned of once, and tried again after a while.
 
@@ -56,8 +65,7 @@ class ListingDiskCache:
     """
 
     def __init__(self, directory: Path, source: str, *, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        digest = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-        self.directory = directory / digest
+        self.directory = _directory_of(directory, source)
         self._clock, self._wall = clock, wall
         self._segments = SegmentDirectory(self.directory, source, clock=clock, wall=wall)
         self._lock = threading.Lock()

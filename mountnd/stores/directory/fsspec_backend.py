@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -35,6 +37,20 @@ def bytes_options(protocol: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "session_kwargs": {**given, "auto_decompress": False, "headers": headers}}
 
 
+def settings_mark(protocol: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """What tells servers apart that one URL may mean, by settings outside of it; "" where there are none. Pure.
+
+    Args:
+        settings: fsspec's own for this protocol. Secrets among them do not count: they change, and caches outlive that.
+    """
+    account = environ.get("AZURE_STORAGE_ACCOUNT_NAME") if protocol in ("abfs", "abfss", "az", "adl") else ""
+    named = {name: value for name, value in settings.items() if not re.search("key|secret|token|password|sas", name)}
+    if not named:
+        return f"account={account}" if account else ""
+    text = repr(sorted((name, repr(value)) for name, value in {**named, "account_name": account}.items()))
+    return f"settings={hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
 class FsspecBackend:
     """The files below `url`, by fsspec. A URL of one file shows that file alone.
 
@@ -44,14 +60,16 @@ class FsspecBackend:
     Args:
         url: any URL that fsspec knows, but for http.
         options: given to fsspec's file system.
+        asker: where credentials come from, "" for nowhere: part of the identity.
 
     Raises ConfigError when no file system takes the URL.
     """
 
     pins = False
 
-    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, url: str, options: Mapping[str, Any], *, asker: str = "") -> None:
         from fsspec import filesystem
+        from fsspec.config import conf
         from fsspec.core import split_protocol, url_to_fs
 
         plain = {"skip_instance_cache": True, "use_listings_cache": False}
@@ -68,7 +86,9 @@ class FsspecBackend:
         self._name = self._base.rpartition("/")[2]
         # Whether the URL names a file: found out with the first request; a final slash says no.
         self._single: bool | None = False if url.endswith("/") else None
-        self.url = self.source = url.rstrip("/")
+        self.url = url.rstrip("/")
+        marks = [mark for mark in (asker, settings_mark(protocol, conf.get(protocol, {}), os.environ)) if mark]
+        self.source = self.url + ("#" + ",".join(marks) if marks else "")
 
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if self._is_single(deadline):

@@ -4,8 +4,9 @@
     ranges     is an answer the range and the version that was asked for?   (pure)
     status     HTTP status -> class of StoreError                           (pure)
     proxy      which proxy a URL is fetched through, by the environment
+    trust      whose certificates are trusted, by the environment and the AWS profile
     timeouts   how long connecting and silence may last
 
-Who may call whom: `client` uses the other four, which know nothing of each other. `s3/`, `directory/` and `links/` use
+Who may call whom: `client` uses the other five, which know nothing of each other. `s3/`, `directory/` and `links/` use
 all of it. The one lock is a leaf and stands in `client`.
 """

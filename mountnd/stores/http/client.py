@@ -5,9 +5,7 @@ Used where there is a URL and nothing else: signed links, files and directories 
 
 from __future__ import annotations
 
-import os
 import re
-import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -19,6 +17,7 @@ from .proxy import Proxy, proxy_for
 from .ranges import check_etag, check_range, parse_content_range
 from .status import error_type
 from .timeouts import CONNECT_S, IDLE_S
+from .trust import Trust, settle_trust
 
 # Read in pieces, so that a server which trickles is noticed between them.
 _PIECE = 1 << 18
@@ -53,7 +52,7 @@ def is_strong(token: str) -> bool:
 class WebClient:
     """HTTP requests from many threads over kept connections. Raises StoreError.
 
-    Proxies come from the environment (`proxy.py`); a private authority by SSL_CERT_FILE or AWS_CA_BUNDLE is trusted.
+    Proxies and trusted certificates come from the environment (`proxy.py`, `trust.py`).
     Every call takes the `name` of what is requested, for messages.
 
     Args:
@@ -64,7 +63,7 @@ class WebClient:
     def __init__(self, *, connections: int = 32, codes: Mapping[str, type[StoreError]] | None = None) -> None:
         self._connections, self._codes = connections, codes or {}
         self._lock = threading.Lock()  # leaf lock: guards _pools
-        self._pools: dict[Proxy | None, Any] = {}
+        self._pools: dict[tuple[Proxy | None, bool], Any] = {}
 
     def head(self, url: str, name: str, deadline: Deadline) -> FileInfo:
         """What is at `url`; by a GET of one byte where the server refuses HEAD, or leaves the size out."""
@@ -149,7 +148,7 @@ class WebClient:
             raise TimedOut(f"{name}: no time left for a request")
         proxy = proxy_for(url)
         try:
-            return self._pool(proxy).request(
+            return self._pool(proxy, https=url.lower().startswith("https:")).request(
                 method,
                 url,
                 headers={"Accept-Encoding": "identity", "User-Agent": "mountnd", **headers},
@@ -162,11 +161,11 @@ class WebClient:
         except urllib3.exceptions.HTTPError as error:
             raise _error_from_exception(error, name, proxy) from error
 
-    def _pool(self, proxy: Proxy | None) -> Any:
+    def _pool(self, proxy: Proxy | None, *, https: bool) -> Any:
         with self._lock:
-            if proxy not in self._pools:
-                self._pools[proxy] = _make_pool(proxy, self._connections)
-            return self._pools[proxy]
+            if (proxy, https) not in self._pools:
+                self._pools[proxy, https] = _make_pool(proxy, self._connections, https=https)
+            return self._pools[proxy, https]
 
     def _error(self, response: Any, name: str, url: str) -> StoreError:
         """The error that a refusal means, by the code in its body where codes are known, else by its status."""
@@ -181,15 +180,15 @@ class WebClient:
         return kind(f"{name}: the server refused ({label})", code=label)
 
 
-def _make_pool(proxy: Proxy | None, connections: int) -> Any:
+def _make_pool(proxy: Proxy | None, connections: int, *, https: bool) -> Any:
     import urllib3
 
-    trusted = ssl.create_default_context()  # reads SSL_CERT_FILE by itself
-    if bundle := os.environ.get("AWS_CA_BUNDLE"):
-        try:
-            trusted.load_verify_locations(bundle)
-        except OSError as error:
-            raise StoreError(f"the certificates of AWS_CA_BUNDLE, {bundle}: {error.strerror or error}") from error
+    try:
+        trusted = settle_trust(with_system=True).context()
+    except StoreError:
+        if https:
+            raise
+        trusted = Trust().context()  # for a redirect to https; plain http needs no certificates
     if proxy is not None:
         return urllib3.ProxyManager(str(proxy), maxsize=connections, ssl_context=trusted, proxy_headers=proxy.headers)
     return urllib3.PoolManager(maxsize=connections, ssl_context=trusted)

@@ -1,17 +1,19 @@
 """The proxy through which a URL is fetched, as the environment says. For all clients, so that they agree.
 
 HTTP_PROXY or HTTPS_PROXY, by the scheme of the URL; else ALL_PROXY. NO_PROXY lists what is fetched directly: host
-names, domains (with all below them), `host:port`, or `*`. Names in lower case go before those in upper case. All of it
-is urllib's reading, which is also botocore's (`botocore.utils.get_environ_proxies`), but for ALL_PROXY: botocore does
-not know that one, so `s3/connect.py` tells it the outcome.
+names, domains (with all below them), addresses, networks (`10.0.0.0/8`), each with `:port` where only that is meant, or
+`*`. Names in lower case go before those in upper case. botocore reads less (`botocore.utils.get_environ_proxies` knows
+neither ALL_PROXY nor networks), so `s3/connect.py` tells it the outcome.
 """
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
 from ...errors import StoreError
 
@@ -65,9 +67,49 @@ def proxy_for(url: str) -> Proxy | None:
     parts = urlsplit(url)
     proxies = getproxies()
     text = proxies.get(parts.scheme) or proxies.get("all")
-    if not text or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    if not text or is_direct(proxies.get("no", ""), parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)):
         return None
     return parse_proxy(text)
+
+
+def is_direct(listed: str, host: str, port: int) -> bool:
+    """Whether NO_PROXY, which says `listed`, has this host. Pure.
+
+    Networks are compared with hosts that are addresses; names are not looked up for it.
+    """
+    host = host.lower().rstrip(".")
+    address = _address(host)
+    for entry in re.split(r"[,\s]+", listed.lower()):
+        name, only = _split_port(entry)
+        name = name.removeprefix("*.").strip(".")
+        if entry == "*":
+            return True
+        if not name or (only and only != port):
+            continue
+        if name == host or host.endswith("." + name):
+            return True
+        if address is not None:
+            try:
+                if address in ip_network(name, strict=False):
+                    return True
+            except ValueError:
+                pass  # a name
+    return False
+
+
+def _split_port(entry: str) -> tuple[str, int]:
+    """`host:port`, `[::1]:port`, or either without a port (0)."""
+    found = re.fullmatch(r"\[([^\]]*)\](/\d+)?(?::(\d+))?|([^:]*):(\d+)", entry)
+    if found is None:
+        return entry, 0
+    return (found[1] or "") + (found[2] or "") + (found[4] or ""), int(found[3] or found[5] or 0)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
 
 
 def parse_proxy(text: str) -> Proxy:

@@ -1,8 +1,9 @@
 """How to reach one bucket, found out once: credentials, region, endpoint, addressing, certificates and proxy.
 
-botocore decides all of it (environment, AWS files, container and instance roles, partitions, access points), with what
-the source names taking precedence; our own HTTP client is told the outcome. Only the proxy is decided by
-`http/proxy.py`, and botocore is told where it would go another way (ALL_PROXY; a NO_PROXY with the bucket's own host).
+botocore decides most of it (environment, AWS files, container and instance roles, partitions, access points), with what
+the source names taking precedence; our own HTTP client is told the outcome. The endpoint that is configured, and
+whether to sign at all, are part of the source's identity and come from `identity.py`. Trusted certificates and the
+proxy are decided by `http/trust.py` and `http/proxy.py`, and botocore is told.
 """
 
 from __future__ import annotations
@@ -14,26 +15,15 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ...errors import NoCredentials, StoreError
+from ...errors import NoCredentials, StoreError, WrongRegion
 from ..http.proxy import Proxy, parse_proxy, proxy_for
 from ..http.timeouts import CONNECT_S, IDLE_S
+from ..http.trust import Trust, settle_trust
+from .aws_files import anchor
+from .bucket_options import BucketOptions
 from .translate import Subject, translate
 
 DEFAULT_REGION = "us-east-1"
-
-
-@dataclass(frozen=True, slots=True)
-class BucketOptions:
-    """What a source says of its bucket; None where it says nothing. See `S3Store`."""
-
-    bucket: str
-    endpoint_url: str | None
-    region: str | None
-    profile: str | None
-    anonymous: bool | None
-    requester_pays: bool
-    path_style: bool | None
-    connections: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +35,9 @@ class BucketAccess:
         client: its botocore client.
         credentials: botocore's, None when unsigned; `await credentials.get_frozen_credentials()` renews them.
         region: where the bucket is.
+        signed_for: (region, service) that signatures are for; an access point's may be other ones.
         endpoint: URL of the bucket (`path_style` False) or of the service, for our own client.
-        certificates: PEM file of trusted certificates, None for the system's.
+        trust: whose certificates are trusted.
         proxy: what requests go through, None where they go directly.
         notice: how requests are signed, when a person may be surprised by it; else "".
     """
@@ -55,9 +46,10 @@ class BucketAccess:
     client: Any
     credentials: Any
     region: str
+    signed_for: tuple[str, str]
     endpoint: str
     path_style: bool
-    certificates: str | None
+    trust: Trust
     proxy: Proxy | None
     notice: str
 
@@ -86,6 +78,7 @@ class _Client(NamedTuple):
     client: Any
     endpoint: str
     path_style: bool
+    signed_for: tuple[str, str]
     proxy: Proxy | None
 
 
@@ -96,13 +89,23 @@ async def connect(options: BucketOptions) -> BucketAccess:
     subject = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True)
     try:
         session = AioSession(profile=options.profile)
+        if options.directory and options.directory != _working_directory():
+            anchor(session, options.directory)
+        plain = (options.endpoint_url or "").startswith("http:")  # needs no certificates, and no error about them
+        trust = Trust() if plain else settle_trust(session.get_scoped_config().get("ca_bundle"))
+        if trust.file:
+            session.set_config_variable("ca_bundle", trust.file)  # for the servers that give credentials, too
         credentials, notice = await _credentials(session, options)
-        certificates = session.get_config_variable("ca_bundle") or os.environ.get("SSL_CERT_FILE")
-        guess = options.region or session.get_config_variable("region") or DEFAULT_REGION
-        open_in = partial(_open, session, options, certificates=certificates, signed=credentials is not None)
+        known, configured = options.known_region, session.get_config_variable("region")
+        if options.is_express:
+            known = known or configured
+            if not known:  # its host name holds the region: nobody can be asked
+                raise WrongRegion(f"{subject.url}: a directory bucket: name its region with --region")
+        guess = known or configured or DEFAULT_REGION
+        open_in = partial(_open, session, options, trust=trust, signed=credentials is not None)
         opened = await open_in(guess)
         subject = subject._replace(proxy=str(opened.proxy or ""))
-        region = options.region or await _bucket_region(opened.client, options.bucket) or guess
+        region = known or await _bucket_region(opened.client, options.bucket) or guess
         if region != guess:
             await opened.client.close()
             opened = await open_in(region)
@@ -117,9 +120,10 @@ async def connect(options: BucketOptions) -> BucketAccess:
         opened.client,
         credentials,
         region,
+        opened.signed_for,
         opened.endpoint,
         opened.path_style,
-        certificates,
+        trust,
         opened.proxy,
         notice,
     )
@@ -128,6 +132,8 @@ async def connect(options: BucketOptions) -> BucketAccess:
 async def _credentials(session: Any, options: BucketOptions) -> tuple[Any, str]:
     if options.anonymous:
         return None, ""
+    if not options.signs:
+        return None, f"s3://{options.bucket}: found no AWS credentials, reading unsigned"
     if options.profile and options.profile not in session.available_profiles:
         have = ", ".join(sorted(session.available_profiles)) or "none"
         raise NoCredentials(
@@ -148,20 +154,18 @@ async def _credentials(session: Any, options: BucketOptions) -> tuple[Any, str]:
     return None, f"s3://{options.bucket}: found no AWS credentials, reading unsigned"
 
 
-async def _open(
-    session: Any, options: BucketOptions, region: str, *, certificates: str | None, signed: bool
-) -> _Client:
+async def _open(session: Any, options: BucketOptions, region: str, *, trust: Trust, signed: bool) -> _Client:
     """A client of a region, which goes through the proxy that `http/proxy.py` says. No request is made."""
-    make = partial(_make_client, session, options, region, certificates=certificates, signed=signed)
+    make = partial(_make_client, session, options, region, trust=trust, signed=signed)
     filesystem, client = await make(proxies=None)
-    endpoint, path_style = await _endpoint(client, options.bucket)
+    endpoint, path_style, signed_for = await _endpoint(client, options.bucket)
     proxy = proxy_for(endpoint)
     if proxy != _proxy_of(client):
         await client.close()
         filesystem, client = await make(proxies={urlsplit(endpoint).scheme: proxy.url} if proxy is not None else {})
     if proxy is not None and proxy.scheme != "http":
         raise StoreError(f"s3://{options.bucket}: the proxy {proxy} is spoken to by TLS; name one with http://")
-    return _Client(filesystem, client, endpoint, path_style, proxy)
+    return _Client(filesystem, client, endpoint, path_style, signed_for, proxy)
 
 
 def _proxy_of(client: Any) -> Proxy | None:
@@ -178,20 +182,34 @@ async def _make_client(
     options: BucketOptions,
     region: str,
     *,
-    certificates: str | None,
+    trust: Trust,
     signed: bool,
     proxies: dict[str, str] | None,
 ) -> tuple[Any, Any]:
     from botocore import handlers
     from s3fs import S3FileSystem
 
+    s3_options: dict[str, object] = {"addressing_style": options.addressing, "us_east_1_regional_endpoint": "regional"}
+    if options.is_express:
+        # Both clients sign each request with the keys themselves, instead of a session that only one would know.
+        s3_options["disable_s3_express_session_auth"] = True
     filesystem = S3FileSystem(
         anon=not signed,
         endpoint_url=options.endpoint_url,
         session=session,
-        client_kwargs={"region_name": region} | ({"verify": certificates} if certificates else {}),
+        # Said, so that settings for fsspec (FSSPEC_S3_KEY, ~/.config/fsspec) do not sign names with other keys.
+        key=None,
+        secret=None,
+        token=None,
+        username=None,
+        password=None,
+        requester_pays=False,
+        use_ssl=True,
+        cache_regions=False,
+        # What is trusted is said below.
+        client_kwargs={"region_name": region, "verify": True},
         config_kwargs={
-            "s3": {"addressing_style": _addressing(options), "us_east_1_regional_endpoint": "regional"},
+            "s3": s3_options,
             "retries": {"mode": "standard", "total_max_attempts": 1},  # `stores/retry.py` does it
             "connect_timeout": CONNECT_S,
             "read_timeout": IDLE_S,
@@ -204,6 +222,8 @@ async def _make_client(
         use_listings_cache=False,
     )
     client = await filesystem.set_session()
+    # Its context is made by this method when the first connection is; botocore's options name one PEM file at most.
+    client._endpoint.http_session._get_ssl_context = trust.context
     client.meta.events.register("before-parse.s3.ListObjectsV2", _keep_page)
     # It parses each page once more, 5 ms for 1,000 keys, to find errors that came with a 200; listing.py does.
     if (handler := getattr(handlers, "_handle_200_error", None)) is not None:
@@ -211,14 +231,6 @@ async def _make_client(
     client.meta.events.register("choose-signer.s3.HeadBucket", _unsigned)
     client.meta.events.register_last("before-parameter-build.s3", _refuse_redirects)
     return filesystem, client
-
-
-def _addressing(options: BucketOptions) -> str:
-    path_style = options.path_style
-    if path_style is None:
-        # A bucket name with a dot does not fit the certificate of *.s3.amazonaws.com.
-        path_style = options.endpoint_url is not None or "." in options.bucket
-    return "path" if path_style else "virtual"
 
 
 def _keep_page(*, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
@@ -250,9 +262,28 @@ async def _bucket_region(client: Any, bucket: str) -> str:
     return str(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region", ""))
 
 
-async def _endpoint(client: Any, bucket: str) -> tuple[str, bool]:
-    """Where botocore would send a GET: (URL of the bucket, False) or (URL of the service, True for path style)."""
+async def _endpoint(client: Any, bucket: str) -> tuple[str, bool, tuple[str, str]]:
+    """Where botocore would send a GET, and what it would sign it for.
+
+    Returns:
+        URL of the bucket and False, or URL of the service and True for path style; (region, service).
+    """
+    signed_for = client.meta.region_name, "s3"
+
+    def note(*, region_name: str, signing_name: str, **_: Any) -> None:
+        nonlocal signed_for
+        signed_for = region_name, signing_name
+
+    client.meta.events.register("choose-signer.s3.GetObject", note)
     url = await client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "x"})
+    client.meta.events.unregister("choose-signer.s3.GetObject", note)
     base = url.partition("?")[0].removesuffix("/x")
     service = base.removesuffix(f"/{bucket}")
-    return service, service != base
+    return service, service != base, signed_for
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""  # removed

@@ -12,7 +12,6 @@ Lock order: `HttpClient._lock` is a leaf: it guards the idle connections. So is 
 from __future__ import annotations
 
 import http.client
-import ssl
 import threading
 import time
 from collections.abc import Iterable
@@ -53,7 +52,7 @@ class HttpClient:
         self._origin = f"{parts.scheme}://{host}" + ("" if self._port == (443 if https else 80) else f":{self._port}")
         self._base = parts.path.rstrip("/") + (f"/{bucket}/" if access.path_style else "/")
         self._extra = {"x-amz-request-payer": "requester"} if requester_pays else {}
-        self._context = _trusting(access.certificates, bucket) if https else None
+        self._context = access.trust.context() if https else None
         self._proxy = access.proxy
         forwarded = self._proxy is not None and not https
         self._target_base = self._origin if forwarded else ""
@@ -158,13 +157,3 @@ def _error_from_exception(error: Exception, subject: Subject) -> StoreError:
         kind = Unreachable if broken else BadAnswer
         return kind(f"{subject}: not an answer in HTTP, or a broken one ({type(error).__name__})")
     return translate(error, subject)
-
-
-def _trusting(certificates: str | None, bucket: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=certificates)
-    except OSError as error:
-        why = error.strerror or error
-        raise StoreError(
-            f"s3://{bucket}: the trusted certificates in {certificates}: {why}", code="CABundle"
-        ) from error

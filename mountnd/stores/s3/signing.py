@@ -23,6 +23,7 @@ class Signer:
 
     def __init__(self, access: BucketAccess) -> None:
         self._access = access
+        self._region, self._service = access.signed_for
         self._lock = threading.Lock()
         self._auth: Any = None
         self._renewed = 0.0
@@ -45,5 +46,5 @@ class Signer:
             if self._auth is None or now - self._renewed > CREDENTIALS_KEPT_S:
                 request = self._access.credentials.get_frozen_credentials()
                 frozen = asyncio.run_coroutine_threadsafe(request, self._access.loop).result(IDLE_S)
-                self._auth, self._renewed = S3SigV4Auth(frozen, "s3", self._access.region), now
+                self._auth, self._renewed = S3SigV4Auth(frozen, self._service, self._region), now
             return self._auth

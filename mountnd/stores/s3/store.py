@@ -6,6 +6,7 @@ pages that arrive together are parsed one after the other, so that one is done s
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -15,9 +16,12 @@ from typing import NamedTuple
 
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut
 from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from .aws_files import read_profile
 from .boto_client import BotoClient, wait
-from .connect import BucketAccess, BucketOptions, connect, event_loop
+from .bucket_options import BucketOptions
+from .connect import BucketAccess, connect, event_loop
 from .http_client import HttpClient
+from .identity import Asked, is_on_ec2, settle
 from .key_rules import is_valid_key
 from .listing import parse_page
 from .translate import Subject
@@ -51,8 +55,9 @@ class S3Store(StoreBase):
         anonymous: True never signs, False must sign, None signs when credentials are found.
         requester_pays: agree to pay for requests and transfer.
         path_style: `endpoint/bucket/key` instead of `bucket.endpoint/key`; None: for buckets with a dot
-            and for an `endpoint_url`.
+            and for an endpoint other than AWS's own.
         connections: kept open, at most, by each of the two clients.
+        directory: where relative paths in the AWS files start; "": the working directory.
     """
 
     pins = True
@@ -69,11 +74,24 @@ class S3Store(StoreBase):
         requester_pays: bool = False,
         path_style: bool | None = None,
         connections: int = 32,
+        directory: str = "",
     ) -> None:
+        asked = Asked(bucket, endpoint_url, region, profile, anonymous, requester_pays, path_style)
+        settled = settle(asked, read_profile(profile), os.environ, on_ec2=is_on_ec2())
         self._options = BucketOptions(
-            bucket, endpoint_url, region, profile, anonymous, requester_pays, path_style, connections
+            bucket=bucket,
+            endpoint_url=settled.endpoint,
+            region=region,
+            profile=profile,
+            anonymous=anonymous,
+            requester_pays=requester_pays,
+            path_style=settled.path_style,
+            connections=connections,
+            signs=settled.signs,
+            directory=directory,
         )
-        self.source = f"s3://{bucket}" + (f"@{endpoint_url.rstrip('/')}" if endpoint_url else "")
+        self.source = settled.source
+        self.former_source = settled.former if settled.former != settled.source else ""
         self.root = root
         # Directory buckets, and access points to them, list their keys in no order, and only below prefixes that end
         # in "/" (docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).

@@ -136,3 +136,25 @@ def test_near_names() -> None:
     assert parsers.did_you_mean("INDY", ["indi"]) == ": did you mean indi?"
     assert parsers.did_you_mean("zz", ["indi"]) == ""
     assert math.isinf(parsers.ttl("Indefinite"))
+
+
+AP = "arn:aws:s3:us-west-2:123456789012:accesspoint/my-ap"
+OUTPOST = "arn:aws-cn:s3-outposts:cn-north-1:123456789012:outpost/op-1/accesspoint/my-ap"
+
+
+@pytest.mark.parametrize(
+    ("path", "bucket", "prefix"),
+    [
+        ("bkt", "bkt", ""),
+        ("bkt/", "bkt", ""),
+        ("bkt/a/b", "bkt", "a/b"),
+        ("bkt//a", "bkt", "/a"),
+        (AP, AP, ""),
+        (f"{AP}/", AP, ""),
+        (f"{AP}/a/b:c/", AP, "a/b:c/"),
+        (AP.replace("point/", "point:") + "/a", AP.replace("point/", "point:"), "a"),
+        (f"{OUTPOST}/a", OUTPOST, "a"),
+    ],
+)
+def test_a_bucket_and_what_lies_below_it(path: str, bucket: str, prefix: str) -> None:
+    assert parsers.split_bucket(path) == (bucket, prefix)

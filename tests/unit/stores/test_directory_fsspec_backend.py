@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from mountnd.errors import BadAnswer, Forbidden, NotFound, ServerFault, StoreError, Throttled, TimedOut, Unreachable
-from mountnd.stores.directory.fsspec_backend import bytes_options, error_from_exception, version_token
+from mountnd.stores.directory.fsspec_backend import (
+    FsspecBackend,
+    bytes_options,
+    error_from_exception,
+    settings_mark,
+    version_token,
+)
 
 
 @pytest.mark.parametrize("protocol", ["gs", "gcs"])
@@ -97,3 +104,17 @@ def test_what_file_systems_raise(error: Exception, kind: type[StoreError]) -> No
     assert type(said) is kind
     assert str(said).startswith("gs://b/k: ")
     assert "\n" not in str(said)
+
+
+def test_settings_that_choose_the_server_tell_sources_apart() -> None:
+    assert settings_mark("gs", {}, {"AZURE_STORAGE_ACCOUNT_NAME": "lab"}) == ""
+    assert settings_mark("abfs", {}, {"AZURE_STORAGE_ACCOUNT_NAME": "lab"}) == "account=lab"
+    assert settings_mark("gs", {"token": "t", "secret": "s"}, {}) == ""
+    marks = {settings_mark("gs", {"endpoint_url": url, "token": url}, {}) for url in ("http://a", "http://b")}
+    assert len(marks) == 2
+    assert settings_mark("gs", {"endpoint_url": "http://a", "token": "new"}, {}) in marks
+
+
+def test_who_asks_is_part_of_the_identity(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}"
+    assert (FsspecBackend(url, {}).source, FsspecBackend(url, {}, asker="google=").source) == (url, f"{url}#google=")

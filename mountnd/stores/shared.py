@@ -1,0 +1,59 @@
+"""Stores of one identity, as one that reads bytes: caches are shared, and each key is read by the store it belongs to.
+
+One identity means that each of them may read what the others may. But what they are told may differ (region,
+addressing), so none should depend on another's being right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+
+
+class Shared(WrappingStore):
+    """Asks, for each key, the store with the longest root that holds it.
+
+    Args:
+        stores: of one identity (`Store.source`), at least one.
+    """
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        super().__init__(stores[0])
+        assert {store.source for store in stores} == {self.source}
+        self._by_root = sorted(stores, key=lambda store: -len(store.root))
+
+    @property
+    def once(self) -> Store:
+        return self._store.once
+
+    def list_page(
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: str | None = None,
+        start_after: str = "",
+        limit: int = 1000,
+        deadline: Deadline,
+    ) -> Page:
+        return self._of(prefix).list_page(
+            prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
+        )
+
+    def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        return self._of(key).head(key, deadline=deadline)
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        self._of(id.key).read(id, start, views, deadline=deadline)
+
+    def _of(self, key: str) -> Store:
+        return next((store for store in self._by_root if key.startswith(store.root)), self._store)
+
+
+def by_identity(stores: Sequence[Store]) -> dict[str, Store]:
+    """One store for each identity: the only one, or all of them as `Shared`."""
+    same: dict[str, list[Store]] = {}
+    for store in stores:
+        same.setdefault(store.source, []).append(store)
+    return {source: those[0] if len(those) == 1 else Shared(those) for source, those in same.items()}
