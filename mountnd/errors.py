@@ -74,7 +74,9 @@ class StoreError(MountndError):
 
 
 class NotFound(StoreError):
-    pass
+    """Attributes: passing: it holds for this call only, as where a listing that could tell is refused."""
+
+    passing = False
 
 
 class NoSuchBucket(NotFound):

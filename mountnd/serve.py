@@ -16,7 +16,7 @@ from .assembly import build
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig
 from .daemon import control, mounts
-from .errors import MountError, ServerFault, Throttled, TimedOut, Unreachable
+from .errors import Forbidden, MountError, ServerFault, Throttled, TimedOut, Unreachable
 from .stores.base import Deadline, Page, Store
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ KERNEL_TTL_INDEFINITE_S = 86_400.0 * 365
 SWITCH_S = 0.0005
 # Objects made before Python looks for cycles; its 700 are fewer than the blocks of one stream.
 GC_THRESHOLD = 20_000
+# Codes of refusals that may be of this listing only; others are of the credentials.
+NOT_LISTED = ("AccessDenied", "403")
 # What start-up may take of the 20 s that the waiting parent grants.
 PROBE_S = 15.0
 # What the standard library imports only when it is first needed. Where no descriptor is free then, that fails, and a
@@ -61,7 +63,9 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     try:
         for source in config.sources:
             store = mount.stores[source.name]
-            if not config.offline:
+            if not config.offline and not source.probe:
+                log.warning("%s: not asked whether it can be listed (--no-probe)", store.url)
+            elif not config.offline:
                 _probe_or_recall(store, mount.catalogues[source.name])
             if store.notice:
                 log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
@@ -133,7 +137,15 @@ def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
     The probe is the listing that a reader of the mount needs first, so the catalogue keeps it.
     """
     try:
-        catalogue.prime_root(lambda: probe(store, limit=1000 if store.flat else 1))
+        catalogue.prime_root(lambda limit: probe(store, limit=limit))
+    except Forbidden as error:
+        if type(error) is not Forbidden or error.code not in NOT_LISTED or not store.url.startswith("s3://"):
+            raise
+        prefix = f"{store.url.rstrip('/')}/PREFIX"
+        raise Forbidden(
+            f"{error}. Where only a prefix may be listed, mount that: {prefix}; to mount it unlisted: --no-probe",
+            code=error.code,
+        ) from error
     except (Unreachable, TimedOut) as error:
         if not catalogue.out_of_reach(error):
             raise

@@ -18,7 +18,7 @@ from .cache.disk import ListingDiskCache
 from .cache.memory import MemoryCache
 from .cache.tiered import TieredCache
 from .model.entry import Entry
-from .model.keys import Hidden, classify, segment_of
+from .model.keys import PAGE_KEYS, Hidden, classify, segment_of
 from .model.listing import listing_of
 from .model.location import Location
 from .query.directory_stream import DirectoryStream, ListedEntries
@@ -115,7 +115,9 @@ class Catalogue:
             return answer
         if isinstance(answer, Forbidden):
             raise Forbidden(f"{self._location.display(prefix + segment)}: access denied", code=answer.code)
-        raise NotFound(f"no {self._location.display(prefix + segment)}")
+        absent = NotFound(f"no {self._location.display(prefix + segment)}")
+        absent.passing = answer.passing
+        raise absent
 
     def below(self, directory: Entry, name: bytes) -> Entry:
         """The directory called `name` in one, taken to be there: when it is not, reading it tells.
@@ -125,6 +127,10 @@ class Catalogue:
         if (segment := segment_of(name)) is None:
             raise NotFound(f"no {name!r} in {self._location.display(directory.key)}")
         return self._memory.with_marker(Entry(name, f"{directory.key}{segment}/", True, None))
+
+    def display(self, key: str) -> str:
+        """A key as a person would name it."""
+        return self._location.display(key)
 
     def scan(self, directory: Entry) -> DirectoryStream:
         """A directory's entries, for one opendir. Returns when the first page is there."""
@@ -159,11 +165,23 @@ class Catalogue:
         """Believe nothing at or below a key prefix any more (the prefix of a directory ends in "/")."""
         self._invalidation.subtree(prefix)
 
-    def prime_root(self, list_root: Callable[[], Page]) -> None:
-        """Keep the root's first page, which `list_root` gets, where that is all of it. Raises what `list_root` does."""
+    def prime_root(self, list_root: Callable[[int], Page]) -> None:
+        """Keep the root's first page, where that is all of it. Raises what `list_root` does.
+
+        Args:
+            list_root: gets that page, of so many keys at most.
+        """
         mark, prefix = self._memory.mark(), self.root.key
-        page = list_root()
-        if self._requests.flat and page.token is None and (page.objects or page.prefixes):
+        if not self._requests.flat:
+            list_root(1)
+            return
+        try:
+            page = list_root(PAGE_KEYS)
+        except Forbidden:
+            list_root(1)  # a policy may allow short pages only
+            return
+        self._requests.root_listed(PAGE_KEYS)
+        if page.token is None and (page.objects or page.prefixes):
             contents = classify(prefix, page.objects, page.prefixes, page.unshowable)
             self._cache.put(prefix, listing_of(contents, mark.at), mark.serial)
 

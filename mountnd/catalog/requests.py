@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from ..errors import BadAnswer, ServerFault, StoreError, Throttled, TimedOut, Unreachable
+from ..errors import BadAnswer, Forbidden, ServerFault, StoreError, Throttled, TimedOut, Unreachable
 from ..stats import HEADS, LISTED_KEYS, LISTS, Stats
 from ..stores.base import Deadline, ObjectStat, Page, Store
 from ..workers import Task, Workers
-from .model.keys import PAGE_KEYS
+from .model.keys import PAGE_KEYS, inside
+from .model.permissions import ListingPermissions
 
 T = TypeVar("T")
 
@@ -25,6 +27,10 @@ TRIAL_S = 5.0
 # What these errors say is not about the name that was asked for, but about the store or the way to it:
 # then what is known from before is served.
 OUTAGES = (Unreachable, TimedOut, ServerFault, Throttled)
+
+# Empty pages in a row that a listing may have: where all that they held was deleted, they are legal, a page for each
+# 1,000 keys. The deadline comes first wherever a page takes 6 ms and more.
+EMPTY_PAGES_MAX = 10_000
 
 # The code of a refusal by `stores.offline.Offline`: no request was made, and no outage was met.
 OFFLINE = "Offline"
@@ -50,6 +56,7 @@ class Requests:
         self._store, self._timeout = store, timeout
         self._workers, self._stats, self._clock = workers, stats, clock
         self._lock = threading.Lock()
+        self._permissions = ListingPermissions()  # guarded by the lock
         self._last_answer = self._outage_until = float("-inf")
         self._on_trial = False
         self._outage: StoreError = Unreachable(store.url)
@@ -87,21 +94,70 @@ class Requests:
         start_after: str = "",
         limit: int = PAGE_KEYS,
     ) -> Page:
-        """One page (on a worker's thread). Raises what `Store.list_page` raises."""
+        """One page (on a worker's thread), empty only where the listing ends. Raises what `Store.list_page` raises.
+
+        Where pages of so many keys are refused, it may hold fewer than `limit`, and not be the last.
+        """
+        begun, seen = self._clock(), {token}
+        while True:
+            page = self._list_permitted(prefix, delimiter, token, start_after, limit)
+            if page.token is not None and page.token in seen:
+                raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} makes no progress")
+            if page.token is None or page.objects or page.prefixes or page.unshowable:
+                return page
+            if len(seen) > EMPTY_PAGES_MAX:
+                raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} has only empty pages")
+            if self._clock() - begun >= self._timeout:
+                raise TimedOut(f"{self._store.url}: only empty pages of {prefix!r} within {self._timeout:g} s")
+            token = page.token
+            seen.add(token)
+
+    def may_list_flat(self, prefix: str) -> bool:
+        """Whether listing the keys that begin with `prefix` without delimiter is worth trying: it was not refused."""
+        with self._lock:
+            return self._permissions.may_list_flat(prefix, self._clock())
+
+    def root_listed(self, limit: int) -> None:
+        """A page of up to `limit` keys was got past this object."""
+        with self._lock:
+            self._permissions.allowed(limit, flat=False)
+
+    def head(self, key: str) -> ObjectStat:
+        """What a key is now (on a worker's thread). Raises what `Store.head` raises."""
+        return self._guard(HEADS, lambda deadline: self._store.head(key, deadline=deadline))
+
+    def _list_permitted(self, prefix: str, delimiter: str, token: str | None, start_after: str, limit: int) -> Page:
+        """One page, of fewer keys where a policy refuses whole ones."""
+        with self._lock:
+            limit = min(limit, self._permissions.most_keys(self._clock()))
+        try:
+            return self._list_once(prefix, delimiter, token, start_after, limit)
+        except Forbidden as refused:
+            with self._lock:
+                if not delimiter:  # whoever asked falls back to listings with one
+                    self._permissions.flat_refused(prefix, self._clock())
+                    raise
+                # Where keys are missing or a link has expired, the number of keys is not the reason.
+                fewer = self._permissions.fewer_keys(limit, self._clock()) if type(refused) is Forbidden else ()
+            for most in fewer:
+                with suppress(Forbidden):
+                    page = self._list_once(prefix, delimiter, token, start_after, most)
+                    with self._lock:
+                        self._permissions.only_fewer(most, self._clock())
+                    return page
+            raise refused
+
+    def _list_once(self, prefix: str, delimiter: str, token: str | None, start_after: str, limit: int) -> Page:
         page = self._guard(
             LISTS,
             lambda deadline: self._store.list_page(
                 prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
             ),
         )
-        if token is not None and page.token == token:
-            raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} makes no progress")
+        with self._lock:
+            self._permissions.allowed(limit, flat=not delimiter)
         self._stats.add(LISTED_KEYS, len(page.objects) + len(page.prefixes))
-        return page
-
-    def head(self, key: str) -> ObjectStat:
-        """What a key is now (on a worker's thread). Raises what `Store.head` raises."""
-        return self._guard(HEADS, lambda deadline: self._store.head(key, deadline=deadline))
+        return inside(prefix, page)
 
     def _guard(self, counter: str, ask: Callable[[Deadline], T]) -> T:
         if why := self.outage():

@@ -68,7 +68,8 @@ def suggest_fix(error: StoreError, source: SourceConfig, preset: Preset | None) 
     if isinstance(error, Forbidden):
         if source.anonymous:
             return "use keys that may list it: --profile NAME"
-        return "use other keys: --profile NAME   (for a public bucket: --anonymous)"
+        prefix = "; where only a prefix may be listed: s3://BUCKET/PREFIX" if source.url.startswith("s3://") else ""
+        return f"use other keys: --profile NAME   (for a public bucket: --anonymous{prefix})"
     if isinstance(error, WrongRegion):
         return f"--region {error.region}" if error.region else "--region with the region that the bucket is in"
     if isinstance(error, NoSuchBucket):

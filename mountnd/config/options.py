@@ -74,6 +74,7 @@ class SourceConfig:
         default_text="by endpoint and bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
         default_text="none", verbs=_SOURCE)
+    probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from ..errors import Changed, ReadOnly
+from ..errors import Changed, NotFound, ReadOnly
 from ..vfs.tree import Vfs
 from . import binding
 from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, fill_stat, put_stat
@@ -64,7 +64,12 @@ class Operations:
         if info:  # of an open file: its own version's, also when the name is gone
             attributes = self._vfs.fstat(fh_at(info + FH_OFFSET).value)
         else:
-            attributes = self._vfs.getattr(self._resolve(path or b""))
+            try:
+                attributes = self._vfs.getattr(self._resolve(path or b""))
+            except NotFound as absent:
+                if absent.passing:  # nor shall the kernel keep it, which takes this for said after the answer
+                    self._invalidator.drop_all_names()
+                raise
         self._told.put(attributes)
         put_stat(stat, *attributes)
 

@@ -1,6 +1,8 @@
 """One provider each, behind the protocol of `base.py`: what names exist, and the bytes of one version.
 
     base         the protocol, and the words it speaks
+    facts        dates and sizes as servers write them, as far as they can be
+    paging       when a listing does not go on
     memory       objects in a dict: the fake that can be mounted, counted, and made to fail
     retry        a store around a store: tries again after transient errors, while the deadline lasts
     offline      a store around a store: sends nothing

@@ -4,11 +4,13 @@
     prefetch/   readahead across files: what a program will open next
     namespace   names and paths to inodes; directories remembered by path, until `refresh`
     handles     open files, each pinned to one version
+    failures    what failed, in the log: once a cause
     inodes      numbers, attributes, ownership: values
 
-`tree` uses all others; `prefetch`, `namespace` and `handles` know only `inodes`. Names come from `catalog`, bytes from
-`blocks`, which do not see each other. Handles and inodes are what doors hold on to; a path is only resolved.
+`tree` uses all others; `prefetch`, `namespace` and `handles` know only `inodes` and `failures`. Names come from
+`catalog`, bytes from `blocks`, which do not see each other. Handles and inodes are what doors hold on to; a path is
+only resolved.
 
-Locks: `Vfs._scan_lock` and `Handles._changed` are leaves; a source's lock in `prefetch` comes before the catalogue's.
-None is held while `catalog` or `blocks` wait for the network.
+Locks: `Vfs._scan_lock`, `FailureLog._lock` and `Handles._changed` are leaves; a source's lock in `prefetch` comes
+before the catalogue's. None is held while `catalog` or `blocks` wait for the network.
 """

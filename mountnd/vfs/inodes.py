@@ -15,12 +15,12 @@ from typing import NamedTuple
 from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
 from ..stores.base import ObjectStat
+from ..stores.facts import UNKNOWN_MTIME_NS
 
 ROOT_NUMBER = 1
 
-# The mtime of a directory without a marker object, 2000-01-01T00:00:00Z: S3 keeps none. A constant, so that
-# tools which hash or compare mtimes see no change; not 0 or -1, which Python's importer and tar trip over.
-DIRECTORY_MTIME_NS = 946_684_800 * 10**9
+# The mtime of a directory without a marker object: S3 keeps none.
+DIRECTORY_MTIME_NS = UNKNOWN_MTIME_NS
 
 
 class Attributes(NamedTuple):

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
-from ..errors import NotADirectory, NotFound
+from ..errors import NotADirectory, NotFound, StoreError
+from .failures import FailureLog
 from .inodes import ROOT_NUMBER, Inode, inode_number
 
 # Directories whose inodes are remembered by path, some 300 bytes each.
@@ -25,12 +26,14 @@ class Namespace:
     Args:
         sources: catalogue of each source by name. One source: its content is the root; several: a directory each.
         single: whether the one source is the root.
+        failures: where look-ups that fail are logged.
 
     Attributes:
         root: the tree's root.
     """
 
-    def __init__(self, sources: Mapping[str, Catalogue], *, single: bool) -> None:
+    def __init__(self, sources: Mapping[str, Catalogue], *, single: bool, failures: FailureLog | None = None) -> None:
+        self._failures = failures or FailureLog()
         if single and len(sources) != 1:
             raise ValueError("only one source can be the root")
         self._salts = {id(c): name.encode("utf-8", "surrogateescape")[:64] for name, c in sources.items()}
@@ -54,7 +57,12 @@ class Namespace:
             if name not in self._sources:
                 raise NotFound(f"no source is called {name!r} here")
             return self._sources[name]
-        entry = parent.catalogue.lookup(parent.entry, name)
+        try:
+            entry = parent.catalogue.lookup(parent.entry, name)
+        except StoreError as e:
+            shown = parent.catalogue.display(parent.entry.key) + name.decode("utf-8", "backslashreplace")
+            self._failures.report(parent.catalogue, parent.entry.key, f"{shown} cannot be looked up", e)
+            raise
         return Inode(self._number(parent.catalogue, entry), parent.catalogue, entry)
 
     def resolve(self, path: bytes) -> Inode:

@@ -20,6 +20,7 @@ from ..catalog.catalogue import Catalogue
 from ..catalog.query.directory_stream import DirectoryStream
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
+from .failures import FailureLog
 from .handles import Handle, Handles
 from .inodes import Attributes, Inode, Ownership, inode_numbers
 from .namespace import Namespace
@@ -56,7 +57,8 @@ class Vfs:
         prefetcher: Prefetcher | None = None,
     ) -> None:
         self._owner, self._stats, self._prefetcher = owner, stats, prefetcher
-        self._namespace = Namespace(sources, single=single)
+        self._failures = FailureLog()
+        self._namespace = Namespace(sources, single=single, failures=self._failures)
         self.root = self._namespace.root
         self.lookup = self._namespace.lookup
         self.resolve, self.resolve_directory = self._namespace.resolve, self._namespace.resolve_directory
@@ -166,7 +168,11 @@ class Vfs:
         """Open a directory: one listing, answered once; rows come from `readdir`."""
         if not inode.entry.is_dir:
             raise NotADirectory(f"{inode.entry.key}: not a directory")
-        scan = None if inode.catalogue is None else inode.catalogue.scan(inode.entry)
+        try:
+            scan = None if inode.catalogue is None else inode.catalogue.scan(inode.entry)
+        except StoreError as e:
+            self._listing_failed(inode, e)
+            raise
         with self._scan_lock:
             number = next(self._scan_numbers)
             self._scans[number] = inode, scan
@@ -194,14 +200,18 @@ class Vfs:
         assert catalogue is not None
         number_of = inode_numbers(self._namespace.salt(catalogue), inode.entry.key)
         owner, pinned = self._owner, self._handles.pinned
-        for (name, size, mtime_ns, is_dir), following in scan.brief_rows(max(0, offset - 2)):
-            number = number_of(name)
-            if is_dir:
-                yield name[:-1], owner.directory(number, scan.marker(name)), following + 2
-            elif (held := pinned(number)) is not None:
-                yield name, owner.file(number, held.size, held.mtime_ns), following + 2
-            else:
-                yield name, owner.file(number, size, mtime_ns), following + 2
+        try:
+            for (name, size, mtime_ns, is_dir), following in scan.brief_rows(max(0, offset - 2)):
+                number = number_of(name)
+                if is_dir:
+                    yield name[:-1], owner.directory(number, scan.marker(name)), following + 2
+                elif (held := pinned(number)) is not None:
+                    yield name, owner.file(number, held.size, held.mtime_ns), following + 2
+                else:
+                    yield name, owner.file(number, size, mtime_ns), following + 2
+        except StoreError as e:
+            self._listing_failed(inode, e)
+            raise
 
     def releasedir(self, dh: int) -> None:
         with self._scan_lock:
@@ -210,6 +220,11 @@ class Vfs:
             scan.close()
 
     # -- within
+    def _listing_failed(self, inode: Inode, error: StoreError) -> None:
+        assert inode.catalogue is not None
+        shown = inode.catalogue.display(inode.entry.key)
+        self._failures.report(inode.catalogue, inode.entry.key, f"{shown} cannot be listed", error)
+
     def _gone(self, handle: Handle, why: Exception) -> Changed:
         """The store no longer has the pinned version: forget its name, so that the next open asks."""
         catalogue, key = handle.inode.catalogue, handle.inode.entry.key

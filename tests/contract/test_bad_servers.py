@@ -260,7 +260,6 @@ LISTINGS: list[tuple[str, int, type[StoreError]]] = [
     ("", 200, BadAnswer),
     ("<html>hello", 200, ServerFault),
     ("<html/>", 200, BadAnswer),
-    ("<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", 200, BadAnswer),
     ("<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", 200, BadAnswer),
     ("<Error><Code>SlowDown</Code></Error>", 503, Throttled),
     ("<Error><Code>InternalError</Code></Error>", 500, ServerFault),

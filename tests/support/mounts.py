@@ -58,6 +58,7 @@ def vfs_mount(where: Path, url: str, sources: Sequence[str], options: Mapping[st
     """The vfs over `sources`, without a kernel."""
     rest = {"cache_dir": where / "cache", **options}
     rest.pop("ttl", None)
+    rest.pop("probe", None)  # nothing is asked before the first call
     config = MountConfig(mountpoint=where / "nowhere", sources=_sources(url, sources, options), **rest)
     mount = assembly.build(config)
     try:
@@ -116,6 +117,9 @@ def mountinfo(path: Path) -> str | None:
 def _flags(options: Mapping[str, Any]) -> list[str]:
     flags: list[str] = []
     for name, value in options.items():
+        if isinstance(value, bool):
+            flags.append(f"--{'' if value else 'no-'}{name.replace('_', '-')}")
+            continue
         text = f"{value:04o}" if name.endswith("_mode") else str(value)
         flags += [f"--{name.replace('_', '-')}", text]
     return flags

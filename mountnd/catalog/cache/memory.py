@@ -18,6 +18,7 @@ from ..model.answer import Answer, RequestMark
 from ..model.entry import Entry
 from ..model.keys import PAGE_KEYS
 from ..model.listing import Listing
+from ..model.permissions import FORBIDDEN_S
 
 # Answers to look-ups of single names kept: some 400 bytes each, so 20 MB at most.
 ANSWERS_MAX = 50_000
@@ -27,10 +28,6 @@ INVALIDATED_MAX = 10_000
 
 # Directories remembered as too large for a first page to hold, and as refusing to be listed.
 LARGE_MAX = 10_000
-
-# A refusal (403) is remembered no longer than this many seconds: credentials and policies get fixed
-# while somebody watches, and two retries a minute are no storm.
-FORBIDDEN_S = 30.0
 
 _NO_NAMES: frozenset[bytes] = frozenset()
 
@@ -64,6 +61,14 @@ class _Slot:
     used: bool = False
 
 
+class _KnownAnswer(NamedTuple):
+    """`at`: monotonic time it was asked for; `lasts`: seconds it is believed at most."""
+
+    answer: Answer
+    at: float
+    lasts: float
+
+
 class MemoryCache:
     """Listings and single answers, by key prefix.
 
@@ -83,7 +88,7 @@ class MemoryCache:
         self._lock = threading.Lock()
         self._serials = itertools.count(1)
         self._listings: OrderedDict[str, _Slot] = OrderedDict()
-        self._answers: OrderedDict[tuple[str, bytes], tuple[Answer, float]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, bytes], _KnownAnswer] = OrderedDict()
         self._large: OrderedDict[str, None] = OrderedDict()
         self._unlistable: OrderedDict[str, float] = OrderedDict()
         self._invalidated: OrderedDict[str, dict[bytes, int]] = OrderedDict()  # directory -> name -> serial
@@ -108,7 +113,7 @@ class MemoryCache:
                 listing = self._use(prefix, slot)
             else:
                 known = self._answers.get((prefix, name))
-                return known[0] if known and (stale or self._is_answer_fresh(known, now)) else None
+                return known.answer if known and (stale or now - known.at < min(self._ttl, known.lasts)) else None
         return self.answer_from(listing, prefix, name)
 
     def answer_from(self, listing: Listing, prefix: str, name: bytes) -> Answer:
@@ -164,23 +169,30 @@ class MemoryCache:
                 _, evicted = self._listings.popitem(last=False)
                 self.nbytes -= evicted.listing.nbytes
 
-    def put_answer(self, prefix: str, name: bytes, answer: Answer, mark: RequestMark) -> Listing | None:
+    def put_answer(
+        self, prefix: str, name: bytes, answer: Answer, mark: RequestMark, lasts: float = float("inf")
+    ) -> Listing | None:
         """The store answered for one name.
 
         Where the directory's listing is known but for this name, returns it with the answer filled in.
+
+        Args:
+            lasts: seconds it is believed, where that is less than the TTL.
         """
         listing = None
         with self._lock:
             if self._is_invalid(prefix, mark.serial) or self._invalidated.get(prefix, {}).get(name, 0) > mark.serial:
                 return None
             slot = self._listings.get(prefix)
-            if slot and name in slot.names_to_recheck and not isinstance(answer, Forbidden):
+            if slot and name in slot.names_to_recheck and not isinstance(answer, Forbidden) and lasts >= self._ttl:
                 listing = slot.listing.replaced(name, answer if isinstance(answer, Entry) else None)
                 self.nbytes += listing.nbytes - slot.listing.nbytes
                 self._listings[prefix] = _Slot(listing, slot.serial, slot.names_to_recheck - {name})
                 if self._clock() - listing.at < self._ttl:
                     return listing
-            self._answers[prefix, name] = answer, mark.at
+            if isinstance(answer, Forbidden):
+                lasts = min(lasts, FORBIDDEN_S)
+            self._answers[prefix, name] = _KnownAnswer(answer, mark.at, lasts)
             self._answers.move_to_end((prefix, name))
             if len(self._answers) > ANSWERS_MAX:
                 self._answers.popitem(last=False)
@@ -207,6 +219,19 @@ class MemoryCache:
         """Whether listing the directory was refused a short while ago."""
         with self._lock:
             return self._clock() - self._unlistable.get(prefix, float("-inf")) < FORBIDDEN_S
+
+    def may_be_listed(self, prefix: str) -> bool:
+        """Whether anything of a directory was ever listed."""
+        with self._lock:
+            return prefix in self._listings or prefix in self._large
+
+    def knows_below(self, prefix: str) -> bool:
+        """Whether something is known at or below a directory's prefix, whatever its age."""
+        with self._lock:
+            return any(key.startswith(prefix) and slot.listing.exists for key, slot in self._listings.items()) or any(
+                around.startswith(prefix) and isinstance(known.answer, Entry)
+                for (around, _), known in self._answers.items()
+            )
 
     def wants_point_query(self, prefix: str, name: bytes) -> bool:
         """Whether this name is better asked for alone: the directory is large, or is believed but for this name."""
@@ -256,8 +281,3 @@ class MemoryCache:
         self._large.move_to_end(prefix)
         if len(self._large) > LARGE_MAX:
             self._large.popitem(last=False)
-
-    def _is_answer_fresh(self, known: tuple[Answer, float], now: float) -> bool:
-        answer, at = known
-        ttl = min(self._ttl, FORBIDDEN_S) if isinstance(answer, Forbidden) else self._ttl
-        return now - at < ttl

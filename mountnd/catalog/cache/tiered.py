@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from ...errors import Forbidden
 from ...stats import LISTINGS_RECALLED, Stats
 from ..model.answer import Answer, RequestMark
 from ..model.listing import Listing
@@ -33,6 +34,7 @@ class TieredCache:
         self._disk, self._stats, self._location = disk, stats, location
         self._lock = threading.Lock()
         self._reported: set[str] = set()
+        self._top_refused = False
 
     def find(self, prefix: str) -> KnownListing | None:
         """What is known of a directory, whatever its age; looks on disk when memory does not hold it."""
@@ -46,11 +48,23 @@ class TieredCache:
             self._disk.add(prefix, listing)
         self._report(prefix, listing)
 
-    def put_answer(self, prefix: str, name: bytes, answer: Answer, mark: RequestMark) -> None:
-        """The store answered for one name."""
-        listing = self.memory.put_answer(prefix, name, answer, mark)
+    def put_answer(
+        self, prefix: str, name: bytes, answer: Answer, mark: RequestMark, lasts: float = float("inf")
+    ) -> None:
+        """The store answered for one name; as `MemoryCache.put_answer`."""
+        listing = self.memory.put_answer(prefix, name, answer, mark, lasts)
         if listing is not None and self._disk is not None:
             self._disk.add(prefix, listing)
+
+    def refused(self, prefix: str, why: Forbidden) -> None:
+        """Listing a directory was refused. That the top of the tree refuses it is told: the mount looks empty then."""
+        self.memory.set_unlistable(prefix)
+        with self._lock:
+            told, self._top_refused = self._top_refused, self._top_refused or prefix == self._location.root
+        if self._top_refused and not told:
+            log.warning(
+                "%s: its top may not be listed; what lies below is found by name only (%s)", self._location.url, why
+            )
 
     def recall(self, prefix: str) -> bool:
         """Take into memory what the disk has of a directory that memory does not hold; whether there was something."""

@@ -27,7 +27,7 @@ LONG = f"a path component over {MAX_NAME} bytes"
 SPELLING = "characters that no file name's bytes can spell"
 SHADOWED = "a directory of the same name is shown instead"
 SLASH = "ends in a slash but holds bytes: only the directory is shown"
-STORE = "the store could not spell it"
+STORE = "the server gives no name and size for it that a file can have"
 
 
 class Hidden(NamedTuple):
@@ -172,6 +172,30 @@ def last_of(page: Page) -> bytes:
     """The last key or common prefix of a page, in the store's order; b"" of an empty one."""
     ends = [sort_key(stat.id.key) for stat in page.objects[-1:]] + [sort_key(common) for common in page.prefixes[-1:]]
     return max(ends, default=b"")
+
+
+def first_of(page: Page) -> bytes:
+    """The first key or common prefix of a page, in the store's order; b"" of an empty one."""
+    ends = [sort_key(stat.id.key) for stat in page.objects[:1]] + [sort_key(common) for common in page.prefixes[:1]]
+    return min(ends, default=b"")
+
+
+def inside(prefix: str, page: Page) -> Page:
+    """The page less what does not begin with the prefix that was asked for, which goes to `unshowable`.
+
+    Keys are sorted, so that looking at both ends is enough to find that all is well.
+    """
+    objects, prefixes = page.objects, page.prefixes
+    ends = [stat.id.key for stat in (*objects[:1], *objects[-1:])] + prefixes[:1] + prefixes[-1:]
+    if all(key.startswith(prefix) for key in ends):
+        return page
+    keys = [stat.id.key for stat in objects] + prefixes
+    outside = tuple(f"{key!r}: does not begin with {prefix!r}" for key in keys if not key.startswith(prefix))
+    return page._replace(
+        objects=[stat for stat in objects if stat.id.key.startswith(prefix)],
+        prefixes=[common for common in prefixes if common.startswith(prefix)],
+        unshowable=page.unshowable + outside,
+    )
 
 
 def resolve(

@@ -7,7 +7,7 @@ when the subtree has at most 1,000 keys. So `a/b/c/file` costs one round trip wh
 1,000 keys, else one for each level down to where that is so. Whoever comes while the first page is
 under way waits for it alone. A directory that did not fit one page is large: there only the name is
 asked for, and no look-up starts a listing of it. When look-ups walk (`readahead.policy`), the subtree around is
-listed instead, and most of them cost nothing.
+listed instead, and most of them cost nothing. Where a directory may not be listed, `unlistable` asks for its names.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from .paged_listing import PagedListing
 from .point import Name
 from .single_flight import SingleFlight, first_answer
 from .stale_fallback import StaleFallback
+from .unlistable import Unlistable
 
 # Kinds of requests that are joined: for all keys that begin with a name; for one name.
 SUBTREE, POINT = "subtree", "point"
@@ -52,6 +53,7 @@ class Lookup:
         self._location, self._requests, self._cache, self._memory = location, requests, cache, cache.memory
         self._prefetcher, self._listings, self._flights = prefetcher, listings, flights
         self._waiting, self._fallback = waiting, fallback
+        self._unlistable = Unlistable(requests, cache, waiting, location.root)
 
     def find(self, asked: Name) -> Answer:
         """What a name is that memory does not answer for. Raises every StoreError but NotFound, and Interrupted."""
@@ -88,18 +90,23 @@ class Lookup:
     def _ask(self, asked: Name, until: float) -> Answer:
         prefix, name, _ = asked
         if self._memory.is_unlistable(prefix):
-            return self._ask_unlistable(asked, Forbidden(), until)
+            return self._unlistable.ask(asked, until)
         self.await_subtree_page(prefix, until)
-        try:
-            answer = self._memory.answer(prefix, name)
-            if answer is None and not self._memory.wants_point_query(prefix, name):
-                arrival = self._prefetcher.arrive(prefix, until)
-                if (answer := self._memory.answer(prefix, name)) is None:
+        answer = self._memory.answer(prefix, name)
+        if answer is None and not self._memory.wants_point_query(prefix, name):
+            arrival = self._prefetcher.arrive(prefix, until)
+            if (answer := self._memory.answer(prefix, name)) is None:
+                try:
                     answer = self._ask_first_page(asked, flat=arrival.flat, until=until)
-            return answer if answer is not None else self.ask_alone(asked, until)
-        except Forbidden as refused:
-            self._memory.set_unlistable(prefix)
-            return self._ask_unlistable(asked, refused, until)
+                except Forbidden as refused:
+                    self._cache.refused(prefix, refused)
+                    return self._unlistable.ask(asked, until)
+        if answer is not None:
+            return answer
+        try:
+            return self.ask_alone(asked, until)
+        except Forbidden:  # of the listing of this name; the directory's own was not
+            return self._unlistable.ask(asked, until)
 
     def _ask_first_page(self, asked: Name, *, flat: bool, until: float) -> Answer | None:
         paged, new = self._listings.join(asked.prefix, flat=flat)
@@ -107,7 +114,7 @@ class Lookup:
             task = paged.fetch(0)
             futures: list[Future[Any]] = [task.future] if task else []
             subtree: Future[Answer | None] | None = None
-            if new and self._requests.flat and not flat:
+            if new and not flat and self._requests.flat and self._requests.may_list_flat(asked.key):
                 subtree = self._flights.join((SUBTREE, asked.key), lambda: self._submit_subtree(asked))
                 futures.append(subtree)
 
@@ -117,7 +124,12 @@ class Lookup:
                 told = subtree is not None and subtree.done() and subtree.exception() is None
                 return subtree.result() if subtree is not None and told else None
 
-            answer: Answer | None = self._waiting.wait(first_answer(futures, decide), until)
+            try:
+                answer: Answer | None = self._waiting.wait(first_answer(futures, decide), until)
+            except StoreError:
+                if task is None or not task.future.done() or task.future.exception() is not None:
+                    raise
+                return None  # the failure of what was asked beside it says nothing of the directory
             return answer
         finally:
             self._listings.leave(paged)
@@ -160,17 +172,6 @@ class Lookup:
             return self._cached(asked, point.combine(asked, head.result(), below.result()), mark)
 
         return first_answer([head, below], decide)
-
-    def _ask_unlistable(self, asked: Name, refused: Forbidden, until: float) -> Answer:
-        """Listing is forbidden; the object itself may not be."""
-        mark = self._memory.mark()
-        answer: Answer
-        try:
-            stat = self._waiting.wait(self._requests.submit(point.head, self._requests, asked.key).future, until)
-            answer = NotFound() if stat is None else Entry(asked.name, asked.key, False, stat)
-        except Forbidden:
-            answer = refused
-        return self._cached(asked, answer, mark)
 
     def _cached(self, asked: Name, answer: Answer, mark: RequestMark) -> Answer:
         self._cache.put_answer(asked.prefix, asked.name, answer, mark)

@@ -19,13 +19,25 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import NamedTuple, Protocol
 
+from ...errors import BadAnswer, Forbidden
 from ...stores.base import ObjectStat
+from ...stores.paging import goes_back
 from ...workers import Task
 from ..model.answer import RequestMark
 from ..model.grouping import Directory, Grouper, OutOfOrder
-from ..model.keys import Contents, Hidden, PageContents, directory_may_follow, read_page, resolve, sort_key
+from ..model.keys import (
+    Contents,
+    Hidden,
+    PageContents,
+    directory_may_follow,
+    first_of,
+    read_page,
+    resolve,
+    sort_key,
+)
 from ..model.listing import HIDDEN_MAX, Listing, join_pages
 from ..model.table import Table, tabulate
 from ..requests import Requests
@@ -36,10 +48,11 @@ HELD_PAGES = 4
 
 
 class _Start(NamedTuple):
-    """Where a page starts: what fetches it."""
+    """Where a page starts: what fetches it, and the `PageContents.last` of the page before."""
 
     token: str | None = None
     start_after: str = ""
+    last: bytes = b""
 
 
 _Files = tuple[tuple[bytes, ObjectStat], ...]
@@ -111,6 +124,7 @@ class PagedListing:
         self._bytes = 0
         self._first_page_last = b""  # where the first page ended
         self._in_order = True  # whether the first page came in byte order, as S3 promises
+        self._seen: set[Hashable] = set()  # tokens and ends of pages
         self._repeated = b""  # a directory that a flat first page had got to, which the next page may tell again
         self.huge = False
         self.listing: Listing | None = None
@@ -190,13 +204,30 @@ class PagedListing:
         contents = read_page(self.prefix, answer, check_order=page == 0)
         if page == 0:
             self._in_order = contents.in_order
+        first = first_of(answer)[len(sort_key(self.prefix)) :] if page else b""
+        self._check_progress(page, start, first, contents.last, answer.token)
         if page == 1:
             contents.contents.rows.pop(self._repeated, None)
-        return contents, None if answer.token is None else _Start(answer.token)
+        return contents, None if answer.token is None else _Start(answer.token, last=contents.last)
+
+    def _check_progress(self, page: int, start: _Start, first: bytes, last: bytes, token: str | None) -> None:
+        """Raises BadAnswer where a listing would go on for ever: keys that go back, or a page or token seen before."""
+        if start.last and first and self._requests.flat and self._in_order and goes_back(first, start.last):
+            raise BadAnswer(f"the listing of {self.prefix!r} goes back from {start.last!r} to {first!r}", code="Order")
+        marks = {mark for mark in (token, (first, last)) if mark not in (None, (b"", b""))}
+        with self._lock:
+            if page < len(self._page_starts) - 1:
+                return  # it was pushed out, and is read again
+            if token is not None and marks & self._seen:
+                raise BadAnswer(f"the listing of {self.prefix!r} comes to the same page again", code="Token")
+            self._seen |= marks
 
     def _list_flat(self) -> tuple[PageContents, _Start | None] | None:
-        """The first page without delimiter; None when its keys are no good for that."""
-        answer = self._requests.list(self.prefix, delimiter="")
+        """The first page without delimiter; None when its keys are no good for that, or such listings are refused."""
+        try:
+            answer = self._requests.list(self.prefix, delimiter="")
+        except Forbidden:
+            return None
         grouper = Grouper(self.prefix, self.prefix)
         try:
             grouper.feed(answer.objects)
@@ -214,7 +245,7 @@ class PagedListing:
         if not complete:
             segment, slash, _ = last[len(self.prefix) :].partition("/")
             # Go on behind the directory that the page ended in: its "/" and one of the last characters there are.
-            following = _Start(start_after=f"{self.prefix}{segment}/\ufffd" if slash else last)
+            following = _Start(start_after=f"{self.prefix}{segment}/\ufffd" if slash else last, last=sort_key(segment))
             self._repeated = sort_key(segment) + b"/" if slash else b""
         return PageContents(here, sort_key(last)[len(sort_key(self.prefix)) :], True), following
 

@@ -9,9 +9,10 @@ The functions that take `requests` run on a worker's thread.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
-from ...errors import NotFound
+from ...errors import Forbidden, NotFound
 from ...stores.base import ObjectStat, Page
 from ..model.answer import Answer
 from ..model.entry import Entry
@@ -65,7 +66,11 @@ def ask_by_prefix(requests: Requests, asked: Name) -> Answer:
 
 def list_first_below(requests: Requests, key: str) -> Page:
     """The first key of the directory `key`, if any: its marker sorts before all else in it."""
-    return requests.list(key + "/", delimiter="" if requests.flat else "/", limit=1)
+    below = key + "/"
+    if requests.flat and requests.may_list_flat(below):
+        with suppress(Forbidden):
+            return requests.list(below, delimiter="", limit=1)
+    return requests.list(below, limit=1)
 
 
 def head(requests: Requests, key: str) -> ObjectStat | None:

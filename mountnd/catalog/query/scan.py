@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...errors import NotFound
+from contextlib import suppress
+
+from ...errors import Forbidden, NotFound
 from ..cache.memory import KnownListing
 from ..cache.tiered import TieredCache
 from ..model.keys import segment_of
@@ -60,8 +62,9 @@ class Scanner:
         if self._lookup.await_subtree_page(prefix, until):
             known = self._memory.find(prefix)
         if known is not None and known.fresh and len(known.names_to_recheck) <= RECHECK_MAX:
-            for name in known.names_to_recheck:
-                self._lookup.ask_alone(Name(prefix, name, segment_of(name) or ""), until)
+            with suppress(Forbidden):  # of the listings of single names; then the directory's own decides
+                for name in known.names_to_recheck:
+                    self._lookup.ask_alone(Name(prefix, name, segment_of(name) or ""), until)
             if (stream := self._if_usable(prefix)) is not None:
                 return stream
         arrival = self._prefetcher.arrive(prefix, until)
@@ -73,8 +76,10 @@ class Scanner:
                 self._waiting.wait(task.future, until)
             if paged.listing is not None:
                 self._check_exists(prefix, paged.listing)
-        except BaseException:
+        except BaseException as error:
             self._listings.leave(paged)
+            if isinstance(error, Forbidden):
+                self._cache.refused(prefix, error)
             raise
         return self._stream(prefix, paged)
 

@@ -117,7 +117,7 @@ class SubtreePrefetcher:
                     prefix, self._clock(), lambda base: self._memory.fresh_listing(base) is not None, self._first_child
                 )
                 if plan.mode not in (ListingMode.SUBTREE, ListingMode.SAMPLE):
-                    return Arrival(flat=plan.mode is ListingMode.FLAT)
+                    return Arrival(flat=plan.mode is ListingMode.FLAT and self._requests.may_list_flat(prefix))
                 subtree = self._begin(plan.base, sample=plan.mode is ListingMode.SAMPLE)
                 if subtree is None:
                     return Arrival()
@@ -197,7 +197,7 @@ class SubtreePrefetcher:
 
     def _begin(self, base: str, *, sample: bool) -> _Subtree | None:
         listing = self._memory.fresh_listing(base)
-        if listing is None:
+        if listing is None or not self._requests.may_list_flat(base):
             return None
         keys = self._history.keys_per_child(base)
         pages = listing.count * keys / PAGE_KEYS

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline, ObjectId, ObjectStat
+from ..facts import SECONDS_END, UNKNOWN_MTIME_NS, datetime_of, size_of
 from ..http.status import error_type
 from .base import DirectoryName
 
@@ -98,7 +98,9 @@ class FsspecBackend:
         inside = where.rstrip("/") + "/"
         found = []
         for info in infos:
-            name = str(info["name"]).rstrip("/")
+            name = str(info.get("name", "")).rstrip("/")
+            if not name:
+                continue
             if not name.startswith(inside):
                 if name.strip("/") == where.strip("/"):
                     continue  # some give a directory as its own first entry
@@ -148,15 +150,24 @@ class FsspecBackend:
                 info = self._call(self._names, "info", str(info["name"]), deadline)
             except NotFound:
                 return DirectoryName(name, None, "a link to nowhere")
+            except StoreError as error:
+                if error.transient:
+                    raise
+                return DirectoryName(name, None, str(error))
         if info.get("type") == "directory":
             return DirectoryName(name, None)
-        if not _is_file(info) or info.get("size") is None:
+        if not _is_file(info):
             return DirectoryName(name, None, f"neither a file nor a directory ({info.get('type')})")
+        if size_of(info.get("size")) is None:
+            return DirectoryName(name, None, f"its size is {info.get('size')!r}")
         return DirectoryName(name, self._stat(directory + name, info))
 
     def _stat(self, key: str, info: Mapping[str, Any]) -> ObjectStat:
         token, mtime_ns = version_token(info)
-        return ObjectStat(ObjectId(self.source, key, token), int(info["size"]), mtime_ns)
+        size = size_of(info.get("size"))
+        if size is None:
+            raise BadAnswer(f"{self.url}: {key!r}: its size is {info.get('size')!r}", code="Size")
+        return ObjectStat(ObjectId(self.source, key, token), size, mtime_ns)
 
     def _call(self, filesystem: Any, method: str, path: str, deadline: Deadline, **options: Any) -> Any:
         left = deadline.left()
@@ -181,25 +192,23 @@ def _is_file(info: Mapping[str, Any]) -> bool:
 
 
 def version_token(info: Mapping[str, Any]) -> tuple[str, int]:
-    """(token, mtime in ns) of fsspec's facts about a file; mtime 0 where they hold no time. Pure."""
-    mtime_ns = next((ns for name in _TIMES if (ns := _nanoseconds(info.get(name))) is not None), 0)
+    """(token, mtime in ns) of fsspec's facts about a file; `UNKNOWN_MTIME_NS` where they hold no time. Pure."""
+    known = next((ns for name in _TIMES if (ns := _nanoseconds(info.get(name))) is not None), None)
+    mtime_ns = UNKNOWN_MTIME_NS if known is None else known
     for name in _TOKENS:
         if info.get(name):
             return f"{name}={info[name]}", mtime_ns
-    return f"size={info.get('size')} mtime={mtime_ns} inode={info.get('ino', '')}", mtime_ns
+    return f"size={info.get('size')} mtime={known or 0} inode={info.get('ino', '')}", mtime_ns
 
 
 def _nanoseconds(when: Any) -> int | None:
     if isinstance(when, str):
-        try:
-            when = datetime.fromisoformat(when) if re.match(r"\d{4}", when) else parsedate_to_datetime(when)
-        except (ValueError, TypeError):
-            return None
+        when = datetime_of(when)
     if isinstance(when, datetime):
         when = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
-    if isinstance(when, (int, float)) and not isinstance(when, bool):
+    if isinstance(when, (int, float)) and not isinstance(when, bool) and abs(when) < SECONDS_END:
         return round(when * 10**6) * 1000  # a float holds no finer time than some 200 ns
-    return None
+    return None  # also for one that is not a number, or that nanoseconds in 64 bits do not hold
 
 
 def error_from_exception(error: BaseException, name: str) -> StoreError:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from ...errors import BadAnswer, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline
+from ..facts import mtime_of, size_of
 from .proxy import Proxy, proxy_for
 from .ranges import check_etag, check_range, parse_content_range
 from .status import error_type
@@ -24,7 +24,10 @@ _PIECE = 1 << 18
 
 
 class FileInfo(NamedTuple):
-    """What headers say of a file: bytes (None: they do not say), version token, LastModified in ns (0: unknown)."""
+    """What headers say of a file: bytes (None: they do not say), version token, LastModified in ns.
+
+    The last is `facts.UNKNOWN_MTIME_NS` where they do not say, or what cannot be.
+    """
 
     size: int | None
     token: str
@@ -37,11 +40,7 @@ def file_info(headers: Mapping[str, str], size: int | None) -> FileInfo:
     The token is the ETag; without one, size and Last-Modified, which is weaker: two writes within a second look alike.
     """
     modified = headers.get("Last-Modified", "")
-    try:
-        mtime_ns = int(parsedate_to_datetime(modified).timestamp()) * 10**9
-    except (ValueError, TypeError):
-        mtime_ns = 0
-    return FileInfo(size, headers.get("ETag") or f"{size}-{modified}", mtime_ns)
+    return FileInfo(size_of(size), headers.get("ETag") or f"{size}-{modified}", mtime_of(modified))
 
 
 def is_strong(token: str) -> bool:
@@ -195,8 +194,7 @@ def _make_pool(proxy: Proxy | None, connections: int, *, https: bool) -> Any:
 
 
 def _length(response: Any) -> int | None:
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else None
+    return size_of(response.headers.get("Content-Length", ""))
 
 
 def _fill(response: Any, view: memoryview, name: str, deadline: Deadline) -> None:

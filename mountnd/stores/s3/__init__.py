@@ -9,13 +9,16 @@
     http_client     bytes: ranged GETs of our own, whose bodies are received straight into the cache's blocks
     connection      one connection of the HTTP client
     signing         the headers that sign its GETs
+    lister          by which version of ListObjects pages are asked for, and how they go on without a token
     listing         a page of a listing from its XML                           (pure)
+    continuation    tokens of our own: on behind a key                         (pure)
+    mend            XML that breaks the rules in a few characters              (pure)
     key_rules       which texts can be keys                                    (pure)
     translate       codes and exceptions of the libraries -> StoreError        (pure)
 
-Who may call whom: `store` uses both clients, `identity`, `listing` and `key_rules`; the clients use `connect`; the HTTP
-client uses `connection` and `signing`; everything that fails goes through `translate`. Locks: `store`, `http_client`,
-`connection` and `signing` have their own, and all are leaves.
+Who calls whom: `store` uses both clients, `identity`, `lister`, `listing` and `key_rules`. The clients use `connect`,
+the HTTP client also `connection` and `signing`. Everything that fails goes through `translate`. Locks: `store`,
+`http_client`, `connection` and `signing` have their own, and all are leaves.
 
 The libraries are imported when the first request is made (botocore: with the first store where there are AWS files),
 not with this module.

@@ -50,9 +50,10 @@ class BotoClient:
         self._access, self._client = access, access.client
         self._common = {"Bucket": bucket, **extra}
 
-    def list_page(self, subject: Subject, deadline: Deadline, **params: Any) -> bytes:
+    def list_page(self, subject: Subject, deadline: Deadline, *, version_1: bool = False, **params: Any) -> bytes:
         """The XML of one page."""
-        request = self._client.list_objects_v2(**self._common, EncodingType="url", **params)
+        ask = self._client.list_objects if version_1 else self._client.list_objects_v2
+        request = ask(**self._common, EncodingType="url", **params)
         answer = wait(request, self._access.loop, subject, deadline)
         body: bytes = answer["RawPage"]
         if body and not body.rstrip().endswith(b">"):
@@ -60,7 +61,10 @@ class BotoClient:
         return body
 
     def head(self, key: str, subject: Subject, deadline: Deadline) -> dict[str, Any]:
-        """botocore's HeadObject answer. A refusal has only an HTTP status: that of a GET says why."""
+        """botocore's HeadObject answer, with the date as it was written in `RawLastModified`.
+
+        A refusal has only an HTTP status: that of a GET says why.
+        """
         request = self._client.head_object(**self._common, Key=key)
         answer: dict[str, Any] = wait(request, self._access.loop, subject, deadline)
         return answer

@@ -225,6 +225,8 @@ async def _make_client(
     # Its context is made by this method when the first connection is; botocore's options name one PEM file at most.
     client._endpoint.http_session._get_ssl_context = trust.context
     client.meta.events.register("before-parse.s3.ListObjectsV2", _keep_page)
+    client.meta.events.register("before-parse.s3.ListObjects", _keep_page)
+    client.meta.events.register("before-parse.s3.HeadObject", _keep_date)
     # It parses each page once more, 5 ms for 1,000 keys, to find errors that came with a 200; listing.py does.
     if (handler := getattr(handlers, "_handle_200_error", None)) is not None:
         client.meta.events.unregister("before-parse.s3.*", handler)
@@ -238,6 +240,11 @@ def _keep_page(*, response_dict: dict[str, Any], customized_response_dict: dict[
     if response_dict["status_code"] < 300:
         customized_response_dict["RawPage"] = response_dict["body"]
         response_dict["body"] = b""
+
+
+def _keep_date(*, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    # botocore fails on a date that is none, and with it the whole HEAD; `stores/facts.py` reads what there is.
+    customized_response_dict["RawLastModified"] = response_dict["headers"].pop("Last-Modified", "")
 
 
 def _unsigned(**_: Any) -> Any:

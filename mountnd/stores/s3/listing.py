@@ -1,4 +1,4 @@
-"""A page of ListObjectsV2 from its XML, exactly and fast. Pure.
+"""A page of ListObjectsV2, or of its predecessor, from its XML, exactly and fast. Pure.
 
 botocore parses some 16 thousand keys a second, and a directory may hold millions. So the usual shape
 (AWS, MinIO, Ceph, SeaweedFS, moto, ...) goes through one regular expression, which takes the page
@@ -9,6 +9,10 @@ Format: docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html, requeste
 `encoding-type=url`. A server that honours it says so by an `EncodingType` element, and only then are
 keys decoded: `+` is a space there, as in a query string (S3 writes `a+b` for the key `a b`).
 Times are cut to whole seconds: HEAD gives no more, and the two must agree.
+
+A bad row costs no other: an impossible date is unknown (`facts.py`), an ETag that cannot be one is left out, and a row
+without a key or a size that can be is in `unshowable`. So is XML that breaks the rules in a few characters, as
+servers write it for keys with control characters, `&`, or bytes that are not UTF-8 (`mend.py`).
 """
 
 from __future__ import annotations
@@ -22,61 +26,105 @@ from xml.etree import ElementTree
 
 from ...errors import BadAnswer
 from ..base import ObjectId, ObjectStat, Page
+from ..facts import SECONDS_END, SIZE_MAX, mtime_of, size_of
+from . import continuation, mend
 from .key_rules import is_valid_key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CONTENTS = re.compile(
-    r"<Contents>\s*<Key>([^<]+)</Key>\s*<LastModified>([^<]+)</LastModified>\s*<ETag>([^<]+)</ETag>\s*"
+    r"<Contents>\s*<Key>([^<]+)</Key>\s*<LastModified>([^<]*)</LastModified>\s*<ETag>([^<]*)</ETag>\s*"
     r"(?:<Checksum(?:Algorithm|Type)>[^<]*</Checksum(?:Algorithm|Type)>\s*)*<Size>([0-9]+)</Size>\s*"
     r"(?:<Owner>(?:\s*<(?:ID|DisplayName)>[^<]*</(?:ID|DisplayName)>)*\s*</Owner>\s*)?"
     r"(?:<StorageClass>([^<]*)</StorageClass>\s*)?</Contents>"
 )
 _PREFIXES = re.compile(r"<CommonPrefixes>\s*<Prefix>([^<]+)</Prefix>\s*</CommonPrefixes>")
+_DIGITS = re.compile(r"\s*[0-9]+\s*", re.ASCII)
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+
+# Before the size of a row that has no key, or a size that `int` might take for a number.
+_NO_SIZE = "\0"
 
 _Fields = tuple[str, str, str, str, str]  # key, last modified, ETag, size, storage class
 
 
 class _Raw(NamedTuple):
-    """A page as its XML spells it: entities resolved, percent signs still there."""
+    """A page as its XML spells it: entities resolved, percent signs still there.
+
+    `marker`: where the next page of a version 1 listing starts. `version`: 1 or 2, where it shows which it is; else 0.
+    """
 
     contents: list[_Fields]
     prefixes: list[str]
-    encoded: bool
-    truncated: bool
-    token: str | None
+    encoded: bool = False
+    truncated: bool = False
+    token: str | None = None
+    marker: str = ""
+    version: int = 0
+
+
+class ParsedPage(NamedTuple):
+    """A page, and whether it is one of version 1 of ListObjects, whatever was asked for."""
+
+    page: Page
+    version_1: bool
 
 
 def parse_page(body: bytes, source: str) -> Page:
     """The page whose XML is `body`; its objects get `source` as identity. Raises BadAnswer."""
+    return parse(body, source).page
+
+
+def parse(body: bytes, source: str) -> ParsedPage:
+    """As `parse_page`, and by which version of ListObjects the server speaks."""
     raw = _by_expression(body) or _by_parser(body)
     objects: list[ObjectStat] = []
     unshowable: list[str] = []
     # The loop over millions of keys: bound names and tuple's own constructor make it half as long.
     encoded, new, add = raw.encoded, tuple.__new__, objects.append
-    try:
-        for key, modified, etag, size, storage in raw.contents:
-            if encoded and ("%" in key or "+" in key):
-                key = _decoded(key)
-            if not key.isascii() and not is_valid_key(key):
-                unshowable.append(repr(key))
-                continue
-            if etag[:1] not in '"W':  # some servers leave out in listings the quotes that they give elsewhere
-                etag = f'"{etag}"'
+    last = ""
+    for key, modified, etag, size, storage in raw.contents:
+        if encoded and ("%" in key or "+" in key):
+            key = _decoded(key)
+        if not key.isascii() and not is_valid_key(key):
+            unshowable.append(repr(key))
+            continue
+        if etag[:1] not in '"W':  # some servers leave out in listings the quotes that they give elsewhere
+            etag = f'"{etag}"'
+        try:
             past = datetime.fromisoformat(modified) - _EPOCH
-            mtime_ns = (past.days * 86400 + past.seconds) * 1_000_000_000
-            id = new(ObjectId, (source, key, etag, ""))
-            add(new(ObjectStat, (id, int(size), mtime_ns, intern(storage))))
-    except (ValueError, TypeError) as error:  # TypeError: a time without a zone
-        raise BadAnswer(f"{source}: a listing has a bad time or size: {error}", code="ListObjectsV2") from error
+            seconds, length = past.days * 86400 + past.seconds, int(size)
+            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or not (etag.isascii() and etag.isprintable()):
+                raise ValueError
+            mtime_ns = seconds * 1_000_000_000
+        except (ValueError, TypeError):  # TypeError: a time without a zone
+            known = size_of(size)
+            if known is None:
+                last = key
+                unshowable.append(f"{key!r}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
+                continue
+            length, mtime_ns = known, mtime_of(modified)
+            etag = etag if etag.isascii() and etag.isprintable() else ""
+        id = new(ObjectId, (source, key, etag, ""))
+        add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
     unshowable += [repr(prefix) for prefix in prefixes if not is_valid_key(prefix)]
     prefixes = [prefix for prefix in prefixes if is_valid_key(prefix)]
-    if raw.truncated and not raw.token:
+    token = raw.token if raw.truncated else None
+    if raw.truncated and not token:
+        token = _continuation(raw, source, [last, *(stat.id.key for stat in objects[-1:])], prefixes)
+    return ParsedPage(Page(objects, prefixes, token, tuple(unshowable)), raw.version == 1)
+
+
+def _continuation(raw: _Raw, source: str, keys: list[str], prefixes: list[str]) -> str:
+    """The token of a page that is not the last and has none; `keys`: the last ones on it."""
+    if raw.marker:
+        return continuation.behind_key(_decoded(raw.marker) if raw.encoded else raw.marker)
+    last = max([*keys, *prefixes[-1:]], key=lambda key: key.encode("utf-8", "surrogateescape"))
+    if not last:
         raise BadAnswer(f"{source}: a listing says that it goes on, but not how", code="ListObjectsV2")
-    return Page(objects, prefixes, raw.token if raw.truncated else None, tuple(unshowable))
+    return continuation.behind_prefix(last) if last in prefixes[-1:] else continuation.behind_key(last)
 
 
 def _by_expression(body: bytes) -> _Raw | None:
@@ -104,27 +152,47 @@ def _by_parser(body: bytes) -> _Raw:
     try:
         root = ElementTree.fromstring(body)
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        raise BadAnswer(f"a listing is not XML: {error}", code="ListObjectsV2") from error
+        mended = mend.mended(body)
+        if mended is None:
+            raise BadAnswer(f"a listing is not XML: {error}", code="ListObjectsV2") from error
+        return _restored(_by_parser(mended))
     if _name(root) != "ListBucketResult":
         raise BadAnswer(f"a listing began with <{_name(root)}>", code="ListObjectsV2")
-    raw = _Raw([], [], False, False, None)
+    raw = _Raw([], [])
     for element in root:
         match _name(element):
             case "Contents":
                 have = {_name(child): child.text or "" for child in element}
-                if not {"Key", "LastModified", "Size"} <= have.keys():
-                    raise BadAnswer("a listing holds an object without key, time or size", code="ListObjectsV2")
+                key, size = have.get("Key", ""), have.get("Size", "")
+                if not (key and _DIGITS.fullmatch(size)):
+                    size = _NO_SIZE + size
                 etag, storage = have.get("ETag", ""), have.get("StorageClass", "")
-                raw.contents.append((have["Key"], have["LastModified"], etag, have["Size"], storage))
+                raw.contents.append((key, have.get("LastModified", ""), etag, size, storage))
             case "CommonPrefixes":
                 raw.prefixes.extend(child.text or "" for child in element if _name(child) == "Prefix")
             case "EncodingType":
                 raw = raw._replace(encoded=(element.text or "").strip() == "url")
             case "IsTruncated":
-                raw = raw._replace(truncated=(element.text or "").strip() == "true")
+                raw = raw._replace(truncated=(element.text or "").strip().lower() == "true")
             case "NextContinuationToken":
-                raw = raw._replace(token=element.text)
+                raw = raw._replace(token=element.text, version=2)
+            case "KeyCount":
+                raw = raw._replace(version=2)
+            case "Marker":
+                raw = raw._replace(version=raw.version or 1)
+            case "NextMarker":
+                raw = raw._replace(marker=element.text or "", version=raw.version or 1)
     return raw
+
+
+def _restored(raw: _Raw) -> _Raw:
+    text = mend.restored
+    contents = [
+        (text(key), text(modified), text(etag), size, text(storage))
+        for key, modified, etag, size, storage in raw.contents
+    ]
+    prefixes = [text(prefix) for prefix in raw.prefixes]
+    return raw._replace(contents=contents, prefixes=prefixes, marker=text(raw.marker))
 
 
 def _name(element: ElementTree.Element) -> str:
@@ -157,4 +225,4 @@ def _entity(found: re.Match[str]) -> str:
 
 
 def _decoded(raw: str) -> str:
-    return unquote_to_bytes(raw.replace("+", " ")).decode("utf-8", "surrogateescape")
+    return unquote_to_bytes(raw.replace("+", " ").encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut
 from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..facts import mtime_of, size_of
 from .aws_files import read_profile
 from .boto_client import BotoClient, wait
 from .bucket_options import BucketOptions
@@ -23,7 +24,8 @@ from .connect import BucketAccess, connect, event_loop
 from .http_client import HttpClient
 from .identity import Asked, is_on_ec2, settle
 from .key_rules import is_valid_key
-from .listing import parse_page
+from .lister import Lister
+from .listing import ParsedPage, parse
 from .translate import Subject
 
 # Refusals that end when the person gets new credentials.
@@ -100,6 +102,7 @@ class S3Store(StoreBase):
         self._lock = threading.Lock()
         self._clients: Future[_Clients] | None = None
         self._parsing = threading.Lock()
+        self._lister = Lister(self.url)
 
     @property
     def notice(self) -> str:
@@ -126,14 +129,14 @@ class S3Store(StoreBase):
         params: dict[str, object] = {"Prefix": prefix, "MaxKeys": limit}
         if delimiter:
             params["Delimiter"] = delimiter
-        if token is not None:
-            params["ContinuationToken"] = token
-        elif start_after:
-            params["StartAfter"] = start_after
         with self._connected(deadline) as clients:
-            body = clients.boto.list_page(clients.subject(prefix), deadline, **params)
-            with self._parsing:
-                return parse_page(body, self.source)
+
+            def ask(params: dict[str, object], version_1: bool) -> ParsedPage:
+                body = clients.boto.list_page(clients.subject(prefix), deadline, version_1=version_1, **params)
+                with self._parsing:
+                    return parse(body, self.source)
+
+            return self._lister.list_page(ask, params, token, start_after)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
@@ -147,9 +150,11 @@ class S3Store(StoreBase):
                         # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
                         clients.http.read(key, "", 0, [memoryview(bytearray(1))], subject, deadline)
                 raise
+        size = size_of(answer.get("ContentLength"))
+        if size is None:
+            raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
         id = ObjectId(self.source, key, answer.get("ETag", ""))
-        mtime_ns = int(answer["LastModified"].timestamp()) * 10**9
-        return ObjectStat(id, answer["ContentLength"], mtime_ns, answer.get("StorageClass", "STANDARD"))
+        return ObjectStat(id, size, mtime_of(answer.get("RawLastModified")), answer.get("StorageClass", "STANDARD"))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:

@@ -36,7 +36,9 @@ class World:
     page: keys on a page at most
     token: "honest", "absent" (IsTruncated without a token), "same" (one token for ever), "back" (pages begin again)
     empty_pages: that many empty pages with fresh tokens before each page that is not
-    v1_only: list-type=2 is unknown: "ignored" (answered as version 1) or "refused" (501)
+    v1_only: list-type=2 is unknown: "ignored" (answered as version 1), "refused" (501) or "invalid" (400)
+    start_after: "honest", or "ignored"
+    encoding: "honest", or "ignored" (keys as they are, whatever XML allows)
     list_rules: a listing is refused (403) unless one of these fits: {"delimiter": "/", "prefix": regular expression,
         "max_keys": n}; null: all are allowed
     head_rules, get_rules: regular expressions of keys; null: all are allowed
@@ -55,6 +57,7 @@ class World:
         self.token = "honest"
         self.empty_pages = 0
         self.v1_only = ""
+        self.start_after = self.encoding = "honest"
         self.list_rules = None
         self.head_rules = None
         self.get_rules = None
@@ -178,6 +181,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         v2 = query.get("list-type") == "2"
         if v2 and world.v1_only == "refused":
             raise Refusal(501, "NotImplemented")
+        if v2 and world.v1_only == "invalid":
+            raise Refusal(400, "InvalidArgument")
         v2 = v2 and not world.v1_only
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         most = min(int(query.get("max-keys", "1000")), world.page)
@@ -188,7 +193,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for rule in world.list_rules
         ):
             raise Refusal(403, "AccessDenied")
-        after = query.get("start-after", "") if v2 else query.get("marker", "")
+        start_after = query.get("start-after", "") if world.start_after == "honest" else ""
+        after = start_after if v2 else query.get("marker", "")
         empties = 0
         if v2 and (token := query.get("continuation-token")):
             empties, _, after = token.removeprefix("t").partition("~")
@@ -220,7 +226,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                             if common else self.row(key, things[key], query))  # fmt: skip
                 last = name
         head = f"<Name>{bucket}</Name><Prefix>{self.text(prefix, query)}</Prefix><MaxKeys>{most}</MaxKeys>"
-        if query.get("encoding-type") == "url":
+        if query.get("encoding-type") == "url" and world.encoding == "honest":
             head += "<EncodingType>url</EncodingType>"
         if world.token == "same" and v2:
             truncated = True
@@ -245,7 +251,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     @staticmethod
     def text(key, query):
-        if query.get("encoding-type") == "url":
+        if query.get("encoding-type") == "url" and world.encoding == "honest":
             return urllib.parse.quote(key, safe="/", errors="surrogateescape")
         return escape(key)
 

@@ -98,6 +98,8 @@ def test_files_in_a_directory_that_may_not_be_listed(make: Make) -> None:
         if call.op == "head" and call.key.endswith("secret"):
             raise errors.Forbidden("no GetObject")
 
+    assert w.ls("open") == ["d/"]
+    w.cat.refresh("open/d/")
     w.store.fault = refuse
     d = Entry(b"d", "open/d/", True, None)
     assert w.cat.lookup(d, b"x").stat is not None
@@ -107,7 +109,8 @@ def test_files_in_a_directory_that_may_not_be_listed(make: Make) -> None:
     for _ in range(3):
         with pytest.raises(errors.Forbidden, match="open/d/secret"):
             w.cat.lookup(d, b"secret")
-    assert w.requests() == [("head", "open/d/secret")]
+    below = ("list", "open/d/secret/")  # without delimiter, and with it
+    assert w.requests() == [("head", "open/d/secret"), below, below]
     with pytest.raises(errors.Forbidden):
         w.cat.scan(d)
     w.store.fault = None

@@ -13,6 +13,7 @@ from mountnd.stores.directory.fsspec_backend import (
     settings_mark,
     version_token,
 )
+from mountnd.stores.facts import UNKNOWN_MTIME_NS
 
 
 @pytest.mark.parametrize("protocol", ["gs", "gcs"])
@@ -68,9 +69,10 @@ def test_times_as_file_systems_spell_them(when: object) -> None:
         assert version_token({"size": 1, name: when})[1] == 1255369830 * 10**9
 
 
-def test_a_time_that_nobody_knows_is_zero() -> None:
-    for when in (None, "yesterday", "", True, object()):
-        assert version_token({"size": 1, "mtime": when})[1] == 0
+def test_a_time_that_nobody_knows_is_the_constant_one() -> None:
+    never = datetime(1, 1, 1, tzinfo=UTC), float("nan"), float("inf"), 10.0**30, "0001-01-01T00:00:00Z"
+    for when in (None, "yesterday", "", True, object(), *never):
+        assert version_token({"size": 1, "mtime": when}) == ("size=1 mtime=0 inode=", UNKNOWN_MTIME_NS)
 
 
 class Refusal(Exception):

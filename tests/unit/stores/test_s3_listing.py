@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mountnd.errors import BadAnswer
+from mountnd.stores.facts import UNKNOWN_MTIME_NS
 from mountnd.stores.s3 import listing
+from mountnd.stores.s3.continuation import after_of
 from mountnd.stores.s3.listing import parse_page
 
 NS = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -134,6 +136,88 @@ def test_storage_classes_are_kept_once() -> None:
     assert one.storage_class is two.storage_class
 
 
+IMPOSSIBLE_DATES = [
+    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1601-01-01T00:00:00Z", "Mon, 01 Jan 0001 00:00:00 GMT", "",
+    "yesterday", "2009-13-45T17:50:30Z", "-1", "null",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("time", IMPOSSIBLE_DATES)
+def test_an_impossible_date_is_unknown_and_costs_no_other_row(time: str) -> None:
+    one, two = parse_page(page(contents("a", time=time), contents("b")), "s").objects
+    assert (one.id.key, one.size, one.mtime_ns) == ("a", 3, UNKNOWN_MTIME_NS)
+    assert two.mtime_ns == 1255369830 * 10**9
+
+
+@pytest.mark.parametrize(
+    "time", ["Mon, 12 Oct 2009 17:50:30 GMT", "2009-10-12T17:50:30", "2009-10-12 17:50:30.5", "2009-10-12t17:50:30z"]
+)
+def test_a_date_in_another_format_is_read(time: str) -> None:
+    assert parse_page(page(contents("a", time=time)), "s").objects[0].mtime_ns == 1255369830 * 10**9
+
+
+@pytest.mark.parametrize("size", ["", "-1", "many", "1_0", "3.5", str(2**63), "9" * 30, "9" * 5000, "\u0663"])
+def test_a_row_without_a_size_that_can_be_is_reported(size: str) -> None:
+    found = parse_page(page(contents("a", size=size), contents("b")), "s")
+    assert [stat.id.key for stat in found.objects] == ["b"]
+    assert len(found.unshowable) == 1
+    assert "'a'" in found.unshowable[0]
+    assert size[:20] in found.unshowable[0]
+
+
+def test_rows_that_lack_elements() -> None:
+    rows = ["<Key>a</Key><Size>1</Size>", "<Key>b</Key>", "<Size>1</Size>", ""]
+    found = parse_page(page(*(f"<Contents>{row}</Contents>" for row in rows), contents("z")), "s")
+    assert [(stat.id.key, stat.mtime_ns == UNKNOWN_MTIME_NS) for stat in found.objects] == [("a", True), ("z", False)]
+    assert len(found.unshowable) == 3
+
+
+@pytest.mark.parametrize("etag", ["", "&#1;&#2;", "\x01\x7f", "caf\u00e9"])
+def test_an_etag_that_cannot_be_one_is_left_out(etag: str) -> None:
+    one, two = parse_page(page(contents("a", etag=etag), contents("b")), "s").objects
+    assert (one.id.key, one.id.etag, one.size, one.mtime_ns) == ("a", "", 3, 1255369830 * 10**9)
+    assert two.id.etag == '"e"'
+
+
+@pytest.mark.parametrize(
+    ("written", "key"), [("a&#1;b", "a\x01b"), ("a\x1fb", "a\x1fb"), ("a&b", "a&b"), ("a&bad;b", "a&bad;b"),
+                         ("a\uffff", "a\uffff"), ("a&amp;b", "a&b"), ("&#x41;&", "A&")],
+)  # fmt: skip
+def test_a_key_that_breaks_the_rules_of_xml_is_read_as_it_was_meant(written: str, key: str) -> None:
+    body = page(contents(written), contents("&#x1;"), contents("z"), encoded=False)
+    assert [stat.id.key for stat in parse_page(body, "s").objects] == [key, "\x01", "z"]
+
+
+def test_raw_bytes_that_are_not_utf8_cost_one_row() -> None:
+    body = page(contents("caf?"), contents("b"), encoded=False).replace(b"caf?", b"caf\xe9")
+    found = parse_page(body, "s")
+    assert [stat.id.key for stat in found.objects] == ["b"]
+    assert found.unshowable == ("'caf\\udce9'",)
+
+
+@pytest.mark.parametrize(
+    ("inside", "marker", "after"),
+    [
+        (contents("a") + contents("b/"), "", "b/"),
+        (contents("a") + "<CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>", "", "b/\ufffd"),
+        (contents("c") + "<CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>", "", "c"),
+        (contents("a") + contents("b", size="many"), "", "b"),
+        (contents("a"), "<NextMarker>b%2Bc/</NextMarker>", "b+c/"),
+    ],
+)
+def test_a_page_that_goes_on_without_a_token_goes_on_behind_its_last_key(inside: str, marker: str, after: str) -> None:
+    body = page(inside, marker).replace(b"false", b"true")
+    assert after_of(parse_page(body, "s").token) == after
+
+
+def test_which_version_answered() -> None:
+    assert not listing.parse(page(contents("a")), "s").version_1
+    assert listing.parse(page("<Marker></Marker>"), "s").version_1
+    assert listing.parse(page("<NextMarker>a</NextMarker>"), "s").version_1
+    assert not listing.parse(page("<Marker/><KeyCount>0</KeyCount>"), "s").version_1
+    assert not listing.parse(page("<NextMarker>a</NextMarker>", token="t"), "s").version_1
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -141,15 +225,9 @@ def test_storage_classes_are_kept_once() -> None:
         b"hello",
         b"<html/>",
         b"<ListBucketResult>",
-        page(contents("a", size="many")),
-        page(contents("a", size="-1").replace("<Size>-1</Size>", "")),
-        page(contents("a", time="yesterday")),
-        page(contents("a", time="2009-10-12T17:50:30")),
-        page("<Contents><Key>a</Key></Contents>"),
         page().replace(b"false", b"true"),
         b'<?xml version="1.0" encoding="nonsense"?><ListBucketResult/>',
         b'<!DOCTYPE a [<!ENTITY b "c">]><ListBucketResult><Contents>&d;</Contents></ListBucketResult>',
-        page(contents("&bad;")),
         page(contents("a"))[:-10],
     ],
 )

@@ -1,0 +1,70 @@
+"""Each cause once in the log, and again after a while."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mountnd import errors
+from mountnd.vfs.failures import CAUSES_MAX, REPEAT_S, FailureLog
+from tests.support.waiting import Clock
+
+ONE: Any = object()
+OTHER: Any = object()
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    found = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    caplog.clear()
+    return found
+
+
+def test_a_cause_is_told_once_and_again_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    failures = FailureLog(clock)
+    for _ in range(3):
+        failures.report(ONE, "d/", "s3://b/d/ cannot be listed", errors.BadAnswer("not XML", code="List"))
+    assert lines(caplog) == ["s3://b/d/ cannot be listed: not XML"]
+    clock.now += REPEAT_S - 1
+    failures.report(ONE, "d/", "x", errors.BadAnswer("not XML", code="List"))
+    assert lines(caplog) == []
+    clock.now += 1
+    failures.report(ONE, "d/", "x", errors.BadAnswer("not XML", code="List"))
+    assert lines(caplog) == ["x: not XML"]
+
+
+def test_another_directory_source_or_cause_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureLog(Clock())
+    failures.report(ONE, "d/", "x", errors.BadAnswer("no", code="1"))
+    failures.report(ONE, "e/", "x", errors.BadAnswer("no", code="1"))
+    failures.report(OTHER, "d/", "x", errors.BadAnswer("no", code="1"))
+    failures.report(ONE, "d/", "x", errors.BadAnswer("no", code="2"))
+    failures.report(ONE, "d/", "x", errors.StoreError("no", code="1"))
+    assert len(lines(caplog)) == 5
+
+
+def test_an_outage_is_one_cause_wherever_it_is_met(caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureLog(Clock())
+    for n in range(5):
+        failures.report(ONE, f"{n}/", f"{n}", errors.Unreachable("no connection", code="X"))
+        failures.report(ONE, f"{n}/", f"{n}", errors.TimedOut("no answer"))
+    assert lines(caplog) == ["0: no connection", "0: no answer"]
+
+
+def test_ordinary_answers_are_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureLog(Clock())
+    failures.report(ONE, "d/", "x", errors.NotFound("no"))
+    failures.report(ONE, "d/", "x", errors.Forbidden("no"))
+    assert lines(caplog) == []
+
+
+def test_no_more_is_remembered_than_is_of_use(caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureLog(Clock())
+    for n in range(CAUSES_MAX + 1):
+        failures.report(ONE, f"{n}/", "x", errors.BadAnswer("no"))
+    lines(caplog)
+    failures.report(ONE, "1/", "x", errors.BadAnswer("no"))
+    assert lines(caplog) == []
+    failures.report(ONE, "0/", "x", errors.BadAnswer("no"))
+    assert lines(caplog) == ["x: no"]
