@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ...errors import NoCredentials, StoreError
+from ...errors import StoreError
+from ..base import Renewals
 from ..http.proxy import Proxy, parse_proxy, proxy_for
 from ..http.timeouts import CONNECT_S, IDLE_S
+from .clock import ServerClock
+from .credential_chain import Wanted, find, find_anew, give
+from .credentials import Credentials
 from .translate import Subject, translate
 
 DEFAULT_REGION = "us-east-1"
@@ -43,7 +49,7 @@ class BucketAccess:
     Attributes:
         filesystem: s3fs's, which owns session and client; `loop` is the loop both live on.
         client: its botocore client.
-        credentials: botocore's, None when unsigned; `await credentials.get_frozen_credentials()` renews them.
+        credentials: what both clients sign with; `unsigned`: they do not. `clock`: by which they sign.
         region: where the bucket is.
         endpoint: URL of the bucket (`path_style` False) or of the service, for our own client.
         certificates: PEM file of trusted certificates, None for the system's.
@@ -53,7 +59,9 @@ class BucketAccess:
 
     filesystem: Any
     client: Any
-    credentials: Any
+    credentials: Credentials
+    unsigned: bool
+    clock: ServerClock
     region: str
     endpoint: str
     path_style: bool
@@ -65,10 +73,6 @@ class BucketAccess:
     def loop(self) -> asyncio.AbstractEventLoop:
         loop: asyncio.AbstractEventLoop = self.filesystem.loop
         return loop
-
-    @property
-    def unsigned(self) -> bool:
-        return self.credentials is None
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -89,17 +93,34 @@ class _Client(NamedTuple):
     proxy: Proxy | None
 
 
-async def connect(options: BucketOptions) -> BucketAccess:
-    """Find out all of it; at most one request, and that only where the region is open. Raises StoreError."""
+async def connect(
+    options: BucketOptions,
+    renewals: Renewals | None = None,
+    clock: ServerClock | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> BucketAccess:
+    """Find out all of it; at most one request, and that only where the region is open. Raises StoreError.
+
+    Args:
+        renewals: counts how often the keys change.
+        clock: what is known of the server's.
+        monotonic: seconds, by which keys are kept.
+    """
     from aiobotocore.session import AioSession
 
-    subject = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True)
+    subject, clock = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True), clock or ServerClock()
     try:
         session = AioSession(profile=options.profile)
-        credentials, notice = await _credentials(session, options)
+        wanted = Wanted(options.bucket, options.profile, options.anonymous)
+        found, notice = await find(session, wanted)
+        load = None if options.anonymous else partial(find_anew, wanted, signed=found is not None)
+        credentials = Credentials(found, load, renewals or Renewals(), name=subject.url, clock=monotonic)
+        if found is not None:
+            await credentials.keys()
+            give(session, credentials)
         certificates = session.get_config_variable("ca_bundle") or os.environ.get("SSL_CERT_FILE")
         guess = options.region or session.get_config_variable("region") or DEFAULT_REGION
-        open_in = partial(_open, session, options, certificates=certificates, signed=credentials is not None)
+        open_in = partial(_open, session, options, certificates=certificates, signed=found is not None, clock=clock)
         opened = await open_in(guess)
         subject = subject._replace(proxy=str(opened.proxy or ""))
         region = options.region or await _bucket_region(opened.client, options.bucket) or guess
@@ -116,6 +137,8 @@ async def connect(options: BucketOptions) -> BucketAccess:
         opened.filesystem,
         opened.client,
         credentials,
+        found is None,
+        clock,
         region,
         opened.endpoint,
         opened.path_style,
@@ -125,34 +148,11 @@ async def connect(options: BucketOptions) -> BucketAccess:
     )
 
 
-async def _credentials(session: Any, options: BucketOptions) -> tuple[Any, str]:
-    if options.anonymous:
-        return None, ""
-    if options.profile and options.profile not in session.available_profiles:
-        have = ", ".join(sorted(session.available_profiles)) or "none"
-        raise NoCredentials(
-            f"s3://{options.bucket}: no AWS profile {options.profile!r} (there are: {have}); "
-            f"make it with `aws configure --profile {options.profile}`",
-            code="ProfileNotFound",
-        )
-    credentials = await session.get_credentials()
-    if credentials is not None:
-        return credentials, ""
-    if options.profile or options.anonymous is False:
-        where = f"profile {options.profile!r} holds no" if options.profile else "found no AWS"
-        raise NoCredentials(
-            f"s3://{options.bucket}: {where} credentials; set them with `aws configure`, AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or name another profile with --profile",
-            code="NoCredentials",
-        )
-    return None, f"s3://{options.bucket}: found no AWS credentials, reading unsigned"
-
-
 async def _open(
-    session: Any, options: BucketOptions, region: str, *, certificates: str | None, signed: bool
+    session: Any, options: BucketOptions, region: str, *, certificates: str | None, signed: bool, clock: ServerClock
 ) -> _Client:
     """A client of a region, which goes through the proxy that `http/proxy.py` says. No request is made."""
-    make = partial(_make_client, session, options, region, certificates=certificates, signed=signed)
+    make = partial(_make_client, session, options, region, certificates=certificates, signed=signed, clock=clock)
     filesystem, client = await make(proxies=None)
     endpoint, path_style = await _endpoint(client, options.bucket)
     proxy = proxy_for(endpoint)
@@ -180,6 +180,7 @@ async def _make_client(
     *,
     certificates: str | None,
     signed: bool,
+    clock: ServerClock,
     proxies: dict[str, str] | None,
 ) -> tuple[Any, Any]:
     from botocore import handlers
@@ -209,6 +210,7 @@ async def _make_client(
     if (handler := getattr(handlers, "_handle_200_error", None)) is not None:
         client.meta.events.unregister("before-parse.s3.*", handler)
     client.meta.events.register("choose-signer.s3.HeadBucket", _unsigned)
+    client.meta.events.register("before-sign.s3", partial(_sign_by, clock))
     client.meta.events.register_last("before-parameter-build.s3", _refuse_redirects)
     return filesystem, client
 
@@ -232,6 +234,10 @@ def _unsigned(**_: Any) -> Any:
     from botocore import UNSIGNED
 
     return UNSIGNED
+
+
+def _sign_by(clock: ServerClock, *, request: Any, **_: Any) -> None:
+    clock.apply(request)
 
 
 def _refuse_redirects(*, context: dict[str, Any], **_: Any) -> None:

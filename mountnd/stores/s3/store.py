@@ -7,23 +7,28 @@ pages that arrive together are parsed one after the other, so that one is done s
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut
-from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..base import Deadline, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from .boto_client import BotoClient, wait
+from .clock import ServerClock
 from .connect import BucketAccess, BucketOptions, connect, event_loop
+from .credentials import RENEW_S
 from .http_client import HttpClient
 from .key_rules import is_valid_key
 from .listing import parse_page
 from .translate import Subject
 
-# Refusals that end when the person gets new credentials.
-_RENEWABLE = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"})
+T = TypeVar("T")
+
+# How often one request is made: as it is, then by the server's clock or with new keys, and then with both.
+ATTEMPTS = 3
 
 
 class _Clients(NamedTuple):
@@ -36,7 +41,7 @@ class _Clients(NamedTuple):
     proxy: str
 
     def subject(self, key: str = "") -> Subject:
-        return Subject(self.url, key, self.access.credentials is None, self.access.region, self.proxy)
+        return Subject(self.url, key, self.access.unsigned, self.access.region, self.proxy)
 
 
 class S3Store(StoreBase):
@@ -53,6 +58,7 @@ class S3Store(StoreBase):
         path_style: `endpoint/bucket/key` instead of `bucket.endpoint/key`; None: for buckets with a dot
             and for an `endpoint_url`.
         connections: kept open, at most, by each of the two clients.
+        clock: monotonic seconds.
     """
 
     pins = True
@@ -69,6 +75,7 @@ class S3Store(StoreBase):
         requester_pays: bool = False,
         path_style: bool | None = None,
         connections: int = 32,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = BucketOptions(
             bucket, endpoint_url, region, profile, anonymous, requester_pays, path_style, connections
@@ -81,6 +88,9 @@ class S3Store(StoreBase):
         self.url = f"s3://{bucket}/{root}".rstrip("/")
         self._lock = threading.Lock()
         self._clients: Future[_Clients] | None = None
+        self._retired: list[_Clients] = []
+        self._server_clock, self._clock, self._connected_at = ServerClock(), clock, float("-inf")
+        self.renewals = Renewals()
         self._parsing = threading.Lock()
 
     @property
@@ -112,23 +122,13 @@ class S3Store(StoreBase):
             params["ContinuationToken"] = token
         elif start_after:
             params["StartAfter"] = start_after
-        with self._connected(deadline) as clients:
-            body = clients.boto.list_page(clients.subject(prefix), deadline, **params)
-            with self._parsing:
-                return parse_page(body, self.source)
+        body = self._ask(lambda clients: clients.boto.list_page(clients.subject(prefix), deadline, **params), deadline)
+        with self._parsing:
+            return parse_page(body, self.source)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
-        with self._connected(deadline) as clients:
-            subject = clients.subject(key)
-            try:
-                answer = clients.boto.head(key, subject, deadline)
-            except StoreError as error:
-                if error.code.isdigit() and not isinstance(error, NotFound):
-                    with suppress(BadAnswer):  # of an empty object, which has no byte to give
-                        # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
-                        clients.http.read(key, "", 0, [memoryview(bytearray(1))], subject, deadline)
-                raise
+        answer = self._ask(lambda clients: self._head(clients, key, deadline), deadline)
         id = ObjectId(self.source, key, answer.get("ETag", ""))
         mtime_ns = int(answer["LastModified"].timestamp()) * 10**9
         return ObjectStat(id, answer["ContentLength"], mtime_ns, answer.get("StorageClass", "STANDARD"))
@@ -137,15 +137,30 @@ class S3Store(StoreBase):
         if not views:
             return
         self._check(id.key)
-        with self._connected(deadline) as clients:
-            clients.http.read(id.key, id.etag, start, views, clients.subject(id.key), deadline)
+        self._ask(
+            lambda clients: clients.http.read(id.key, id.etag, start, views, clients.subject(id.key), deadline),
+            deadline,
+        )
+
+    def renew(self, *, deadline: Deadline) -> bool:
+        clients = self._made_clients()
+        if clients is not None:
+            return self._renew(clients, self.renewals.count, deadline)
+        if self._clock() - self._connected_at < RENEW_S:
+            return False
+        with suppress(StoreError):
+            self._connect_once(deadline)
+            self.renewals.count += 1
+            return True
+        return False
 
     def close(self) -> None:
         with self._lock:
             made, self._clients = self._made_clients(), None
-        if made is not None:
-            made.boto.close(made.subject())
-            made.http.close()
+            retired, self._retired = self._retired, []
+        for clients in [*retired, made] if made is not None else retired:
+            clients.boto.close(clients.subject())
+            clients.http.close()
 
     def _made_clients(self) -> _Clients | None:
         future = self._clients
@@ -155,15 +170,49 @@ class S3Store(StoreBase):
         if not is_valid_key(key):
             raise NotFound(f"{self.url}: {key!r} is not UTF-8, which S3 keys are", code="InvalidURI")
 
-    @contextmanager
-    def _connected(self, deadline: Deadline) -> Iterator[_Clients]:
-        clients = self._connect_once(deadline)
+    def _ask(self, request: Callable[[_Clients], T], deadline: Deadline) -> T:
+        """Make a request; again at once after a refusal whose cause could be put right. Raises StoreError."""
+        for left in reversed(range(ATTEMPTS)):
+            clients = self._connect_once(deadline)
+            seen, ahead = self.renewals.count, self._server_clock.ahead
+            try:
+                return request(clients)
+            except Forbidden as refused:
+                if not left or not self._put_right(refused, clients, seen, ahead, deadline):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _put_right(self, refused: Forbidden, clients: _Clients, seen: int, ahead: float, deadline: Deadline) -> bool:
+        if not clients.access.unsigned and self._server_clock.correct(refused, ahead):
+            return True
+        return self._renew(clients, seen, deadline)
+
+    def _renew(self, clients: _Clients, seen: int, deadline: Deadline) -> bool:
+        """Whether there are other keys now than when `renewals` had counted to `seen`."""
+        access = clients.access
+        if not access.credentials.may_differ(seen):
+            return False
         try:
-            yield clients
-        except Forbidden as error:
-            if error.code in _RENEWABLE:
-                with self._lock:
-                    self._clients = None  # somebody may log in again: the next request reads the AWS files anew
+            renewed = wait(access.credentials.renew(seen), access.loop, clients.subject(), deadline)
+        except StoreError:  # no time left
+            return False
+        if renewed and access.unsigned:
+            with self._lock:
+                if self._made_clients() is clients:
+                    self._clients = None  # new ones sign
+                    self._retired.append(clients)
+        return renewed
+
+    @staticmethod
+    def _head(clients: _Clients, key: str, deadline: Deadline) -> dict[str, Any]:
+        subject = clients.subject(key)
+        try:
+            return clients.boto.head(key, subject, deadline)
+        except StoreError as error:
+            if error.code.isdigit() and not isinstance(error, NotFound):
+                with suppress(BadAnswer):  # of an empty object, which has no byte to give
+                    # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
+                    clients.http.read(key, "", 0, [memoryview(bytearray(1))], subject, deadline)
             raise
 
     def _connect_once(self, deadline: Deadline) -> _Clients:
@@ -189,7 +238,9 @@ class S3Store(StoreBase):
 
     def _connect(self, deadline: Deadline) -> _Clients:
         options = self._options
-        access = wait(connect(options), event_loop(), Subject(self.url), deadline)
+        self._connected_at = self._clock()
+        found = connect(options, self.renewals, self._server_clock, self._clock)
+        access = wait(found, event_loop(), Subject(self.url), deadline)
         boto = BotoClient(access, options.bucket, {"RequestPayer": "requester"} if options.requester_pays else {})
         http = HttpClient(
             access, options.bucket, requester_pays=options.requester_pays, connections=options.connections
