@@ -26,6 +26,10 @@ TRIAL_S = 5.0
 # then what is known from before is served.
 OUTAGES = (Unreachable, TimedOut, ServerFault, Throttled)
 
+# A refusal that is remembered has the store look whether there are other keys now, at most once in this many seconds,
+# and for no longer than `TRIAL_S`: meanwhile the name is waited for.
+LOOK_S = 3.0
+
 # The code of a refusal by `stores.offline.Offline`: no request was made, and no outage was met.
 OFFLINE = "Offline"
 
@@ -50,7 +54,7 @@ class Requests:
         self._store, self._timeout = store, timeout
         self._workers, self._stats, self._clock = workers, stats, clock
         self._lock = threading.Lock()
-        self._last_answer = self._outage_until = float("-inf")
+        self._last_answer = self._outage_until = self._looked = float("-inf")
         self._on_trial = False
         self._outage: StoreError = Unreachable(store.url)
 
@@ -73,6 +77,14 @@ class Requests:
             return self._workers.submit(call, *args, demand=demand)
         except RuntimeError:
             raise Unreachable(f"{self._store.url}: the mount is being closed") from None
+
+    def look_for_keys(self) -> Task[bool] | None:
+        """Have the store look whether there are other keys than those that were refused; None when it just has."""
+        with self._lock:
+            if self._clock() - self._looked < LOOK_S:
+                return None
+            self._looked = self._clock()
+        return self.submit(lambda: self._store.renew(deadline=Deadline(min(self._timeout, TRIAL_S))))
 
     def promote(self, task: Task[Any]) -> None:
         """Somebody waits for it now."""

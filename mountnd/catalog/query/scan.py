@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import NotFound
-from ..cache.memory import KnownListing
+from ..cache.slot import KnownListing
 from ..cache.tiered import TieredCache
 from ..model.keys import segment_of
 from ..model.listing import Listing
