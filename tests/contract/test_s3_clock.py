@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from calendar import timegm
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from mountnd.errors import Forbidden
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 
+from ..support.key_sources import key_source
 from ..support.quirky import Quirky, Request, quirky_server
 from .reading import first_name, read, soon
 
@@ -112,6 +114,22 @@ def test_a_server_whose_time_cannot_be_learnt(quirky: Quirky, store: S3Store) ->
     quirky.hold({"k": BODY}, skew=HOUR, date_off=-HOUR)  # its Date is this machine's
     with pytest.raises(Forbidden, match="clock"):
         ASK["read"](store)
+
+
+@pytest.mark.parametrize("skew", [HOUR, -HOUR])
+def test_sts_goes_by_the_same_clock(quirky: Quirky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skew: int) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with key_source(tmp_path, "role", skew=skew) as source:
+        for name, value in source.environment.items():
+            monkeypatch.setenv(name, value)
+        source.put("role", seconds=skew + HOUR / 2)
+        quirky.hold({"k": BODY}, keys=["role"], skew=skew)
+        store = S3Store("bkt", endpoint_url=quirky.url, region="us-east-1")
+        for ask in ASK.values():
+            ask(store)
+        assert len(quirky.log()) == 3, "the clock was learnt from STS"
+        store.close()
 
 
 def test_unsigned_requests_have_no_time(quirky: Quirky) -> None:

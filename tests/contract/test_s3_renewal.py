@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.errors import Forbidden
+from mountnd.errors import Forbidden, NoCredentials
 from mountnd.stores.base import ObjectId
-from mountnd.stores.s3 import S3Store
+from mountnd.stores.s3 import S3Store, credentials
 from mountnd.stores.s3.credentials import RENEW_S
 
 from ..support.key_sources import KeySource, key_source
 from ..support.quirky import Quirky, Request, quirky_server
-from ..support.waiting import Clock
+from ..support.waiting import Clock, wait_until
 from .reading import first_name, read, soon
 
 BODY = b"bytes of an object"
-KINDS = ("file", "process", "process that tells no end", "web identity", "container")  # sso needs a HOME from the start
+# All kinds but sso, which needs a HOME from the start.
+KINDS = ("file", "process", "process that tells no end", "role", "web identity", "container")
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +173,51 @@ def test_keys_that_appear_later_sign_where_none_did(
         for ask in ASK.values():
             ask(store)
         assert signers(quirky.log()) == ["", "mine", "mine", "mine"]
+        store.close()
+
+
+def test_a_file_that_is_half_written_is_read_once_more(
+    quirky: Quirky, use: Callable[[KeySource], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs that write it do not always replace it at once."""
+    monkeypatch.setattr(credentials, "REPLACED_S", 5.0)  # for a busy machine
+    (tmp_path / "keys").mkdir()
+    with key_source(tmp_path / "keys", "file") as source:
+        use(source)
+        source.put("old")
+        quirky.hold({"k": BODY}, keys=["old"])
+        store = make(quirky)
+        first_name(store)
+        quirky.switch(keys=["new"])
+        (tmp_path / "keys" / ".aws" / "credentials").write_text("[default]\naws_access_key_id = new\n")
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(ASK["read"], store)
+            wait_until(lambda: len(quirky.log()) > 0, "the first refusal")
+            source.put("new")
+            assert reading.result() == BODY
+        store.close()
+
+
+def test_credentials_that_can_be_had_only_later(
+    quirky: Quirky, use: Callable[[KeySource], None], tmp_path: Path
+) -> None:
+    """What is remembered of the time before is counted as of other keys."""
+    (tmp_path / "keys").mkdir()
+    clock = Clock()
+    with key_source(tmp_path / "keys", "file") as source:
+        use(source)
+        quirky.hold({"k": BODY}, keys=["mine"])
+        store = make(quirky, anonymous=False, clock=clock)
+        with pytest.raises(NoCredentials):
+            first_name(store)
+        assert not store.renew(deadline=soon()), "it has just looked"
+        clock.now += RENEW_S
+        assert not store.renew(deadline=soon())
+        source.put("mine")
+        clock.now += RENEW_S
+        assert store.renew(deadline=soon())
+        assert store.renewals.count == 1
+        assert ASK["read"](store) == BODY
         store.close()
 
 

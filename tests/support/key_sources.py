@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .servers import SCRIPTS, script_server
 
-KINDS = ("file", "process", "process that tells no end", "web identity", "sso", "container")
+KINDS = ("file", "process", "process that tells no end", "role", "web identity", "sso", "container")
 
 _START = "https://login.example/start"
 
@@ -47,6 +47,9 @@ class KeySource:
         if kind.startswith("process"):
             end = "" if kind == "process" else " forget"
             config += f"credential_process = {sys.executable} {where}/process.py {self._keys}{end}\n"
+        elif kind == "role":
+            config += "role_arn = arn:aws:iam::123456789012:role/reader\nsource_profile = person\n"
+            config += "[profile person]\naws_access_key_id = person\naws_secret_access_key = secret\n"
         elif kind == "web identity":
             (where / "token").write_text("a token")
             config += f"role_arn = arn:aws:iam::123456789012:role/reader\nweb_identity_token_file = {where}/token\n"
@@ -86,10 +89,15 @@ class KeySource:
 
 
 @contextmanager
-def key_source(where: Path, kind: str) -> Iterator[KeySource]:
-    """A source of this kind, with its server if it has one. `where`: an empty directory."""
-    if kind in ("web identity", "sso", "container"):
-        with script_server(SCRIPTS / "key_server.py", str(where / "keys")) as port:
+def key_source(where: Path, kind: str, *, skew: float = 0.0) -> Iterator[KeySource]:
+    """A source of this kind, with its server if it has one.
+
+    Args:
+        where: an empty directory.
+        skew: seconds by which the server's clock is ahead.
+    """
+    if kind in ("role", "web identity", "sso", "container"):
+        with script_server(SCRIPTS / "key_server.py", str(where / "keys"), str(skew)) as port:
             yield KeySource(where, kind, f"http://127.0.0.1:{port}")
     else:
         yield KeySource(where, kind)

@@ -21,7 +21,7 @@ from ..base import Renewals
 from ..http.proxy import Proxy, parse_proxy, proxy_for
 from ..http.timeouts import CONNECT_S, IDLE_S
 from .clock import ServerClock
-from .credential_chain import Wanted, find, find_anew, give
+from .credential_chain import Wanted, find, find_anew, give, new_session
 from .credentials import Credentials
 from .translate import Subject, translate
 
@@ -106,21 +106,19 @@ async def connect(
         clock: what is known of the server's.
         monotonic: seconds, by which keys are kept.
     """
-    from aiobotocore.session import AioSession
-
     subject, clock = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True), clock or ServerClock()
     try:
-        session = AioSession(profile=options.profile)
         wanted = Wanted(options.bucket, options.profile, options.anonymous)
+        session = new_session(wanted, clock)
         found, notice = await find(session, wanted)
-        load = None if options.anonymous else partial(find_anew, wanted, signed=found is not None)
+        load = None if options.anonymous else partial(find_anew, wanted, clock, signed=found is not None)
         credentials = Credentials(found, load, renewals or Renewals(), name=subject.url, clock=monotonic)
         if found is not None:
             await credentials.keys()
             give(session, credentials)
         certificates = session.get_config_variable("ca_bundle") or os.environ.get("SSL_CERT_FILE")
         guess = options.region or session.get_config_variable("region") or DEFAULT_REGION
-        open_in = partial(_open, session, options, certificates=certificates, signed=found is not None, clock=clock)
+        open_in = partial(_open, session, options, certificates=certificates, signed=found is not None)
         opened = await open_in(guess)
         subject = subject._replace(proxy=str(opened.proxy or ""))
         region = options.region or await _bucket_region(opened.client, options.bucket) or guess
@@ -149,10 +147,10 @@ async def connect(
 
 
 async def _open(
-    session: Any, options: BucketOptions, region: str, *, certificates: str | None, signed: bool, clock: ServerClock
+    session: Any, options: BucketOptions, region: str, *, certificates: str | None, signed: bool
 ) -> _Client:
     """A client of a region, which goes through the proxy that `http/proxy.py` says. No request is made."""
-    make = partial(_make_client, session, options, region, certificates=certificates, signed=signed, clock=clock)
+    make = partial(_make_client, session, options, region, certificates=certificates, signed=signed)
     filesystem, client = await make(proxies=None)
     endpoint, path_style = await _endpoint(client, options.bucket)
     proxy = proxy_for(endpoint)
@@ -180,7 +178,6 @@ async def _make_client(
     *,
     certificates: str | None,
     signed: bool,
-    clock: ServerClock,
     proxies: dict[str, str] | None,
 ) -> tuple[Any, Any]:
     from botocore import handlers
@@ -210,7 +207,6 @@ async def _make_client(
     if (handler := getattr(handlers, "_handle_200_error", None)) is not None:
         client.meta.events.unregister("before-parse.s3.*", handler)
     client.meta.events.register("choose-signer.s3.HeadBucket", _unsigned)
-    client.meta.events.register("before-sign.s3", partial(_sign_by, clock))
     client.meta.events.register_last("before-parameter-build.s3", _refuse_redirects)
     return filesystem, client
 
@@ -234,10 +230,6 @@ def _unsigned(**_: Any) -> Any:
     from botocore import UNSIGNED
 
     return UNSIGNED
-
-
-def _sign_by(clock: ServerClock, *, request: Any, **_: Any) -> None:
-    clock.apply(request)
 
 
 def _refuse_redirects(*, context: dict[str, Any], **_: Any) -> None:

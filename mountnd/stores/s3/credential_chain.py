@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...errors import NoCredentials
+from .clock import ServerClock
 from .credentials import Credentials
 
 
@@ -47,11 +48,24 @@ async def find(session: Any, wanted: Wanted) -> tuple[Any, str]:
     return None, f"s3://{bucket}: found no AWS credentials, reading unsigned"
 
 
-async def find_anew(wanted: Wanted, *, signed: bool) -> Any:
-    """As `find`, by a session that has read no file yet. `signed`: whether there were credentials before."""
+def new_session(wanted: Wanted, clock: ServerClock) -> Any:
+    """A session that has read no file yet. Its clients, those that ask STS among them, sign by `clock`.
+
+    Raises what botocore raises.
+    """
     from aiobotocore.session import AioSession
 
+    def sign_by_it(*, request: Any, **_: Any) -> None:
+        clock.apply(request)
+
     session = AioSession(profile=wanted.profile)
+    session.register("before-sign", sign_by_it)
+    return session
+
+
+async def find_anew(wanted: Wanted, clock: ServerClock, *, signed: bool) -> Any:
+    """As `find`, by a session that has read no file yet. `signed`: whether there were credentials before."""
+    session = new_session(wanted, clock)
     if not signed:
         # No role was attached to this machine a while ago, and to ask again takes seconds where nobody answers.
         session.get_component("credential_provider").remove("iam-role")

@@ -26,6 +26,8 @@ KEPT_S = 60.0
 # After a refusal everything is read anew at most once in so many seconds: shorter than any rotation of keys, and rare
 # enough for programs and servers that give keys, however many requests are refused for other reasons.
 RENEW_S = 3.0
+# A look that finds nothing is repeated once after so many seconds: files are not always replaced at once.
+REPLACED_S = 0.3
 
 Load = Callable[[], Awaitable[Any]]
 
@@ -97,8 +99,7 @@ class Credentials:
                 return False
             self._read_at = self._clock()
             try:
-                found = await self._load()
-                keys = None if found is None else await _freeze(found)
+                found, keys = await self._look()
             except Exception as error:
                 self._report(error)
                 return False
@@ -108,6 +109,20 @@ class Credentials:
             self._keep(keys, counts=True)
             log.info("%s: refused, and signed with new keys from now on", self._name)
             return True
+
+    async def _look(self) -> tuple[Any, Any]:
+        """Credentials found anew and their keys, (None, None) where there are none. Raises what botocore raises."""
+        assert self._load is not None
+        try:
+            if (found := await self._load()) is not None:
+                return found, await _freeze(found)
+            if self._keys is None:
+                return None, None
+        except Exception as error:
+            log.debug("%s: looking for credentials once more: %s", self._name, error)
+        await asyncio.sleep(REPLACED_S)
+        found = await self._load()
+        return found, None if found is None else await _freeze(found)
 
     def _keep(self, keys: Any, *, counts: bool = False) -> None:
         changed = counts or (self._keys is not None and keys != self._keys)

@@ -90,6 +90,7 @@ class S3Store(StoreBase):
         self._clients: Future[_Clients] | None = None
         self._retired: list[_Clients] = []
         self._server_clock, self._clock, self._connected_at = ServerClock(), clock, float("-inf")
+        self._failed = False  # the last attempt to connect
         self.renewals = Renewals()
         self._parsing = threading.Lock()
 
@@ -148,11 +149,10 @@ class S3Store(StoreBase):
             return self._renew(clients, self.renewals.count, deadline)
         if self._clock() - self._connected_at < RENEW_S:
             return False
+        seen = self.renewals.count
         with suppress(StoreError):
             self._connect_once(deadline)
-            self.renewals.count += 1
-            return True
-        return False
+        return self.renewals.count != seen
 
     def close(self) -> None:
         with self._lock:
@@ -173,19 +173,23 @@ class S3Store(StoreBase):
     def _ask(self, request: Callable[[_Clients], T], deadline: Deadline) -> T:
         """Make a request; again at once after a refusal whose cause could be put right. Raises StoreError."""
         for left in reversed(range(ATTEMPTS)):
-            clients = self._connect_once(deadline)
-            seen, ahead = self.renewals.count, self._server_clock.ahead
+            clients, seen, ahead = None, self.renewals.count, self._server_clock.ahead
             try:
+                clients = self._connect_once(deadline)
+                seen = self.renewals.count
                 return request(clients)
             except Forbidden as refused:
                 if not left or not self._put_right(refused, clients, seen, ahead, deadline):
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _put_right(self, refused: Forbidden, clients: _Clients, seen: int, ahead: float, deadline: Deadline) -> bool:
-        if not clients.access.unsigned and self._server_clock.correct(refused, ahead):
+    def _put_right(
+        self, refused: Forbidden, clients: _Clients | None, seen: int, ahead: float, deadline: Deadline
+    ) -> bool:
+        """Whether to ask again. Without `clients` it was STS, or the like, that refused."""
+        if (clients is None or not clients.access.unsigned) and self._server_clock.correct(refused, ahead):
             return True
-        return self._renew(clients, seen, deadline)
+        return clients is not None and self._renew(clients, seen, deadline)
 
     def _renew(self, clients: _Clients, seen: int, deadline: Deadline) -> bool:
         """Whether there are other keys now than when `renewals` had counted to `seen`."""
@@ -228,12 +232,18 @@ class S3Store(StoreBase):
             except FutureTimeout:
                 raise TimedOut(f"{self.url}: no answer in time") from None
         try:
-            future.set_result(self._connect(deadline))
+            made = self._connect(deadline)
         except BaseException as error:
             with self._lock:
+                self._failed = True
                 if self._clients is future:
                     self._clients = None  # the next caller tries again
             future.set_exception(error)
+        else:
+            if self._failed:
+                self._failed = False
+                self.renewals.count += 1  # what was refused for want of credentials is not any more
+            future.set_result(made)
         return future.result()
 
     def _connect(self, deadline: Deadline) -> _Clients:
