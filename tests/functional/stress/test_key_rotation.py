@@ -132,4 +132,4 @@ def test_nobody_notices_that_keys_change(tmp_path: Path) -> None:
         logs = [mount.log for mount in mounts]
     assert [report["errors"] for report in reports] == [[]] * len(KINDS), "\n".join(logs)
     assert all(report["reads"] > 10 and report["listings"] > 5 for report in reports), reports
-    assert len(used) >= SECONDS // EVERY_S - 1, used
+    assert len(used) > SECONDS // (2 * EVERY_S), f"each is good for two turns, and these were used: {used}"
