@@ -84,7 +84,9 @@ class NoSuchBucket(NotFound):
 
 
 class Forbidden(StoreError):
-    pass
+    """Attributes: server_time: the server's clock as it refused, in seconds since the epoch; None where not told."""
+
+    server_time: float | None = None
 
 
 class NoCredentials(Forbidden):

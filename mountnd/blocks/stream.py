@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ..errors import StoreError
+from ..errors import Forbidden, StoreError
 from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
 from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
@@ -25,7 +25,8 @@ from .memory import Block, PinnedBlocks
 from .readahead.base import PolicyFactory, ReadaheadPolicy
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
-# readahead failed; without this each page would wait for the whole deadline once more.
+# readahead failed; without this each page would wait for the whole deadline once more. A refusal is forgotten
+# when there are other keys.
 FAILED_S = 5.0
 
 # A file that is fetched before it is opened comes in pieces, so that its reader need not wait for all of it.
@@ -110,7 +111,7 @@ class Stream:
         self._stats = fetcher.stats.of(id.source)
         self._readahead = readahead  # guarded by the fetcher's lock, as `_failed` is
         self._from_disk = False  # what was read last came from the disk tier
-        self._failed: list[tuple[BlockRange, float, StoreError]] = []
+        self._failed: list[tuple[BlockRange, float, StoreError, int]] = []  # the last: `Renewals.count`
 
     def read_into(self, address: int, size: int, offset: int) -> None:
         """Copy `[offset, offset + size)`, which must lie inside the object, to the memory at `address`.
@@ -159,10 +160,12 @@ class Stream:
         """With the lock held: the blocks or flights that bring `need`. Raises a failure that is remembered."""
         fetcher = self._fetcher
         if self._failed:
-            now = fetcher.clock()
-            self._failed = [f for f in self._failed if f[1] > now]
+            now, keys = fetcher.clock(), fetcher.renewals(self.id)
+            self._failed = [
+                f for f in self._failed if f[1] > now and not (isinstance(f[2], Forbidden) and f[3] != keys)
+            ]
             lru = fetcher.memory.lru
-            for span, _, error in self._failed:
+            for span, _, error, _ in self._failed:
                 if any((self.id, i) not in lru for i in range(max(span.first, need.first), min(span.stop, need.stop))):
                     raise copy.copy(error) from None
         return fetcher.demand(self.id, self._size, need, self._readahead.on_miss(offset, size))
@@ -216,7 +219,8 @@ class Stream:
                 if flight.retryable and e.transient and fetcher.clock() < end:
                     return None
                 with fetcher.lock:
-                    self._failed = [*self._failed[-15:], (flight.span, fetcher.clock() + FAILED_S, e)]
+                    until, keys = fetcher.clock() + FAILED_S, fetcher.renewals(self.id)
+                    self._failed = [*self._failed[-15:], (flight.span, until, e, keys)]
                 raise
 
 

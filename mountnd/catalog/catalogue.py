@@ -75,10 +75,10 @@ class Catalogue:
         self.root = Entry(b"", store.root, True, None)
         self._location = Location(store.source, store.root, store.url)
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock)
-        self._memory = MemoryCache(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes)
+        self._memory = MemoryCache(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, renewals=store.renewals)
         disk = ListingDiskCache(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
         self._cache = TieredCache(self._memory, disk, stats, self._location)
-        waiting = Waiting(waiter, timeout=timeout, clock=clock, url=store.url)
+        self._waiting = waiting = Waiting(waiter, timeout=timeout, clock=clock, url=store.url)
         prefetcher = SubtreePrefetcher(
             self._requests, self._cache, waiting, stats, root=store.root, clock=clock, limit_bytes=limit_bytes
         )
@@ -109,6 +109,8 @@ class Catalogue:
         if segment is None:
             raise NotFound(f"no {name!r} in {self._location.display(prefix)}")
         answer = self._memory.answer(prefix, name)
+        if isinstance(answer, Forbidden) and (task := self._requests.look_for_keys()) is not None:
+            answer = None if self._waiting.wait(task.future) else answer
         if answer is None:
             answer = self._lookup.find(Name(prefix, name, segment))
         if isinstance(answer, Entry):

@@ -32,6 +32,10 @@ OUTAGES = (Unreachable, TimedOut, ServerFault, Throttled)
 # 1,000 keys. The deadline comes first wherever a page takes 6 ms and more.
 EMPTY_PAGES_MAX = 10_000
 
+# A refusal that is remembered has the store look whether there are other keys now, at most once in this many seconds,
+# and for no longer than `TRIAL_S`: meanwhile the name is waited for.
+LOOK_S = 3.0
+
 # The code of a refusal by `stores.offline.Offline`: no request was made, and no outage was met.
 OFFLINE = "Offline"
 
@@ -57,7 +61,7 @@ class Requests:
         self._workers, self._stats, self._clock = workers, stats, clock
         self._lock = threading.Lock()
         self._permissions = ListingPermissions()  # guarded by the lock
-        self._last_answer = self._outage_until = float("-inf")
+        self._last_answer = self._outage_until = self._looked = float("-inf")
         self._on_trial = False
         self._outage: StoreError = Unreachable(store.url)
 
@@ -80,6 +84,14 @@ class Requests:
             return self._workers.submit(call, *args, demand=demand)
         except RuntimeError:
             raise Unreachable(f"{self._store.url}: the mount is being closed") from None
+
+    def look_for_keys(self) -> Task[bool] | None:
+        """Have the store look whether there are other keys than those that were refused; None when it just has."""
+        with self._lock:
+            if self._clock() - self._looked < LOOK_S:
+                return None
+            self._looked = self._clock()
+        return self.submit(lambda: self._store.renew(deadline=Deadline(min(self._timeout, TRIAL_S))))
 
     def promote(self, task: Task[Any]) -> None:
         """Somebody waits for it now."""

@@ -25,19 +25,23 @@ MAX_BACKGROUND = 48
 READ_AHEAD_KB = 1024
 # FUSE_NOTIFY_INC_EPOCH of linux/fuse.h, in kernels from 6.16 on.
 _NOTIFY_INC_EPOCH, _EPOCH_SINCE = 8, (6, 16)
+# An absence is kept no longer than so many seconds, whatever the time-out: it ends when other keys see more, and then
+# nobody tells the kernel. To be asked again costs microseconds: the daemon knows what it has been told.
+ABSENT_S = 1.0
 # Inodes in a generation of `AttributesTold`, some 200 bytes each.
 TOLD = 16_384
 
 
 def tune(conn_address: int, config_address: int, timeout: float) -> None:
-    """Answer INIT: time-outs of entries, attributes and absences in seconds, inode numbers of our own.
+    """Answer INIT: time-outs of entries and attributes in seconds, inode numbers of our own.
 
     They are one number for the whole mount in high-level libfuse and come on top of a listing's age.
     Layouts move between minor versions of libfuse 3; the fields set here lie before the first that moved.
     """
     conn = binding.ConnInfo.from_address(conn_address)
     config = binding.FuseConfig.from_address(config_address)
-    config.attr_timeout = config.entry_timeout = config.negative_timeout = timeout
+    config.attr_timeout = config.entry_timeout = timeout
+    config.negative_timeout = min(timeout, ABSENT_S)
     config.use_ino = 1
     config.nullpath_ok = 1
     config.kernel_cache = 0  # whether pages are kept is said at each open

@@ -74,6 +74,16 @@ class Deadline:
         return max(0.0, self._end - self._clock())
 
 
+class Renewals:
+    """Counts how often the keys of a store have changed while it was used. Who remembers a refusal, or an absence,
+    remembers `count` with it: at another one it may not be so any more."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Store(Protocol):
     """One provider. Attributes:
 
@@ -88,6 +98,7 @@ class Store(Protocol):
     notice: what a person should be told of how requests are signed; "" for nothing, and before the first request.
     region: where the bucket is; "" where there is no such thing, and before the first request.
     once: the same store with one attempt a call, for asking whether the store is there at all.
+    renewals: how often its keys have changed.
     """
 
     source: str
@@ -96,6 +107,7 @@ class Store(Protocol):
     url: str
     flat: bool
     pins: bool
+    renewals: Renewals
 
     @property
     def notice(self) -> str: ...
@@ -137,13 +149,20 @@ class Store(Protocol):
         """
         ...
 
+    def renew(self, *, deadline: Deadline) -> bool:
+        """Something was refused a while ago: whether there are other keys now, which are looked for at most once in a
+        few seconds. No request to the store itself is needed for that. Never raises."""
+        ...
+
     def close(self) -> None:
         """Drop connections. Idempotent; calls in flight may fail."""
         ...
 
 
 class StoreBase:
-    """What most stores have in common: no notice, no region, one attempt a call, nothing to close."""
+    """What most stores have in common: no notice, no region, no keys, one attempt a call, nothing to close."""
+
+    renewals = Renewals()  # nobody counts here
 
     former_source = ""
 
@@ -159,6 +178,9 @@ class StoreBase:
     def once(self) -> Self:
         return self
 
+    def renew(self, *, deadline: Deadline) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 
@@ -170,6 +192,7 @@ class WrappingStore:
         self._store = store
         self.source, self.root, self.url = store.source, store.root, store.url
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
+        self.renewals = store.renewals
 
     @property
     def notice(self) -> str:
@@ -178,6 +201,9 @@ class WrappingStore:
     @property
     def region(self) -> str:
         return self._store.region
+
+    def renew(self, *, deadline: Deadline) -> bool:
+        return self._store.renew(deadline=deadline)
 
     def close(self) -> None:
         self._store.close()

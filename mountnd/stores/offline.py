@@ -34,5 +34,8 @@ class Offline(WrappingStore):
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._refuse(id.key)
 
+    def renew(self, *, deadline: Deadline) -> bool:
+        return False
+
     def _refuse(self, what: str) -> NoReturn:
         raise Unreachable(f"{self.url}: {what!r} is not cached, and the mount is offline", code="Offline")

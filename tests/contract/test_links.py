@@ -8,9 +8,10 @@ import pytest
 
 from mountnd.errors import Archived, ConfigError, Forbidden, LinkExpired, NotFound
 from mountnd.stores.base import ObjectId, Store
-from mountnd.stores.links.store import SignedLinkStore
+from mountnd.stores.links.store import RENEW_S, SignedLinkStore
 
 from ..support.servers import Answer, file_server, free_port, s3_client, scripted_server
+from ..support.waiting import Clock
 from .reading import ODD_KEYS, first_name, keys, listed, read, soon
 from .store_contract import ForbiddenContract, StoreContract
 
@@ -145,6 +146,35 @@ def test_a_link_that_ends_while_it_is_mounted(tmp_path: Path) -> None:
         with pytest.raises(LinkExpired):
             store.head("a.h5", deadline=soon())
         assert len(server.log()) == 1
+        store.close()
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["ended by its own date", "refused by the server"])
+def test_links_that_are_renewed_in_the_file_are_used(tmp_path: Path, ended: bool) -> None:
+    whole = {"Content-Range": "bytes 0-0/5", "Content-Length": "1", "ETag": '"t"'}
+    old = f"/a.h5?Expires={1 if ended else 4000000000}&Signature=old"
+    new = "/a.h5?Expires=4000000000&Signature=new"
+    refusal = Answer(403, {"Content-Length": "0"})
+    with scripted_server({f"GET {old}": refusal, f"GET {new}": Answer(206, whole, b"x")}) as server:
+        (tmp_path / "links").write_text(f"{server.url}{old}")
+        clock = Clock()
+        store = SignedLinkStore(tmp_path / "links", monotonic=clock)
+        source = store.source
+        with pytest.raises(Forbidden):
+            store.head("a.h5", deadline=soon())
+        (tmp_path / "links").write_text("not a link")
+        clock.now += RENEW_S
+        with pytest.raises(Forbidden):
+            store.head("a.h5", deadline=soon())
+        (tmp_path / "links").write_text(f"{server.url}{new}")
+        clock.now += RENEW_S
+        assert store.head("a.h5", deadline=soon()).size == 5
+        assert read(store, ObjectId(store.source, "a.h5", '"t"'), 0, 1) == b"x"
+        assert (store.source, store.renewals.count) == (source, 1)
+        (tmp_path / "links").write_text(f"{server.url}/other.h5")
+        clock.now += RENEW_S
+        assert not store.renew(deadline=soon())
+        assert store.head("a.h5", deadline=soon()).size == 5
         store.close()
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.errors import Forbidden, NoCredentials
+from mountnd.errors import NoCredentials
 from mountnd.stores.base import ObjectId
 
-from ..support.servers import Answer, Scripted
+from ..support.servers import Scripted
 from .reading import first_name, read
-from .s3_stage import ALL, ETAG, Make, ask_all, scopes
+from .s3_stage import ETAG, Make, ask_all, scopes
 
 
 @pytest.mark.usefixtures("signed")
@@ -79,9 +79,9 @@ def test_credentials_that_end_are_renewed(
     make: Make, stage: Scripted, aws_files: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a credential process, whose keys are always about to end: the session asks it anew, and so do the clients."""
-    from mountnd.stores.s3 import signing
+    from mountnd.stores.s3 import credentials
 
-    monkeypatch.setattr(signing, "CREDENTIALS_KEPT_S", -1.0)  # each request is a minute later
+    monkeypatch.setattr(credentials, "KEPT_S", -1.0)  # each request is a minute later
     script = tmp_path / "process.py"
     script.write_text(
         "import json, pathlib, datetime\n"
@@ -103,25 +103,3 @@ def test_credentials_that_end_are_renewed(
     assert [f"token{scope.removeprefix('key').split('/')[0]}" for scope in sorted(scopes(stage.log()))] == sorted(
         tokens
     )
-
-
-def test_after_an_expired_token_the_files_are_read_anew(
-    make: Make, stage: Scripted, aws_files: Callable[..., None]
-) -> None:
-    def files(key: str) -> None:
-        aws_files(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
-
-    body = b"<Error><Code>ExpiredToken</Code></Error>"
-    expired = Answer(400, {"Content-Length": str(len(body))}, body)
-    files("old")
-    store = make()
-    first_name(store)
-    stage.play({"GET *": expired})
-    for ask in (lambda: first_name(store), lambda: read(store, ObjectId(store.source, "k", ETAG), 0, 1)):
-        with pytest.raises(Forbidden, match="expired"):
-            ask()
-    files("new")
-    stage.play(ALL)
-    read(store, ObjectId(store.source, "k", ETAG), 0, 1)
-    assert scopes(stage.log()) == {"new/us-east-1"}
-    store.close()

@@ -7,6 +7,8 @@ Waiting and threads:
 Processes (nothing that a test waits for runs inside the test's own process):
     children        programs and Python code that read a mount, killed when they hang
     servers         S3, file, scripted and silent servers; `server_scripts/` holds the programs of the last three
+    quirky          an S3 server whose quirks are switches
+    key_sources     where a program finds its AWS keys, and how they change
     proxy           counts the requests to a server and misbehaves as told; `proxy_server` is its process
     certificates    a certificate authority of one's own
 

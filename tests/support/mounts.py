@@ -139,10 +139,14 @@ def _config_file(where: Path, url: str, sources: Sequence[str], options: Mapping
 
 
 def command(where: Path, url: str, sources: Sequence[str], options: Mapping[str, Any]) -> list[str]:
-    """The command line that mounts `sources` on `where`/mnt in the foreground, with a cache of its own."""
+    """The command line that mounts `sources` on `where`/mnt in the foreground, with a cache of its own.
+
+    `options`: `anonymous` is True where they do not say otherwise; None leaves it to the AWS chain.
+    """
     options = {"cache_dir": where / "cache", **options}
+    sign = {True: ["--anonymous"], False: ["--no-anonymous"], None: []}[options.pop("anonymous", True)]
     if len(sources) == 1:
-        args = [sources[0], str(where / "mnt"), "--endpoint-url", url, "--region", "us-east-1", "--anonymous"]
+        args = [sources[0], str(where / "mnt"), "--endpoint-url", url, "--region", "us-east-1", *sign]
         args += _flags(options)
     else:
         args = _config_file(where, url, sources, options)

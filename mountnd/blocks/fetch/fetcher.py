@@ -64,6 +64,10 @@ class Fetcher:
         self._hedging = {source: HedgePolicy() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
 
+    def renewals(self, id: ObjectId) -> int:
+        """How often the keys have changed that the object is fetched with."""
+        return self._loader.store(id).renewals.count
+
     # -- with the lock held by the caller -------------------------------------------------------
 
     def demand(self, id: ObjectId, size: int, need: BlockRange, wanted: Extent) -> list[Block | Flight]:

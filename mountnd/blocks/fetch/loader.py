@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ...stats import BYTES_FETCHED, GETS, GETS_DEMAND, PREFETCHED, Stats
-from ...stores.base import Deadline, Store
+from ...stores.base import Deadline, ObjectId, Store
 from .. import geometry
 from ..disk.base import DiskTier
 from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
@@ -34,6 +34,10 @@ class Loader:
         self._stores, self._memory, self._disk, self._stats = stores, memory, disk, stats
         self._timeout, self._clock = timeout, clock
 
+    def store(self, id: ObjectId) -> Store:
+        """What the object is fetched from."""
+        return self._stores[id.source]
+
     def load(self, flight: Flight, blocks: Sequence[Block], *, demand: bool) -> float:
         """Fill and mark `blocks`, all those of `flight`. Returns the seconds of its GET, 0 if it took none or several.
 
@@ -57,8 +61,7 @@ class Loader:
             if demand:
                 stats.add(GETS_DEMAND)
             began = self._clock()
-            store = self._stores[id.source]
-            store.read(id, where.start, memory.views(blocks[own]), deadline=Deadline(self._timeout))
+            self.store(id).read(id, where.start, memory.views(blocks[own]), deadline=Deadline(self._timeout))
             seconds = self._clock() - began if gap == span else 0.0
             stats.add(BYTES_FETCHED, where.size)
             for b in blocks[own]:

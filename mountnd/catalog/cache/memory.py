@@ -10,15 +10,16 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...errors import Forbidden, NotFound
+from ...stores.base import Renewals
 from ..model.answer import Answer, RequestMark
 from ..model.entry import Entry
 from ..model.keys import PAGE_KEYS
 from ..model.listing import Listing
 from ..model.permissions import FORBIDDEN_S
+from .slot import NO_NAMES, KnownListing, Slot
 
 # Answers to look-ups of single names kept: some 400 bytes each, so 20 MB at most.
 ANSWERS_MAX = 50_000
@@ -28,37 +29,6 @@ INVALIDATED_MAX = 10_000
 
 # Directories remembered as too large for a first page to hold, and as refusing to be listed.
 LARGE_MAX = 10_000
-
-_NO_NAMES: frozenset[bytes] = frozenset()
-
-
-class KnownListing(NamedTuple):
-    """What is known of a directory.
-
-    Args:
-        listing: all its names.
-        names_to_recheck: those that were invalidated since and must be asked for again, whatever the TTL says.
-        fresh: whether the TTL has not passed.
-    """
-
-    listing: Listing
-    names_to_recheck: frozenset[bytes]
-    fresh: bool
-
-    @property
-    def usable(self) -> bool:
-        """Whether it may be believed as it is."""
-        return self.fresh and not self.names_to_recheck
-
-
-@dataclass(slots=True)
-class _Slot:
-    """`serial`: of the first request for the listing. `used`: whether it has answered anything."""
-
-    listing: Listing
-    serial: int
-    names_to_recheck: frozenset[bytes] = _NO_NAMES
-    used: bool = False
 
 
 class _KnownAnswer(NamedTuple):
@@ -77,17 +47,29 @@ class MemoryCache:
         ttl: seconds an answer is believed.
         clock: monotonic seconds.
         limit_bytes: listings held, together; the least recently used go first.
+        renewals: what was refused or not found with other keys than today's is not believed. What was found with them
+            is: keys change every hour, and the names do not.
 
     Attributes:
         nbytes: what the listings hold.
         used_listings: how many listings have answered something; it only grows.
     """
 
-    def __init__(self, source: str, *, ttl: float, clock: Callable[[], float], limit_bytes: int) -> None:
+    def __init__(
+        self,
+        source: str,
+        *,
+        ttl: float,
+        clock: Callable[[], float],
+        limit_bytes: int,
+        renewals: Renewals | None = None,
+    ) -> None:
         self._source, self._ttl, self._clock, self._limit = source, ttl, clock, limit_bytes
+        self._renewals = renewals or Renewals()
+        self._renewals_seen, self._renewed = self._renewals.count, 0  # serial: what has a lower one is from old keys
         self._lock = threading.Lock()
         self._serials = itertools.count(1)
-        self._listings: OrderedDict[str, _Slot] = OrderedDict()
+        self._listings: OrderedDict[str, Slot] = OrderedDict()
         self._answers: OrderedDict[tuple[str, bytes], _KnownAnswer] = OrderedDict()
         self._large: OrderedDict[str, None] = OrderedDict()
         self._unlistable: OrderedDict[str, float] = OrderedDict()
@@ -98,6 +80,9 @@ class MemoryCache:
 
     def mark(self) -> RequestMark:
         """The mark of a request that is sent now."""
+        if self._renewals.count != self._renewals_seen:
+            with self._lock:
+                self._forget_refusals()
         return RequestMark(self._clock(), next(self._serials))
 
     def is_fresh(self, at: float) -> bool:
@@ -108,8 +93,15 @@ class MemoryCache:
         """What is known of one name, None when the store must be asked. `stale`: whatever its age."""
         now = self._clock()
         with self._lock:
+            if self._renewals.count != self._renewals_seen:
+                self._forget_refusals()
             slot = self._listings.get(prefix)
-            if slot and name not in slot.names_to_recheck and (stale or now - slot.listing.at < self._ttl):
+            if (
+                slot
+                and name not in slot.names_to_recheck
+                and (stale or now - slot.listing.at < self._ttl)
+                and (stale or slot.serial >= self._renewed or not self._is_unproven(slot, prefix, name))
+            ):
                 listing = self._use(prefix, slot)
             else:
                 known = self._answers.get((prefix, name))
@@ -125,18 +117,20 @@ class MemoryCache:
         """What is known of a directory, whatever its age."""
         now = self._clock()
         with self._lock:
+            if self._renewals.count != self._renewals_seen:
+                self._forget_refusals()
             slot = self._listings.get(prefix)
             if slot is None:
                 return None
             listing = self._use(prefix, slot)
-            return KnownListing(listing, slot.names_to_recheck, now - listing.at < self._ttl)
+            return KnownListing(listing, slot.names_to_recheck, self._is_listing_fresh(slot, now))
 
     def fresh_listing(self, prefix: str) -> Listing | None:
         """A directory's listing, None when unknown or too old. Some of its names may have been invalidated since."""
         now = self._clock()
         with self._lock:
             slot = self._listings.get(prefix)
-            if slot is None or now - slot.listing.at >= self._ttl:
+            if slot is None or not self._is_listing_fresh(slot, now):
                 return None
             return self._use(prefix, slot)
 
@@ -160,8 +154,8 @@ class MemoryCache:
                     return
                 self.nbytes -= old.listing.nbytes
             names = self._invalidated.get(prefix)  # for nearly no directory: a walk comes here for each of its own
-            recheck = frozenset(name for name, when in names.items() if when > serial) if names else _NO_NAMES
-            self._listings[prefix] = _Slot(listing, serial, recheck)
+            recheck = frozenset(name for name, when in names.items() if when > serial) if names else NO_NAMES
+            self._listings[prefix] = Slot(listing, serial, recheck)
             self.nbytes += listing.nbytes
             if listing.count > PAGE_KEYS:
                 self._set_large(prefix)
@@ -183,11 +177,15 @@ class MemoryCache:
         with self._lock:
             if self._is_invalid(prefix, mark.serial) or self._invalidated.get(prefix, {}).get(name, 0) > mark.serial:
                 return None
+            if mark.serial < self._renewed and not isinstance(answer, Entry):
+                return None
             slot = self._listings.get(prefix)
-            if slot and name in slot.names_to_recheck and not isinstance(answer, Forbidden) and lasts >= self._ttl:
+            found = slot and isinstance(answer, Entry) and self._is_unproven(slot, prefix, name)
+            lasting = lasts >= self._ttl and not isinstance(answer, Forbidden)
+            if slot and (found or (name in slot.names_to_recheck and lasting)):
                 listing = slot.listing.replaced(name, answer if isinstance(answer, Entry) else None)
                 self.nbytes += listing.nbytes - slot.listing.nbytes
-                self._listings[prefix] = _Slot(listing, slot.serial, slot.names_to_recheck - {name})
+                self._listings[prefix] = Slot(listing, slot.serial, slot.names_to_recheck - {name})
                 if self._clock() - listing.at < self._ttl:
                     return listing
             if isinstance(answer, Forbidden):
@@ -218,6 +216,8 @@ class MemoryCache:
     def is_unlistable(self, prefix: str) -> bool:
         """Whether listing the directory was refused a short while ago."""
         with self._lock:
+            if self._renewals.count != self._renewals_seen:
+                self._forget_refusals()
             return self._clock() - self._unlistable.get(prefix, float("-inf")) < FORBIDDEN_S
 
     def may_be_listed(self, prefix: str) -> bool:
@@ -238,7 +238,11 @@ class MemoryCache:
         now = self._clock()
         with self._lock:
             slot = self._listings.get(prefix)
-            alone = slot is not None and name in slot.names_to_recheck and now - slot.listing.at < self._ttl
+            alone = (
+                slot is not None
+                and (name in slot.names_to_recheck or self._is_unproven(slot, prefix, name))
+                and self._is_listing_fresh(slot, now)
+            )
             return alone or prefix in self._large
 
     def invalidate(self, prefix: str, name: bytes) -> None:
@@ -265,12 +269,27 @@ class MemoryCache:
                 for key in [key for key in remembered if key.startswith(prefix)]:
                     del remembered[key]
 
-    def _use(self, prefix: str, slot: _Slot) -> Listing:
+    def _use(self, prefix: str, slot: Slot) -> Listing:
         self._listings.move_to_end(prefix)
         if not slot.used:
             slot.used = True
             self.used_listings += 1
         return slot.listing
+
+    def _forget_refusals(self) -> None:
+        """The keys have changed."""
+        self._renewals_seen, self._renewed = self._renewals.count, next(self._serials)
+        self._unlistable.clear()
+        for known in [known for known, (answer, _) in self._answers.items() if not isinstance(answer, Entry)]:
+            del self._answers[known]
+
+    def _is_unproven(self, slot: Slot, prefix: str, name: bytes) -> bool:
+        """Whether the name was absent when the directory was listed with other keys than today's."""
+        return slot.serial < self._renewed and slot.listing.get(name, prefix, self._source) is None
+
+    def _is_listing_fresh(self, slot: Slot, now: float) -> bool:
+        """Whether a listing is believed; one with other keys than today's only if it found something."""
+        return now - slot.listing.at < self._ttl and (slot.serial >= self._renewed or slot.listing.exists)
 
     def _is_invalid(self, prefix: str, serial: int) -> bool:
         below = self._invalidated_below

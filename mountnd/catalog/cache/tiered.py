@@ -14,7 +14,8 @@ from ..model.answer import Answer, RequestMark
 from ..model.listing import Listing
 from ..model.location import Location
 from .disk import ListingDiskCache
-from .memory import KnownListing, MemoryCache
+from .memory import MemoryCache
+from .slot import KnownListing
 
 log = logging.getLogger(__name__)
 

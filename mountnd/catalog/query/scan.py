@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ...errors import Forbidden, NotFound
-from ..cache.memory import KnownListing
+from ..cache.slot import KnownListing
 from ..cache.tiered import TieredCache
 from ..model.keys import segment_of
 from ..model.listing import Listing

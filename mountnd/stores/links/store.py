@@ -1,20 +1,35 @@
-"""A file of signed links shown as one flat directory: data sets that are given out by e-mail (fastMRI)."""
+"""A file of signed links shown as one flat directory: data sets that are given out by e-mail (fastMRI).
+
+Links end. When one is refused, the file is read anew: somebody may have put the next e-mail's lines there.
+
+Lock order: `SignedLinkStore._lock` is a leaf, held while the file is read.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError, Forbidden, LinkExpired, NotFound, StoreError
-from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..base import Deadline, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..http.client import WebClient
 from ..s3.translate import BY_CODE
 from .parse import SignedLink, parse_links
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# The file is read anew at most once in so many seconds.
+RENEW_S = 3.0
 
 # Sizes are fetched this many at a time: an e-mail has a dozen links.
 _SIDE_BY_SIDE = 16
@@ -25,24 +40,28 @@ class SignedLinkStore(StoreBase):
 
     Args:
         path: text file, see `parse.py`. Raises ConfigError when it cannot be read, or is invalid.
-        clock: seconds since the epoch; tests inject their own.
+        clock, monotonic: seconds since the epoch, and of a clock that is never set; tests inject their own.
     """
 
     flat = True
     pins = True
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from None
-        self._links = {link.name: link for link in sorted(parse_links(text, str(path)), key=_order)}
-        # Next month's e-mail signs the same files anew: cached bytes outlive the signatures.
-        files = "\n".join(f"{link.name} {_unsigned(link.url)}" for link in self._links.values())
-        self.source = f"signed:{hashlib.sha256(files.encode()).hexdigest()[:16]}"
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = path
+        self._links = _read_links(path)
+        self.source = _identity(self._links)
         self.root = ""
         self.url = str(path)
-        self._clock = clock
+        self.renewals = Renewals()
+        self._clock, self._monotonic = clock, monotonic
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
         self._web = WebClient(codes=BY_CODE)
 
     def list_page(
@@ -73,12 +92,7 @@ class SignedLinkStore(StoreBase):
         return Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused))
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
-        link = self._link(key)
-        try:
-            found = self._web.first_byte(link.url, f"{self.url}: {key}", deadline)
-        except Forbidden:
-            self._check_expiry(link)
-            raise
+        found = self._ask(key, lambda link: self._web.first_byte(link.url, f"{self.url}: {key}", deadline))
         if found.size is None:
             raise StoreError(f"{self.url}: {key}: the server does not say how large it is", code="Content-Range")
         return ObjectStat(ObjectId(self.source, key, found.token), found.size, found.mtime_ns)
@@ -86,12 +100,11 @@ class SignedLinkStore(StoreBase):
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
             return
-        link = self._link(id.key)
-        try:
-            self._web.read(link.url, id.etag, start, views, f"{self.url}: {id.key}", deadline)
-        except Forbidden:
-            self._check_expiry(link)
-            raise
+        name = f"{self.url}: {id.key}"
+        self._ask(id.key, lambda link: self._web.read(link.url, id.etag, start, views, name, deadline))
+
+    def renew(self, *, deadline: Deadline) -> bool:
+        return self._read_anew(self.renewals.count)
 
     def close(self) -> None:
         self._web.close()
@@ -103,6 +116,46 @@ class SignedLinkStore(StoreBase):
             if error.transient:
                 raise
             return error
+
+    def _ask(self, key: str, request: Callable[[SignedLink], T]) -> T:
+        """Make a request with a link; again when it is refused and the file has another one by now."""
+        seen = self.renewals.count
+        try:
+            return self._ask_once(key, request)
+        except Forbidden:
+            if not self._read_anew(seen):
+                raise
+        return self._ask_once(key, request)
+
+    def _ask_once(self, key: str, request: Callable[[SignedLink], T]) -> T:
+        link = self._link(key)
+        try:
+            return request(link)
+        except Forbidden:
+            self._check_expiry(link)
+            raise
+
+    def _read_anew(self, seen: int) -> bool:
+        """Whether there are other links to the same files now than when `renewals` had counted to `seen`."""
+        with self._lock:
+            if self.renewals.count != seen:
+                return True
+            if self._monotonic() - self._read_at < RENEW_S:
+                return False
+            self._read_at = self._monotonic()
+            try:
+                links = _read_links(self._path)
+            except ConfigError as error:  # perhaps it is being written
+                log.warning("the old links are used on: %s", error)
+                return False
+            if links == self._links:
+                return False
+            if _identity(links) != self.source:
+                log.warning("%s: it names other files now; mount it anew to see them", self.url)
+                return False
+            self._links = links
+            self.renewals.count += 1
+            return True
 
     def _link(self, key: str) -> SignedLink:
         link = self._links.get(key)
@@ -118,6 +171,21 @@ class SignedLinkStore(StoreBase):
                 f"{self.url}: the link of {link.name} ended on {when}; ask for a new e-mail and put its lines there",
                 code="Expires",
             )
+
+
+def _read_links(path: Path) -> dict[str, SignedLink]:
+    """The links of a file by name. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    return {link.name: link for link in sorted(parse_links(text, str(path)), key=_order)}
+
+
+def _identity(links: dict[str, SignedLink]) -> str:
+    """By the files alone: next month's e-mail signs the same ones anew, and cached bytes outlive the signatures."""
+    files = "\n".join(f"{link.name} {_unsigned(link.url)}" for link in links.values())
+    return f"signed:{hashlib.sha256(files.encode()).hexdigest()[:16]}"
 
 
 def _order(link: SignedLink) -> bytes:

@@ -9,6 +9,9 @@
     http_client     bytes: ranged GETs of our own, whose bodies are received straight into the cache's blocks
     connection      one connection of the HTTP client
     signing         the headers that sign its GETs
+    credential_chain  where keys are found
+    credentials     the keys that both clients sign with; read anew after a refusal
+    clock           the server's clock, by which they sign; refusals tell it
     lister          by which version of ListObjects pages are asked for, and how they go on without a token
     listing         a page of a listing from its XML                           (pure)
     continuation    tokens of our own: on behind a key                         (pure)

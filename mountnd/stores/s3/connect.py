@@ -9,18 +9,22 @@ proxy are decided by `http/trust.py` and `http/proxy.py`, and botocore is told.
 from __future__ import annotations
 
 import asyncio
-import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ...errors import NoCredentials, StoreError, WrongRegion
+from ...errors import StoreError, WrongRegion
+from ..base import Renewals
 from ..http.proxy import Proxy, parse_proxy, proxy_for
 from ..http.timeouts import CONNECT_S, IDLE_S
 from ..http.trust import Trust, settle_trust
-from .aws_files import anchor
 from .bucket_options import BucketOptions
+from .clock import ServerClock
+from .credential_chain import Wanted, find, find_anew, give, new_session
+from .credentials import Credentials
 from .translate import Subject, translate
 
 DEFAULT_REGION = "us-east-1"
@@ -33,7 +37,7 @@ class BucketAccess:
     Attributes:
         filesystem: s3fs's, which owns session and client; `loop` is the loop both live on.
         client: its botocore client.
-        credentials: botocore's, None when unsigned; `await credentials.get_frozen_credentials()` renews them.
+        credentials: what both clients sign with; `unsigned`: they do not. `clock`: by which they sign.
         region: where the bucket is.
         signed_for: (region, service) that signatures are for; an access point's may be other ones.
         endpoint: URL of the bucket (`path_style` False) or of the service, for our own client.
@@ -44,7 +48,9 @@ class BucketAccess:
 
     filesystem: Any
     client: Any
-    credentials: Any
+    credentials: Credentials
+    unsigned: bool
+    clock: ServerClock
     region: str
     signed_for: tuple[str, str]
     endpoint: str
@@ -57,10 +63,6 @@ class BucketAccess:
     def loop(self) -> asyncio.AbstractEventLoop:
         loop: asyncio.AbstractEventLoop = self.filesystem.loop
         return loop
-
-    @property
-    def unsigned(self) -> bool:
-        return self.credentials is None
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -82,27 +84,43 @@ class _Client(NamedTuple):
     proxy: Proxy | None
 
 
-async def connect(options: BucketOptions) -> BucketAccess:
-    """Find out all of it; at most one request, and that only where the region is open. Raises StoreError."""
-    from aiobotocore.session import AioSession
+async def connect(
+    options: BucketOptions,
+    renewals: Renewals | None = None,
+    clock: ServerClock | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> BucketAccess:
+    """Find out all of it; at most one request, and that only where the region is open. Raises StoreError.
 
-    subject = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True)
+    Args:
+        renewals: counts how often the keys change.
+        clock: what is known of the server's.
+        monotonic: seconds, by which keys are kept.
+    """
+    subject, clock = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True), clock or ServerClock()
     try:
-        session = AioSession(profile=options.profile)
-        if options.directory and options.directory != _working_directory():
-            anchor(session, options.directory)
+        wanted = Wanted(options.bucket, options.profile, options.anonymous, options.signs, options.directory)
+        session = new_session(wanted, clock)
         plain = (options.endpoint_url or "").startswith("http:")  # needs no certificates, and no error about them
         trust = Trust() if plain else settle_trust(session.get_scoped_config().get("ca_bundle"))
         if trust.file:
-            session.set_config_variable("ca_bundle", trust.file)  # for the servers that give credentials, too
-        credentials, notice = await _credentials(session, options)
+            wanted = wanted._replace(ca_bundle=trust.file)  # for the servers that give credentials, too
+            session.set_config_variable("ca_bundle", trust.file)
+        found, notice = await find(session, wanted)
+        # A source that is unsigned by its identity stays so: its cache is for everybody.
+        never = options.anonymous or not options.signs
+        load = None if never else partial(find_anew, wanted, clock, signed=found is not None)
+        credentials = Credentials(found, load, renewals or Renewals(), name=subject.url, clock=monotonic)
+        if found is not None:
+            await credentials.keys()
+            give(session, credentials)
         known, configured = options.known_region, session.get_config_variable("region")
         if options.is_express:
             known = known or configured
             if not known:  # its host name holds the region: nobody can be asked
                 raise WrongRegion(f"{subject.url}: a directory bucket: name its region with --region")
         guess = known or configured or DEFAULT_REGION
-        open_in = partial(_open, session, options, trust=trust, signed=credentials is not None)
+        open_in = partial(_open, session, options, trust=trust, signed=found is not None)
         opened = await open_in(guess)
         subject = subject._replace(proxy=str(opened.proxy or ""))
         region = known or await _bucket_region(opened.client, options.bucket) or guess
@@ -119,6 +137,8 @@ async def connect(options: BucketOptions) -> BucketAccess:
         opened.filesystem,
         opened.client,
         credentials,
+        found is None,
+        clock,
         region,
         opened.signed_for,
         opened.endpoint,
@@ -127,31 +147,6 @@ async def connect(options: BucketOptions) -> BucketAccess:
         opened.proxy,
         notice,
     )
-
-
-async def _credentials(session: Any, options: BucketOptions) -> tuple[Any, str]:
-    if options.anonymous:
-        return None, ""
-    if not options.signs:
-        return None, f"s3://{options.bucket}: found no AWS credentials, reading unsigned"
-    if options.profile and options.profile not in session.available_profiles:
-        have = ", ".join(sorted(session.available_profiles)) or "none"
-        raise NoCredentials(
-            f"s3://{options.bucket}: no AWS profile {options.profile!r} (there are: {have}); "
-            f"make it with `aws configure --profile {options.profile}`",
-            code="ProfileNotFound",
-        )
-    credentials = await session.get_credentials()
-    if credentials is not None:
-        return credentials, ""
-    if options.profile or options.anonymous is False:
-        where = f"profile {options.profile!r} holds no" if options.profile else "found no AWS"
-        raise NoCredentials(
-            f"s3://{options.bucket}: {where} credentials; set them with `aws configure`, AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or name another profile with --profile",
-            code="NoCredentials",
-        )
-    return None, f"s3://{options.bucket}: found no AWS credentials, reading unsigned"
 
 
 async def _open(session: Any, options: BucketOptions, region: str, *, trust: Trust, signed: bool) -> _Client:
@@ -287,10 +282,3 @@ async def _endpoint(client: Any, bucket: str) -> tuple[str, bool, tuple[str, str
     base = url.partition("?")[0].removesuffix("/x")
     service = base.removesuffix(f"/{bucket}")
     return service, service != base, signed_for
-
-
-def _working_directory() -> str:
-    try:
-        return os.getcwd()
-    except OSError:
-        return ""  # removed

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut
-from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..base import Deadline, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..facts import mtime_of, size_of
 from .aws_files import read_profile
 from .boto_client import BotoClient, wait
 from .bucket_options import BucketOptions
+from .clock import ServerClock
 from .connect import BucketAccess, connect, event_loop
+from .credentials import RENEW_S
 from .http_client import HttpClient
 from .identity import Asked, is_on_ec2, settle
 from .key_rules import is_valid_key
@@ -28,8 +31,10 @@ from .lister import Lister
 from .listing import ParsedPage, parse
 from .translate import Subject
 
-# Refusals that end when the person gets new credentials.
-_RENEWABLE = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"})
+T = TypeVar("T")
+
+# How often one request is made: as it is, then by the server's clock or with new keys, and then with both.
+ATTEMPTS = 3
 
 
 class _Clients(NamedTuple):
@@ -42,7 +47,7 @@ class _Clients(NamedTuple):
     proxy: str
 
     def subject(self, key: str = "") -> Subject:
-        return Subject(self.url, key, self.access.credentials is None, self.access.region, self.proxy)
+        return Subject(self.url, key, self.access.unsigned, self.access.region, self.proxy)
 
 
 class S3Store(StoreBase):
@@ -60,6 +65,7 @@ class S3Store(StoreBase):
             and for an endpoint other than AWS's own.
         connections: kept open, at most, by each of the two clients.
         directory: where relative paths in the AWS files start; "": the working directory.
+        clock: monotonic seconds.
     """
 
     pins = True
@@ -77,6 +83,7 @@ class S3Store(StoreBase):
         path_style: bool | None = None,
         connections: int = 32,
         directory: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         asked = Asked(bucket, endpoint_url, region, profile, anonymous, requester_pays, path_style)
         settled = settle(asked, read_profile(profile), os.environ, on_ec2=is_on_ec2())
@@ -101,6 +108,10 @@ class S3Store(StoreBase):
         self.url = f"s3://{bucket}/{root}".rstrip("/")
         self._lock = threading.Lock()
         self._clients: Future[_Clients] | None = None
+        self._retired: list[_Clients] = []
+        self._server_clock, self._clock, self._connected_at = ServerClock(), clock, float("-inf")
+        self._failed = False  # the last attempt to connect
+        self.renewals = Renewals()
         self._parsing = threading.Lock()
         self._lister = Lister(self.url)
 
@@ -129,27 +140,22 @@ class S3Store(StoreBase):
         params: dict[str, object] = {"Prefix": prefix, "MaxKeys": limit}
         if delimiter:
             params["Delimiter"] = delimiter
-        with self._connected(deadline) as clients:
 
-            def ask(params: dict[str, object], version_1: bool) -> ParsedPage:
-                body = clients.boto.list_page(clients.subject(prefix), deadline, version_1=version_1, **params)
-                with self._parsing:
-                    return parse(body, self.source)
+        def request(params: dict[str, object], version_1: bool) -> ParsedPage:
+            body = self._ask(
+                lambda clients: clients.boto.list_page(
+                    clients.subject(prefix), deadline, version_1=version_1, **params
+                ),
+                deadline,
+            )
+            with self._parsing:
+                return parse(body, self.source)
 
-            return self._lister.list_page(ask, params, token, start_after)
+        return self._lister.list_page(request, params, token, start_after)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
-        with self._connected(deadline) as clients:
-            subject = clients.subject(key)
-            try:
-                answer = clients.boto.head(key, subject, deadline)
-            except StoreError as error:
-                if error.code.isdigit() and not isinstance(error, NotFound):
-                    with suppress(BadAnswer):  # of an empty object, which has no byte to give
-                        # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
-                        clients.http.read(key, "", 0, [memoryview(bytearray(1))], subject, deadline)
-                raise
+        answer = self._ask(lambda clients: self._head(clients, key, deadline), deadline)
         size = size_of(answer.get("ContentLength"))
         if size is None:
             raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
@@ -160,15 +166,29 @@ class S3Store(StoreBase):
         if not views:
             return
         self._check(id.key)
-        with self._connected(deadline) as clients:
-            clients.http.read(id.key, id.etag, start, views, clients.subject(id.key), deadline)
+        self._ask(
+            lambda clients: clients.http.read(id.key, id.etag, start, views, clients.subject(id.key), deadline),
+            deadline,
+        )
+
+    def renew(self, *, deadline: Deadline) -> bool:
+        clients = self._made_clients()
+        if clients is not None:
+            return self._renew(clients, self.renewals.count, deadline)
+        if self._clock() - self._connected_at < RENEW_S:
+            return False
+        seen = self.renewals.count
+        with suppress(StoreError):
+            self._connect_once(deadline)
+        return self.renewals.count != seen
 
     def close(self) -> None:
         with self._lock:
             made, self._clients = self._made_clients(), None
-        if made is not None:
-            made.boto.close(made.subject())
-            made.http.close()
+            retired, self._retired = self._retired, []
+        for clients in [*retired, made] if made is not None else retired:
+            clients.boto.close(clients.subject())
+            clients.http.close()
 
     def _made_clients(self) -> _Clients | None:
         future = self._clients
@@ -178,15 +198,53 @@ class S3Store(StoreBase):
         if not is_valid_key(key):
             raise NotFound(f"{self.url}: {key!r} is not UTF-8, which S3 keys are", code="InvalidURI")
 
-    @contextmanager
-    def _connected(self, deadline: Deadline) -> Iterator[_Clients]:
-        clients = self._connect_once(deadline)
+    def _ask(self, request: Callable[[_Clients], T], deadline: Deadline) -> T:
+        """Make a request; again at once after a refusal whose cause could be put right. Raises StoreError."""
+        for left in reversed(range(ATTEMPTS)):
+            clients, seen, ahead = None, self.renewals.count, self._server_clock.ahead
+            try:
+                clients = self._connect_once(deadline)
+                seen = self.renewals.count
+                return request(clients)
+            except Forbidden as refused:
+                if not left or not self._put_right(refused, clients, seen, ahead, deadline):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _put_right(
+        self, refused: Forbidden, clients: _Clients | None, seen: int, ahead: float, deadline: Deadline
+    ) -> bool:
+        """Whether to ask again. Without `clients` it was STS, or the like, that refused."""
+        if (clients is None or not clients.access.unsigned) and self._server_clock.correct(refused, ahead):
+            return True
+        return clients is not None and self._renew(clients, seen, deadline)
+
+    def _renew(self, clients: _Clients, seen: int, deadline: Deadline) -> bool:
+        """Whether there are other keys now than when `renewals` had counted to `seen`."""
+        access = clients.access
+        if not access.credentials.may_differ(seen):
+            return False
         try:
-            yield clients
-        except Forbidden as error:
-            if error.code in _RENEWABLE:
-                with self._lock:
-                    self._clients = None  # somebody may log in again: the next request reads the AWS files anew
+            renewed = wait(access.credentials.renew(seen), access.loop, clients.subject(), deadline)
+        except StoreError:  # no time left
+            return False
+        if renewed and access.unsigned:
+            with self._lock:
+                if self._made_clients() is clients:
+                    self._clients = None  # new ones sign
+                    self._retired.append(clients)
+        return renewed
+
+    @staticmethod
+    def _head(clients: _Clients, key: str, deadline: Deadline) -> dict[str, Any]:
+        subject = clients.subject(key)
+        try:
+            return clients.boto.head(key, subject, deadline)
+        except StoreError as error:
+            if error.code.isdigit() and not isinstance(error, NotFound):
+                with suppress(BadAnswer):  # of an empty object, which has no byte to give
+                    # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
+                    clients.http.read(key, "", 0, [memoryview(bytearray(1))], subject, deadline)
             raise
 
     def _connect_once(self, deadline: Deadline) -> _Clients:
@@ -202,17 +260,25 @@ class S3Store(StoreBase):
             except FutureTimeout:
                 raise TimedOut(f"{self.url}: no answer in time") from None
         try:
-            future.set_result(self._connect(deadline))
+            made = self._connect(deadline)
         except BaseException as error:
             with self._lock:
+                self._failed = True
                 if self._clients is future:
                     self._clients = None  # the next caller tries again
             future.set_exception(error)
+        else:
+            if self._failed:
+                self._failed = False
+                self.renewals.count += 1  # what was refused for want of credentials is not any more
+            future.set_result(made)
         return future.result()
 
     def _connect(self, deadline: Deadline) -> _Clients:
         options = self._options
-        access = wait(connect(options), event_loop(), Subject(self.url), deadline)
+        self._connected_at = self._clock()
+        found = connect(options, self.renewals, self._server_clock, self._clock)
+        access = wait(found, event_loop(), Subject(self.url), deadline)
         boto = BotoClient(access, options.bucket, {"RequestPayer": "requester"} if options.requester_pays else {})
         http = HttpClient(
             access, options.bucket, requester_pays=options.requester_pays, connections=options.connections

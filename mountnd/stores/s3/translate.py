@@ -7,6 +7,7 @@ code; `store.py` then makes a GET, whose refusal has one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from ...errors import (
@@ -44,6 +45,15 @@ BY_CODE: dict[str, type[StoreError]] = {
     "InvalidToken": Forbidden,
     "TokenRefreshRequired": Forbidden,
     "InvalidSecurity": Forbidden,
+    # Others than AWS's S3 have these, some with status 400.
+    "InvalidTokenId": Forbidden,
+    "InvalidClientTokenId": Forbidden,
+    "InvalidAccessKey": Forbidden,
+    "InvalidSignature": Forbidden,
+    "ExpiredTokenException": Forbidden,
+    "UnrecognizedClientException": Forbidden,
+    "MissingAuthenticationToken": Forbidden,
+    "Unauthorized": Forbidden,
     "RequestTimeTooSkewed": Forbidden,
     "RequestExpired": Forbidden,
     "InvalidObjectState": Archived,
@@ -71,6 +81,8 @@ BY_CODE: dict[str, type[StoreError]] = {
 _ADVICE = {
     "InvalidAccessKeyId": "the server does not know this access key: check the profile and the endpoint",
     "SignatureDoesNotMatch": "the secret key does not fit the access key: check the profile",
+    "InvalidTokenId": "the server does not know this access key: check the profile and the endpoint",
+    "InvalidClientTokenId": "the server does not know this access key: check the profile and the endpoint",
     "ExpiredToken": "the session token has expired: get a new one (for example `aws sso login`)",
     "InvalidToken": "the session token is not valid: get a new one (for example `aws sso login`)",
     "TokenRefreshRequired": "the session token must be renewed (for example `aws sso login`)",
@@ -171,7 +183,10 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
     if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):
         kind = WrongRegion
-    return _build(kind, subject, code or str(status), str(fault.get("Message", "")), region)
+    error = _build(kind, subject, code or str(status), str(fault.get("Message", "")), region)
+    if isinstance(error, Forbidden):
+        error.server_time = _seconds(str(meta.get("HTTPHeaders", {}).get("date", "")))
+    return error
 
 
 def _build(kind: type[StoreError], subject: Subject, code: str, said: str, region: str = "") -> StoreError:
@@ -202,6 +217,14 @@ def _build(kind: type[StoreError], subject: Subject, code: str, said: str, regio
     else:
         message = f"{subject}: {said}"
     return kind(f"{message} ({code})", code=code)
+
+
+def _seconds(date: str) -> float | None:
+    """A Date header in seconds since the epoch."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _first_paragraph(error: BaseException) -> str:

@@ -9,6 +9,7 @@ Path-style and virtual-host addressing by `Host: BUCKET.localhost`. Signatures a
 import base64
 import copy
 import email.utils
+import functools
 import hashlib
 import http.server
 import json
@@ -45,7 +46,9 @@ class World:
     missing: status of a key that is not there (403 where ListBucket is not allowed, as S3 does)
     keys: access key ids that are accepted; null: all, and unsigned requests, too. "" among them: unsigned requests
     refusal: [status, code] of other keys
-    skew: seconds this server's clock is ahead; over 900 of them signed requests are refused (RequestTimeTooSkewed)
+    skew: seconds this server's clock is ahead; over 900 of them signed requests are refused
+    skew_refusal: [status, code] of these
+    date_off: seconds that the Date of its answers is ahead of its clock; null: they have none
     """
 
     def __init__(self):
@@ -65,6 +68,8 @@ class World:
         self.keys = None
         self.refusal = [403, "InvalidAccessKeyId"]
         self.skew = 0
+        self.skew_refusal = [403, "RequestTimeTooSkewed"]
+        self.date_off = 0
 
 
 world, log, lock = World(), [], threading.Lock()
@@ -76,13 +81,17 @@ class Refusal(Exception):
         self.status, self.code, self.headers = status, code, headers
 
 
+decoded = functools.lru_cache(10_000)(base64.b64decode)
+md5_of = functools.lru_cache(10_000)(lambda text: hashlib.md5(decoded(text)).hexdigest())
+
+
 def body_of(thing):
-    return base64.b64decode(thing["body"])
+    return decoded(thing["body"])
 
 
 def etag_of(thing, how):
     """The ETag as it is written in `how`; None to leave it out."""
-    plain = thing.get("etag") or hashlib.md5(body_of(thing)).hexdigest()
+    plain = thing.get("etag") or md5_of(thing["body"])
     written = {
         "quoted": f'"{plain}"', "bare": plain, "weak": f'W/"{plain}"', "upper": f'"{plain.upper()}"', "empty": "",
         "absent": None, "constant": '"d41d8cd98f00b204e9800998ecf8427e"', "zeros": f'"{"0" * 32}-2"',
@@ -114,7 +123,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 text = f"<Error><Code>{why.code}</Code><Message>{why.code}</Message></Error>"
                 status, more, body = why.status, {"Content-Type": "application/xml", **why.headers}, text.encode()
         self.send_response_only(status)
-        self.send_header("Date", email.utils.formatdate(time.time() + world.skew, usegmt=True))
+        if world.date_off is not None:
+            said = time.time() + world.skew + world.date_off
+            self.send_header("Date", email.utils.formatdate(said, usegmt=True))
         for name, value in {"Content-Length": str(len(body)), **more}.items():
             if value is not None:
                 self.send_header(name, value)
@@ -147,7 +158,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if signed and (said := headers.get("x-amz-date")):
             asked = time.mktime(time.strptime(said, "%Y%m%dT%H%M%SZ")) - time.timezone
             if abs(asked - (time.time() + world.skew)) > 900:
-                raise Refusal(403, "RequestTimeTooSkewed")
+                raise Refusal(*world.skew_refusal)
 
     def give(self, things, key, headers):
         rules = world.head_rules if self.command == "HEAD" else world.get_rules

@@ -10,6 +10,7 @@ import pytest
 from mountnd.blocks.stream import FAILED_S
 from mountnd.errors import Changed, Forbidden, Interrupted, NotFound, StoreError, TimedOut, Unreachable
 from mountnd.stats import PREFETCH_FAILED
+from mountnd.stores.base import Renewals
 from mountnd.stores.memory import Call
 
 from .harness import KIB, MIB, BlocksHarness, Clock, Gate, body, read, until
@@ -54,6 +55,30 @@ def test_a_failed_demand_is_raised_and_remembered_for_its_handle(error: StoreErr
             read(stream, MIB, 4096)
         clock.now += 0.2
         assert read(stream, MIB, 4096) == DATA[MIB : MIB + 4096]
+        clean(harness)
+
+
+@pytest.mark.parametrize(("error", "forgotten"), [(Forbidden("no"), True), (Unreachable("down"), False)])
+def test_a_refusal_is_forgotten_when_the_keys_change(error: StoreError, forgotten: bool) -> None:
+    with BlocksHarness(clock=Clock()) as harness:
+        harness.store.renewals = Renewals()
+        stream = harness.open("a", DATA)
+
+        def fail(call: Call) -> None:
+            raise error
+
+        harness.store.fault = fail
+        with pytest.raises(type(error)):
+            read(stream, MIB, 4096)
+        harness.store.fault = None
+        with pytest.raises(type(error)):
+            read(stream, MIB, 4096)
+        harness.store.renewals.count += 1
+        if forgotten:
+            assert read(stream, MIB, 4096) == DATA[MIB : MIB + 4096]
+        else:
+            with pytest.raises(type(error)):
+                read(stream, MIB, 4096)
         clean(harness)
 
 
