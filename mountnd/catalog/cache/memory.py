@@ -10,7 +10,6 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ...errors import Forbidden, NotFound
 from ...stores.base import Renewals
@@ -19,7 +18,7 @@ from ..model.entry import Entry
 from ..model.keys import PAGE_KEYS
 from ..model.listing import Listing
 from ..model.permissions import FORBIDDEN_S
-from .slot import NO_NAMES, KnownListing, Slot
+from .slot import NO_NAMES, KnownAnswer, KnownListing, Slot
 
 # Answers to look-ups of single names kept: some 400 bytes each, so 20 MB at most.
 ANSWERS_MAX = 50_000
@@ -29,14 +28,6 @@ INVALIDATED_MAX = 10_000
 
 # Directories remembered as too large for a first page to hold, and as refusing to be listed.
 LARGE_MAX = 10_000
-
-
-class _KnownAnswer(NamedTuple):
-    """`at`: monotonic time it was asked for; `lasts`: seconds it is believed at most."""
-
-    answer: Answer
-    at: float
-    lasts: float
 
 
 class MemoryCache:
@@ -70,7 +61,7 @@ class MemoryCache:
         self._lock = threading.Lock()
         self._serials = itertools.count(1)
         self._listings: OrderedDict[str, Slot] = OrderedDict()
-        self._answers: OrderedDict[tuple[str, bytes], _KnownAnswer] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, bytes], KnownAnswer] = OrderedDict()
         self._large: OrderedDict[str, None] = OrderedDict()
         self._unlistable: OrderedDict[str, float] = OrderedDict()
         self._invalidated: OrderedDict[str, dict[bytes, int]] = OrderedDict()  # directory -> name -> serial
@@ -190,7 +181,7 @@ class MemoryCache:
                     return listing
             if isinstance(answer, Forbidden):
                 lasts = min(lasts, FORBIDDEN_S)
-            self._answers[prefix, name] = _KnownAnswer(answer, mark.at, lasts)
+            self._answers[prefix, name] = KnownAnswer(answer, mark.at, lasts)
             self._answers.move_to_end((prefix, name))
             if len(self._answers) > ANSWERS_MAX:
                 self._answers.popitem(last=False)
@@ -280,7 +271,7 @@ class MemoryCache:
         """The keys have changed."""
         self._renewals_seen, self._renewed = self._renewals.count, next(self._serials)
         self._unlistable.clear()
-        for known in [known for known, (answer, _) in self._answers.items() if not isinstance(answer, Entry)]:
+        for known in [known for known, kept in self._answers.items() if not isinstance(kept.answer, Entry)]:
             del self._answers[known]
 
     def _is_unproven(self, slot: Slot, prefix: str, name: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..model.answer import Answer
 from ..model.listing import Listing
 
 NO_NAMES: frozenset[bytes] = frozenset()
@@ -37,3 +38,11 @@ class Slot:
     serial: int
     names_to_recheck: frozenset[bytes] = NO_NAMES
     used: bool = False
+
+
+class KnownAnswer(NamedTuple):
+    """`at`: monotonic time it was asked for; `lasts`: seconds it is believed at most."""
+
+    answer: Answer
+    at: float
+    lasts: float
