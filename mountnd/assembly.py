@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 from .blocks.disk.cache import DiskCache
 from .blocks.stream import Blocks
+from .catalog.cache.disk import source_directory
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .stats import Stats
 from .stores.base import Store
+from .stores.notes import FileNotes
 from .stores.offline import Offline
 from .stores.retry import Retrying
 from .vfs.inodes import Ownership
@@ -114,9 +116,16 @@ def _bare_store(source: SourceConfig) -> Store:
     return STORES.get(urlsplit(source.url).scheme, _open_with_fsspec)(source)
 
 
-def open_store(source: SourceConfig, *, offline: bool = False) -> Store:
-    """The store of one source, with retries; `offline`: it refuses all calls. Raises ConfigError, NoCredentials, ..."""
+def open_store(source: SourceConfig, *, offline: bool = False, state_dir: Path | None = None) -> Store:
+    """The store of one source, with retries. Raises ConfigError, NoCredentials, ...
+
+    Args:
+        offline: it refuses all calls.
+        state_dir: where sources keep their names; there it keeps what it learns of its server.
+    """
     store = _bare_store(source)
+    if state_dir is not None:
+        store.remember(FileNotes(source_directory(state_dir, store.source) / "server.json"))
     if offline:
         return Offline(store)
     return Retrying(store, on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
@@ -135,8 +144,9 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     stats, waiter = Stats(), Waiter(interrupted)
     names = Workers(NAME_WORKERS, "names", reserved=NAME_RESERVED)
     bytes_ = Workers(BYTE_WORKERS, "bytes", reserved=BYTE_RESERVED)
-    stores = {source.name: open_store(source, offline=config.offline) for source in config.sources}
     on_disk = _on_disk(config)
+    names_dir = names_dir_of(on_disk) if on_disk else None
+    stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
     catalogues = {
         source.name: Catalogue(
             stores[source.name],
@@ -145,7 +155,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
             waiter=waiter,
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
-            state_dir=on_disk / "names" if on_disk else None,
+            state_dir=names_dir,
         )
         for source in config.sources
     }
@@ -169,6 +179,11 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
 def blocks_dir(cache_dir: Path) -> Path:
     """Where a cache directory holds blocks."""
     return cache_dir / "blocks"
+
+
+def names_dir_of(cache_dir: Path) -> Path:
+    """Where a cache directory holds names, and what was learnt of their servers."""
+    return cache_dir / "names"
 
 
 def _on_disk(config: MountConfig) -> Path | None:

@@ -41,6 +41,11 @@ class _Waiting(NamedTuple):
         return self.listing.nbytes if self.listing is not None else 100
 
 
+def source_directory(directory: Path, source: str) -> Path:
+    """Where below `directory` the files of one source are."""
+    return directory / hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
 class ListingDiskCache:
     """The listings of one source. A directory that cannot be written is warned of once, and nothing is kept then.
 
@@ -54,8 +59,7 @@ class ListingDiskCache:
     """
 
     def __init__(self, directory: Path, source: str, *, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        digest = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-        self.directory = directory / digest
+        self.directory = source_directory(directory, source)
         self._clock, self._wall = clock, wall
         self._segments = SegmentDirectory(self.directory, source, clock=clock, wall=wall)
         self._lock = threading.Lock()

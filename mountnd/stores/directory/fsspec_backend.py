@@ -12,12 +12,14 @@ from typing import Any
 
 from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline, ObjectId, ObjectStat
+from ..http.etags import is_reliable, normalised
 from ..http.status import error_type
 from .base import DirectoryName
 
 # What says which version a file is, the strongest first. Names as the file systems spell them:
 # gcsfs, s3fs/http, adlfs, ossfs, webdav, ...
 _TOKENS = ("generation", "ETag", "etag", "e_tag", "md5Hash", "crc32c", "content_md5", "checksum", "Content-MD5")
+_ETAGS = frozenset(("ETag", "etag", "e_tag"))
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "Last-Modified", "modify", "created")
 
 # GCS decompresses what was stored with Content-Encoding: gzip, ignores ranges of it, and lists the stored
@@ -49,6 +51,7 @@ class FsspecBackend:
     """
 
     pins = False
+    trust = None
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         from fsspec import filesystem
@@ -97,7 +100,8 @@ class FsspecBackend:
         path = self._path(id.key, deadline)
         body = self._call(self._bytes, "cat_file", path, deadline, start=start, end=stop)
         # What is there afterwards is compared with what was pinned: no token comes back, so nothing changed between.
-        if self.stat(id.key, deadline).id.etag != id.etag:
+        there = self.stat(id.key, deadline)
+        if there.id.etag != id.etag or id.size not in (-1, there.size):
             raise Changed(f"{self.url}: {id.key!r}: the object was replaced since it was opened")
         if len(body) != stop - start:
             raise BadAnswer(f"{self.url}: {id.key!r}: asked for {stop - start} bytes, got {len(body)}", code="Body")
@@ -135,8 +139,8 @@ class FsspecBackend:
         return DirectoryName(name, self._stat(directory + name, info))
 
     def _stat(self, key: str, info: Mapping[str, Any]) -> ObjectStat:
-        token, mtime_ns = version_token(info)
-        return ObjectStat(ObjectId(self.source, key, token), int(info["size"]), mtime_ns)
+        (token, mtime_ns), size = version_token(info), int(info["size"])
+        return ObjectStat(ObjectId(self.source, key, token, size=size), size, mtime_ns)
 
     def _call(self, filesystem: Any, method: str, path: str, deadline: Deadline, **options: Any) -> Any:
         left = deadline.left()
@@ -162,10 +166,11 @@ def _is_file(info: Mapping[str, Any]) -> bool:
 
 def version_token(info: Mapping[str, Any]) -> tuple[str, int]:
     """(token, mtime in ns) of fsspec's facts about a file; mtime 0 where they hold no time. Pure."""
+    size = info.get("size") or 0
     mtime_ns = next((ns for name in _TIMES if (ns := _nanoseconds(info.get(name))) is not None), 0)
     for name in _TOKENS:
-        if info.get(name):
-            return f"{name}={info[name]}", mtime_ns
+        if (said := info.get(name)) and not (name in _ETAGS and not is_reliable(normalised(str(said)), size)):
+            return f"{name}={said}", mtime_ns
     return f"size={info.get('size')} mtime={mtime_ns} inode={info.get('ino', '')}", mtime_ns
 
 

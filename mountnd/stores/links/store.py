@@ -11,8 +11,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError, Forbidden, LinkExpired, NotFound, StoreError
-from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..http.client import WebClient
+from ..http.reading import VersionedReads
+from ..http.trust import EtagTrust
+from ..http.web_requests import WebRequests
 from ..s3.translate import BY_CODE
 from .parse import SignedLink, parse_links
 
@@ -44,6 +47,18 @@ class SignedLinkStore(StoreBase):
         self.url = str(path)
         self._clock = clock
         self._web = WebClient(codes=BY_CODE)
+        self._trust = EtagTrust(self.url)
+        self._reads = VersionedReads(self._trust)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self._trust.remarks
+
+    def remember(self, notes: Notes) -> None:
+        self._trust.remember(notes)
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        return self._trust.relied(stat)
 
     def list_page(
         self,
@@ -70,7 +85,7 @@ class SignedLinkStore(StoreBase):
                         refused.append(answer)
         if refused and not objects:
             raise refused[0]
-        return Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused))
+        return self._trust.settle(Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused)))
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         link = self._link(key)
@@ -81,14 +96,19 @@ class SignedLinkStore(StoreBase):
             raise
         if found.size is None:
             raise StoreError(f"{self.url}: {key}: the server does not say how large it is", code="Content-Range")
-        return ObjectStat(ObjectId(self.source, key, found.token), found.size, found.mtime_ns)
+        id = ObjectId(self.source, key, found.token, size=found.size)
+        return self.relied(ObjectStat(id, found.size, found.mtime_ns))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
             return
         link = self._link(id.key)
+        name, describe = f"{self.url}: {id.key}", self._web.first_byte
+        requests = WebRequests(
+            self._web, link.url, start, views, name, deadline, describe, lambda: self.head(id.key, deadline=deadline)
+        )
         try:
-            self._web.read(link.url, id.etag, start, views, f"{self.url}: {id.key}", deadline)
+            self._reads.read(id, requests, name)
         except Forbidden:
             self._check_expiry(link)
             raise

@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 
 from ...errors import BadAnswer
 from ..base import ObjectId, ObjectStat, Page
+from ..http.etags import normalised
 from .key_rules import is_valid_key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,12 +64,13 @@ def parse_page(body: bytes, source: str) -> Page:
             if not key.isascii() and not is_valid_key(key):
                 unshowable.append(repr(key))
                 continue
-            if etag[:1] not in '"W':  # some servers leave out in listings the quotes that they give elsewhere
-                etag = f'"{etag}"'
+            if etag[:1] != '"':  # some servers leave out in listings the quotes that they give elsewhere
+                etag = normalised(etag)
             past = datetime.fromisoformat(modified) - _EPOCH
             mtime_ns = (past.days * 86400 + past.seconds) * 1_000_000_000
-            id = new(ObjectId, (source, key, etag, ""))
-            add(new(ObjectStat, (id, int(size), mtime_ns, intern(storage))))
+            length = int(size)
+            id = new(ObjectId, (source, key, etag, "", length))
+            add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
     except (ValueError, TypeError) as error:  # TypeError: a time without a zone
         raise BadAnswer(f"{source}: a listing has a bad time or size: {error}", code="ListObjectsV2") from error
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes

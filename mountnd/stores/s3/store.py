@@ -14,12 +14,16 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut
-from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
+from ..http.etags import normalised
+from ..http.reading import VersionedReads
+from ..http.trust import EtagTrust
 from .boto_client import BotoClient, wait
 from .connect import BucketAccess, BucketOptions, connect, event_loop
 from .http_client import HttpClient
 from .key_rules import is_valid_key
 from .listing import parse_page
+from .object_requests import ObjectRequests
 from .translate import Subject
 
 # Refusals that end when the person gets new credentials.
@@ -82,6 +86,8 @@ class S3Store(StoreBase):
         self._lock = threading.Lock()
         self._clients: Future[_Clients] | None = None
         self._parsing = threading.Lock()
+        self._trust = EtagTrust(self.url)
+        self._reads = VersionedReads(self._trust)
 
     @property
     def notice(self) -> str:
@@ -103,6 +109,23 @@ class S3Store(StoreBase):
         limit: int = 1000,
         deadline: Deadline,
     ) -> Page:
+        return self._trust.settle(
+            self._list_page(
+                prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
+            )
+        )
+
+    def _list_page(
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: str | None = None,
+        start_after: str = "",
+        limit: int = 1000,
+        deadline: Deadline,
+    ) -> Page:
+        """As `list_page`, with ETags as the server gives them."""
         if not all(is_valid_key(text) for text in (prefix, start_after) if text):
             raise NotFound(f"{self.url}: {prefix!r} is not UTF-8, which S3 keys are", code="InvalidURI")
         params: dict[str, object] = {"Prefix": prefix, "MaxKeys": limit}
@@ -127,18 +150,33 @@ class S3Store(StoreBase):
                 if error.code.isdigit() and not isinstance(error, NotFound):
                     with suppress(BadAnswer):  # of an empty object, which has no byte to give
                         # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
-                        clients.http.read(key, "", 0, [memoryview(bytearray(1))], subject, deadline)
+                        clients.http.read(key, 0, [memoryview(bytearray(1))], subject, deadline)
                 raise
-        id = ObjectId(self.source, key, answer.get("ETag", ""))
+        size = answer["ContentLength"]
+        id = ObjectId(self.source, key, normalised(answer.get("ETag", "")), size=size)
         mtime_ns = int(answer["LastModified"].timestamp()) * 10**9
-        return ObjectStat(id, answer["ContentLength"], mtime_ns, answer.get("StorageClass", "STANDARD"))
+        return self.relied(ObjectStat(id, size, mtime_ns, answer.get("StorageClass", "STANDARD")))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
             return
         self._check(id.key)
         with self._connected(deadline) as clients:
-            clients.http.read(id.key, id.etag, start, views, clients.subject(id.key), deadline)
+            subject = clients.subject(id.key)
+            requests = ObjectRequests(
+                clients.boto, clients.http, id.key, start, views, subject, deadline, self._list_page
+            )
+            self._reads.read(id, requests, subject)
+
+    def remember(self, notes: Notes) -> None:
+        self._trust.remember(notes)
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        return self._trust.relied(stat)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self._trust.remarks
 
     def close(self) -> None:
         with self._lock:

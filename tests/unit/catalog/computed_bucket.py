@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 
 from mountnd.errors import NotFound
-from mountnd.stores.base import Deadline, ObjectId, ObjectStat, Page
+from mountnd.stores.base import Deadline, ObjectId, ObjectStat, Page, StoreBase
 
 MTIME = 1_600_000_000 * 10**9
 
 
-class ComputedBucket:
+class ComputedBucket(StoreBase):
     """`count` keys, the i-th being `key(i)`; they must come in byte order. Speaks as S3 does.
 
     Args:
@@ -69,9 +69,6 @@ class ComputedBucket:
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         raise NotFound(id.key)
-
-    def close(self) -> None:
-        pass
 
 
 def bisecting(count: int, key: Callable[[int], str]) -> Callable[[str], int]:
