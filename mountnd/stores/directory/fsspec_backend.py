@@ -14,6 +14,7 @@ from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, Stor
 from ..base import Deadline, ObjectId, ObjectStat
 from ..http.etags import is_reliable, normalised
 from ..http.status import error_type
+from ..http.trust import EtagTrust
 from .base import DirectoryName
 
 # What says which version a file is, the strongest first. Names as the file systems spell them:
@@ -51,7 +52,7 @@ class FsspecBackend:
     """
 
     pins = False
-    trust = None
+    trust: EtagTrust | None = None
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         from fsspec import filesystem

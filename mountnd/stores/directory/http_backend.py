@@ -30,8 +30,9 @@ class HttpBackend:
 
     def __init__(self, url: str) -> None:
         self._web = WebClient(connections=_SIDE_BY_SIDE)
-        self.trust = EtagTrust(url)
-        self._reads = VersionedReads(self.trust)
+        self._trust = EtagTrust(url)
+        self.trust: EtagTrust | None = self._trust
+        self._reads = VersionedReads(self._trust)
         self._is_page = urlsplit(url).path.endswith("/") or not urlsplit(url).path
         self._url = url if not self._is_page or urlsplit(url).path else url + "/"
         self._name = unquote(urlsplit(url).path.rpartition("/")[2])
@@ -47,13 +48,13 @@ class HttpBackend:
         if files:
             with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(files)), "links") as pool:
                 found += pool.map(lambda name: self._name_of(directory, name, deadline), files)
-        self.trust.settle(Page([name.stat for name in found if name.stat is not None], []))
-        return [name._replace(stat=name.stat and self.trust.relied(name.stat)) for name in found]
+        self._trust.settle(Page([name.stat for name in found if name.stat is not None], []))
+        return [name._replace(stat=name.stat and self._trust.relied(name.stat)) for name in found]
 
     def stat(self, key: str, deadline: Deadline) -> ObjectStat:
         if not self._is_page and key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {key!r}")
-        return self.trust.relied(self._stat(key, self._web.head(self._url_of(key), f"{self.url}: {key!r}", deadline)))
+        return self._trust.relied(self._stat(key, self._web.head(self._url_of(key), f"{self.url}: {key!r}", deadline)))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
         if not self._is_page and id.key != self._name:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..base import ObjectId, ObjectStat
 from .etags import (
@@ -24,6 +23,12 @@ from .ranges import parse_content_range
 _ROUNDING_S = 1
 
 
+class Headers(Protocol):
+    """What headers are looked up in, by names in any case."""
+
+    def get(self, name: str, /) -> str | None: ...
+
+
 class Answer(NamedTuple):
     """What the headers of an answer say of its object.
 
@@ -40,7 +45,7 @@ class Answer(NamedTuple):
     kind: str
 
     @classmethod
-    def of(cls, headers: Mapping[str, str], size: int | None) -> Answer:
+    def of(cls, headers: Headers, size: int | None) -> Answer:
         """From headers whose names are looked up in any case, and the object's size as the caller knows it."""
         etag, date, kind = (headers.get(name) or "" for name in ("ETag", "Last-Modified", "Content-Type"))
         return cls(etag, size, canonical_date(date) if date else "", kind)
