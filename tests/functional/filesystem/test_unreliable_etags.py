@@ -1,4 +1,4 @@
-"""Whole files through the kernel from servers whose ETags mean nothing, and objects replaced before their first byte."""
+"""Whole files from servers whose ETags mean nothing, and of objects replaced before their first byte; by the kernel."""
 
 from __future__ import annotations
 
