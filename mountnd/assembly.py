@@ -18,13 +18,14 @@ from .blocks.disk.cache import OPEN_FILES, DiskCache
 from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
-from .catalog.cache.disk import has_listings
+from .catalog.cache.disk import has_listings, source_directory
 from .catalog.catalogue import Catalogue
 from .config import working_directory
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .config.parsers import split_bucket
 from .stats import Stats
 from .stores.base import Store
+from .stores.notes import FileNotes
 from .stores.offline import Offline
 from .stores.retry import Retrying
 from .stores.shared import by_identity
@@ -133,12 +134,16 @@ def _bare_store(source: SourceConfig) -> Store:
     return STORES.get(urlsplit(source.url).scheme, _open_with_fsspec)(source)
 
 
-def open_store(source: SourceConfig, *, offline: bool = False) -> Store:
-    """The store of one source with retries, and its views; `offline`: it refuses all calls.
+def open_store(source: SourceConfig, *, offline: bool = False, state_dir: Path | None = None) -> Store:
+    """The store of one source with retries, and its views. Raises ConfigError, NoCredentials, ...
 
-    Raises ConfigError, NoCredentials, ...
+    Args:
+        offline: it refuses all calls.
+        state_dir: where sources keep their names; there it keeps what it learns of its server.
     """
     store = _bare_store(source)
+    if state_dir is not None:
+        store.remember(FileNotes(source_directory(state_dir, store.source) / "server.json"))
     if offline:
         store = Offline(store)
     else:
@@ -161,11 +166,12 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     stats, waiter, shares = Stats(), Waiter(interrupted), _shares()
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
-    stores = {source.name: open_store(source, offline=config.offline) for source in config.sources}
     on_disk = _on_disk(config)
-    if on_disk:
+    names_dir = names_dir_of(on_disk) if on_disk else None
+    stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
+    if names_dir:
         for store in stores.values():
-            _tell_set_aside(store, on_disk / "names")
+            _tell_set_aside(store, names_dir)
     catalogues = {
         source.name: Catalogue(
             stores[source.name],
@@ -174,7 +180,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
             waiter=waiter,
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
-            state_dir=on_disk / "names" if on_disk else None,
+            state_dir=names_dir,
         )
         for source in config.sources
     }
@@ -222,6 +228,11 @@ def _tell_set_aside(store: Store, names: Path) -> None:
 def blocks_dir(cache_dir: Path) -> Path:
     """Where a cache directory holds blocks."""
     return cache_dir / "blocks"
+
+
+def names_dir_of(cache_dir: Path) -> Path:
+    """Where a cache directory holds names, and what was learnt of their servers."""
+    return cache_dir / "names"
 
 
 def _on_disk(config: MountConfig) -> Path | None:

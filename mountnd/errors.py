@@ -14,6 +14,7 @@
     │   ├── Changed           the object is not the version that was pinned (412)
     │   ├── WrongRegion       the bucket lives elsewhere
     │   ├── BadAnswer         an answer that breaks the protocol
+    │   │   └── Intercepted   somebody between answers in the server's place    transient
     │   ├── Throttled         slow down            transient
     │   ├── ServerFault       5xx                  transient
     │   ├── Unreachable       no connection        transient
@@ -115,6 +116,10 @@ class WrongRegion(StoreError):
 
 class BadAnswer(StoreError):
     pass
+
+
+class Intercepted(BadAnswer):
+    transient = True
 
 
 class Throttled(StoreError):

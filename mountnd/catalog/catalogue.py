@@ -53,6 +53,7 @@ class Catalogue:
 
     Attributes:
         root: the tree's top.
+        relied: that of the store: an entry's stat with the token that its version goes by now.
 
     Every method may be called from any thread. `lookup` and `scan` raise NotADirectory, NotFound,
     Forbidden and every other StoreError, Interrupted, and TimedOut.
@@ -72,7 +73,7 @@ class Catalogue:
         wall: Callable[[], float] = time.time,
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
-        self.root = Entry(b"", store.root, True, None)
+        self.root, self.relied = Entry(b"", store.root, True, None), store.relied
         self._location = Location(store.source, store.root, store.url)
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock)
         self._memory = MemoryCache(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, renewals=store.renewals)

@@ -60,7 +60,8 @@ class Requests:
         self._store, self._timeout = store, timeout
         self._workers, self._stats, self._clock = workers, stats, clock
         self._lock = threading.Lock()
-        self._permissions = ListingPermissions()  # guarded by the lock
+        self._permissions_of_keys = ListingPermissions()  # guarded by the lock, as is:
+        self._renewals_seen = store.renewals.count
         self._last_answer = self._outage_until = self._looked = float("-inf")
         self._on_trial = False
         self._outage: StoreError = Unreachable(store.url)
@@ -127,12 +128,19 @@ class Requests:
     def may_list_flat(self, prefix: str) -> bool:
         """Whether listing the keys that begin with `prefix` without delimiter is worth trying: it was not refused."""
         with self._lock:
-            return self._permissions.may_list_flat(prefix, self._clock())
+            return self._permissions().may_list_flat(prefix, self._clock())
 
     def root_listed(self, limit: int) -> None:
         """A page of up to `limit` keys was got past this object."""
         with self._lock:
-            self._permissions.allowed(limit, flat=False)
+            self._permissions().allowed(limit, flat=False)
+
+    def _permissions(self) -> ListingPermissions:
+        """What was learnt with today's keys. Call it with the lock held."""
+        if self._renewals_seen != self._store.renewals.count:
+            self._renewals_seen = self._store.renewals.count
+            self._permissions_of_keys = ListingPermissions()
+        return self._permissions_of_keys
 
     def head(self, key: str) -> ObjectStat:
         """What a key is now (on a worker's thread). Raises what `Store.head` raises."""
@@ -141,21 +149,21 @@ class Requests:
     def _list_permitted(self, prefix: str, delimiter: str, token: str | None, start_after: str, limit: int) -> Page:
         """One page, of fewer keys where a policy refuses whole ones."""
         with self._lock:
-            limit = min(limit, self._permissions.most_keys(self._clock()))
+            limit = min(limit, self._permissions().most_keys(self._clock()))
         try:
             return self._list_once(prefix, delimiter, token, start_after, limit)
         except Forbidden as refused:
             with self._lock:
                 if not delimiter:  # whoever asked falls back to listings with one
-                    self._permissions.flat_refused(prefix, self._clock())
+                    self._permissions().flat_refused(prefix, self._clock())
                     raise
                 # Where keys are missing or a link has expired, the number of keys is not the reason.
-                fewer = self._permissions.fewer_keys(limit, self._clock()) if type(refused) is Forbidden else ()
+                fewer = self._permissions().fewer_keys(limit, self._clock()) if type(refused) is Forbidden else ()
             for most in fewer:
                 with suppress(Forbidden):
                     page = self._list_once(prefix, delimiter, token, start_after, most)
                     with self._lock:
-                        self._permissions.only_fewer(most, self._clock())
+                        self._permissions().only_fewer(most, self._clock())
                     return page
             raise refused
 
@@ -167,7 +175,7 @@ class Requests:
             ),
         )
         with self._lock:
-            self._permissions.allowed(limit, flat=not delimiter)
+            self._permissions().allowed(limit, flat=not delimiter)
         self._stats.add(LISTED_KEYS, len(page.objects) + len(page.prefixes))
         return inside(prefix, page)
 

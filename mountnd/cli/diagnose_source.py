@@ -5,25 +5,33 @@ from __future__ import annotations
 import shlex
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from ..config.options import SourceConfig
 from ..config.presets import Preset
 from ..daemon.host import Finding
 from ..errors import Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError, Unreachable, WrongRegion
-from ..stores.base import Store
+from ..stores.base import Deadline, Store
 
 # `--keys` looks into so many directories below its prefix; a whole archive would take hours and cost money.
 DIRECTORIES_MAX = 1000
 
 
-def diagnose_source(source: SourceConfig, preset: Preset | None, seconds: float) -> Iterator[Finding]:
-    """Findings about one source; lists one name of its root, for at most `seconds`."""
-    from ..assembly import open_store
+def diagnose_source(
+    source: SourceConfig, preset: Preset | None, seconds: float, cache_dir: Path | None = None
+) -> Iterator[Finding]:
+    """Findings about one source; lists one page of it, for at most `seconds`.
+
+    Args:
+        cache_dir: where mounts have kept what they learnt of its server.
+    """
+    from ..assembly import names_dir_of, open_store
     from ..serve import probe
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     try:
-        store = open_store(source)
+        store = open_store(source, state_dir=names_dir_of(cache_dir) if cache_dir is not None else None)
     except StoreError as e:
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
         return
@@ -31,6 +39,7 @@ def diagnose_source(source: SourceConfig, preset: Preset | None, seconds: float)
         probe(store, seconds)
         yield Finding("ok", f"{store.url} can be listed")
         yield from _access(store, source)
+        yield from _versions(store, seconds)
     except StoreError as e:
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
     finally:
@@ -54,6 +63,15 @@ def _access(store: Store, source: SourceConfig) -> Iterator[Finding]:
         yield Finding("ok", f"requests are signed with profile {source.profile}")
     elif source.url.startswith("s3://"):
         yield Finding("ok", "requests are signed with the credentials of the usual AWS chain")
+
+
+def _versions(store: Store, seconds: float) -> Iterator[Finding]:
+    """Whether the server's ETags tell versions apart, as far as a page of keys and what mounts have learnt says."""
+    if store.flat:
+        with suppress(StoreError):  # a policy may forbid it
+            store.list_page(store.root, delimiter="", deadline=Deadline(seconds))
+    for remark in store.remarks:
+        yield Finding("warn", f"{store.url}: {remark}")
 
 
 def suggest_fix(error: StoreError, source: SourceConfig, preset: Preset | None) -> str:

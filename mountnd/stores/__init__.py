@@ -7,10 +7,11 @@
     retry        a store around a store: tries again after transient errors, while the deadline lasts
     offline      a store around a store: sends nothing
     shared       stores around stores of one identity: each key is read by the one it belongs to
+    notes        what a store learnt of its server, in a file
     s3/          S3 and what speaks like it: botocore for names, our own HTTP client for bytes
     directory/   trees of files: any fsspec URL (local files, gs://, ...), web servers
     links/       a file of signed links, shown as a directory
-    http/        what all that speak HTTP share: a client, range checks, statuses, proxies, time-outs
+    http/        what all that speak HTTP share: a client, what a version is, range checks, statuses, proxies, time-outs
 
 Who may call whom: everything uses `base`; `s3`, `directory` and `links` use `http`; `links` also uses S3's error codes.
 Wrapping stores know only the protocol. `assembly` alone chooses a store; everybody else is given one. All locks of this

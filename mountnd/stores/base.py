@@ -13,7 +13,7 @@ to its provider exactly as the listing gave it: never normalised, never joined a
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 
@@ -23,14 +23,16 @@ class ObjectId(NamedTuple):
     Args:
         source: the source's identity (bucket, endpoint and who asks, not its display name): caches outlive names.
         key: the object's whole key in the store.
-        etag: the ETag with its quotes as the provider gave it, or a weaker token (generation, size + mtime).
+        etag: the ETag with its quotes, or, where ETags cannot be relied on, a weaker token (generation, size + mtime).
         version: S3 version id; "" where the bucket is not versioned or the current version is meant.
+        size: of the whole object in bytes: one ETag at two sizes is two versions. -1: not known, and not compared.
     """
 
     source: str
     key: str
     etag: str
     version: str = ""
+    size: int = -1
 
 
 class ObjectStat(NamedTuple):
@@ -84,6 +86,18 @@ class Renewals:
         self.count = 0
 
 
+class Notes(Protocol):
+    """Where a store keeps what it learnt of its server, as texts by name, across restarts."""
+
+    def read(self) -> dict[str, str]:
+        """What is kept; empty when nothing is."""
+        ...
+
+    def write(self, notes: Mapping[str, str]) -> None:
+        """Keep `notes` instead. Never raises for a disk that is full or read-only."""
+        ...
+
+
 class Store(Protocol):
     """One provider. Attributes:
 
@@ -97,6 +111,7 @@ class Store(Protocol):
         False means the weaker before/after comparison.
     notice: what a person should be told of how requests are signed; "" for nothing, and before the first request.
     region: where the bucket is; "" where there is no such thing, and before the first request.
+    remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
     """
@@ -116,7 +131,19 @@ class Store(Protocol):
     def region(self) -> str: ...
 
     @property
+    def remarks(self) -> tuple[str, ...]: ...
+
+    @property
     def once(self) -> Store: ...
+
+    def remember(self, notes: Notes) -> None:
+        """Begin with what is in `notes`, and keep there what is learnt of the server."""
+        ...
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        """`stat` with the token by which its version goes now: what was listed before the server's ETags turned out to
+        mean nothing goes by size and LastModified. Costs nothing."""
+        ...
 
     def list_page(
         self,
@@ -160,7 +187,7 @@ class Store(Protocol):
 
 
 class StoreBase:
-    """What most stores have in common: no notice, no region, no keys, one attempt a call, nothing to close."""
+    """What most stores have in common: no notice, no region, no keys, one attempt a call, nothing to learn or close."""
 
     renewals = Renewals()  # nobody counts here
 
@@ -175,11 +202,21 @@ class StoreBase:
         return ""
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def once(self) -> Self:
         return self
 
     def renew(self, *, deadline: Deadline) -> bool:
         return False
+
+    def remember(self, notes: Notes) -> None:
+        pass
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        return stat
 
     def close(self) -> None:
         pass
@@ -204,6 +241,16 @@ class WrappingStore:
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self._store.remarks
+
+    def remember(self, notes: Notes) -> None:
+        self._store.remember(notes)
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        return self._store.relied(stat)
 
     def close(self) -> None:
         self._store.close()

@@ -144,7 +144,7 @@ class MemoryStore(StoreBase):
             found = self._objects.get(id.key)
         if found is None:
             raise NotFound(f"{self.url}: no object {id.key!r}", code="NoSuchKey")
-        if found.etag != id.etag:
+        if found.etag != id.etag or id.size not in (-1, len(found.body)):
             raise Changed(f"{self.url}: {id.key!r} changed", code="PreconditionFailed")
         if found.storage_class in ARCHIVE_CLASSES:
             raise Archived(f"{self.url}: {id.key!r} is archived", code="InvalidObjectState")
@@ -166,7 +166,8 @@ class MemoryStore(StoreBase):
 
     def _stat(self, key: str) -> ObjectStat:
         found = self._objects[key]
-        return ObjectStat(ObjectId(self.source, key, found.etag), len(found.body), found.mtime_ns, found.storage_class)
+        id = ObjectId(self.source, key, found.etag, size=len(found.body))
+        return ObjectStat(id, len(found.body), found.mtime_ns, found.storage_class)
 
     def _sorted(self) -> list[tuple[bytes, str]]:
         if self._order is None:

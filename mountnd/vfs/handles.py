@@ -6,6 +6,9 @@ the kernel's pages dropped. A flush comes before close(2) returns, also of a dup
 one comes a moment after. So whoever opens a new version while every handle on the old one is flushed waits
 that moment to see whether they are closed.
 
+A version that is gone before anybody has seen a byte of it is no loss: where the new one has the same size, the inode
+moves to it (`Handles.repin`), for all its handles at once.
+
 Lock: `Handles._changed` is a leaf; no I/O happens under it.
 """
 
@@ -24,6 +27,8 @@ from .inodes import Inode
 # Inodes whose last opened version is remembered, to know whether the kernel's pages are still valid.
 # About 300 bytes each; one that is forgotten only costs its pages.
 REMEMBERED = 65_536
+# An object that is replaced more often between an open and its first byte is too restless to read.
+MOVES = 3
 # How long to wait for the release that follows a flush: the kernel sends it at once, some 0.1 ms on an idle machine.
 RELEASE_S = 0.25
 
@@ -35,14 +40,21 @@ class StreamSource(Protocol):
 
 
 class Pin:
-    """The version an inode stays at while handles hold it. `stale`: the store said it is gone."""
+    """The version an inode stays at while handles hold it.
 
-    __slots__ = ("handles", "meta", "stale")
+    Attributes:
+        stale: the store said that it is gone.
+        given: a program may have seen bytes of it: read here, or in pages that the kernel kept.
+        moves: how often it was pinned anew.
+    """
+
+    __slots__ = ("given", "handles", "meta", "moves", "stale")
 
     def __init__(self, meta: ObjectStat) -> None:
         self.meta = meta
         self.handles: set[Handle] = set()
-        self.stale = False
+        self.stale = self.given = False
+        self.moves = 0
 
     def closing(self) -> bool:
         """Whether every handle may be closed already: flushed, and not read since."""
@@ -99,12 +111,41 @@ class Handles:
                 pin = self._pins[inode.number] = Pin(current)
             id = pin.meta.id
             keep = self._last.get(inode.number) == id and not pin.stale
+            pin.given = pin.given or keep
             self._last[inode.number] = id
             handle = Handle(inode, pin, self._streams.open(id, pin.meta.size))
             pin.handles.add(handle)
             number = next(self._numbers)
             self._open[number] = handle
             return number, keep
+
+    def give(self, handle: Handle, stream: Stream) -> bool:
+        """Whether bytes that came from `stream` may be given: the handle still reads that version, and stays at it."""
+        with self._changed:
+            if handle.stream is stream:
+                handle.pin.given = True
+            return handle.stream is stream
+
+    def repin(self, handle: Handle, stream: Stream, current: ObjectStat) -> bool:
+        """Move the inode to the version `current`: that of `stream` is gone, and nobody has seen any of it.
+
+        Returns whether the handle now reads another version than that of `stream`. Size and so what the kernel
+        believes stay the same, for all handles of the inode.
+        """
+        with self._changed:
+            pin = handle.pin
+            if handle.stream is not stream:
+                return True  # another thread was sooner
+            if pin.given or current.size != pin.meta.size or current.id == pin.meta.id or pin.moves >= MOVES:
+                return False
+            pin.meta, pin.moves = current, pin.moves + 1
+            self._last[handle.inode.number] = current.id
+            old = [(h, h.stream) for h in pin.handles]
+            for h in pin.handles:
+                h.stream = self._streams.open(current.id, current.size)
+        for _, gone in old:
+            gone.close()
+        return True
 
     def remove(self, number: int) -> tuple[Handle, bool]:
         """Close a handle. Returns it, and whether the kernel should drop what it has of the inode: the version

@@ -15,8 +15,9 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..blocks.stream import Blocks
+from ..blocks.stream import Blocks, Stream
 from ..catalog.catalogue import Catalogue
+from ..catalog.model.entry import Entry
 from ..catalog.query.directory_stream import DirectoryStream
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
@@ -89,7 +90,8 @@ class Vfs:
         """
         if inode.entry.is_dir or inode.entry.stat is None:
             raise IsADirectory(f"{inode.entry.key}: is a directory")
-        opened = self._handles.add(inode, inode.entry.stat)
+        assert inode.catalogue is not None
+        opened = self._handles.add(inode, inode.catalogue.relied(inode.entry.stat))
         self._stats.add(OPENS)
         if self._prefetcher is not None:
             self._prefetcher.opened(inode)
@@ -111,16 +113,22 @@ class Vfs:
         handle.flushed = False
         if offset + size > handle.read_end:
             handle.read_end = offset + size
-        try:
-            handle.stream.read_into(address, size, offset)
-        except (Changed, NotFound) as e:
-            raise self._gone(handle, e) from e
-        except StoreError as e:
-            if not handle.reported:  # the kernel asks again page by page, and programs again and again
-                handle.reported = True
-                log.warning("%s cannot be read: %s", handle.inode.entry.key, e)
-            raise
-        return size
+        while True:
+            stream = handle.stream
+            try:
+                stream.read_into(address, size, offset)
+            except (Changed, NotFound) as e:
+                if not self._move(handle, stream):
+                    raise self._gone(handle, e) from e
+            except StoreError as e:
+                if not handle.reported:  # the kernel asks again page by page, and programs again and again
+                    handle.reported = True
+                    log.warning("%s cannot be read: %s", handle.inode.entry.key, e)
+                raise
+            else:
+                # Once bytes were given, the stream stays; before, another thread may have moved it meanwhile.
+                if (handle.pin.given and handle.stream is stream) or self._handles.give(handle, stream):
+                    return size
 
     def read(self, fh: int, size: int, offset: int) -> bytes:
         """As `read_into`, into bytes of its own."""
@@ -224,6 +232,23 @@ class Vfs:
         assert inode.catalogue is not None
         shown = inode.catalogue.display(inode.entry.key)
         self._failures.report(inode.catalogue, inode.entry.key, f"{shown} cannot be listed", error)
+
+    def _move(self, handle: Handle, stream: Stream) -> bool:
+        """The store no longer has the version of `stream`: whether the handle can read the one there is now."""
+        inode, pin = handle.inode, handle.pin
+        if pin.given or pin.stale:
+            return False
+        catalogue, key = inode.catalogue, inode.entry.key
+        assert catalogue is not None
+        catalogue.forget(key)
+        around, slash, _ = key.rpartition("/")
+        try:
+            entry = catalogue.lookup(Entry(b"", around + slash, True, None), inode.entry.name)
+        except StoreError:
+            return False
+        if entry.is_dir or entry.stat is None:
+            return False
+        return self._handles.repin(handle, stream, catalogue.relied(entry.stat))
 
     def _gone(self, handle: Handle, why: Exception) -> Changed:
         """The store no longer has the pinned version: forget its name, so that the next open asks."""

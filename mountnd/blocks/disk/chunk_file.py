@@ -1,4 +1,4 @@
-"""One file of the disk cache: up to 16 MiB of one object at one ETag, as a sparse file that proves its content.
+"""One file of the disk cache: up to 16 MiB of one version of an object, as a sparse file that proves its content.
 
     0      magic, version                     8 bytes
     8      length of the identity             u32
@@ -59,7 +59,7 @@ class ChunkIdentity(NamedTuple):
 
     def encode(self) -> bytes:
         start = self.chunk * CHUNK
-        return json.dumps([*self.id, self.size, start]).encode()
+        return json.dumps([*self.id[:4], self.size, start]).encode()
 
     @classmethod
     def decode(cls, raw: bytes) -> Self:
@@ -70,7 +70,7 @@ class ChunkIdentity(NamedTuple):
         texts = all(isinstance(s, str) for s in (source, key, etag, version))
         if not (texts and type(size) is int and type(start) is int and size > 0 <= start < size):
             raise InvalidChunk("no identity")
-        return cls(ObjectId(source, key, etag, version), size, start // CHUNK)
+        return cls(ObjectId(source, key, etag, version, size), size, start // CHUNK)
 
     @property
     def name(self) -> str:
@@ -120,7 +120,7 @@ class ChunkFile:
             if magic != MAGIC or digest != xxh3_64_intdigest(head[:16] + raw):
                 raise InvalidChunk("not a chunk file, or a damaged one")
             found = ChunkIdentity.decode(raw)
-            if (identity is not None and found != identity) or n != found.span.stop - found.span.first:
+            if (identity is not None and raw != identity.encode()) or n != found.span.stop - found.span.first:
                 raise InvalidChunk("another object's")
         except BaseException as e:
             gone = not os.fstat(fd).st_nlink
@@ -128,7 +128,7 @@ class ChunkFile:
             if gone and isinstance(e, InvalidChunk):  # evicted, and so emptied, since it was opened
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
             raise
-        return cls(fd, found, stop, digest)
+        return cls(fd, found if identity is None else identity, stop, digest)
 
     @classmethod
     def create(cls, path: str, identity: ChunkIdentity) -> ChunkFile:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ...stores.base import ObjectId
 from ..geometry import BlockRange, block_size
 from . import eviction
 from .chunk_file import ChunkFile, InvalidChunk
@@ -119,7 +120,7 @@ def default_limit(root: str) -> int:
 
 def objects(root: str) -> list[CachedObject]:
     """The objects in the cache, the one used last first."""
-    found: dict[tuple[str, str, str, str], CachedObject] = {}
+    found: dict[ObjectId, CachedObject] = {}
     for held, file in _chunks(root):
         id, size, _ = file.identity
         span = file.identity.span

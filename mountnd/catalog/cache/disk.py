@@ -45,10 +45,11 @@ class _Waiting(NamedTuple):
 
 def has_listings(directory: Path, source: str) -> bool:
     """Whether the directory for all sources has one for `source`."""
-    return _directory_of(directory, source).is_dir()
+    return source_directory(directory, source).is_dir()
 
 
-def _directory_of(directory: Path, source: str) -> Path:
+def source_directory(directory: Path, source: str) -> Path:
+    """Where below `directory` the files of one source are."""
     return directory / hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
@@ -65,7 +66,7 @@ class ListingDiskCache:
     """
 
     def __init__(self, directory: Path, source: str, *, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        self.directory = _directory_of(directory, source)
+        self.directory = source_directory(directory, source)
         self._clock, self._wall = clock, wall
         self._segments = SegmentDirectory(self.directory, source, clock=clock, wall=wall)
         self._lock = threading.Lock()

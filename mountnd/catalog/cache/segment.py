@@ -184,7 +184,7 @@ def decode(record: bytes, source: str, at: float) -> tuple[str, Listing]:
         marker = None
         if about["marker"] is not None:
             etag, version, size, mtime, storage = about["marker"]
-            marker = ObjectStat(ObjectId(source, prefix, etag, version), size, mtime, storage)
+            marker = ObjectStat(ObjectId(source, prefix, etag, version, size), size, mtime, storage)
         hidden = [Hidden(_text(key), reason) for key, reason in about["hidden"]]
         return prefix, Listing(tables, hidden, marker, at, about["more"])
     except (struct.error, ValueError, KeyError, TypeError) as e:

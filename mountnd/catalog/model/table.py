@@ -131,7 +131,7 @@ def _entry(row: Row, prefix: str, source: str) -> Entry:
         etag = f'"{part[:16].hex()}-{int.from_bytes(part[16:], "little")}"'
     else:
         etag, version, storage = part.decode("utf-8", "surrogatepass").split("\0")
-    return Entry(name, key, False, ObjectStat(ObjectId(source, key, etag, version), size, mtime, storage))
+    return Entry(name, key, False, ObjectStat(ObjectId(source, key, etag, version, size), size, mtime, storage))
 
 
 def pack(rows: Iterable[Row]) -> Table:
@@ -155,7 +155,7 @@ def pack_row(name: bytes, stat: ObjectStat | None) -> Row:
     """One row: a file with its stat, or (None) a directory, whose name then ends in "/"."""
     if stat is None:
         return name, 0, 0, b"", _DIR, 0
-    (_, _, etag, version), size, mtime, storage = stat
+    (_, _, etag, version, _), size, mtime, storage = stat
     number = _CLASS_NUMBER.get(storage)
     if number is not None and not version and len(etag) >= 34:
         try:

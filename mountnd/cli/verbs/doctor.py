@@ -35,7 +35,9 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None) -> int:
     options = inputs.all_options()
     findings = list(diagnose_machine(options["cache_dir"].value, options["cache_size"].value))
     if resolved:
-        findings += diagnose_source(resolved.config, resolved.preset, min(_PROBE_S, options["timeout"].value))
+        findings += diagnose_source(
+            resolved.config, resolved.preset, min(_PROBE_S, options["timeout"].value), options["cache_dir"].value
+        )
     _print(findings)
     bad = any(finding.level == "bad" for finding in findings)
     if resolved and keys is not None and not bad:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ..base import Deadline, ObjectId, ObjectStat
+from ..http.etag_trust import EtagTrust
 
 
 class DirectoryName(NamedTuple):
@@ -19,12 +20,15 @@ class DirectoryName(NamedTuple):
 class DirectoryBackend(Protocol):
     """Files below one URL. Keys are paths below it, without a leading slash.
 
-    Attributes: source, url, pins as in `Store`.
+    Attributes:
+        source, url, pins: as in `Store`.
+        trust: what is learnt of its ETags; None where it has other tokens.
     """
 
     source: str
     url: str
     pins: bool
+    trust: EtagTrust | None
 
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         """The names right below `directory` ("" or ending in "/"): all, or at least the first `most` by UTF-8.

@@ -14,12 +14,15 @@ from typing import Any
 from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline, ObjectId, ObjectStat
 from ..facts import SECONDS_END, UNKNOWN_MTIME_NS, datetime_of, size_of
+from ..http.etag_trust import EtagTrust
+from ..http.etags import is_reliable, normalised
 from ..http.status import error_type
 from .base import DirectoryName
 
 # What says which version a file is, the strongest first. Names as the file systems spell them:
 # gcsfs, s3fs/http, adlfs, ossfs, webdav, ...
 _TOKENS = ("generation", "ETag", "etag", "e_tag", "md5Hash", "crc32c", "content_md5", "checksum", "Content-MD5")
+_ETAGS = frozenset(("ETag", "etag", "e_tag"))
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "Last-Modified", "modify", "created")
 
 # GCS decompresses what was stored with Content-Encoding: gzip, ignores ranges of it, and lists the stored
@@ -66,6 +69,7 @@ class FsspecBackend:
     """
 
     pins = False
+    trust: EtagTrust | None = None
 
     def __init__(self, url: str, options: Mapping[str, Any], *, asker: str = "") -> None:
         from fsspec import filesystem
@@ -119,7 +123,8 @@ class FsspecBackend:
         path = self._path(id.key, deadline)
         body = self._call(self._bytes, "cat_file", path, deadline, start=start, end=stop)
         # What is there afterwards is compared with what was pinned: no token comes back, so nothing changed between.
-        if self.stat(id.key, deadline).id.etag != id.etag:
+        there = self.stat(id.key, deadline)
+        if there.id.etag != id.etag or id.size not in (-1, there.size):
             raise Changed(f"{self.url}: {id.key!r}: the object was replaced since it was opened")
         if len(body) != stop - start:
             raise BadAnswer(f"{self.url}: {id.key!r}: asked for {stop - start} bytes, got {len(body)}", code="Body")
@@ -167,7 +172,7 @@ class FsspecBackend:
         size = size_of(info.get("size"))
         if size is None:
             raise BadAnswer(f"{self.url}: {key!r}: its size is {info.get('size')!r}", code="Size")
-        return ObjectStat(ObjectId(self.source, key, token), size, mtime_ns)
+        return ObjectStat(ObjectId(self.source, key, token, size=size), size, mtime_ns)
 
     def _call(self, filesystem: Any, method: str, path: str, deadline: Deadline, **options: Any) -> Any:
         left = deadline.left()
@@ -193,11 +198,12 @@ def _is_file(info: Mapping[str, Any]) -> bool:
 
 def version_token(info: Mapping[str, Any]) -> tuple[str, int]:
     """(token, mtime in ns) of fsspec's facts about a file; `UNKNOWN_MTIME_NS` where they hold no time. Pure."""
+    size = size_of(info.get("size")) or 0
     known = next((ns for name in _TIMES if (ns := _nanoseconds(info.get(name))) is not None), None)
     mtime_ns = UNKNOWN_MTIME_NS if known is None else known
     for name in _TOKENS:
-        if info.get(name):
-            return f"{name}={info[name]}", mtime_ns
+        if (said := info.get(name)) and not (name in _ETAGS and not is_reliable(normalised(str(said)), size)):
+            return f"{name}={said}", mtime_ns
     return f"size={info.get('size')} mtime={known or 0} inode={info.get('ino', '')}", mtime_ns
 
 

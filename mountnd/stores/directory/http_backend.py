@@ -8,8 +8,12 @@ from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ...errors import NotFound, StoreError
-from ..base import Deadline, ObjectId, ObjectStat
-from ..http.client import FileInfo, WebClient
+from ..base import Deadline, ObjectId, ObjectStat, Page
+from ..http.client import WebClient
+from ..http.etag_trust import EtagTrust
+from ..http.reading import VersionedReads
+from ..http.versions import Answer
+from ..http.web_requests import WebRequests
 from .base import DirectoryName
 
 # HEADs at a time: what a browser opens to a few hosts; more would look like an attack to a small server.
@@ -26,6 +30,9 @@ class HttpBackend:
 
     def __init__(self, url: str) -> None:
         self._web = WebClient(connections=_SIDE_BY_SIDE)
+        self._trust = EtagTrust(url)
+        self.trust: EtagTrust | None = self._trust
+        self._reads = VersionedReads(self._trust)
         self._is_page = urlsplit(url).path.endswith("/") or not urlsplit(url).path
         self._url = url if not self._is_page or urlsplit(url).path else url + "/"
         self._name = unquote(urlsplit(url).path.rpartition("/")[2])
@@ -41,17 +48,22 @@ class HttpBackend:
         if files:
             with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(files)), "links") as pool:
                 found += pool.map(lambda name: self._name_of(directory, name, deadline), files)
-        return found
+        self._trust.settle(Page([name.stat for name in found if name.stat is not None], []))
+        return [name._replace(stat=name.stat and self._trust.relied(name.stat)) for name in found]
 
     def stat(self, key: str, deadline: Deadline) -> ObjectStat:
         if not self._is_page and key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {key!r}")
-        return self._stat(key, self._web.head(self._url_of(key), f"{self.url}: {key!r}", deadline))
+        return self._trust.relied(self._stat(key, self._web.head(self._url_of(key), f"{self.url}: {key!r}", deadline)))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
         if not self._is_page and id.key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {id.key!r}")
-        self._web.read(self._url_of(id.key), id.etag, start, views, f"{self.url}: {id.key!r}", deadline)
+        url, name = self._url_of(id.key), f"{self.url}: {id.key!r}"
+        requests = WebRequests(
+            self._web, url, start, views, name, deadline, self._web.head, lambda: self.stat(id.key, deadline)
+        )
+        self._reads.read(id, requests, name)
 
     def close(self) -> None:
         self._web.close()
@@ -67,10 +79,10 @@ class HttpBackend:
                 raise
             return DirectoryName(name, None, str(error))
 
-    def _stat(self, key: str, info: FileInfo) -> ObjectStat:
+    def _stat(self, key: str, info: Answer) -> ObjectStat:
         if info.size is None:
             raise StoreError(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
-        return ObjectStat(ObjectId(self.source, key, info.token), info.size, info.mtime_ns)
+        return ObjectStat(ObjectId(self.source, key, info.token, size=info.size), info.size, info.mtime_ns)
 
 
 def links(place: str, page: bytes) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import NotFound, StoreError
-from ..base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from .base import DirectoryBackend
 
 # From this limit on (S3's page) a directory comes as one page, however long: a backend gives it as a whole, and each
@@ -79,6 +79,17 @@ class DirectoryStore(StoreBase):
             raise NotFound(f"{self.url}: no file {id.key!r}")
         if views:
             self._backend.read(id, start, views, deadline)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self._backend.trust.remarks if self._backend.trust is not None else ()
+
+    def remember(self, notes: Notes) -> None:
+        if self._backend.trust is not None:
+            self._backend.trust.remember(notes)
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        return self._backend.trust.relied(stat) if self._backend.trust is not None else stat
 
     def close(self) -> None:
         self._backend.close()

@@ -1,12 +1,17 @@
 """HTTP as every store that speaks it needs it, and a client for plain URLs.
 
-    client     requests to plain URLs (signed links, files and pages of a web server), by urllib3
-    ranges     is an answer the range and the version that was asked for?   (pure)
-    status     HTTP status -> class of StoreError                           (pure)
-    proxy      which proxy a URL is fetched through, by the environment
-    trust      whose certificates are trusted, by the environment and the AWS profile
-    timeouts   how long connecting and silence may last
+    reading        a ranged GET of one version: what does not fit is checked before it is believed
+    etag_trust     what was learnt of a server's ETags, and how it wants to see them
+    versions       is an answer of the version that was asked for?   (pure)
+    etags          ETags in one spelling, which of them count, and what stands for the others   (pure)
+    client         requests to plain URLs (signed links, files and pages of a web server), by urllib3
+    web_requests   what a read by that client may ask
+    ranges         is an answer the range that was asked for?   (pure)
+    status         HTTP status -> class of StoreError           (pure)
+    proxy          which proxy a URL is fetched through, by the environment
+    trust          whose certificates are trusted, by the environment and the AWS profile
+    timeouts       how long connecting and silence may last
 
-Who may call whom: `client` uses the other five, which know nothing of each other. `s3/`, `directory/` and `links/` use
-all of it. The one lock is a leaf and stands in `client`.
+Who may call whom: `reading` > `etag_trust` | `versions` > `etags`; `web_requests` > `client` > the rest. `s3/`,
+`directory/` and `links/` use all of it. Locks stand in `client`, `etag_trust` and `reading`; all are leaves.
 """

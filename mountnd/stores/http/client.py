@@ -7,45 +7,21 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ...errors import BadAnswer, NotFound, StoreError, TimedOut, Unreachable
 from ..base import Deadline
-from ..facts import mtime_of, size_of
+from ..facts import size_of
 from .proxy import Proxy, proxy_for
-from .ranges import check_etag, check_range, parse_content_range
+from .ranges import check_range, parse_content_range
 from .status import error_type
 from .timeouts import CONNECT_S, IDLE_S
 from .trust import Trust, settle_trust
+from .versions import Answer, size_in
 
 # Read in pieces, so that a server which trickles is noticed between them.
 _PIECE = 1 << 18
-
-
-class FileInfo(NamedTuple):
-    """What headers say of a file: bytes (None: they do not say), version token, LastModified in ns.
-
-    The last is `facts.UNKNOWN_MTIME_NS` where they do not say, or what cannot be.
-    """
-
-    size: int | None
-    token: str
-    mtime_ns: int
-
-
-def file_info(headers: Mapping[str, str], size: int | None) -> FileInfo:
-    """Token and time of a file of `size` bytes by its answer's headers. Pure.
-
-    The token is the ETag; without one, size and Last-Modified, which is weaker: two writes within a second look alike.
-    """
-    modified = headers.get("Last-Modified", "")
-    return FileInfo(size_of(size), headers.get("ETag") or f"{size}-{modified}", mtime_of(modified))
-
-
-def is_strong(token: str) -> bool:
-    """Whether If-Match can be sent with it (RFC 9110, 13.1.1: never with a weak one). Pure."""
-    return token.startswith('"')
 
 
 class WebClient:
@@ -64,19 +40,19 @@ class WebClient:
         self._lock = threading.Lock()  # leaf lock: guards _pools
         self._pools: dict[tuple[Proxy | None, bool], Any] = {}
 
-    def head(self, url: str, name: str, deadline: Deadline) -> FileInfo:
+    def head(self, url: str, name: str, deadline: Deadline) -> Answer:
         """What is at `url`; by a GET of one byte where the server refuses HEAD, or leaves the size out."""
         response = self._request("HEAD", url, {}, name, deadline)
         response.drain_conn()
         response.release_conn()
         length = _length(response)
         if response.status == 200 and length is not None:
-            return file_info(response.headers, length)
+            return Answer.of(response.headers, length)
         if response.status in (404, 410):
             raise NotFound(f"{name}: not found (HTTP {response.status})", code=str(response.status))
         return self.first_byte(url, name, deadline)
 
-    def first_byte(self, url: str, name: str, deadline: Deadline) -> FileInfo:
+    def first_byte(self, url: str, name: str, deadline: Deadline) -> Answer:
         """What is at `url`, by a GET of its first byte: a URL that is signed for GET refuses HEAD."""
         response = self._request("GET", url, {"Range": "bytes=0-0"}, name, deadline)
         if response.status == 416 and response.headers.get("Content-Range", "").replace(" ", "").endswith("*/0"):
@@ -88,26 +64,38 @@ class WebClient:
             place = parse_content_range(response.headers.get("Content-Range"))
             if place is not None:
                 response.read(2, decode_content=False)  # so that the connection can be kept
-                return file_info(response.headers, place[2])
-            return file_info(response.headers, _length(response) if response.status == 200 else None)
+                return Answer.of(response.headers, place[2])
+            return Answer.of(response.headers, _length(response) if response.status == 200 else None)
         finally:
             _drop(response)
 
     def read(
-        self, url: str, token: str, start: int, views: Sequence[memoryview], name: str, deadline: Deadline
+        self,
+        url: str,
+        start: int,
+        views: Sequence[memoryview],
+        name: str,
+        deadline: Deadline,
+        *,
+        if_match: str = "",
+        accept: Callable[[Answer], object] = lambda _: None,
     ) -> None:
-        """Fill `views` from byte `start` on, of the version `token`."""
+        """Fill `views` from byte `start` on.
+
+        Args:
+            if_match: the header as it stands; "" for none.
+            accept: is told the head of the answer before its body is received, and may raise.
+        """
         stop = start + sum(len(view) for view in views)
         headers = {"Range": f"bytes={start}-{stop - 1}"}
-        if is_strong(token):
-            headers["If-Match"] = token
+        if if_match:
+            headers["If-Match"] = if_match
         response = self._request("GET", url, headers, name, deadline)
         try:
             if response.status not in (200, 206):
                 raise self._error(response, name, url)
             content_range, length = response.headers.get("Content-Range"), _length(response)
-            place = parse_content_range(content_range)
-            check_etag(file_info(response.headers, place[2] if place else length).token, token, name)
+            accept(Answer.of(response.headers, size_in(response.status, content_range, length)))
             check_range(response.status, content_range, length, start, stop, name)
             for view in views:
                 _fill(response, view, name, deadline)

@@ -1,13 +1,13 @@
-"""The checks of an answer to a ranged GET: is it the range, and is it the version, that was asked for? Pure.
+"""The check of an answer to a ranged GET: is it the range that was asked for? Pure.
 
-Servers exist that ignore Range, If-Match or both, so every client that fetches bytes goes through these two checks.
+Servers exist that ignore Range, so every client that fetches bytes goes through it, and through `versions.compare`.
 """
 
 from __future__ import annotations
 
 import re
 
-from ...errors import BadAnswer, Changed
+from ...errors import BadAnswer
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)\s*\Z")
 
@@ -44,12 +44,3 @@ def check_range(
     if not good:
         got = content_range or ("the whole object" if status == 200 else "a part that it does not name")
         raise BadAnswer(f"{subject}: asked for bytes {start}-{stop - 1}, got {got}", code="Content-Range")
-
-
-def check_etag(got: str | None, pinned: str, subject: object) -> None:
-    """That an answer is of the pinned version ("" for any), as some servers ignore If-Match. Raises Changed.
-
-    An answer without an ETag passes: If-Match has been sent, and nothing contradicts it.
-    """
-    if got and pinned and got != pinned:
-        raise Changed(f"{subject}: the object was replaced since it was opened", code="ETag")

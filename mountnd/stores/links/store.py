@@ -19,8 +19,11 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError, Forbidden, LinkExpired, NotFound, StoreError
-from ..base import Deadline, ObjectId, ObjectStat, Page, Renewals, StoreBase
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..http.client import WebClient
+from ..http.etag_trust import EtagTrust
+from ..http.reading import VersionedReads
+from ..http.web_requests import WebRequests
 from ..s3.translate import BY_CODE
 from .parse import SignedLink, parse_links
 
@@ -63,6 +66,18 @@ class SignedLinkStore(StoreBase):
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._web = WebClient(codes=BY_CODE)
+        self._trust = EtagTrust(self.url)
+        self._reads = VersionedReads(self._trust)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self._trust.remarks
+
+    def remember(self, notes: Notes) -> None:
+        self._trust.remember(notes)
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        return self._trust.relied(stat)
 
     def list_page(
         self,
@@ -89,19 +104,37 @@ class SignedLinkStore(StoreBase):
                         refused.append(answer)
         if refused and not objects:
             raise refused[0]
-        return Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused))
+        return self._trust.settle(Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused)))
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         found = self._ask(key, lambda link: self._web.first_byte(link.url, f"{self.url}: {key}", deadline))
         if found.size is None:
             raise StoreError(f"{self.url}: {key}: the server does not say how large it is", code="Content-Range")
-        return ObjectStat(ObjectId(self.source, key, found.token), found.size, found.mtime_ns)
+        id = ObjectId(self.source, key, found.token, size=found.size)
+        return self.relied(ObjectStat(id, found.size, found.mtime_ns))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
             return
-        name = f"{self.url}: {id.key}"
-        self._ask(id.key, lambda link: self._web.read(link.url, id.etag, start, views, name, deadline))
+        name, describe = f"{self.url}: {id.key}", self._web.first_byte
+
+        def head() -> ObjectStat:
+            return self.head(id.key, deadline=deadline)
+
+        def read(link: SignedLink) -> None:
+            requests = WebRequests(
+                self._web,
+                link.url,
+                start,
+                views,
+                name,
+                deadline,
+                describe,
+                lambda: self.head(id.key, deadline=deadline),
+            )
+            self._reads.read(id, requests, name)
+
+        self._ask(id.key, read)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._read_anew(self.renewals.count)

@@ -4,6 +4,7 @@
     identity        what a source is: bucket, settled endpoint, who asks       (pure)
     aws_files       what the AWS files say, and where their relative paths start
     bucket_options  what a source says of its bucket                           (pure)
+    object_requests  what reading a range of an object may ask: a GET, a HEAD, its row in a listing
     connect         options of a source -> how its bucket is reached, found out once for both clients
     boto_client     listings and HEADs: the botocore client of an s3fs session
     http_client     bytes: ranged GETs of our own, whose bodies are received straight into the cache's blocks
@@ -19,9 +20,10 @@
     key_rules       which texts can be keys                                    (pure)
     translate       codes and exceptions of the libraries -> StoreError        (pure)
 
-Who calls whom: `store` uses both clients, `identity`, `lister`, `listing` and `key_rules`. The clients use `connect`,
-the HTTP client also `connection` and `signing`. Everything that fails goes through `translate`. Locks: `store`,
-`http_client`, `connection` and `signing` have their own, and all are leaves.
+Who calls whom: `store` uses both clients (its reads go by `http.reading` and `object_requests`), `identity`, `lister`,
+`listing` and `key_rules`. The clients use `connect`, the HTTP client also `connection` and `signing`. `connect` makes
+the credentials, by `credential_chain`. What fails goes through `translate`. Locks: `store`, `http_client`, `connection` and
+`signing` have their own, and all are leaves.
 
 The libraries are imported when the first request is made (botocore: with the first store where there are AWS files),
 not with this module.

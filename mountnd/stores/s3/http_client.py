@@ -14,15 +14,16 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from ... import descriptors
 from ...errors import BadAnswer, StoreError, TimedOut, Unreachable
 from ..base import Deadline
-from ..http.ranges import check_etag, check_range
+from ..http.ranges import check_range
 from ..http.timeouts import CONNECT_S
+from ..http.versions import Answer, size_in
 from .connect import BucketAccess
 from .connection import Connection
 from .signing import Signer
@@ -65,15 +66,28 @@ class HttpClient:
         descriptors.spare(self.close)
 
     def read(
-        self, key: str, etag: str, start: int, views: Iterable[memoryview], subject: Subject, deadline: Deadline
+        self,
+        key: str,
+        start: int,
+        views: Iterable[memoryview],
+        subject: Subject,
+        deadline: Deadline,
+        *,
+        if_match: str = "",
+        accept: Callable[[Answer], object] = lambda _: None,
     ) -> None:
-        """Fill `views` with the bytes from `start` on of `key` at `etag` ("" for any version). Raises StoreError."""
+        """Fill `views` with the bytes from `start` on of `key`. Raises StoreError.
+
+        Args:
+            if_match: the header as it stands; "" for none.
+            accept: is told the head of the answer before its body is received, and may raise.
+        """
         buffers = [view.cast("B") for view in views]
         stop = start + sum(len(buffer) for buffer in buffers)
         path = self._base + quote(key.encode("utf-8", "surrogateescape"), safe="/~")
         headers = {"Range": f"bytes={start}-{stop - 1}", "User-Agent": "mountnd", **self._extra}
-        if etag:
-            headers["If-Match"] = etag
+        if if_match:
+            headers["If-Match"] = if_match
         connection: Connection | None = None
         try:
             headers = self._signer.headers(self._origin + path, headers)
@@ -83,8 +97,9 @@ class HttpClient:
             answer = connection.get(self._target_base + path, headers, deadline)
             if answer.status not in (200, 206):
                 raise _error_from_answer(answer, subject)
-            check_range(answer.status, answer.getheader("Content-Range"), answer.length, start, stop, subject)
-            check_etag(answer.getheader("ETag"), etag, subject)
+            content_range = answer.getheader("Content-Range")
+            accept(Answer.of(answer.headers, size_in(answer.status, content_range, answer.length)))
+            check_range(answer.status, content_range, answer.length, start, stop, subject)
             connection.receive(answer, buffers, subject, deadline)
         except BaseException as error:
             if connection is not None:

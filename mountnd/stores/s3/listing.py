@@ -27,6 +27,7 @@ from xml.etree import ElementTree
 from ...errors import BadAnswer
 from ..base import ObjectId, ObjectStat, Page
 from ..facts import SECONDS_END, SIZE_MAX, mtime_of, size_of
+from ..http.etags import normalised
 from . import continuation, mend
 from .key_rules import is_valid_key
 
@@ -90,8 +91,8 @@ def parse(body: bytes, source: str) -> ParsedPage:
         if not key.isascii() and not is_valid_key(key):
             unshowable.append(repr(key))
             continue
-        if etag[:1] not in '"W':  # some servers leave out in listings the quotes that they give elsewhere
-            etag = f'"{etag}"'
+        if etag[:1] != '"':  # some servers leave out in listings the quotes that they give elsewhere
+            etag = normalised(etag)
         try:
             past = datetime.fromisoformat(modified) - _EPOCH
             seconds, length = past.days * 86400 + past.seconds, int(size)
@@ -106,7 +107,7 @@ def parse(body: bytes, source: str) -> ParsedPage:
                 continue
             length, mtime_ns = known, mtime_of(modified)
             etag = etag if etag.isascii() and etag.isprintable() else ""
-        id = new(ObjectId, (source, key, etag, ""))
+        id = new(ObjectId, (source, key, etag, "", length))
         add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
     unshowable += [repr(prefix) for prefix in prefixes if not is_valid_key(prefix)]

@@ -16,8 +16,11 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut
-from ..base import Deadline, ObjectId, ObjectStat, Page, Renewals, StoreBase
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..facts import mtime_of, size_of
+from ..http.etag_trust import EtagTrust
+from ..http.etags import normalised
+from ..http.reading import VersionedReads
 from .aws_files import read_profile
 from .boto_client import BotoClient, wait
 from .bucket_options import BucketOptions
@@ -29,6 +32,7 @@ from .identity import Asked, is_on_ec2, settle
 from .key_rules import is_valid_key
 from .lister import Lister
 from .listing import ParsedPage, parse
+from .object_requests import ObjectRequests
 from .translate import Subject
 
 T = TypeVar("T")
@@ -114,6 +118,8 @@ class S3Store(StoreBase):
         self.renewals = Renewals()
         self._parsing = threading.Lock()
         self._lister = Lister(self.url)
+        self._trust = EtagTrust(self.url)
+        self._reads = VersionedReads(self._trust)
 
     @property
     def notice(self) -> str:
@@ -135,6 +141,23 @@ class S3Store(StoreBase):
         limit: int = 1000,
         deadline: Deadline,
     ) -> Page:
+        return self._trust.settle(
+            self._list_page(
+                prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
+            )
+        )
+
+    def _list_page(
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: str | None = None,
+        start_after: str = "",
+        limit: int = 1000,
+        deadline: Deadline,
+    ) -> Page:
+        """As `list_page`, with ETags as the server gives them."""
         if not all(is_valid_key(text) for text in (prefix, start_after) if text):
             raise NotFound(f"{self.url}: {prefix!r} is not UTF-8, which S3 keys are", code="InvalidURI")
         params: dict[str, object] = {"Prefix": prefix, "MaxKeys": limit}
@@ -159,17 +182,23 @@ class S3Store(StoreBase):
         size = size_of(answer.get("ContentLength"))
         if size is None:
             raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
-        id = ObjectId(self.source, key, answer.get("ETag", ""))
-        return ObjectStat(id, size, mtime_of(answer.get("RawLastModified")), answer.get("StorageClass", "STANDARD"))
+        id = ObjectId(self.source, key, normalised(answer.get("ETag", "")), size=size)
+        mtime_ns = mtime_of(answer.get("RawLastModified"))
+        return self.relied(ObjectStat(id, size, mtime_ns, answer.get("StorageClass", "STANDARD")))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
             return
         self._check(id.key)
-        self._ask(
-            lambda clients: clients.http.read(id.key, id.etag, start, views, clients.subject(id.key), deadline),
-            deadline,
-        )
+
+        def read(clients: _Clients) -> None:
+            subject = clients.subject(id.key)
+            requests = ObjectRequests(
+                clients.boto, clients.http, id.key, start, views, subject, deadline, self._list_page
+            )
+            self._reads.read(id, requests, subject)
+
+        self._ask(read, deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
         clients = self._made_clients()
@@ -181,6 +210,16 @@ class S3Store(StoreBase):
         with suppress(StoreError):
             self._connect_once(deadline)
         return self.renewals.count != seen
+
+    def remember(self, notes: Notes) -> None:
+        self._trust.remember(notes)
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        return self._trust.relied(stat)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self._trust.remarks
 
     def close(self) -> None:
         with self._lock:
@@ -244,7 +283,7 @@ class S3Store(StoreBase):
             if error.code.isdigit() and not isinstance(error, NotFound):
                 with suppress(BadAnswer):  # of an empty object, which has no byte to give
                     # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
-                    clients.http.read(key, "", 0, [memoryview(bytearray(1))], subject, deadline)
+                    clients.http.read(key, 0, [memoryview(bytearray(1))], subject, deadline)
             raise
 
     def _connect_once(self, deadline: Deadline) -> _Clients:

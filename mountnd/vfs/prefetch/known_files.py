@@ -43,7 +43,8 @@ class CatalogueFiles:
     def stat(self, path: Path) -> ObjectStat | None:
         """The stat of a file, None where it is not known."""
         names = self.names(path[:-1])
-        return None if names is None else names.stat(path[-1])
+        stat = None if names is None else names.stat(path[-1])
+        return None if stat is None else self._catalogue.relied(stat)
 
     def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:
         names = self.names(path[:-1])

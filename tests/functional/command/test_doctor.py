@@ -26,6 +26,7 @@ from mountnd.errors import (
 from tests.support import cli, tree
 from tests.support.cli import daemon_record, run_mountnd
 from tests.support.proxy import Proxy
+from tests.support.quirky import quirky_server, thing
 
 pytestmark = pytest.mark.kernel
 
@@ -193,3 +194,14 @@ def test_a_preset_that_needs_keys_says_how_to_get_them() -> None:
     hcp = find("hcp")
     assert hcp is not None
     assert suggest_fix(NoCredentials(""), SOURCE, hcp) == hcp.keys
+
+
+def test_etags_that_mean_nothing_are_named() -> None:
+    with quirky_server() as quirky:
+        flags = ("--anonymous", "--endpoint-url", quirky.url, "--region", "us-east-1")
+        quirky.hold({"a/k": thing(b"one", etag="same"), "b/k": thing(b"another", etag="same")})
+        assert "one ETag stands for different objects" in " ".join(
+            run_mountnd("doctor", "s3://bkt", *flags).stdout.split()
+        )
+        quirky.hold({"a/k": b"one", "b/k": b"another"}, bucket="behaves")
+        assert "ETag" not in run_mountnd("doctor", "s3://behaves", *flags).stdout

@@ -12,6 +12,7 @@ import email.utils
 import functools
 import hashlib
 import http.server
+import itertools
 import json
 import re
 import ssl
@@ -31,9 +32,11 @@ class World:
         "row": {element of its row in listings: raw text, or null to leave the element out},
         "headers": {header of its GETs and HEADs: value, or null to leave it out}, "status": refuse its GETs so}
     etag_listing, etag_answer: how ETags are written there: "quoted", "bare", "weak", "upper", "empty", "absent",
-        "constant", "zeros" (a multi-part's), or "other" (of another object)
+        "constant", "zeros" (a multi-part's), "open" (without the last quote), "other" (of another object), or "fresh"
+        (another one each time)
     if_match: "honest", "ignored", "bare only" (412 to one in quotes), "refused" (always 412)
     html: keys whose GET answers status 200 with an HTML page, of the length that the object has
+    portal: everything is answered so, listings and HEADs, too
     page: keys on a page at most
     token: "honest", "absent" (IsTruncated without a token), "same" (one token for ever), "back" (pages begin again)
     empty_pages: that many empty pages with fresh tokens before each page that is not
@@ -56,6 +59,7 @@ class World:
         self.etag_listing = self.etag_answer = "quoted"
         self.if_match = "honest"
         self.html = []
+        self.portal = False
         self.page = 1000
         self.token = "honest"
         self.empty_pages = 0
@@ -73,6 +77,7 @@ class World:
 
 
 world, log, lock = World(), [], threading.Lock()
+numbers = itertools.count()
 
 
 class Refusal(Exception):
@@ -95,7 +100,8 @@ def etag_of(thing, how):
     written = {
         "quoted": f'"{plain}"', "bare": plain, "weak": f'W/"{plain}"', "upper": f'"{plain.upper()}"', "empty": "",
         "absent": None, "constant": '"d41d8cd98f00b204e9800998ecf8427e"', "zeros": f'"{"0" * 32}-2"',
-        "other": '"' + hashlib.md5(b"another object" + body_of(thing)).hexdigest() + '"',
+        "other": '"' + hashlib.md5(b"another object" + body_of(thing)).hexdigest() + '"', "open": f'"{plain}',
+        "fresh": '"' + hashlib.md5(str(next(numbers)).encode()).hexdigest() + '"',
     }  # fmt: skip
     return written[how]
 
@@ -136,6 +142,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = answer
 
     def act(self, path, query, headers):
+        if world.portal:
+            return 200, {"Content-Type": "text/html", "Content-Length": "1000"}, b"<html>".ljust(993) + b"</html>"
         self.check_caller(headers)
         bucket, _, key = path.lstrip("/").partition("/")
         host = headers.get("host", "").partition(":")[0]

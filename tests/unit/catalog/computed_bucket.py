@@ -70,9 +70,6 @@ class ComputedBucket(StoreBase):
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         raise NotFound(id.key)
 
-    def close(self) -> None:
-        pass
-
 
 def bisecting(count: int, key: Callable[[int], str]) -> Callable[[str], int]:
     """`first` for any `key` in byte order."""

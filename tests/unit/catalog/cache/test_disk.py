@@ -27,7 +27,7 @@ KEYS = ["d/x", "d/y", "d/sub/z", "e/", "odd/\udcff\n", "odd//hidden"]
 
 
 def stat(key: str, size: int = 1, etag: str = '"e"', storage: str = "STANDARD", version: str = "") -> ObjectStat:
-    return ObjectStat(ObjectId("s", key, etag, version), size, 7, storage)
+    return ObjectStat(ObjectId("s", key, etag, version, size), size, 7, storage)
 
 
 def test_a_restart_answers_at_once_and_revalidates_after_the_ttl(make: Make, tmp_path: Path) -> None:

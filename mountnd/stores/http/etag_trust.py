@@ -1,0 +1,154 @@
+"""What was learnt of a server's ETags: whether they tell versions apart, and how it wants to see them in If-Match.
+
+Evidence against them holds for the whole source from then on, and over restarts: what was listed before it came is
+re-labelled when it is used (`EtagTrust.relied`), so that bytes which were kept under an ETag that means nothing are
+not shown again.
+
+Lock order: `EtagTrust._lock` is a leaf.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from ..base import Notes, ObjectId, ObjectStat, Page
+from .etags import (
+    QUOTED,
+    SPELLINGS,
+    are_shared,
+    are_usual,
+    dated_token,
+    http_date,
+    is_etag,
+    is_reliable,
+    is_strong,
+    next_spelling,
+    normalised,
+    spelled,
+)
+
+log = logging.getLogger(__name__)
+
+# Why ETags are not relied on: of single objects, which their listing shows each time ...
+DOUBTFUL = "some objects have no ETag, a weak one, or one that cannot be theirs"
+# ... and of the whole source, by evidence that is kept.
+SHARED = "one ETag stands for different objects"
+DIFFERENT = "answers give other ETags than listings for unchanged objects"
+UNSTABLE = "the ETag of an unchanged object changes from answer to answer"
+# Pages whose first object is remembered, to notice that a server gives one ETag to all.
+_SAMPLES = 1024
+
+
+class EtagTrust:
+    """What is known of the ETags of one source. Thread-safe.
+
+    Args:
+        url: how the source is named in the log.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._notes: Notes | None = None
+        self._evidence = ""
+        self._spelling = QUOTED
+        self._remarks: list[str] = []
+        self._samples: dict[str, ObjectStat] = {}
+
+    def remember(self, notes: Notes) -> None:
+        """Take what was learnt before from `notes`, and keep there what is learnt."""
+        kept = notes.read()
+        with self._lock:
+            self._notes = notes
+            self._evidence = kept.get("etags", "") or self._evidence
+            spelling = kept.get("if_match", "")
+            self._spelling = spelling if spelling in SPELLINGS else self._spelling
+            self._remarks += [said for said in (kept.get("etags"), _about(self._spelling)) if said]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was found, in words for a person."""
+        with self._lock:
+            return tuple(self._remarks)
+
+    def relies_on(self, id: ObjectId) -> bool:
+        """Whether the ETag in `id` alone says which version it is."""
+        return not self._evidence and is_reliable(id.etag, id.size)
+
+    @property
+    def pins_answers(self) -> bool:
+        """Whether the ETag of an answer may be expected of the next one."""
+        return self._evidence != UNSTABLE
+
+    def relied(self, stat: ObjectStat) -> ObjectStat:
+        """`stat` with the token that its version goes by: its ETag, or size and LastModified."""
+        id = stat.id
+        if not is_etag(id.etag):
+            return stat
+        etag = normalised(id.etag)
+        if not self._evidence and is_reliable(etag, stat.size):
+            return stat if etag == id.etag else stat._replace(id=id._replace(etag=etag))
+        return stat._replace(id=id._replace(etag=dated_token(stat.size, http_date(stat.mtime_ns))))
+
+    def settle(self, page: Page) -> Page:
+        """A page of a listing whose objects have tokens to rely on. Looks for evidence, too."""
+        objects = page.objects
+        if not objects:
+            return page
+        etags = [stat[0][2] for stat in objects]
+        distinct = set(etags)
+        usual = are_usual(distinct)
+        if not self._evidence:
+            shared = len(distinct) < len(etags) and are_shared(objects if usual else map(self.relied, objects))
+            if shared or self._is_known_otherwise(self.relied(objects[0])):
+                self.note(SHARED)
+        if usual and not self._evidence:
+            return page
+        settled = [self.relied(stat) for stat in objects]
+        if not self._evidence and any(not is_strong(stat.id.etag) for stat in settled):
+            self.note(DOUBTFUL)
+        return page._replace(objects=settled)
+
+    def note(self, what: str) -> None:
+        """Something speaks against the ETags; said once."""
+        with self._lock:
+            if what in self._remarks:
+                return
+            self._remarks.append(what)
+            if what != DOUBTFUL:
+                self._evidence = self._evidence if self._evidence == UNSTABLE else what
+            self._keep()
+        log.warning("%s: %s; there size and LastModified tell versions apart", self._url, what)
+
+    def if_match(self, etag: str) -> str:
+        """What If-Match is sent with for a normalised ETag, "" for none."""
+        return spelled(etag, self._spelling)
+
+    def refused(self, sent: str, etag: str) -> None:
+        """If-Match of `sent` was refused although `etag` (as the server writes it) is the version that was meant."""
+        with self._lock:
+            if spelled(normalised(etag), self._spelling) != sent:
+                return  # another thread has learnt it meanwhile
+            self._spelling = next_spelling(self._spelling, etag)
+            said = _about(self._spelling)
+            self._remarks.append(said)
+            self._keep()
+        log.warning("%s: %s", self._url, said)
+
+    def _is_known_otherwise(self, stat: ObjectStat) -> bool:
+        """Whether the ETag of `stat` was seen on an object that is another; remembers it."""
+        with self._lock:
+            if len(self._samples) >= _SAMPLES:
+                self._samples.clear()
+            seen: Sequence[ObjectStat] = (self._samples.setdefault(stat.id.etag, stat), stat)
+        return seen[0] is not stat and are_shared(seen)
+
+    def _keep(self) -> None:
+        if self._notes is not None:
+            self._notes.write({"etags": self._evidence, "if_match": self._spelling})
+
+
+def _about(spelling: str) -> str:
+    return "" if spelling == QUOTED else f"If-Match is refused for unchanged objects; it is sent so: {spelling}"

@@ -1,0 +1,232 @@
+"""Reads of one version over HTTP: a refusal or a contradiction is checked before it is believed.
+
+The first answer for an id is compared with the listing's ETag (or size and date), later ones with what the first one
+looked like. Where something does not fit, a HEAD says whether the object changed, or the server only speaks differently
+in answers than in listings; then what answers look like is remembered for the id, and what to expect of the server for
+the source (`trust.py`). Servers that behave see no request more for it.
+
+Lock order: `VersionedReads._lock` is a leaf; no request is made under it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from typing import Protocol
+
+from cachetools import LRUCache
+
+from ...errors import BadAnswer, Changed, Intercepted, NotFound, StoreError, TimedOut
+from ..base import ObjectId, ObjectStat
+from .etag_trust import DIFFERENT, UNSTABLE, EtagTrust
+from .etags import is_strong, normalised
+from .versions import Answer, Known, Match, compare, fits, is_listed
+
+# Ids whose answers are remembered, some 500 bytes each; one that is forgotten is compared with its listing again.
+REMEMBERED = 16_384
+# How If-Match is spelled, what answers look like, and one race with a writer: more is not to be found out for one read.
+_ATTEMPTS = 6
+# A check is a few requests, which have time-outs of their own.
+CHECK_S = 120.0
+
+
+class Doubt(BadAnswer):
+    """Raised by `accept` before a body is received: this answer is not certainly of the version asked for."""
+
+    def __init__(self, match: Match, answer: Answer) -> None:
+        super().__init__("an answer of another version", code="Version")
+        self.match, self.answer = match, answer
+
+
+class Requests(Protocol):
+    """The requests of one read. Each raises StoreError."""
+
+    def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
+        """The ranged GET, with If-Match where that is not "". `accept` is told the answer's head, and may raise."""
+        ...
+
+    def head(self) -> Answer:
+        """What the object is now."""
+        ...
+
+    def listed(self) -> ObjectStat | None:
+        """What is listed of the object now, with its ETag as the provider gives it; None when it is not there."""
+        ...
+
+
+class VersionedReads:
+    """The reads of one source."""
+
+    def __init__(self, trust: EtagTrust) -> None:
+        self._trust = trust
+        self._lock = threading.Lock()
+        self._known: LRUCache[ObjectId, Known] = LRUCache(REMEMBERED)
+        self._checks: dict[ObjectId, Future[None]] = {}
+
+    def read(self, id: ObjectId, requests: Requests, subject: object) -> None:
+        """One ranged GET of exactly this version.
+
+        Raises Changed and NotFound when the version is gone, Intercepted when an answer is not the server's, and
+        what `requests` raises. `subject` is for messages.
+        """
+        for _ in range(_ATTEMPTS):
+            by_date = not self._trust.relies_on(id)
+            known = self._recall(id)  # after that: what is learnt of an id is put there before the source is doubted
+            if by_date and known is None and is_strong(id.etag):
+                # It was listed, and perhaps read, before the ETags turned out to mean nothing.
+                raise _changed(subject)
+            sent = self._trust.if_match(known.etag if known is not None else id.etag)
+            doubt: Doubt | None = None
+
+            def accept(answer: Answer, known: Known | None = known, by_date: bool = by_date) -> None:
+                match = compare(id, known, answer, by_date=by_date)
+                if match is not Match.SAME:
+                    raise Doubt(match, answer)
+                self._take(id, known, answer)
+
+            try:
+                requests.get(sent, accept)
+                return
+            except Doubt as error:
+                doubt = Doubt(error.match, error.answer)  # without the frames, which hold the views
+            except Changed:
+                if not sent:
+                    raise
+            with self._one_at_a_time(id) as first:
+                if first:
+                    self._check(id, known, doubt, sent, requests, subject, by_date=by_date)
+        raise Intercepted(f"{subject}: answers of many versions, none of which lasts", code="Version")
+
+    def _check(
+        self,
+        id: ObjectId,
+        known: Known | None,
+        doubt: Doubt | None,
+        sent: str,
+        requests: Requests,
+        subject: object,
+        *,
+        by_date: bool,
+    ) -> None:
+        """Whether the version is still there; then what its answers look like is known now. Raises as `read` does.
+
+        Args:
+            doubt: the answer that did not fit; None where If-Match was refused (412).
+        """
+        contradicted = doubt is not None and doubt.match is Match.OTHER
+        try:
+            now = doubt.answer if doubt is not None and contradicted else requests.head()
+        except NotFound:
+            raise _changed(subject) from None
+        if compare(id, known, now, by_date=by_date) is Match.SAME:
+            if doubt is None:
+                self._trust.refused(sent, now.etag)
+            elif doubt.answer.kind != now.kind:
+                raise _intercepted(subject, doubt.answer)
+            else:  # its answers lack what its HEADs have
+                self._put(id, Known("", now.date, doubt.answer))
+            return
+        row = self._listed(requests)
+        if row is not None and is_listed(id, row) and fits(row, now):
+            self._learn(id, known, now, requests, subject)
+            return
+        if doubt is None or (row is not None and not is_listed(id, row)):
+            raise _changed(subject)
+        if contradicted and self._is_another_version(id, known, now, requests, by_date=by_date):
+            raise _changed(subject)
+        raise _intercepted(subject, doubt.answer)
+
+    def _learn(self, id: ObjectId, known: Known | None, now: Answer, requests: Requests, subject: object) -> None:
+        """The version is what it was when it was listed, and answers look like `now`."""
+        etag, against = normalised(now.etag), DIFFERENT if is_strong(id.etag) else ""
+        if known is not None:
+            # Replaced within the second, or given another ETag each time?
+            if known.date != now.date or normalised(requests.head().etag) == etag:
+                raise _changed(subject)
+            against = UNSTABLE
+        self._put(id, Known(etag if is_strong(etag) and against != UNSTABLE else "", now.date))
+        if against:  # not sooner: other threads read the same id, and it is not relied on from now on
+            self._trust.note(against)
+
+    @staticmethod
+    def _is_another_version(
+        id: ObjectId, known: Known | None, answer: Answer, requests: Requests, *, by_date: bool
+    ) -> bool:
+        """Whether an answer that contradicts the version is of another one of the object, and not somebody else's page.
+
+        A HEAD contradicts the version, too, or says that this is what the object's answers look like.
+        """
+        try:
+            head = requests.head()
+        except NotFound:
+            return True
+        if compare(id, known, head, by_date=by_date) is Match.SAME:
+            return bool(answer.etag or answer.date) and answer.kind == head.kind
+        return bool(head.etag or head.date)
+
+    @staticmethod
+    def _listed(requests: Requests) -> ObjectStat | None:
+        try:
+            return requests.listed()
+        except StoreError as error:
+            if error.transient:
+                raise
+            return None  # not allowed to list, or a page of somebody else: nothing is known
+
+    def _take(self, id: ObjectId, known: Known | None, answer: Answer) -> None:
+        """An answer of the version is being received."""
+        if known is None:
+            etag = normalised(answer.etag)
+            pinned = etag if is_strong(etag) and self._trust.pins_answers else ""
+            if pinned or answer.date:
+                self._put(id, Known(pinned, answer.date))
+        elif known.vouched == answer and not answer.date:
+            with self._lock:
+                self._known.pop(id, None)  # nothing in it tells versions apart: a HEAD vouches for each
+
+    @contextmanager
+    def _one_at_a_time(self, id: ObjectId) -> Iterator[bool]:
+        """Yields True to the first of the threads that doubt an id; the others wait, and share what it raises."""
+        with self._lock:
+            found = self._checks.get(id)
+            check = self._checks[id] = found if found is not None else Future()
+        if found is not None:
+            try:
+                found.result(CHECK_S)
+            except FutureTimeout:
+                raise TimedOut(f"{id.key}: no answer in time", code="Version") from None
+            yield False
+            return
+        try:
+            yield True
+            check.set_result(None)
+        except BaseException as error:
+            check.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._checks[id]
+            del check  # which holds the error, which holds this frame
+
+    def _recall(self, id: ObjectId) -> Known | None:
+        with self._lock:
+            return self._known.get(id)
+
+    def _put(self, id: ObjectId, known: Known) -> None:
+        with self._lock:
+            self._known[id] = known
+
+
+def _changed(subject: object) -> Changed:
+    return Changed(f"{subject}: the object was replaced since it was opened", code="Version")
+
+
+def _intercepted(subject: object, answer: Answer) -> Intercepted:
+    kind = f" ({answer.kind})" if answer.kind else ""
+    return Intercepted(
+        f"{subject}: the answer is not the object's{kind}; does a login page or a proxy stand before the server?",
+        code="Version",
+    )

@@ -1,0 +1,47 @@
+"""The requests that reading one range of one object may take (`http.reading.Requests`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...errors import Forbidden
+from ..base import Deadline, ObjectStat, Page
+from ..http.etags import canonical_date
+from ..http.versions import Answer
+from .boto_client import BotoClient
+from .http_client import HttpClient
+from .translate import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRequests:
+    """`[start, ...)` of `key` into `views`. `list_page` is the store's, with ETags as the server gives them."""
+
+    boto: BotoClient
+    http: HttpClient
+    key: str
+    start: int
+    views: Sequence[memoryview]
+    subject: Subject
+    deadline: Deadline
+    list_page: Callable[..., Page]
+
+    def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
+        self.http.read(self.key, self.start, self.views, self.subject, self.deadline, if_match=if_match, accept=accept)
+
+    def head(self) -> Answer:
+        try:
+            said = self.boto.head(self.key, self.subject, self.deadline)
+        except Forbidden:  # by a policy that lets GETs through
+            seen: list[Answer] = []
+            byte = memoryview(bytearray(1))
+            self.http.read(self.key, 0, [byte], self.subject, self.deadline, accept=seen.append)
+            return seen[0]
+        headers = said["ResponseMetadata"]["HTTPHeaders"]
+        date = canonical_date(said.get("RawLastModified", ""))
+        return Answer(headers.get("etag", ""), said.get("ContentLength"), date, headers.get("content-type", ""))
+
+    def listed(self) -> ObjectStat | None:
+        page = self.list_page(self.key, limit=1, deadline=self.deadline)
+        return next((stat for stat in page.objects if stat.id.key == self.key), None)
