@@ -22,7 +22,7 @@
 
 Who calls whom: `store` uses both clients (its reads go by `http.reading` and `object_requests`), `identity`, `lister`,
 `listing` and `key_rules`. The clients use `connect`, the HTTP client also `connection` and `signing`. `connect` makes
-the credentials, by `credential_chain`. What fails goes through `translate`. Locks: `store`, `http_client`, `connection` and
+the credentials, by `credential_chain`. Failures go through `translate`. Locks: `store`, `http_client`, `connection` and
 `signing` have their own, and all are leaves.
 
 The libraries are imported when the first request is made (botocore: with the first store where there are AWS files),

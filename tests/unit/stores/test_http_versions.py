@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mountnd.stores.base import ObjectId, ObjectStat
+from mountnd.stores.facts import UNKNOWN_MTIME_NS
 from mountnd.stores.http.versions import Answer, Known, Match, compare, fits, is_listed, size_in
 
 WHEN, LATER = "Mon, 12 Oct 2009 17:50:30 GMT", "Mon, 12 Oct 2009 17:50:32 GMT"
@@ -16,7 +17,7 @@ def test_tokens_of_web_files() -> None:
     assert Answer.of({"ETag": 'W/"e"', "Last-Modified": WHEN}, 5).token == f"5-{WHEN}"
     assert Answer.of({"ETag": 'W/"e"'}, 5).token == 'W/"e"'  # better than nothing
     assert Answer.of({}, 5).token == "5-"
-    assert Answer.of({"Last-Modified": "soon"}, 5).mtime_ns == 0
+    assert Answer.of({"Last-Modified": "soon"}, 5).mtime_ns == UNKNOWN_MTIME_NS
 
 
 ETAG, DATED, WEAK = (ObjectId("s", "k", token, "", 5) for token in ('"e"', f"5-{WHEN}", 'W/"e"'))
