@@ -52,7 +52,7 @@ def _at(source: SourceConfig) -> str:
 
 
 def _access(store: Store, source: SourceConfig) -> Iterator[Finding]:
-    """How requests are signed, and the region when it was found out from the bucket."""
+    """How requests are signed, and the region when it was detected from the bucket."""
     if store.region and not source.region:
         yield Finding("ok", f"the bucket is in region {store.region}")
     if source.anonymous:
@@ -62,7 +62,7 @@ def _access(store: Store, source: SourceConfig) -> Iterator[Finding]:
     elif source.profile:
         yield Finding("ok", f"requests are signed with profile {source.profile}")
     elif source.url.startswith("s3://"):
-        yield Finding("ok", "requests are signed with the credentials of the usual AWS chain")
+        yield Finding("ok", "requests are signed with the credentials of the default AWS credential chain")
 
 
 def _versions(store: Store, seconds: float) -> Iterator[Finding]:

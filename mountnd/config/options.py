@@ -63,9 +63,9 @@ class SourceConfig:
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
         default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
     region: str | None = option(NAME, "AWS region of the bucket",
-        default_text="found out from the bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
+        default_text="detected from the bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
     profile: str | None = option(NAME, "profile of ~/.aws whose keys sign the requests",
-        default_text="the usual AWS chain", verbs=_SOURCE, s3_only=True, in_preset=True)
+        default_text="the default AWS credential chain", verbs=_SOURCE, s3_only=True, in_preset=True)
     anonymous: bool | None = option(SWITCH, "never sign requests",
         default_text="sign if keys are found", verbs=_SOURCE, in_preset=True)
     requester_pays: bool = option(SWITCH, "agree that you pay for requests and traffic", False, "false",

@@ -15,15 +15,7 @@ from .layers import Layer, Layers, RawValues, ResolvedOption, ResolvedOptions, f
 from .options import CONFIG_FILE, OPTIONS, MountConfig, SourceConfig
 from .presets import Preset
 from .signing import anonymous_or_profile, aws_profiles, never_sign
-from .source_spec import (
-    ParsedSource,
-    SchemeNames,
-    SourceParser,
-    check_distinct,
-    check_links,
-    entry_for,
-    split_words,
-)
+from .source_spec import ParsedSource, SchemeNames, SourceParser, check_distinct, check_links, entry_for, split_words
 
 
 class ResolvedSource(NamedTuple):

@@ -68,13 +68,13 @@ def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[str 
             raise UsageError("the mountpoint is empty")
         return words[0], Path(os.path.abspath(cwd / last))
     if "://" in last:
-        raise UsageError(f"where to mount it is missing: mountnd {last} DIR")
+        raise UsageError(f"the mountpoint is missing: mountnd {last} DIR")
     if not last:
         raise UsageError("the mountpoint is empty")
     if "/" not in last and (last in file.sources or presets.find(last)):
         what = "a source of the config file" if last in file.sources else "a preset"
         raise UsageError(
-            f"{last} is {what}; where to mount it is missing: `mountnd {last} DIR` mounts it at DIR, "
+            f"{last} is {what}; the mountpoint is missing: `mountnd {last} DIR` mounts it at DIR, "
             f"`mountnd ./{last}` at the directory {last} here"
         )
     return None, Path(os.path.abspath(cwd / last))

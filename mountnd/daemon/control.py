@@ -182,7 +182,7 @@ class _Door:
             self.open()
         except (MountError, OSError) as e:
             if not self._said:
-                log.warning("%s cannot be controlled until this is mended: %s", self._mountpoint, e)
+                log.warning("%s cannot be controlled until this is fixed: %s", self._mountpoint, e)
             self._said = True
         else:
             log.warning("the run directory was removed; this mount is in %s again", self._path.parent)

@@ -50,7 +50,7 @@ def page(number: int, checksum: str) -> bytes:
 
 
 def ours(body: bytes) -> int:
-    from mountnd.stores.s3.listing import parse_page
+    from mountnd.stores.s3.listing.page import parse_page
 
     return len(parse_page(body, "s3://openneuro.org").objects)
 

@@ -10,9 +10,9 @@ import pytest
 from mountnd.errors import StoreError, WrongRegion
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
+from mountnd.stores.s3.access.bucket_options import BucketOptions
+from mountnd.stores.s3.access.connect import BucketAccess, connect, event_loop
 from mountnd.stores.s3.boto_client import wait
-from mountnd.stores.s3.bucket_options import BucketOptions
-from mountnd.stores.s3.connect import BucketAccess, connect, event_loop
 from mountnd.stores.s3.translate import Subject
 
 from ..support.servers import Answer, Scripted

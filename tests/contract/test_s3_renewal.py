@@ -11,8 +11,9 @@ import pytest
 
 from mountnd.errors import Forbidden, NoCredentials
 from mountnd.stores.base import ObjectId
-from mountnd.stores.s3 import S3Store, credentials
-from mountnd.stores.s3.credentials import RENEW_S
+from mountnd.stores.s3 import S3Store
+from mountnd.stores.s3.access import credentials
+from mountnd.stores.s3.access.credentials import RENEW_S
 
 from ..support.key_sources import KeySource, key_source
 from ..support.quirky import Quirky, Request, quirky_server

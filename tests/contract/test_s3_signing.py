@@ -79,7 +79,7 @@ def test_credentials_that_end_are_renewed(
     make: Make, stage: Scripted, aws_files: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a credential process, whose keys are always about to end: the session asks it anew, and so do the clients."""
-    from mountnd.stores.s3 import credentials
+    from mountnd.stores.s3.access import credentials
 
     monkeypatch.setattr(credentials, "KEPT_S", -1.0)  # each request is a minute later
     script = tmp_path / "process.py"

@@ -24,9 +24,9 @@ EMPTY = "an empty path component (a double or a leading slash)"
 DOTS = "a path component '.' or '..'"
 NUL = "a NUL byte in the name"
 LONG = f"a path component over {MAX_NAME} bytes"
-SPELLING = "characters that no file name's bytes can spell"
+SPELLING = "characters that cannot be encoded in a file name"
 SHADOWED = "a directory of the same name is shown instead"
-SLASH = "ends in a slash but holds bytes: only the directory is shown"
+SLASH = "ends in a slash but has content: only the directory is shown"
 STORE = "the server gives no name and size for it that a file can have"
 
 

@@ -100,7 +100,7 @@ def _table(stored: int, fetched: int, requests: int, seconds: float) -> Table:
     table.add_row("in the bucket", _mib(stored))
     table.add_row("fetched", f"{_mib(fetched)} ({fetched / stored:.0%})")
     table.add_row("requests", str(requests))
-    table.add_row("time, all in all", f"{seconds:.1f} s")
+    table.add_row("total time", f"{seconds:.1f} s")
     return table
 
 

@@ -45,7 +45,7 @@ def details(preset: Preset) -> Iterator[tuple[str, str]]:
     signing = {"public": "public, read unsigned", "keys": "needs AWS keys", "links": "needs signed links"}
     yield "Access", signing[access(preset)]
     if profile := preset.settings.get("profile"):
-        yield "Profile", f"{profile}, else the usual AWS chain"
+        yield "Profile", f"{profile}, else the default AWS credential chain"
     ttl = preset.settings.get("ttl")
     if ttl is not None:
         yield "Listings", "kept for good (a frozen release)" if ttl == "indefinite" else f"kept for {ttl} s"

@@ -23,6 +23,6 @@ def refresh(path: Path) -> None:
     path = mounts.resolve(path)
     inside = [m.path for m in mounts.mounts() if m.fstype == mounts.FSTYPE and path.is_relative_to(m.path)]
     if not inside:
-        raise MountError(f"{path} does not lie in a mount of mountnd")
+        raise MountError(f"{path} is not inside a mountnd mount")
     top = max(inside, key=lambda place: len(place.parts))
     control.request(top, "refresh", path=os.fspath(path.relative_to(top)) if path != top else "")

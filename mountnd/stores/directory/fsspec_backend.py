@@ -154,7 +154,7 @@ class FsspecBackend:
             try:
                 info = self._call(self._names, "info", str(info["name"]), deadline)
             except NotFound:
-                return DirectoryName(name, None, "a link to nowhere")
+                return DirectoryName(name, None, "a broken symbolic link")
             except StoreError as error:
                 if error.transient:
                     raise

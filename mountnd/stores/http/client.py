@@ -158,7 +158,7 @@ class WebClient:
         """The error that a refusal means, by the code in its body where codes are known, else by its status."""
         if response.status == 407:
             return Unreachable(
-                f"{name}: the proxy {proxy_for(url)} refuses this user and password, or none", code="407"
+                f"{name}: the proxy {proxy_for(url)} needs a user and password, or rejected those given", code="407"
             )
         kind, label = error_type(response.status), f"HTTP {response.status}"
         if self._codes and (found := re.search(rb"<Code>(\w+)</Code>", _rest(response))):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ...errors import ServerFault, StoreError, TimedOut
 from ..base import Deadline
-from .connect import BucketAccess
+from .access.connect import BucketAccess
 from .translate import Subject, translate
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from ..base import Deadline
 from ..http.ranges import check_range
 from ..http.timeouts import CONNECT_S
 from ..http.versions import Answer, size_in
-from .connect import BucketAccess
+from .access.connect import BucketAccess
 from .connection import Connection
 from .signing import Signer
 from .translate import Subject, error_from_response, translate
@@ -170,5 +170,5 @@ def _error_from_exception(error: Exception, subject: Subject) -> StoreError:
     if isinstance(error, http.client.HTTPException):
         broken = isinstance(error, http.client.RemoteDisconnected | http.client.IncompleteRead)
         kind = Unreachable if broken else BadAnswer
-        return kind(f"{subject}: not an answer in HTTP, or a broken one ({type(error).__name__})")
+        return kind(f"{subject}: invalid or incomplete HTTP response ({type(error).__name__})")
     return translate(error, subject)

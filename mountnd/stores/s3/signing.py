@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from ..http.timeouts import IDLE_S
-from .connect import BucketAccess
+from .access.connect import BucketAccess
 
 
 class Signer:

@@ -1,7 +1,7 @@
-"""The S3 store: which client carries what, and how both are made once.
+"""The S3 store: which client carries what.
 
-Lock order: `S3Store._lock` is a leaf: it guards `_clients`, and no I/O happens under it. So is `S3Store._parsing`:
-pages that arrive together are parsed one after the other, so that one is done soon.
+Lock order: `S3Store._parsing` is a leaf: pages that arrive together are parsed one after the other, so that one is done
+soon.
 """
 
 from __future__ import annotations
@@ -10,48 +10,23 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
-from ...errors import BadAnswer, Forbidden, NotFound, StoreError, TimedOut
-from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
+from ...errors import BadAnswer, NotFound, StoreError
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised
 from ..http.reading import VersionedReads
-from .aws_files import read_profile
-from .boto_client import BotoClient, wait
-from .bucket_options import BucketOptions
-from .clock import ServerClock
-from .connect import BucketAccess, connect, event_loop
-from .credentials import RENEW_S
-from .http_client import HttpClient
-from .identity import Asked, is_on_ec2, settle
+from .access.aws_files import read_profile
+from .access.bucket_options import BucketOptions
+from .access.identity import Asked, is_on_ec2, settle
+from .clients import Clients, RenewingClients
 from .key_rules import is_valid_key
-from .lister import Lister
-from .listing import ParsedPage, parse
+from .listing.lister import Lister
+from .listing.page import ParsedPage, parse
 from .object_requests import ObjectRequests
-from .translate import Subject
-
-T = TypeVar("T")
-
-# How often one request is made: as it is, then by the server's clock or with new keys, and then with both.
-ATTEMPTS = 3
-
-
-class _Clients(NamedTuple):
-    """The two clients of a bucket: botocore for names, our own for bytes."""
-
-    url: str
-    access: BucketAccess
-    boto: BotoClient
-    http: HttpClient
-    proxy: str
-
-    def subject(self, key: str = "") -> Subject:
-        return Subject(self.url, key, self.access.unsigned, self.access.region, self.proxy)
 
 
 class S3Store(StoreBase):
@@ -110,12 +85,8 @@ class S3Store(StoreBase):
         # in "/" (docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
         self.flat = not bucket.endswith(("--x-s3", "--xa-s3"))
         self.url = f"s3://{bucket}/{root}".rstrip("/")
-        self._lock = threading.Lock()
-        self._clients: Future[_Clients] | None = None
-        self._retired: list[_Clients] = []
-        self._server_clock, self._clock, self._connected_at = ServerClock(), clock, float("-inf")
-        self._failed = False  # the last attempt to connect
-        self.renewals = Renewals()
+        self._clients = RenewingClients(self._options, self.url, clock=clock)
+        self.renewals = self._clients.renewals
         self._parsing = threading.Lock()
         self._lister = Lister(self.url)
         self._trust = EtagTrust(self.url)
@@ -123,12 +94,12 @@ class S3Store(StoreBase):
 
     @property
     def notice(self) -> str:
-        clients = self._made_clients()
+        clients = self._clients.made()
         return clients.access.notice if clients else ""
 
     @property
     def region(self) -> str:
-        clients = self._made_clients()
+        clients = self._clients.made()
         return clients.access.region if clients else ""
 
     def list_page(
@@ -165,7 +136,7 @@ class S3Store(StoreBase):
             params["Delimiter"] = delimiter
 
         def request(params: dict[str, object], version_1: bool) -> ParsedPage:
-            body = self._ask(
+            body = self._clients.run(
                 lambda clients: clients.boto.list_page(
                     clients.subject(prefix), deadline, version_1=version_1, **params
                 ),
@@ -178,7 +149,7 @@ class S3Store(StoreBase):
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
-        answer = self._ask(lambda clients: self._head(clients, key, deadline), deadline)
+        answer = self._clients.run(lambda clients: self._head(clients, key, deadline), deadline)
         size = size_of(answer.get("ContentLength"))
         if size is None:
             raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
@@ -191,25 +162,17 @@ class S3Store(StoreBase):
             return
         self._check(id.key)
 
-        def read(clients: _Clients) -> None:
+        def read(clients: Clients) -> None:
             subject = clients.subject(id.key)
             requests = ObjectRequests(
                 clients.boto, clients.http, id.key, start, views, subject, deadline, self._list_page
             )
             self._reads.read(id, requests, subject)
 
-        self._ask(read, deadline)
+        self._clients.run(read, deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
-        clients = self._made_clients()
-        if clients is not None:
-            return self._renew(clients, self.renewals.count, deadline)
-        if self._clock() - self._connected_at < RENEW_S:
-            return False
-        seen = self.renewals.count
-        with suppress(StoreError):
-            self._connect_once(deadline)
-        return self.renewals.count != seen
+        return self._clients.renew(deadline)
 
     def remember(self, notes: Notes) -> None:
         self._trust.remember(notes)
@@ -222,60 +185,14 @@ class S3Store(StoreBase):
         return self._trust.remarks
 
     def close(self) -> None:
-        with self._lock:
-            made, self._clients = self._made_clients(), None
-            retired, self._retired = self._retired, []
-        for clients in [*retired, made] if made is not None else retired:
-            clients.boto.close(clients.subject())
-            clients.http.close()
-
-    def _made_clients(self) -> _Clients | None:
-        future = self._clients
-        return future.result() if future is not None and future.done() and future.exception() is None else None
+        self._clients.close()
 
     def _check(self, key: str) -> None:
         if not is_valid_key(key):
             raise NotFound(f"{self.url}: {key!r} is not UTF-8, which S3 keys are", code="InvalidURI")
 
-    def _ask(self, request: Callable[[_Clients], T], deadline: Deadline) -> T:
-        """Make a request; again at once after a refusal whose cause could be put right. Raises StoreError."""
-        for left in reversed(range(ATTEMPTS)):
-            clients, seen, ahead = None, self.renewals.count, self._server_clock.ahead
-            try:
-                clients = self._connect_once(deadline)
-                seen = self.renewals.count
-                return request(clients)
-            except Forbidden as refused:
-                if not left or not self._put_right(refused, clients, seen, ahead, deadline):
-                    raise
-        raise AssertionError("the last attempt returns or raises")
-
-    def _put_right(
-        self, refused: Forbidden, clients: _Clients | None, seen: int, ahead: float, deadline: Deadline
-    ) -> bool:
-        """Whether to ask again. Without `clients` it was STS, or the like, that refused."""
-        if (clients is None or not clients.access.unsigned) and self._server_clock.correct(refused, ahead):
-            return True
-        return clients is not None and self._renew(clients, seen, deadline)
-
-    def _renew(self, clients: _Clients, seen: int, deadline: Deadline) -> bool:
-        """Whether there are other keys now than when `renewals` had counted to `seen`."""
-        access = clients.access
-        if not access.credentials.may_differ(seen):
-            return False
-        try:
-            renewed = wait(access.credentials.renew(seen), access.loop, clients.subject(), deadline)
-        except StoreError:  # no time left
-            return False
-        if renewed and access.unsigned:
-            with self._lock:
-                if self._made_clients() is clients:
-                    self._clients = None  # new ones sign
-                    self._retired.append(clients)
-        return renewed
-
     @staticmethod
-    def _head(clients: _Clients, key: str, deadline: Deadline) -> dict[str, Any]:
+    def _head(clients: Clients, key: str, deadline: Deadline) -> dict[str, Any]:
         subject = clients.subject(key)
         try:
             return clients.boto.head(key, subject, deadline)
@@ -285,41 +202,3 @@ class S3Store(StoreBase):
                     # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
                     clients.http.read(key, 0, [memoryview(bytearray(1))], subject, deadline)
             raise
-
-    def _connect_once(self, deadline: Deadline) -> _Clients:
-        """The clients; made by the first caller while the others wait, at most until their own deadline."""
-        with self._lock:
-            future, first = self._clients, False
-            if future is None:
-                future, first = Future(), True
-                self._clients = future
-        if not first:
-            try:
-                return future.result(min(deadline.left(), threading.TIMEOUT_MAX))
-            except FutureTimeout:
-                raise TimedOut(f"{self.url}: no answer in time") from None
-        try:
-            made = self._connect(deadline)
-        except BaseException as error:
-            with self._lock:
-                self._failed = True
-                if self._clients is future:
-                    self._clients = None  # the next caller tries again
-            future.set_exception(error)
-        else:
-            if self._failed:
-                self._failed = False
-                self.renewals.count += 1  # what was refused for want of credentials is not any more
-            future.set_result(made)
-        return future.result()
-
-    def _connect(self, deadline: Deadline) -> _Clients:
-        options = self._options
-        self._connected_at = self._clock()
-        found = connect(options, self.renewals, self._server_clock, self._clock)
-        access = wait(found, event_loop(), Subject(self.url), deadline)
-        boto = BotoClient(access, options.bucket, {"RequestPayer": "requester"} if options.requester_pays else {})
-        http = HttpClient(
-            access, options.bucket, requester_pays=options.requester_pays, connections=options.connections
-        )
-        return _Clients(self.url, access, boto, http, str(access.proxy or ""))

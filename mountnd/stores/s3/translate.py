@@ -80,7 +80,7 @@ BY_CODE: dict[str, type[StoreError]] = {
 # What a person can do about a code that refuses everybody in the same way.
 _ADVICE = {
     "InvalidAccessKeyId": "the server does not know this access key: check the profile and the endpoint",
-    "SignatureDoesNotMatch": "the secret key does not fit the access key: check the profile",
+    "SignatureDoesNotMatch": "the secret key does not match the access key: check the profile",
     "InvalidTokenId": "the server does not know this access key: check the profile and the endpoint",
     "InvalidClientTokenId": "the server does not know this access key: check the profile and the endpoint",
     "ExpiredToken": "the session token has expired: get a new one (for example `aws sso login`)",
@@ -88,7 +88,7 @@ _ADVICE = {
     "TokenRefreshRequired": "the session token must be renewed (for example `aws sso login`)",
     "RequestTimeTooSkewed": "this machine's clock is wrong: set it",
     "InvalidPayer": "the bucket lets requesters pay, and this account cannot",
-    "AllAccessDisabled": "its owner has closed the bucket",
+    "AllAccessDisabled": "the bucket's owner has disabled all access",
     "InvalidObjectState": "the object is archived and must be restored before it can be read",
 }
 
@@ -178,7 +178,7 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     if code.isdigit():  # botocore puts the status there when a body is missing
         status = status or int(code)
     if status == 407:  # never S3's
-        return _build(Unreachable, subject, "407", "it refuses this user and password, or none")
+        return _build(Unreachable, subject, "407", "it needs a user and password, or rejected those given")
     kind = BY_CODE.get(code) or error_type(status)
     # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
     if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):

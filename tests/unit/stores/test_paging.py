@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from mountnd.stores.base import Page
 from mountnd.stores.paging import goes_back
-from mountnd.stores.s3.continuation import after_of, begins_again, behind_key, behind_prefix, without_repeated
+from mountnd.stores.s3.listing.continuation import after_of, begins_again, behind_key, behind_prefix, without_repeated
 
 
 def test_going_back() -> None:

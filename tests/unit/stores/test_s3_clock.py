@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 from mountnd.errors import Forbidden
-from mountnd.stores.s3.clock import SAME_S, SUSPICIOUS_S, ServerClock
+from mountnd.stores.s3.access.clock import SAME_S, SUSPICIOUS_S, ServerClock
 
 NOW = 1_700_000_000.0
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mountnd.stores.base import Renewals
-from mountnd.stores.s3.credentials import KEPT_S, RENEW_S, Credentials
+from mountnd.stores.s3.access.credentials import KEPT_S, RENEW_S, Credentials
 from tests.support.waiting import Clock
 
 

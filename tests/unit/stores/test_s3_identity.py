@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mountnd.stores.s3.aws_files import AwsProfile, read_profile
-from mountnd.stores.s3.identity import Asked, Settled, configured_endpoint, normal_endpoint, settle
+from mountnd.stores.s3.access.aws_files import AwsProfile, read_profile
+from mountnd.stores.s3.access.identity import Asked, Settled, configured_endpoint, normal_endpoint, settle
 
 NOTHING = AwsProfile("default", {}, {})
 KEYS = {"AWS_ACCESS_KEY_ID": "ASIA1", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mountnd.errors import BadAnswer
 from mountnd.stores.facts import UNKNOWN_MTIME_NS
-from mountnd.stores.s3 import listing
-from mountnd.stores.s3.continuation import after_of
-from mountnd.stores.s3.listing import parse_page
+from mountnd.stores.s3.listing import page as listing
+from mountnd.stores.s3.listing.continuation import after_of
+from mountnd.stores.s3.listing.page import parse_page
 
 NS = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -22,14 +22,7 @@ from mountnd.errors import (
     Unreachable,
     WrongRegion,
 )
-from mountnd.stores.s3.translate import (
-    BY_CLASS,
-    BY_CODE,
-    Subject,
-    error_from_response,
-    lookup,
-    translate,
-)
+from mountnd.stores.s3.translate import BY_CLASS, BY_CODE, Subject, error_from_response, lookup, translate
 
 HERE = Subject("s3://b", "k", region="us-east-1")
 

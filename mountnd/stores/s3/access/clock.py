@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from ...errors import Forbidden
+from ....errors import Forbidden
 
 log = logging.getLogger(__name__)
 

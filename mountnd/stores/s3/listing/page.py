@@ -12,7 +12,7 @@ Times are cut to whole seconds: HEAD gives no more, and the two must agree.
 
 A bad row costs no other: an impossible date is unknown (`facts.py`), an ETag that cannot be one is left out, and a row
 without a key or a size that can be is in `unshowable`. So is XML that breaks the rules in a few characters, as
-servers write it for keys with control characters, `&`, or bytes that are not UTF-8 (`mend.py`).
+servers write it for keys with control characters, `&`, or bytes that are not UTF-8 (`repair.py`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
-from ...errors import BadAnswer
-from ..base import ObjectId, ObjectStat, Page
-from ..facts import SECONDS_END, SIZE_MAX, mtime_of, size_of
-from ..http.etags import normalised
-from . import continuation, mend
-from .key_rules import is_valid_key
+from ....errors import BadAnswer
+from ...base import ObjectId, ObjectStat, Page
+from ...facts import SECONDS_END, SIZE_MAX, mtime_of, size_of
+from ...http.etags import normalised
+from ..key_rules import is_valid_key
+from . import continuation, repair
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ def _continuation(raw: _Raw, source: str, keys: list[str], prefixes: list[str]) 
         return continuation.behind_key(_decoded(raw.marker) if raw.encoded else raw.marker)
     last = max([*keys, *prefixes[-1:]], key=lambda key: key.encode("utf-8", "surrogateescape"))
     if not last:
-        raise BadAnswer(f"{source}: a listing says that it goes on, but not how", code="ListObjectsV2")
+        raise BadAnswer(f"{source}: a truncated listing has no continuation token", code="ListObjectsV2")
     return continuation.behind_prefix(last) if last in prefixes[-1:] else continuation.behind_key(last)
 
 
@@ -153,10 +153,10 @@ def _by_parser(body: bytes) -> _Raw:
     try:
         root = ElementTree.fromstring(body)
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        mended = mend.mended(body)
-        if mended is None:
+        repaired = repair.repaired(body)
+        if repaired is None:
             raise BadAnswer(f"a listing is not XML: {error}", code="ListObjectsV2") from error
-        return _restored(_by_parser(mended))
+        return _restored(_by_parser(repaired))
     if _name(root) != "ListBucketResult":
         raise BadAnswer(f"a listing began with <{_name(root)}>", code="ListObjectsV2")
     raw = _Raw([], [])
@@ -187,7 +187,7 @@ def _by_parser(body: bytes) -> _Raw:
 
 
 def _restored(raw: _Raw) -> _Raw:
-    text = mend.restored
+    text = repair.restored
     contents = [
         (text(key), text(modified), text(etag), size, text(storage))
         for key, modified, etag, size, storage in raw.contents

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mountnd.stores.s3.mend import mended, restored
+from mountnd.stores.s3.listing.repair import repaired, restored
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_come_back(raw: bytes) -> None:
     body = raw.replace(b"<", b"(").replace(b">", b")").replace(b"&", b"+").replace(b"\r", b"\n")
     whole = b"<a>" + body + b"</a>"
-    got = mended(whole) or whole
+    got = repaired(whole) or whole
     assert restored(ElementTree.fromstring(got).text or "") == body.decode("utf-8", "surrogateescape")
 
 
@@ -24,9 +24,9 @@ def test_any_bytes_come_back(raw: bytes) -> None:
 )  # fmt: skip
 def test_references(written: str, meant: str) -> None:
     body = f"<a>{written}</a>".encode()
-    assert restored(ElementTree.fromstring(mended(body) or body).text or "") == meant
+    assert restored(ElementTree.fromstring(repaired(body) or body).text or "") == meant
 
 
 def test_what_is_right_and_what_defines_entities_is_left_alone() -> None:
-    assert mended(b"<a>x &amp; y&#65;</a>") is None
-    assert mended(b"<!DOCTYPE a><a>&b;</a>") is None
+    assert repaired(b"<a>x &amp; y&#65;</a>") is None
+    assert repaired(b"<!DOCTYPE a><a>&b;</a>") is None

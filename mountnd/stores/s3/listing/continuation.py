@@ -7,8 +7,8 @@ begins with a NUL, which no XML can hold, so it is never taken for a server's.
 
 from __future__ import annotations
 
-from ..base import Page
-from ..paging import goes_back
+from ...base import Page
+from ...paging import goes_back
 
 _BEHIND = "\0behind "
 

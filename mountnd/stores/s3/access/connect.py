@@ -16,16 +16,16 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ...errors import StoreError, WrongRegion
-from ..base import Renewals
-from ..http.proxy import Proxy, parse_proxy, proxy_for
-from ..http.timeouts import CONNECT_S, IDLE_S
-from ..http.trust import Trust, settle_trust
+from ....errors import StoreError, WrongRegion
+from ...base import Renewals
+from ...http.proxy import Proxy, parse_proxy, proxy_for
+from ...http.timeouts import CONNECT_S, IDLE_S
+from ...http.trust import Trust, settle_trust
+from ..translate import Subject, translate
 from .bucket_options import BucketOptions
 from .clock import ServerClock
 from .credential_chain import Wanted, find, find_anew, give, new_session
 from .credentials import Credentials
-from .translate import Subject, translate
 
 DEFAULT_REGION = "us-east-1"
 

@@ -20,17 +20,17 @@ _RESTORE = {ord(place): chr(code) for code, place in _STAND_IN.items()}
 _AMPERSAND = re.compile(r"&(?!(?:lt|gt|amp|quot|apos);)(?:#([0-9]{1,7});|#[xX]([0-9a-fA-F]{1,6});)?")
 
 
-def mended(body: bytes) -> bytes | None:
+def repaired(body: bytes) -> bytes | None:
     """XML in UTF-8 without what the rules forbid; None when there is nothing of the kind, or it defines entities."""
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         return None
     text = body.decode("utf-8", "surrogateescape").translate(_STAND_IN)
-    mended = _AMPERSAND.sub(_reference, text).encode()
-    return mended if mended != body else None
+    fixed = _AMPERSAND.sub(_reference, text).encode()
+    return fixed if fixed != body else None
 
 
 def restored(text: str) -> str:
-    """A text of the mended page with the characters it had; bytes that are not UTF-8 as surrogates."""
+    """A text of the repaired page with the characters it had; bytes that are not UTF-8 as surrogates."""
     return text.translate(_RESTORE)
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..base import Renewals
+from ...base import Renewals
 
 log = logging.getLogger(__name__)
 

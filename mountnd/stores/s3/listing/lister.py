@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import BadAnswer, ServerFault, StoreError
-from ..base import Page
+from ....errors import BadAnswer, ServerFault, StoreError
+from ...base import Page
 from . import continuation
-from .listing import ParsedPage
+from .page import ParsedPage
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from ...errors import NoCredentials
+from ....errors import NoCredentials
 from .aws_files import anchor
 from .clock import ServerClock
 from .credentials import Credentials

@@ -1,0 +1,164 @@
+"""The two clients of a bucket: made by the first request, and given other keys, or the server's clock, after a refusal.
+
+Lock order: `RenewingClients._lock` is a leaf: it guards the clients that are made, and no I/O happens under it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
+
+from ...errors import Forbidden, StoreError, TimedOut
+from ..base import Deadline, Renewals
+from .access.bucket_options import BucketOptions
+from .access.clock import ServerClock
+from .access.connect import BucketAccess, connect, event_loop
+from .access.credentials import RENEW_S
+from .boto_client import BotoClient, wait
+from .http_client import HttpClient
+from .translate import Subject
+
+T = TypeVar("T")
+
+# How often one request is made: as it is, then by the server's clock or with new keys, and then with both.
+ATTEMPTS = 3
+
+
+class Clients(NamedTuple):
+    """The two clients of a bucket: botocore for names, our own for bytes."""
+
+    url: str
+    access: BucketAccess
+    boto: BotoClient
+    http: HttpClient
+    proxy: str
+
+    def subject(self, key: str = "") -> Subject:
+        return Subject(self.url, key, self.access.unsigned, self.access.region, self.proxy)
+
+
+class RenewingClients:
+    """The clients of one bucket.
+
+    Args:
+        url: of the source, for messages.
+        clock: monotonic seconds.
+
+    Attributes:
+        renewals: counts how often the keys have changed.
+    """
+
+    def __init__(self, options: BucketOptions, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._options, self._url = options, url
+        self._lock = threading.Lock()
+        self._clients: Future[Clients] | None = None
+        self._retired: list[Clients] = []
+        self._server_clock, self._clock, self._connected_at = ServerClock(), clock, float("-inf")
+        self._failed = False  # the last attempt to connect
+        self.renewals = Renewals()
+
+    def run(self, request: Callable[[Clients], T], deadline: Deadline) -> T:
+        """Make a request; again at once after a refusal whose cause could be put right. Raises StoreError."""
+        for left in reversed(range(ATTEMPTS)):
+            clients, seen, ahead = None, self.renewals.count, self._server_clock.ahead
+            try:
+                clients = self._connect_once(deadline)
+                seen = self.renewals.count
+                return request(clients)
+            except Forbidden as refused:
+                if not left or not self._put_right(refused, clients, seen, ahead, deadline):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _put_right(
+        self, refused: Forbidden, clients: Clients | None, seen: int, ahead: float, deadline: Deadline
+    ) -> bool:
+        """Whether to ask again. Without `clients` it was STS, or the like, that refused."""
+        if (clients is None or not clients.access.unsigned) and self._server_clock.correct(refused, ahead):
+            return True
+        return clients is not None and self._renew(clients, seen, deadline)
+
+    def _renew(self, clients: Clients, seen: int, deadline: Deadline) -> bool:
+        """Whether there are other keys now than when `renewals` had counted to `seen`."""
+        access = clients.access
+        if not access.credentials.may_differ(seen):
+            return False
+        try:
+            renewed = wait(access.credentials.renew(seen), access.loop, clients.subject(), deadline)
+        except StoreError:  # no time left
+            return False
+        if renewed and access.unsigned:
+            with self._lock:
+                if self.made() is clients:
+                    self._clients = None  # new ones sign
+                    self._retired.append(clients)
+        return renewed
+
+    def renew(self, deadline: Deadline) -> bool:
+        """Look whether there are other keys now; see `Store.renew`."""
+        clients = self.made()
+        if clients is not None:
+            return self._renew(clients, self.renewals.count, deadline)
+        if self._clock() - self._connected_at < RENEW_S:
+            return False
+        seen = self.renewals.count
+        with suppress(StoreError):
+            self._connect_once(deadline)
+        return self.renewals.count != seen
+
+    def made(self) -> Clients | None:
+        """The clients, None before the first request."""
+        future = self._clients
+        return future.result() if future is not None and future.done() and future.exception() is None else None
+
+    def close(self) -> None:
+        """Drop all connections. Idempotent."""
+        with self._lock:
+            made, self._clients = self.made(), None
+            retired, self._retired = self._retired, []
+        for clients in [*retired, made] if made is not None else retired:
+            clients.boto.close(clients.subject())
+            clients.http.close()
+
+    def _connect_once(self, deadline: Deadline) -> Clients:
+        """The clients; made by the first caller while the others wait, at most until their own deadline."""
+        with self._lock:
+            future, first = self._clients, False
+            if future is None:
+                future, first = Future(), True
+                self._clients = future
+        if not first:
+            try:
+                return future.result(min(deadline.left(), threading.TIMEOUT_MAX))
+            except FutureTimeout:
+                raise TimedOut(f"{self._url}: no answer in time") from None
+        try:
+            made = self._connect(deadline)
+        except BaseException as error:
+            with self._lock:
+                self._failed = True
+                if self._clients is future:
+                    self._clients = None  # the next caller tries again
+            future.set_exception(error)
+        else:
+            if self._failed:
+                self._failed = False
+                self.renewals.count += 1  # what was refused for want of credentials is not any more
+            future.set_result(made)
+        return future.result()
+
+    def _connect(self, deadline: Deadline) -> Clients:
+        options = self._options
+        self._connected_at = self._clock()
+        found = connect(options, self.renewals, self._server_clock, self._clock)
+        access = wait(found, event_loop(), Subject(self._url), deadline)
+        boto = BotoClient(access, options.bucket, {"RequestPayer": "requester"} if options.requester_pays else {})
+        http = HttpClient(
+            access, options.bucket, requester_pays=options.requester_pays, connections=options.connections
+        )
+        return Clients(self._url, access, boto, http, str(access.proxy or ""))

@@ -1,0 +1,9 @@
+"""Pages of a listing: asked for as the server wants it, and read whatever one row says.
+
+    lister        by which version of ListObjects pages are asked for, and how they go on without a token
+    page          a page from its XML                                          (pure)
+    continuation  tokens of our own: on behind a key                           (pure)
+    repair        XML that breaks the rules in a few characters                (pure)
+
+Inside: lister > page > continuation | repair. The store calls `lister` and `page`.
+"""
