@@ -100,7 +100,7 @@ def test_refresh_drops_the_kernels_names_too(bucket: tree.Bucket, where: Path, t
 def test_refresh_outside_a_mount_is_an_error(tmp_path: Path) -> None:
     done = run_mountnd("refresh", tmp_path)
     assert done.returncode == 1
-    assert "does not lie in a mount" in done.stderr
+    assert "is not inside a mountnd mount" in done.stderr
 
 
 def test_stats_of_what_is_not_mounted_is_an_error(tmp_path: Path) -> None:

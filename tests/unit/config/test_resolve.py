@@ -266,7 +266,7 @@ def test_hcp_uses_its_profile_or_the_usual_chain(here: Path) -> None:
     assert source(here, "hcp", o="anonymous", profiles=["hcp"]) == (True, None)
     assert source(here, "hcp", env={"MOUNTND_ANONYMOUS": "1"}, profiles=["hcp"]) == (True, None)
     resolved = resolved_mount(here, "hcp", "/x")
-    assert resolved.sources[0].options["profile"].origin == "usual AWS chain, for lack of a profile hcp"
+    assert resolved.sources[0].options["profile"].origin == "default AWS credential chain, for lack of a profile hcp"
     assert resolved.config.sources[0].ttl == math.inf
 
 
