@@ -71,7 +71,9 @@ def anonymous_or_profile(
         if profile.layer is not Layer.PRESET:
             hint = did_you_mean(profile.value, known) or f"; to make it: aws configure --profile {profile.value}"
             raise UsageError(f"{profile.origin}: the AWS files have no profile {profile.value}{hint}")
-        profile = replace(profile, value=None, origin=f"default AWS credential chain, for lack of a profile {profile.value}")
+        profile = replace(
+            profile, value=None, origin=f"default AWS credential chain, for lack of a profile {profile.value}"
+        )
     return anonymous, profile
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from calendar import timegm
 from collections.abc import Callable, Iterator
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,13 @@ from ..support.quirky import Quirky, Request, quirky_server
 from .reading import first_name, read, soon
 
 BODY = b"bytes of an object"
+ETAG = f'"{md5(BODY).hexdigest()}"'
 HOUR = 3600
 SKEWS = (HOUR, -HOUR, 20 * 60, -20 * 60, 40 * 86400)
 ASK: dict[str, Callable[[S3Store], object]] = {
     "list": first_name,
     "head": lambda store: store.head("k", deadline=soon()),
-    "read": lambda store: read(store, ObjectId(store.source, "k", ""), 0, len(BODY)),
+    "read": lambda store: read(store, ObjectId(store.source, "k", ETAG), 0, len(BODY)),
 }
 
 pytestmark = pytest.mark.usefixtures("signed")

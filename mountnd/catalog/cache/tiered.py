@@ -44,10 +44,10 @@ class TieredCache:
 
     def put(self, prefix: str, listing: Listing, serial: int) -> None:
         """A directory was listed by requests sent since `serial`."""
-        self.memory.put(prefix, listing, serial)
         if self._disk is not None:
             self._disk.add(prefix, listing)
         self._report(prefix, listing)
+        self.memory.put(prefix, listing, serial)  # last: whoever sees it finds the rest done
 
     def put_answer(
         self, prefix: str, name: bytes, answer: Answer, mark: RequestMark, lasts: float = float("inf")

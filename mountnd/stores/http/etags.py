@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 
 from ..base import ObjectStat
-from ..facts import UNKNOWN_MTIME_NS
+from ..facts import UNKNOWN_MTIME_NS, mtime_of
 
 # The MD5 of no bytes at all, which is right for empty objects only; and what stands for "no checksum".
 NOTHING = '"d41d8cd98f00b204e9800998ecf8427e"'
@@ -128,8 +128,6 @@ def _spelled_date(seconds: int) -> str:
 
 
 def seconds_of(modified: str) -> int | None:
-    """A date of HTTP in seconds since the epoch; None where nobody can read it."""
-    try:
-        return int(parsedate_to_datetime(modified).timestamp())
-    except (ValueError, TypeError, OverflowError):
-        return None
+    """A date of HTTP in seconds since the epoch; None where nobody can read it, or no object can have it."""
+    mtime_ns = mtime_of(modified)
+    return None if mtime_ns == UNKNOWN_MTIME_NS else mtime_ns // 10**9

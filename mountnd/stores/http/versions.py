@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from ..base import ObjectId, ObjectStat
-from ..facts import UNKNOWN_MTIME_NS, mtime_of
+from ..facts import UNKNOWN_MTIME_NS, mtime_of, size_of
 from .etags import (
     canonical_date,
     date_of,
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
     def of(cls, headers: Headers, size: int | None) -> Answer:
         """From headers whose names are looked up in any case, and the object's size as the caller knows it."""
         etag, date, kind = (headers.get(name) or "" for name in ("ETag", "Last-Modified", "Content-Type"))
-        return cls(etag, size, canonical_date(date) if date else "", kind)
+        return cls(etag, size_of(size), canonical_date(date) if date else "", kind)
 
     @property
     def token(self) -> str:

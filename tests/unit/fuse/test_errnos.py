@@ -22,8 +22,9 @@ def every_class(root: type) -> set[type]:
 def test_every_error_is_in_the_table_or_below_one_that_is_more_than_the_root(kind: type[errors.MountndError]) -> None:
     nearest = next(c for c in kind.__mro__ if c in _ERRNO)
     assert nearest not in (errors.MountndError,)
-    assert errno_of(kind("x")) == _ERRNO[nearest] > 0
-    assert expected(kind("x"))
+    error = kind.__new__(kind, "x")  # whatever it is made with
+    assert errno_of(error) == _ERRNO[nearest] > 0
+    assert expected(error)
 
 
 @pytest.mark.parametrize(
