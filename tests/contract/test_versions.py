@@ -155,7 +155,7 @@ def test_a_note_that_cannot_be_read_or_written_is_no_error(tmp_path: Path, caplo
 
 class TestOneEtagForAll:
     def held(self, quirky: Quirky, *bodies: bytes, etag: str = "same") -> S3Store:
-        quirky.hold({f"{i}/k": thing(body, etag=etag) for i, body in enumerate(bodies)})
+        quirky.hold({f"{i}/k": thing(body, etag=etag, mtime=WHEN + i) for i, body in enumerate(bodies)})
         return store_of(quirky)
 
     def test_on_objects_of_different_size_in_one_page(self, quirky: Quirky) -> None:
@@ -167,7 +167,7 @@ class TestOneEtagForAll:
         store.close()
 
     def test_on_objects_of_pages_of_their_own(self, quirky: Quirky) -> None:
-        store = self.held(quirky, OLD, NEW)  # of one size, and the ETag is no checksum
+        store = self.held(quirky, OLD, NEW)  # of one size and of two dates, and the ETag is no checksum
         (first,), _ = listed(store, "0/")
         assert first.id.etag == '"same"'
         (second,), _ = listed(store, "1/")

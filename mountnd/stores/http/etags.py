@@ -74,12 +74,15 @@ def are_usual(etags: Collection[str]) -> bool:
 
 
 def are_shared(stats: Iterable[ObjectStat]) -> bool:
-    """Whether one reliable ETag stands for objects of different size, or, not being a checksum, for different keys."""
-    first: dict[str, tuple[str, int]] = {}
-    for (_, key, etag, *_), size, *_ in stats:
+    """Whether one reliable ETag stands for objects of different size or, where it is no checksum, of different date.
+
+    Of the same date and size it may be made of these two, as nginx's are.
+    """
+    first: dict[str, tuple[str, int, int]] = {}
+    for (_, key, etag, *_), size, mtime_ns, *_ in stats:
         if is_reliable(etag, size):
-            other, length = first.setdefault(etag, (key, size))
-            if size != length or (key != other and not _DIGEST.fullmatch(etag)):
+            other, length, when = first.setdefault(etag, (key, size, mtime_ns))
+            if size != length or (key != other and mtime_ns != when and not _DIGEST.fullmatch(etag)):
                 return True
     return False
 

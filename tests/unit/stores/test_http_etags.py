@@ -82,12 +82,13 @@ def test_ordinary_pages_are_usual() -> None:
     assert are_usual([f'"{MD5}"'])
 
 
-def stat(key: str, etag: str, size: int) -> ObjectStat:
-    return ObjectStat(ObjectId("s", key, etag, "", size), size, 0)
+def stat(key: str, etag: str, size: int, mtime_ns: int = 0) -> ObjectStat:
+    return ObjectStat(ObjectId("s", key, etag, "", size), size, mtime_ns)
 
 
 def test_what_speaks_against_all_etags_of_a_source() -> None:
-    assert are_shared([stat("a", '"x"', 1), stat("b", '"x"', 1)])
+    assert are_shared([stat("a", '"x"', 1), stat("b", '"x"', 1, 10**9)])
+    assert not are_shared([stat("a", '"x"', 1), stat("b", '"x"', 1)])  # nginx makes its own of date and size
     assert are_shared([stat("a", f'"{MD5}"', 1), stat("b", f'"{MD5}"', 2)])
     assert are_shared([stat("a", f'"{MD5}"', 1), stat("a", f'"{MD5}"', 2)])
     assert not are_shared([stat("a", f'"{MD5}"', 1), stat("b", f'"{MD5}"', 1)])  # copies
