@@ -9,11 +9,18 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+USE = """from pathlib import Path
+from mountnd.assembly import build
+from mountnd.config.options import MountConfig, SourceConfig
+source = SourceConfig(name="s", url=f"file://{Path('data').absolute()}")
+mount = build(MountConfig(mountpoint=Path("/nowhere"), sources=(source,), cache_size=0))
+"""
 
 
 class Copy:
@@ -48,6 +55,15 @@ class Copy:
         done = subprocess.run(
             [sys.executable, "-m", "mountnd", *argv],
             cwd=self.directory, env=environ, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def use(self, code: str) -> str:
+        """What Python `code` prints; `mount` in it is a mount of the directory `data`, and is closed at its end."""
+        done = subprocess.run(
+            [sys.executable, "-c", f"{USE}try:\n{textwrap.indent(code, '    ')}finally:\n    mount.close()\n"],
+            cwd=self.directory, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -153,21 +169,8 @@ class SeenView(WrappingStore):
     copy.add_line("assembly.py", "    SeenView,", after="VIEWS: ")
     (copy.directory / "data").mkdir()
     (copy.directory / "data" / "a.txt").write_bytes(b"hello")
-    code = (
-        "import sys\n"
-        "from mountnd.assembly import build\n"
-        "from mountnd.config.options import MountConfig, SourceConfig\n"
-        "source = SourceConfig(name='s', url=f'file://{sys.argv[1]}')\n"
-        "mount = build(MountConfig(mountpoint='/nowhere', sources=(source,)))\n"
-        "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/a.txt.seen'))\n"
-        "print(mount.vfs.read(fh, 100, 0).decode())\n"
-        "mount.close()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(copy.directory / "data")],
-        cwd=copy.directory, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.stdout == "hello\n", done.stderr
+    code = "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/a.txt.seen'))\nprint(mount.vfs.read(fh, 100, 0).decode())\n"
+    assert copy.use(code) == "hello\n"
 
 
 def test_a_readahead_policy_across_files_is_a_module_and_a_line(copy: Copy) -> None:
@@ -198,22 +201,12 @@ class NextFile:
     for name in ("one", "two", "three"):
         (copy.directory / "data" / name).write_bytes(b"x")
     code = (
-        "import sys\n"
-        "from mountnd.assembly import build\n"
-        "from mountnd.config.options import MountConfig, SourceConfig\n"
-        "source = SourceConfig(name='s', url=f'file://{sys.argv[1]}')\n"
-        "mount = build(MountConfig(mountpoint='/nowhere', sources=(source,)))\n"
         "dh = mount.vfs.opendir(mount.vfs.root)\n"
         "print(len(list(mount.vfs.readdir(dh, 0))))\n"
         "mount.vfs.open(mount.vfs.resolve(b'/one'))\n"
         "print(mount.stats.snapshot().get('test.files'))\n"
-        "mount.close()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(copy.directory / "data")],
-        cwd=copy.directory, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.stdout == "5\n1\n", done.stderr
+    assert copy.use(code) == "5\n1\n"
 
 
 def test_a_readahead_policy_inside_a_file_is_a_module_and_a_line(copy: Copy) -> None:
@@ -244,18 +237,8 @@ class WholeFile:
     (copy.directory / "data").mkdir()
     (copy.directory / "data" / "file").write_bytes(bytes(3 << 20))
     code = (
-        "import sys\n"
-        "from mountnd.assembly import build\n"
-        "from mountnd.config.options import MountConfig, SourceConfig\n"
-        "source = SourceConfig(name='s', url=f'file://{sys.argv[1]}')\n"
-        "mount = build(MountConfig(mountpoint='/nowhere', sources=(source,)))\n"
         "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/file'))\n"
         "for at in range(0, 3 << 20, 1 << 18): mount.vfs.read(fh, 1, at)\n"
-        "mount.close()\n"
         "print(mount.stats.snapshot()['bytes.fetched'])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(copy.directory / "data")],
-        cwd=copy.directory, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.stdout == f"{3 << 20}\n", done.stderr
+    assert copy.use(code) == f"{3 << 20}\n"
