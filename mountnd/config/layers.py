@@ -1,4 +1,4 @@
-"""The layers that options come from, and which of them wins: flag > environment > file > preset > default."""
+"""The layers that options come from, and which of them wins: flag > URL > environment > file > preset > default."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ class Layer(IntEnum):
 
     TYPED = 0
     """Flags of the command line and `-o`."""
-    ENVIRONMENT = 1
+    PASTED = 1
+    """What the URL that names the source says of its server."""
+    ENVIRONMENT = 2
     """`MOUNTND_*` variables."""
-    MOUNT_ENTRY = 2
+    MOUNT_ENTRY = 3
     """`[mounts."/where"]` of the config file."""
-    SOURCE_ENTRY = 3
+    SOURCE_ENTRY = 4
     """`[sources.NAME]` of the config file."""
-    FILE_DEFAULTS = 4
+    FILE_DEFAULTS = 5
     """`[defaults]` of the config file."""
-    PRESET = 5
-    TABLE_DEFAULT = 6
+    PRESET = 6
+    TABLE_DEFAULT = 7
     """No layer has it: the default in the table of options."""
 
 

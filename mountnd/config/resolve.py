@@ -12,7 +12,9 @@ from ..errors import UsageError
 from .file import ConfigFile, MountEntry, find, load, xdg_directory
 from .home import NO_HOME
 from .layers import Layer, Layers, RawValues, ResolvedOption, ResolvedOptions, from_environment, resolve_option
+from .option_types import RawValue
 from .options import CONFIG_FILE, OPTIONS, MountConfig, SourceConfig
+from .pasted import Pasted
 from .presets import Preset
 from .signing import anonymous_or_profile, aws_profiles, never_sign
 from .source_spec import ParsedSource, SchemeNames, SourceParser, check_distinct, check_links, entry_for, split_words
@@ -109,6 +111,7 @@ class ConfigInputs:
         preset, entry, notices = parsed.preset, self.file.sources.get(parsed.entry), list[str]()
         layers: Layers = {
             **self.layers(mount),
+            Layer.PASTED: _of_url(parsed.pasted, self.cwd),
             Layer.SOURCE_ENTRY: entry.options if entry else {},
             Layer.PRESET: preset.raw_values() if preset else {},
         }
@@ -123,9 +126,19 @@ class ConfigInputs:
             options["urls"] = replace(options["urls"], value=None)  # for another source of this mount
         else:
             check_links(parsed, options["urls"].value)
+        if parsed.pasted and parsed.pasted.notice:
+            notices = [*notices, parsed.pasted.notice]
         values = {name: option.value for name, option in options.items()}
         config = SourceConfig(name=parsed.name, url=parsed.url, preset=preset.name if preset else "", **values)
         return ResolvedSource(config, preset, options, tuple(notices))
+
+
+def _of_url(pasted: Pasted | None, base: Path) -> RawValues:
+    """The options that the URL of a source says."""
+    if pasted is None:
+        return {}
+    said = {"endpoint_url": pasted.endpoint_url, "region": pasted.region}
+    return {name: RawValue(value, "the URL", base) for name, value in said.items() if value}
 
 
 def _resolve(scope: str, layers: Layers) -> dict[str, ResolvedOption]:
@@ -166,24 +179,26 @@ def read_inputs(
 
 
 def resolve_mount(words: Sequence[str], inputs: ConfigInputs) -> ResolvedMount:
-    """The mount that `[SOURCE] MOUNTPOINT` and the options describe.
+    """The mount that `[SOURCE...] MOUNTPOINT` and the options describe.
 
     Raises UsageError (ConfigError for the file): too few or many words, an unknown source, an invalid value or
     combination.
     """
-    source_word, mountpoint = split_words(words, inputs.file, inputs.cwd)
+    typed, mountpoint = split_words(words, inputs.file, inputs.cwd)
     entry, parser = entry_for(mountpoint, inputs.file), inputs.parser()
     listed = entry.sources if entry else ()
-    if source_word is not None:
-        parsed = [parser.parse(source_word)]
+    if typed:
+        parsed = [parser.parse(word) for word in typed]
     elif listed:
         parsed = [parser.parse(word) for word in listed]
     else:
         parsed = [parser.from_mountpoint(mountpoint)]
     check_distinct(parsed)
     # A [mounts] entry's options for sources are for those it lists, not for another one that is mounted there today.
-    of_entry = entry if source_word is None or source_word in listed or not listed else None
-    sources = tuple(inputs.source(source, of_entry, single=len(parsed) == 1) for source in parsed)
+    sources = tuple(
+        inputs.source(source, entry if not typed or word in listed or not listed else None, single=len(parsed) == 1)
+        for word, source in zip(typed or [""] * len(parsed), parsed, strict=True)
+    )
     _check_used(inputs.typed, parsed)
     options = inputs.mount_options(entry)
     values = {name: option.value for name, option in options.items()}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError, UsageError
 from . import presets
 from .file import ConfigFile, MountEntry
 from .parsers import did_you_mean, is_bucket, split_bucket
+from .pasted import Pasted, read_pasted
 from .presets import Preset
 
 # What fsspec knows by itself (its registry), less what cannot be read without more than a URL. Others may be
@@ -33,12 +34,14 @@ class ParsedSource:
         name: what the source is called in this mount.
         url: "" for a dataset of signed links.
         entry: its name in the config file, "" when it is not from there.
+        pasted: what was pasted, where that was a page, a DOI, an ARN or another shape of URL.
     """
 
     name: str
     url: str
     preset: Preset | None = None
     entry: str = ""
+    pasted: Pasted | None = None
 
     @property
     def label(self) -> str:
@@ -50,34 +53,34 @@ class ParsedSource:
         return self.url.startswith("s3://")
 
 
-def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[str | None, Path]:
-    """`[SOURCE] MOUNTPOINT` -> the source's word (None when only a mountpoint was given) and the mountpoint.
+def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[tuple[str, ...], Path]:
+    """`[SOURCE...] MOUNTPOINT` -> the sources' words (none when only a mountpoint was given) and the mountpoint.
 
     Raises UsageError with the commands that the person may have wanted.
     """
     if not words:
         raise UsageError("the mountpoint is missing: mountnd [SOURCE] MOUNTPOINT, for example: mountnd ~/openneuro")
-    if len(words) > 2:
-        shown = " ".join(shlex.quote(word) for word in words)
-        raise UsageError(f"too many words: mountnd [SOURCE] MOUNTPOINT takes one or two, not {shown}")
-    last = words[-1]
-    if len(words) == 2:
-        if "://" in last:
-            raise UsageError(f"the source goes before the mountpoint: mountnd {last} {words[0]}")
-        if not last:
-            raise UsageError("the mountpoint is empty")
-        return words[0], Path(os.path.abspath(cwd / last))
-    if "://" in last:
-        raise UsageError(f"the mountpoint is missing: mountnd {last} DIR")
+    *sources, last = words
     if not last:
         raise UsageError("the mountpoint is empty")
-    if "/" not in last and (last in file.sources or presets.find(last)):
+    shown = " ".join(shlex.quote(word) for word in words)
+    if "://" in last or (read_pasted(last) and ("/" in last or ":" in last) and not (cwd / last).is_dir()):
+        if len(words) == 2 and not _names_source(words[0], file):
+            raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.quote(last)} {words[0]}")
+        raise UsageError(f"the mountpoint is missing: mountnd {shown} DIR")
+    if "/" not in last and len(words) != 2 and _names_source(last, file) and not (sources and (cwd / last).is_dir()):
         what = "a source of the config file" if last in file.sources else "a preset"
+        if read_pasted(last):
+            what = "a data set of OpenNeuro"
         raise UsageError(
-            f"{last} is {what}; the mountpoint is missing: `mountnd {last} DIR` mounts it at DIR, "
-            f"`mountnd ./{last}` at the directory {last} here"
+            f"{last} is {what}; the mountpoint is missing: `mountnd {shown} DIR` mounts it at DIR"
+            + ("" if sources else f", `mountnd ./{last}` at the directory {last} here")
         )
-    return None, Path(os.path.abspath(cwd / last))
+    return tuple(sources), Path(os.path.abspath(cwd / last))
+
+
+def _names_source(word: str, file: ConfigFile) -> bool:
+    return "://" in word or word in file.sources or presets.find(word) is not None or read_pasted(word) is not None
 
 
 def entry_for(mountpoint: Path, file: ConfigFile) -> MountEntry | None:
@@ -110,6 +113,8 @@ class SourceParser:
 
         Raises UsageError with similar names.
         """
+        if not self._knows(word) and (pasted := read_pasted(word)):
+            return replace(self.parse(pasted.word), pasted=pasted)
         if "://" in word:
             return ParsedSource(_last_component(word), check_url(word, self._cwd, self._store_schemes))
         head, slash, below = word.partition("/")
@@ -123,8 +128,9 @@ class SourceParser:
             return ParsedSource(_last_component(below), url, source.preset, source.entry)
         if slash or (self._cwd / word).exists():
             path = os.path.abspath(self._cwd / word)
+            bucket = word if is_bucket(head) and not (self._cwd / word).exists() else "BUCKET"
             raise UsageError(
-                f"{word} is not a source; for a local directory write file://{path}, for a bucket s3://BUCKET"
+                f"{word} is not a source; for a local directory write file://{path}, for a bucket s3://{bucket}"
             )
         hint = did_you_mean(word, self._known_names())
         if not hint and is_bucket(word):
@@ -139,6 +145,8 @@ class SourceParser:
         name = mountpoint.name
         if self._knows(name):
             return self._named(name)
+        if read_pasted(name):
+            return self.parse(name)
         hint = did_you_mean(name, self._known_names())
         raise UsageError(
             f"{mountpoint}: no source or preset is called {name or '/'}{hint or ';'} "
@@ -161,15 +169,19 @@ class SourceParser:
         if entry.preset and preset is None:
             hint = did_you_mean(entry.preset, presets.names())
             raise ConfigError(f"{file.path}: [sources.{name}] preset: no preset is called {entry.preset}{hint}")
-        url = ""
+        url, pasted = "", None
         if entry.url:
+            pasted = read_pasted(entry.url)
             try:
-                url = check_url(entry.url, file.path.parent if file.path else Path("/"), self._store_schemes)
+                if pasted and "://" not in pasted.word:
+                    return replace(self.parse(pasted.word), name=name, entry=name, pasted=pasted)
+                base = file.path.parent if file.path else Path("/")
+                url = check_url(pasted.word if pasted else entry.url, base, self._store_schemes)
             except UsageError as e:
                 raise ConfigError(f"{file.path}: [sources.{name}] url: {e}") from None
         elif preset is not None:
             url = preset.url
-        return ParsedSource(name, url, preset, name)
+        return ParsedSource(name, url, preset, name, pasted)
 
 
 def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
@@ -212,7 +224,8 @@ def check_distinct(sources: Sequence[ParsedSource]) -> None:
     for source in sources:
         if source.name in seen:
             raise UsageError(
-                f"two sources of this mount are called {source.name}: give each a [sources.NAME] in the config file"
+                f"two sources of this mount are called {source.name}: "
+                "give each a name of its own by [sources.NAME] in the config file"
             )
         seen.add(source.name)
 

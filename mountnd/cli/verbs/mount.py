@@ -16,18 +16,21 @@ from ..streams import say
 
 
 @click.command(cls=TableCommand)
-@click.argument("words", nargs=-1, metavar="[SOURCE] MOUNTPOINT", shell_complete=complete_word)
+@click.argument("words", nargs=-1, metavar="[SOURCE...] MOUNTPOINT", shell_complete=complete_word)
 @with_options("mount")
 def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
     """Mount SOURCE at MOUNTPOINT, in the background, until `mountnd umount`.
 
     SOURCE is a preset (`mountnd presets`), a name of the config file,
-    s3://BUCKET/PREFIX, or any URL fsspec reads (gs://, https://, file://). Without
-    SOURCE, the config file or the mountpoint's name tells what to mount:
+    s3://BUCKET/PREFIX, any URL fsspec reads (gs://, https://, file://), or what
+    the registry or the browser shows: ds000001, a DOI, a page of OpenNeuro, the
+    URL of a bucket. Several sources are a directory each. Without SOURCE, the
+    config file or the mountpoint's name tells what to mount:
 
     \b
       mountnd ~/openneuro
       mountnd openneuro/ds000001 ./here
+      mountnd openneuro indi s3://our-bucket/lab ~/brains
       mountnd s3://bucket/prefix DIR --endpoint-url https://s3.example.org
     """
     resolved = resolve_mount(words, inputs)

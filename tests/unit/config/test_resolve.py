@@ -148,7 +148,7 @@ def test_a_bare_directory_that_the_file_mounts(here: Path) -> None:
         ((), "the mountpoint is missing"),
         (("",), "the mountpoint is empty"),
         (("openneuro", ""), "the mountpoint is empty"),
-        (("a", "b", "c d"), "takes one or two, not a b 'c d'"),
+        (("a", "b", "c d"), "a: no such source or preset"),
         (("s3://bucket",), "the mountpoint is missing: mountnd s3://bucket DIR"),
         (("/mnt/x", "s3://bucket"), "the source goes before the mountpoint: mountnd s3://bucket /mnt/x"),
         (("/mnt/opennuro",), "no source or preset is called opennuro: did you mean openneuro"),
