@@ -27,6 +27,7 @@ from .stats import Stats
 from .stores.base import Store
 from .stores.notes import FileNotes
 from .stores.offline import Offline
+from .stores.one_object import OneObject
 from .stores.retry import Retrying
 from .stores.shared import by_identity
 from .vfs.inodes import Ownership
@@ -74,6 +75,8 @@ def _open_s3(source: SourceConfig) -> Store:
     from .stores.s3 import S3Store
 
     bucket, prefix = split_bucket(source.url.removeprefix("s3://"))
+    if source.one_object:
+        prefix = prefix[: prefix.rfind("/") + 1]
     return S3Store(
         bucket,
         prefix if not prefix or prefix.endswith("/") else prefix + "/",
@@ -126,8 +129,12 @@ STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
 # Views: stores around a store that show its objects in another way, innermost first. Each is given the store and its
 # source, and returns the store unchanged where the source does not want it.
 VIEWS: Sequence[Callable[[Store, SourceConfig], Store]] = [
-    # none yet
+    lambda store, source: OneObject(store, _prefix(source)) if source.one_object else store,
 ]
+
+
+def _prefix(source: SourceConfig) -> str:
+    return split_bucket(source.url.removeprefix("s3://"))[1]
 
 
 def _bare_store(source: SourceConfig) -> Store:

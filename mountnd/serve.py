@@ -7,17 +7,18 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from . import descriptors
-from .assembly import build
-from .catalog.catalogue import Catalogue
-from .config.options import INDEFINITE, MountConfig
+from .assembly import Mount, build
+from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
-from .errors import Forbidden, MountError, ServerFault, Throttled, TimedOut, Unreachable
-from .stores.base import Deadline, Page, Store
+from .errors import Forbidden, MountError, TimedOut, Unreachable
+from .probing import PROBE_S, check_readable, is_object, list_root, nothing_there
+from .stores.base import Store
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,6 @@ SWITCH_S = 0.0005
 GC_THRESHOLD = 20_000
 # Codes of refusals that may be of this listing only; others are of the credentials.
 NOT_LISTED = ("AccessDenied", "403")
-# What start-up may take of the 20 s that the waiting parent grants.
-PROBE_S = 15.0
 # What the standard library imports only when it is first needed. Where no descriptor is free then, that fails, and a
 # codec that was not found once is never looked for again. (A test looks for others.)
 LATE_MODULES = (
@@ -59,14 +58,9 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
-    mount = build(config, interrupted=interrupted)
+    config, mount = _open(config, interrupted)
     try:
-        for source in config.sources:
-            store = mount.stores[source.name]
-            if not config.offline and not source.probe:
-                log.warning("%s: not asked whether it can be listed (--no-probe)", store.url)
-            elif not config.offline:
-                _probe_or_recall(store, mount.catalogues[source.name])
+        for store in mount.stores.values():
             if store.notice:
                 log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
         place = _Place(config.mountpoint)
@@ -131,36 +125,67 @@ def _import_ahead() -> None:
     "".encode("idna")
 
 
-def _probe_or_recall(store: Store, catalogue: Catalogue) -> None:
-    """Probe the store; where it cannot be reached but its names are known from an earlier mount, only warn.
+def _open(config: MountConfig, interrupted: Callable[[], bool]) -> tuple[MountConfig, Mount]:
+    """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
 
-    The probe is the listing that a reader of the mount needs first, so the catalogue keeps it.
+    A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise.
     """
+    mount = build(config, interrupted=interrupted)
     try:
-        catalogue.prime_root(lambda limit: probe(store, limit=limit))
+        sources = tuple(_probed(source, mount, config) for source in config.sources)
+        if sources != config.sources:
+            mount.close()
+            config = replace(config, sources=sources)
+            mount = build(config, interrupted=interrupted)
+            for source in sources:
+                _probed(source, mount, config)
+    except BaseException:
+        mount.close()
+        raise
+    return config, mount
+
+
+def _probed(source: SourceConfig, mount: Mount, config: MountConfig) -> SourceConfig:
+    """The source, or the one object that it names. What a person should know is logged: it goes to the terminal."""
+    store, catalogue = mount.stores[source.name], mount.catalogues[source.name]
+    if config.offline:
+        return source
+    if not source.probe:
+        log.warning("%s: not asked whether it can be listed (--no-probe)", store.url)
+        return source
+    seconds = min(PROBE_S, config.timeout)
+    try:
+        page = catalogue.prime_root(lambda limit: list_root(store, seconds, limit=limit))
     except Forbidden as error:
-        if type(error) is not Forbidden or error.code not in NOT_LISTED or not store.url.startswith("s3://"):
-            raise
-        prefix = f"{store.url.rstrip('/')}/PREFIX"
-        raise Forbidden(
-            f"{error}. Where only a prefix may be listed, mount that: {prefix}; to mount it unlisted: --no-probe",
-            code=error.code,
-        ) from error
+        if is_object(store, seconds):
+            return replace(source, one_object=True)
+        raise _advised(error, store) from error
     except (Unreachable, TimedOut) as error:
         if not catalogue.out_of_reach(error):
             raise
         log.warning("%s. Its names are known from an earlier mount: what is cached can be read, the rest cannot", error)
+        return source
+    if page.objects:
+        if warning := check_readable(store, page.objects, seconds):
+            log.warning("%s", warning)
+    elif not page.prefixes and not page.unshowable and page.token is None:
+        if is_object(store, seconds):
+            return replace(source, one_object=True)
+        if store.root:
+            raise nothing_there(store, seconds)
+        log.warning("%s is empty", store.url)
+    return source
 
 
-def probe(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
-    """Whether the store answers: up to `limit` entries of its root. Raises what the store does; the message names the
-    source."""
-    deadline = Deadline(seconds)
-    try:
-        # Without retries: a refused connection or an unknown host at start-up is a mistake to be reported at once.
-        return store.once.list_page(store.root, limit=limit, deadline=deadline)
-    except (Throttled, ServerFault):
-        return store.list_page(store.root, limit=limit, deadline=deadline)
+def _advised(error: Forbidden, store: Store) -> Forbidden:
+    """A refused listing, with what may be mounted instead."""
+    if type(error) is not Forbidden or error.code not in NOT_LISTED or not store.url.startswith("s3://"):
+        return error
+    prefix = f"{store.url.rstrip('/')}/PREFIX"
+    return Forbidden(
+        f"{error}. Where only a prefix may be listed, mount that: {prefix}; to mount it unlisted: --no-probe",
+        code=error.code,
+    )
 
 
 def _fsname(config: MountConfig) -> str:

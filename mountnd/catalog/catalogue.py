@@ -168,25 +168,24 @@ class Catalogue:
         """Believe nothing at or below a key prefix any more (the prefix of a directory ends in "/")."""
         self._invalidation.subtree(prefix)
 
-    def prime_root(self, list_root: Callable[[int], Page]) -> None:
-        """Keep the root's first page, where that is all of it. Raises what `list_root` does.
+    def prime_root(self, list_root: Callable[[int], Page]) -> Page:
+        """Keep the root's first page, where that is all of it, and return it. Raises what `list_root` does.
 
         Args:
             list_root: gets that page, of so many keys at most.
         """
         mark, prefix = self._memory.mark(), self.root.key
         if not self._requests.flat:
-            list_root(1)
-            return
+            return list_root(1)
         try:
             page = list_root(PAGE_KEYS)
         except Forbidden:
-            list_root(1)  # a policy may allow short pages only
-            return
+            return list_root(1)  # a policy may allow short pages only
         self._requests.root_listed(PAGE_KEYS)
         if page.token is None and (page.objects or page.prefixes):
             contents = classify(prefix, page.objects, page.prefixes, page.unshowable)
             self._cache.put(prefix, listing_of(contents, mark.at), mark.serial)
+        return page
 
     def out_of_reach(self, why: StoreError) -> bool:
         """The store does not answer, as its probe found: what is known is served from now on, until it does.

@@ -27,7 +27,7 @@ def diagnose_source(
         cache_dir: where mounts have kept what they learnt of its server.
     """
     from ..assembly import names_dir_of, open_store
-    from ..serve import probe
+    from ..probing import list_root
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     try:
@@ -36,7 +36,7 @@ def diagnose_source(
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
         return
     try:
-        probe(store, seconds)
+        list_root(store, seconds)
         yield Finding("ok", f"{store.url} can be listed")
         yield from _access(store, source)
         yield from _versions(store, seconds)

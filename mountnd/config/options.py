@@ -52,6 +52,7 @@ class SourceConfig:
         name: what the source is called; its directory's name in a mount of several.
         url: `s3://bucket/prefix`, or any fsspec URL. "" for a source made of `urls`.
         preset: name of the preset that this came from, "" otherwise.
+        one_object: `url` names an object, as asking showed, and no prefix.
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
         ttl: seconds; `INDEFINITE` for frozen releases.
@@ -60,6 +61,7 @@ class SourceConfig:
     name: str
     url: str = ""
     preset: str = ""
+    one_object: bool = False
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
         default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
     region: str | None = option(NAME, "AWS region of the bucket",

@@ -24,7 +24,9 @@ READY_S = 20.0
 Serve = Callable[[MountConfig, Callable[[], None]], None]
 
 
-def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) -> int:
+def run_mount(
+    config: MountConfig, *, serve: Serve, say: Callable[[str], None], introduce: Callable[[], None] = lambda: None
+) -> int:
     """Mount as `config` says, in the background unless `config.foreground`. Returns the exit code 0.
 
     In the background it returns in the parent once the tree answers, at most READY_S after the fork.
@@ -33,6 +35,7 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
         serve: mounts, calls its second argument when the tree is there, and blocks until it is unmounted.
             Runs in the process that serves, on its main thread.
         say: prints a line for the person.
+        introduce: called in the process that was called once the tree answers, never before an error.
 
     Raises:
         MountError: the machine, the mountpoint or the source does not allow it; nothing is left behind.
@@ -46,8 +49,10 @@ def run_mount(config: MountConfig, *, serve: Serve, say: Callable[[str], None]) 
     try:
         with signals.raised():
             if config.foreground:
-                return _in_front(config, made, serve, say)
-            return _in_background(config, made, serve, say)
+                return _in_front(config, made, serve, say, introduce)
+            code = _in_background(config, made, serve, say)
+            introduce()
+            return code
     except BaseException:
         if rundir.find(config.mountpoint) is None:
             _remove(config.mountpoint, made)
@@ -82,7 +87,9 @@ def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
         say("Mounting as root without --allow-other: no other user will see the files.")
 
 
-def _in_front(config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None]) -> int:
+def _in_front(
+    config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None], introduce: Callable[[], None]
+) -> int:
     with _claimed(config, made, str(config.log_file or "")) as record:
         if config.log_file:
             logs.to_file(config.log_file, config.verbose, config.debug, own=False)
@@ -91,6 +98,7 @@ def _in_front(config: MountConfig, made: bool, serve: Serve, say: Callable[[str]
 
         def ready() -> None:
             _note_device(record)
+            introduce()
             say(f"{config.mountpoint} is mounted; Ctrl-C unmounts it.")
 
         serve(config, ready)

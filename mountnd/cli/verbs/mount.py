@@ -34,11 +34,13 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
       mountnd s3://bucket/prefix DIR --endpoint-url https://s3.example.org
     """
     resolved = resolve_mount(words, inputs)
-    for line in introduction(resolved):
-        say(line)
     from ...daemon import run_mount
 
-    code = run_mount(resolved.config, serve=serve, say=say)
+    def introduce() -> None:
+        for line in introduction(resolved):
+            say(line)
+
+    code = run_mount(resolved.config, serve=serve, say=say, introduce=introduce)
     if code == 0 and not resolved.config.foreground:
         where = shlex.quote(str(resolved.config.mountpoint))
         say(f"{resolved.config.mountpoint} is ready. To end it: mountnd umount {where}")

@@ -28,8 +28,11 @@ def fake_daemon() -> Iterator[list[MountConfig]]:
     """The daemon room's `run_mount` replaced by one that remembers the configuration and says that all is well."""
     asked: list[MountConfig] = []
 
-    def run_mount(config: MountConfig, *, serve: object, say: Callable[[str], None]) -> int:
+    def run_mount(
+        config: MountConfig, *, serve: object, say: Callable[[str], None], introduce: Callable[[], None]
+    ) -> int:
         asked.append(config)
+        introduce()
         return 0
 
     with mock.patch.object(mountnd.daemon, "run_mount", run_mount):

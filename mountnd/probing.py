@@ -1,0 +1,92 @@
+"""What a source is asked before it is mounted, and by `mountnd doctor SOURCE`: is it there, and can it be read?
+
+One listing of its top, which the mount needs anyway, and where that names an object, one GET of one byte. A top with
+nothing in it costs more: it may be the key of an object, or mistyped.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from .blocks.geometry import BLOCK
+from .errors import Archived, BadAnswer, Forbidden, NotFound, ServerFault, StoreError, Throttled
+from .stores.base import Deadline, ObjectStat, Page, Store
+
+# What start-up may take of the 20 s that the waiting parent grants.
+PROBE_S = 15.0
+# Names beside the one that is missing: one page.
+_NEIGHBOURS = 1000
+
+
+def list_root(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
+    """Whether the store answers: up to `limit` entries of its root. Raises what the store does; the message names the
+    source."""
+    deadline = Deadline(seconds)
+    try:
+        # Without retries: a refused connection or an unknown host at start-up is a mistake to be reported at once.
+        return store.once.list_page(store.root, limit=limit, deadline=deadline)
+    except (Throttled, ServerFault):
+        return store.list_page(store.root, limit=limit, deadline=deadline)
+
+
+def is_object(store: Store, seconds: float = PROBE_S) -> bool:
+    """Whether the root, without its last "/", is the key of an object. False where that cannot be found out."""
+    if not store.root or not store.flat:
+        return False
+    try:
+        store.once.head(store.root[:-1], deadline=Deadline(seconds))
+    except StoreError:
+        return False
+    return True
+
+
+def nothing_there(store: Store, seconds: float = PROBE_S) -> NotFound:
+    """The error about a prefix under which nothing lies, with names beside it that look like it, from one listing."""
+    parent, _, name = store.root.rstrip("/").rpartition("/")
+    parent = f"{parent}/" if parent else ""
+    found = f"{store.url}: nothing lies below this prefix"
+    try:
+        page = store.once.list_page(parent, limit=_NEIGHBOURS, deadline=Deadline(seconds))
+    except StoreError:
+        return NotFound(f"{found}. Check its spelling: keys are case-sensitive", code="NoSuchPrefix")
+    names = [key[len(parent) :].rstrip("/") for key in [*page.prefixes, *(stat.id.key for stat in page.objects)]]
+    near = similar(name, names)
+    if near:
+        return NotFound(f"{found}: did you mean {' or '.join(near)}?", code="NoSuchPrefix")
+    beside = f"; beside it lie {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
+    return NotFound(f"{found}. Check its spelling: keys are case-sensitive{beside}", code="NoSuchPrefix")
+
+
+def similar(name: str, names: Sequence[str], *, limit: int = 3) -> list[str]:
+    """Those of `names` that differ from `name` in case, or in a letter or two; the nearest first. Pure."""
+    by_case = [other for other in names if other.casefold() == name.casefold()]
+    return (by_case or difflib.get_close_matches(name, names, n=limit, cutoff=0.75))[:limit]
+
+
+def check_readable(store: Store, objects: Sequence[ObjectStat], seconds: float = PROBE_S) -> str:
+    """Read one byte of one of `objects`, the largest: what a person should know, "" for nothing.
+
+    Raises BadAnswer for a server that does not know ranges, where no large object can be read.
+    """
+    held = [stat for stat in objects if stat.size > 0]
+    if not held:
+        return ""
+    stat = max(held, key=lambda stat: stat.size)
+    try:
+        # The last byte: an answer with the whole object would do for the first.
+        store.once.read(stat.id, stat.size - 1, [memoryview(bytearray(1))], deadline=Deadline(seconds))
+    except Forbidden as error:
+        return f'{error}. Its names can be seen, and what may not be read answers "Permission denied"'
+    except Archived as error:
+        return f'{error}. Objects in an archive tier answer "Input/output error" until they are restored'
+    except BadAnswer as error:
+        if error.code != "Content-Range" or stat.size == 1:
+            return str(error)
+        what = f"{store.url}: the server does not know ranges (it answers with whole files)"
+        if stat.size > BLOCK:
+            raise BadAnswer(f"{what}, so large files cannot be read. Download them instead", code=error.code) from error
+        return f"{what}: files above {BLOCK >> 10} KiB cannot be read"
+    except StoreError as error:
+        return f"{error}. It can be listed, but this could not be read"
+    return ""
