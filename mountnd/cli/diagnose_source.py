@@ -27,7 +27,7 @@ def diagnose_source(
         cache_dir: where mounts have kept what they learnt of its server.
     """
     from ..assembly import names_dir_of, open_store
-    from ..probing import list_root
+    from ..probing import check_readable, is_object, list_root, nothing_there
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     try:
@@ -36,8 +36,19 @@ def diagnose_source(
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
         return
     try:
-        list_root(store, seconds)
-        yield Finding("ok", f"{store.url} can be listed")
+        page = list_root(store, seconds, limit=1000 if store.flat else 1)
+        if page.objects or page.prefixes or page.unshowable or page.token is not None:
+            yield Finding("ok", f"{store.url} can be listed")
+        elif is_object(store, seconds):
+            yield Finding("ok", f"{store.url} is one object")
+        elif store.root:
+            raise nothing_there(store, seconds)
+        else:
+            yield Finding("warn", f"{store.url} is empty")
+        if warning := check_readable(store, page.objects, seconds):
+            yield Finding("warn", warning)
+        elif page.objects:
+            yield Finding("ok", "its objects can be read")
         yield from _access(store, source)
         yield from _versions(store, seconds)
     except StoreError as e:

@@ -17,6 +17,7 @@ import click
 
 from .. import __version__
 from ..config.options import OPTIONS
+from ..config.other_tools import called_here
 from ..errors import MountndError
 from . import streams
 from .mount_helper import mountnd_arguments
@@ -130,8 +131,11 @@ def describe(error: BaseException) -> tuple[str, int]:
     """The line for a person about `error`, and the exit code."""
     if isinstance(error, MountndError):
         return str(error) or type(error).__name__, error.exit_code
+    if isinstance(error, click.NoSuchOption) and (instead := called_here(error.option_name)):
+        return f"{error.option_name}: {instead}", 2
     if isinstance(error, click.UsageError):
-        return f"{error.format_message()} (see mountnd --help)", 2
+        command = error.ctx.command_path if error.ctx else "mountnd"
+        return f"{error.format_message()} (see {command} --help)", 2
     if isinstance(error, click.ClickException):
         return error.format_message(), 1
     if isinstance(error, (KeyboardInterrupt, click.Abort)):

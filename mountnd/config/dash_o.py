@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import UsageError
 from .option_types import RawValue
 from .options import BY_NAME, OPTIONS
+from .other_tools import called_here
 from .parsers import did_you_mean
 
 # What mount(8) and fstab lines add that means nothing to a read-only tree, or that holds here anyway.
@@ -38,6 +39,8 @@ def parse_dash_o(arguments: Iterable[str], base: Path) -> dict[str, RawValue]:
                 value, key = _without_value(key)
             option = BY_NAME.get(key)
             if option is None:
+                if instead := called_here(name):
+                    raise UsageError(f"-o {name}: {instead}")
                 known = [o.name for o in OPTIONS]
                 raise UsageError(f"-o {name}: unknown option{did_you_mean(name.replace('-', '_'), known)}")
             if value is None:
