@@ -96,7 +96,7 @@ class MountConfig:
     sources: tuple[SourceConfig, ...]
     memory: int = option(MEMORY, "memory for cached and in-flight data", 512 << 20, "512M")
     cache_dir: Path | None = option(DIR, "directory of the disk cache",
-        default_text="~/.cache/mountnd", verbs=(*_MOUNT, "cache"))
+        default_text="~/.cache/mountnd", verbs=(*_SOURCE, "cache"))
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",
         default_text="10 GiB, or 10 % of the free disk")
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")

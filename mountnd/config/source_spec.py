@@ -113,6 +113,8 @@ class SourceParser:
 
         Raises UsageError with similar names.
         """
+        if not word.strip():
+            raise UsageError("the source is empty: write a preset, s3://BUCKET/PREFIX or another URL")
         if not self._knows(word) and (pasted := read_pasted(word)):
             return replace(self.parse(pasted.word), pasted=pasted)
         if "://" in word:
@@ -189,7 +191,8 @@ def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
     if not _is_scheme(scheme, store_schemes):
-        raise UsageError(f"{url}: mountnd cannot read {scheme}:// URLs{did_you_mean(scheme, SCHEMES.split())}")
+        hint = did_you_mean(scheme, SCHEMES.split()) or "; buckets are s3://BUCKET or gs://BUCKET, files file:///PATH"
+        raise UsageError(f"{url}: mountnd cannot read {scheme}:// URLs{hint}")
     if scheme in ("s3", "s3a"):
         try:
             bucket, _ = split_bucket(rest)
