@@ -104,8 +104,8 @@ class MountConfig:
     allow_other: bool = option(SWITCH, "let other users see the tree", False, "false")
     uid: int = option(ID, "owner of everything in the tree", default_factory=os.getuid, default_text="you")
     gid: int = option(ID, "group of everything in the tree", default_factory=os.getgid, default_text="yours")
-    file_mode: int = option(MODE, "permission bits of files", 0o444, "0444")
-    dir_mode: int = option(MODE, "permission bits of directories", 0o555, "0555")
+    file_mode: int = option(MODE, "permission bits of files", 0o644, "0644")
+    dir_mode: int = option(MODE, "permission bits of directories", 0o755, "0755")
     foreground: bool = option(SWITCH, "stay in the foreground; Ctrl-C unmounts", False, "false", short="-f")
     log_file: Path | None = option(FILE, "append the log to this file",
         default_text="background: in the run directory")

@@ -122,10 +122,10 @@ class Operations:
         self._vfs.releasedir(fh_at(info + FH_OFFSET).value)
 
     def statfs(self, path: bytes, address: int) -> None:
-        """A bucket has no size: 1 PiB, none of it free (the tree is read-only), so that df shows a line."""
+        """A bucket has no size: 1 PiB, all of it free: a full disk would worry people, and programs that look first."""
         st = binding.StatVfs.from_address(address)
         st.f_bsize = st.f_frsize = 4096
-        st.f_blocks = 1 << 38
+        st.f_blocks = st.f_bfree = st.f_bavail = 1 << 38
         st.f_namemax = 255
 
     def refresh(self, path: bytes) -> None:

@@ -53,8 +53,8 @@ class Ownership:
 
     uid: int
     gid: int
-    file_mode: int = 0o444
-    dir_mode: int = 0o555
+    file_mode: int = 0o644
+    dir_mode: int = 0o755
 
     def attributes(self, number: int, is_dir: bool, meta: ObjectStat | None) -> Attributes:
         """Attributes of an inode whose object (for a directory: its marker, None without one) is `meta`."""

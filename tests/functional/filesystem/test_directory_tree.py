@@ -38,7 +38,7 @@ def test_everything_is_a_regular_file_or_a_directory(door: Door) -> None:
     assert {os.fsdecode(p) for p, row in found.items() if not row.is_dir} == set(tree.FILES)
     for path, row in found.items():
         mode = door.stat(path).mode
-        assert mode == (stat.S_IFDIR | 0o555 if row.is_dir else stat.S_IFREG | 0o444), path
+        assert mode == (stat.S_IFDIR | 0o755 if row.is_dir else stat.S_IFREG | 0o644), path
 
 
 @pytest.mark.parametrize("path", tree.FILES)

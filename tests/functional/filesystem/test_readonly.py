@@ -90,10 +90,17 @@ def test_a_change_is_refused(kernel: KernelDoor, tmp_path: Path, name: str) -> N
     assert found == expected, f"{errno.errorcode.get(found, found)} instead of {errno.errorcode[expected]}"
 
 
+@pytest.mark.parametrize("path", [FILE, ""], ids=["a file", "the top"])
+def test_nothing_may_be_written_whatever_the_modes_say(kernel: KernelDoor, path: str) -> None:
+    """access(2) answers for the mount, not for the mode: editors and installers ask it first."""
+    assert not os.access(kernel.path(path), os.W_OK)
+    assert os.access(kernel.path(path), os.R_OK)
+
+
 def test_the_tree_is_unchanged_afterwards(kernel: KernelDoor) -> None:
     assert errno_from(kernel.stat, NEW) == errno.ENOENT
     assert kernel.stat(FILE).size > 0
-    assert stat.S_IMODE(kernel.stat(FILE).mode) == 0o444
+    assert stat.S_IMODE(kernel.stat(FILE).mode) == 0o644
 
 
 @pytest.mark.parametrize("flags", [os.O_CREAT, os.O_EXCL, os.O_NOATIME, os.O_SYNC, os.O_DSYNC, os.O_NONBLOCK])

@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,30 +25,24 @@ def local_digests(root: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def writable(tmp_path: Path) -> Iterator[Path]:
-    """A place for copies, whose directories are 0555 like the originals."""
-    yield tmp_path
-    for directory in [tmp_path, *(p for p in tmp_path.rglob("*") if p.is_dir())]:
-        directory.chmod(0o755)
-
-
 def test_sha256sum_of_the_whole_tree(kernel: KernelDoor) -> None:
     out = run_program(["/bin/sh", "-c", "find . -type f -print0 | xargs -0 sha256sum"], cwd=os.fsdecode(kernel.path()))
     found = {line[66:].removeprefix("./"): line[:64] for line in out.splitlines()}
     assert found == tree.digests()
 
 
-def test_cp(kernel: KernelDoor, writable: Path) -> None:
-    run_program(["cp", "-r", kernel.path("."), str(writable / "copy")])
-    assert local_digests(writable / "copy") == tree.digests()
-    assert (writable / "copy/nested/hollow").is_dir()
+def test_cp(kernel: KernelDoor, tmp_path: Path) -> None:
+    run_program(["cp", "-r", kernel.path("."), str(tmp_path / "copy")])
+    assert local_digests(tmp_path / "copy") == tree.digests()
+    assert (tmp_path / "copy/nested/hollow").is_dir()
+    for path in [tmp_path / "copy", *(tmp_path / "copy").rglob("*")]:
+        assert path.stat().st_mode & 0o200, f"its owner can neither edit nor delete {path}"
 
 
-def test_cp_keeping_times_and_modes(kernel: KernelDoor, writable: Path) -> None:
-    run_program(["cp", "-a", kernel.path("sub-01"), str(writable / "copy")])
+def test_cp_keeping_times_and_modes(kernel: KernelDoor, tmp_path: Path) -> None:
+    run_program(["cp", "-a", kernel.path("sub-01"), str(tmp_path / "copy")])
     for path in ("", "anat", "anat/sub-01_T1w.json"):
-        original, copy = os.stat(kernel.path(f"sub-01/{path}")), (writable / "copy" / path).stat()
+        original, copy = os.stat(kernel.path(f"sub-01/{path}")), (tmp_path / "copy" / path).stat()
         assert (copy.st_mtime_ns, copy.st_mode) == (original.st_mtime_ns, original.st_mode), path
 
 
@@ -65,17 +58,17 @@ def test_tar(kernel: KernelDoor, tmp_path: Path, sparse: list[str]) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is not installed")
-def test_rsync(kernel: KernelDoor, writable: Path) -> None:
-    argv: list[str | bytes] = ["rsync", "-a", "--stats", kernel.path("") + b"/", str(writable / "copy")]
+def test_rsync(kernel: KernelDoor, tmp_path: Path) -> None:
+    argv: list[str | bytes] = ["rsync", "-a", "--stats", kernel.path("") + b"/", str(tmp_path / "copy")]
     run_program(argv)
-    assert local_digests(writable / "copy") == tree.digests()
+    assert local_digests(tmp_path / "copy") == tree.digests()
     again = run_program(argv)
     assert "Number of regular files transferred: 0" in again, "size and mtime say that nothing changed"
 
 
-def test_shutil_copytree(kernel: KernelDoor, writable: Path) -> None:
-    shutil.copytree(os.fsdecode(kernel.path()), writable / "copy")
-    assert local_digests(writable / "copy") == tree.digests()
+def test_shutil_copytree(kernel: KernelDoor, tmp_path: Path) -> None:
+    shutil.copytree(os.fsdecode(kernel.path()), tmp_path / "copy")
+    assert local_digests(tmp_path / "copy") == tree.digests()
 
 
 def test_find(kernel: KernelDoor) -> None:

@@ -125,7 +125,7 @@ def test_config_shows_each_setting_and_its_origin(tmp_path: Path) -> None:
     assert rows["file_mode"] == ["0400", str(file), "[defaults]"]
     assert rows["uid"] == ["7", "-o", "uid"]
     assert rows["region"] == ["us-east-1", "preset", "openneuro"]
-    assert rows["dir_mode"] == ["0555", "default"]
+    assert rows["dir_mode"] == ["0755", "default"]
     assert rows["allow_other"] == ["false", "default"]
 
 
