@@ -8,7 +8,7 @@ asks the network: a bucket on a server of its own (`https://s3.lab.org/bucket`) 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 
@@ -82,7 +82,10 @@ def read_pasted(text: str) -> Pasted | None:
             url.port  # noqa: B018 - raises for an impossible one
         except ValueError:
             return None
-        return _page(url) or _amazon(url) or _google(url) or _other_server(url)
+        found = _page(url) or _amazon(url) or _google(url) or _other_server(url)
+        if found and "versionid" in url.query.lower():
+            return replace(found, notice="The URL names a version of the object; mountnd shows the current one.")
+        return found
     return None
 
 
