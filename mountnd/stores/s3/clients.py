@@ -1,4 +1,4 @@
-"""The two clients of a bucket: made by the first request, and given other keys, or the server's clock, after a refusal.
+"""The clients of a bucket: made by the first request, and given other keys, or the server's clock, after a refusal.
 
 Lock order: `RenewingClients._lock` is a leaf: it guards the clients that are made, and no I/O happens under it.
 """
@@ -16,10 +16,11 @@ from ...errors import Cancelled, Forbidden, StoreError
 from ..base import Deadline, Renewals
 from .access.bucket_options import BucketOptions
 from .access.clock import ServerClock
-from .access.connect import BucketAccess, connect, event_loop
+from .access.connect import BucketAccess, connect
 from .access.credentials import RENEW_S
-from .boto_client import BotoClient, wait
 from .http_client import HttpClient
+from .loop import wait
+from .names_client import NamesClient
 from .translate import Subject
 
 T = TypeVar("T")
@@ -29,16 +30,16 @@ ATTEMPTS = 3
 
 
 class Clients(NamedTuple):
-    """The two clients of a bucket: botocore for names, our own for bytes."""
+    """What requests to a bucket are sent by: for names, and for bytes."""
 
     url: str
     access: BucketAccess
-    boto: BotoClient
+    names: NamesClient
     http: HttpClient
-    proxy: str
 
     def subject(self, key: str = "") -> Subject:
-        return Subject(self.url, key, self.access.unsigned, self.access.region, self.proxy)
+        access = self.access
+        return Subject(self.url, key, access.unsigned, access.region, str(access.proxy or ""))
 
 
 class RenewingClients:
@@ -88,7 +89,7 @@ class RenewingClients:
         if not access.credentials.may_differ(seen):
             return False
         try:
-            renewed = wait(access.credentials.renew(seen), access.loop, clients.subject(), deadline)
+            renewed = wait(access.credentials.renew(seen), clients.subject(), deadline)
         except StoreError:  # no time left
             return False
         if renewed and access.unsigned:
@@ -121,7 +122,6 @@ class RenewingClients:
             made, self._clients = self.made(), None
             retired, self._retired = self._retired, []
         for clients in [*retired, made] if made is not None else retired:
-            clients.boto.close(clients.subject())
             clients.http.close()
 
     def _connect_once(self, deadline: Deadline) -> Clients:
@@ -154,12 +154,20 @@ class RenewingClients:
         return future.result()
 
     def _connect(self, deadline: Deadline) -> Clients:
-        options = self._options
         self._connected_at = self._clock()
-        found = connect(options, self.renewals, self._server_clock, self._clock)
-        access = wait(found, event_loop(), Subject(self._url), deadline)
-        boto = BotoClient(access, options.bucket, {"RequestPayer": "requester"} if options.requester_pays else {})
+        found = connect(self._options, self.renewals, self._server_clock, self._clock)
+        clients = self._clients_of(wait(found, Subject(self._url), deadline))
+        if not clients.access.guessed:
+            return clients
+        region = clients.names.bucket_region(clients.subject(), deadline)
+        if region in ("", clients.access.region):
+            return clients
+        clients.http.close()
+        return self._clients_of(wait(clients.access.in_region(region), Subject(self._url), deadline))
+
+    def _clients_of(self, access: BucketAccess) -> Clients:
+        options = self._options
         http = HttpClient(
             access, options.bucket, requester_pays=options.requester_pays, connections=options.connections
         )
-        return Clients(self._url, access, boto, http, str(access.proxy or ""))
+        return Clients(self._url, access, NamesClient(http), http)
