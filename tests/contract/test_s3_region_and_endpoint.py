@@ -11,8 +11,8 @@ from mountnd.errors import StoreError, WrongRegion
 from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 from mountnd.stores.s3.access.bucket_options import BucketOptions
-from mountnd.stores.s3.access.connect import BucketAccess, connect, event_loop
-from mountnd.stores.s3.boto_client import wait
+from mountnd.stores.s3.access.connect import BucketAccess, connect
+from mountnd.stores.s3.loop import wait
 from mountnd.stores.s3.translate import Subject
 
 from ..support.servers import Answer, Scripted
@@ -142,9 +142,7 @@ def access_of(bucket: str, **how: Any) -> BucketAccess:
     """How botocore reaches a bucket; no request is made."""
     named = {"endpoint_url": None, "region": "us-east-1", "path_style": None, "anonymous": True, **how}
     options = BucketOptions(bucket=bucket, profile=None, requester_pays=False, connections=4, **named)
-    access = wait(connect(options), event_loop(), Subject("s3://x"), soon())
-    wait(access.client.close(), event_loop(), Subject("s3://x"), soon())
-    return access
+    return wait(connect(options), Subject("s3://x"), soon())
 
 
 @pytest.mark.parametrize(

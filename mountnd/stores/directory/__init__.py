@@ -6,5 +6,5 @@
     http_backend     a web server: one file, or pages of links
 
 Who may call whom: `store` and the backends use `base`; the store does not know which backend it has, `assembly` gives
-it one. No locks. fsspec and urllib3 are imported when a backend is made or used, not with these modules.
+it one. No locks. fsspec is imported when a backend is made or used, not with these modules.
 """

@@ -4,14 +4,21 @@
     etag_trust     what was learnt of a server's ETags, and how it wants to see them
     versions       is an answer of the version that was asked for?   (pure)
     etags          ETags in one spelling, which of them count, and what stands for the others   (pure)
-    client         requests to plain URLs (signed links, files and pages of a web server), by urllib3
+    client         requests to plain URLs: signed links, files and pages of a web server
     web_requests   what a read by that client may ask
-    ranges         is an answer the range that was asked for?   (pure)
-    status         HTTP status -> class of StoreError           (pure)
+    connections    the connections of one client, kept when idle; who asks and fails, and is asked again
+    connection     one of them: a request, and the body of its answer into views, or as a document
+    connecting     host and port -> connected socket: name, TCP, tunnel, TLS
+    answers        the head of an answer, within limits
+    faults         what sockets and HTTP raise -> StoreError     (pure)
+    redirects      which redirects are followed                  (pure)
+    ranges         is an answer the range that was asked for?    (pure)
+    status         HTTP status -> class of StoreError            (pure)
     proxy          which proxy a URL is fetched through, by the environment
     trust          whose certificates are trusted, by the environment and the AWS profile
     timeouts       how long connecting and silence may last
 
-Who may call whom: `reading` > `etag_trust` | `versions` > `etags`; `web_requests` > `client` > the rest. `s3/`,
-`directory/` and `links/` use all of it. Locks stand in `client`, `etag_trust` and `reading`; all are leaves.
+Who may call whom: `reading` > `etag_trust` | `versions` > `etags`; `web_requests` > `client` > `connections` >
+`connection` > `connecting` | `faults` > the rest. `s3/`, `directory/` and `links/` use all of it. Locks stand in
+`connections`, `connecting`, `etag_trust` and `reading`; all are leaves.
 """

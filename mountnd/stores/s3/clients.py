@@ -1,4 +1,4 @@
-"""The two clients of a bucket: made by the first request, and given other keys, or the server's clock, after a refusal.
+"""The clients of a bucket: made by the first request, and given other keys, or the server's clock, after a refusal.
 
 Lock order: `RenewingClients._lock` is a leaf: it guards the clients that are made, and no I/O happens under it.
 """
@@ -9,18 +9,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from ...errors import Forbidden, StoreError, TimedOut
+from ...errors import Cancelled, Forbidden, StoreError
 from ..base import Deadline, Renewals
 from .access.bucket_options import BucketOptions
 from .access.clock import ServerClock
-from .access.connect import BucketAccess, connect, event_loop
+from .access.connect import BucketAccess, connect
 from .access.credentials import RENEW_S
-from .boto_client import BotoClient, wait
 from .http_client import HttpClient
+from .loop import wait
+from .names_client import NamesClient
 from .translate import Subject
 
 T = TypeVar("T")
@@ -30,16 +30,16 @@ ATTEMPTS = 3
 
 
 class Clients(NamedTuple):
-    """The two clients of a bucket: botocore for names, our own for bytes."""
+    """What requests to a bucket are sent by: for names, and for bytes."""
 
     url: str
     access: BucketAccess
-    boto: BotoClient
+    names: NamesClient
     http: HttpClient
-    proxy: str
 
     def subject(self, key: str = "") -> Subject:
-        return Subject(self.url, key, self.access.unsigned, self.access.region, self.proxy)
+        access = self.access
+        return Subject(self.url, key, access.unsigned, access.region, str(access.proxy or ""))
 
 
 class RenewingClients:
@@ -89,7 +89,7 @@ class RenewingClients:
         if not access.credentials.may_differ(seen):
             return False
         try:
-            renewed = wait(access.credentials.renew(seen), access.loop, clients.subject(), deadline)
+            renewed = wait(access.credentials.renew(seen), clients.subject(), deadline)
         except StoreError:  # no time left
             return False
         if renewed and access.unsigned:
@@ -122,21 +122,22 @@ class RenewingClients:
             made, self._clients = self.made(), None
             retired, self._retired = self._retired, []
         for clients in [*retired, made] if made is not None else retired:
-            clients.boto.close(clients.subject())
             clients.http.close()
 
     def _connect_once(self, deadline: Deadline) -> Clients:
         """The clients; made by the first caller while the others wait, at most until their own deadline."""
-        with self._lock:
-            future, first = self._clients, False
-            if future is None:
-                future, first = Future(), True
-                self._clients = future
-        if not first:
+        while True:
+            with self._lock:
+                future, first = self._clients, False
+                if future is None:
+                    future, first = Future(), True
+                    self._clients = future
+            if first:
+                break
             try:
-                return future.result(min(deadline.left(), threading.TIMEOUT_MAX))
-            except FutureTimeout:
-                raise TimedOut(f"{self._url}: no answer in time") from None
+                return deadline.result(future, self._url)
+            except Cancelled:  # its maker's request, not ours
+                deadline.check(self._url)
         try:
             made = self._connect(deadline)
         except BaseException as error:
@@ -153,12 +154,20 @@ class RenewingClients:
         return future.result()
 
     def _connect(self, deadline: Deadline) -> Clients:
-        options = self._options
         self._connected_at = self._clock()
-        found = connect(options, self.renewals, self._server_clock, self._clock)
-        access = wait(found, event_loop(), Subject(self._url), deadline)
-        boto = BotoClient(access, options.bucket, {"RequestPayer": "requester"} if options.requester_pays else {})
+        found = connect(self._options, self.renewals, self._server_clock, self._clock)
+        clients = self._clients_of(wait(found, Subject(self._url), deadline))
+        if not clients.access.guessed:
+            return clients
+        region = clients.names.bucket_region(clients.subject(), deadline)
+        if region in ("", clients.access.region):
+            return clients
+        clients.http.close()
+        return self._clients_of(wait(clients.access.in_region(region), Subject(self._url), deadline))
+
+    def _clients_of(self, access: BucketAccess) -> Clients:
+        options = self._options
         http = HttpClient(
             access, options.bucket, requester_pays=options.requester_pays, connections=options.connections
         )
-        return Clients(self._url, access, boto, http, str(access.proxy or ""))
+        return Clients(self._url, access, NamesClient(http), http)

@@ -1,69 +1,75 @@
-"""Bytes: ranged GETs by `http.client`, whose bodies are received straight into the cache's blocks.
+"""Requests for bytes and names of one bucket, by our own HTTP client (`http/connections.py`), signed by botocore.
 
 256 MiB take 0.45 s of CPU; clients that hand a body over in pieces, to be copied once more, take 0.7 s and more, where
 a mount, its reader and the kernel share two cores.
 
-Through a proxy, https goes by CONNECT (`http.client.HTTPConnection.set_tunnel`), and plain http by naming the whole
-URL. A request is signed for the bucket's host either way; what the proxy itself is told is not part of the signature.
-
-Lock order: `HttpClient._lock` is a leaf: it guards the idle connections. So is `HttpClient._turn` (`connection.py`).
+Through a proxy, https goes by CONNECT, and plain http by naming the whole URL. A request is signed for the bucket's
+host either way; what the proxy itself is told is not part of the signature. No redirect is followed: a signature, a
+session token and the trust in names are for this server. Where a bucket lies elsewhere, the error says so.
 """
 
 from __future__ import annotations
 
 import http.client
-import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
-from ... import descriptors
-from ...errors import BadAnswer, StoreError, TimedOut, Unreachable
+from ...errors import StoreError
 from ..base import Deadline
+from ..http.connecting import Route
+from ..http.connection import Connection
+from ..http.connections import Connections
+from ..http.faults import error_from_exception
 from ..http.ranges import check_range
-from ..http.timeouts import CONNECT_S
 from ..http.versions import Answer, size_in
 from .access.connect import BucketAccess
-from .connection import Connection
 from .signing import Signer
 from .translate import Subject, error_from_response, translate
 
-# S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
-IDLE_KEPT_S = 60.0
-# An error's XML is under 1 KiB.
-_ERROR_BODY = 64 << 10
+# An error's XML is under 1 KiB; what is longer is somebody's page.
+ERROR_BODY_MAX = 64 << 10
+
+
+class Reply(NamedTuple):
+    """An answer that was received whole; that of a refusal, as far as it came. `headers`: found in any case."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def error(self, subject: Subject) -> StoreError:
+        """What a status other than 200 or 206 means, by the `Error.Code`, else by the status."""
+        fault: dict[str, str] = {}
+        try:
+            root = ElementTree.fromstring(self.body)
+            fault = {child.tag.rpartition("}")[2]: child.text or "" for child in root}
+        except (ElementTree.ParseError, ValueError, LookupError):
+            pass  # that of a HEAD, or a proxy's page: the status has to do
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        meta = {"HTTPStatusCode": self.status, "HTTPHeaders": headers}
+        return error_from_response({"Error": fault, "ResponseMetadata": meta}, subject)
 
 
 class HttpClient:
-    """The bytes of one bucket's objects.
+    """One bucket over HTTP.
 
     Args:
         connections: kept open when idle, at most; as many as callers may be open at once.
-
-    Raises StoreError when the trusted certificates cannot be read.
     """
 
     def __init__(self, access: BucketAccess, bucket: str, *, requester_pays: bool, connections: int) -> None:
         parts = urlsplit(access.endpoint)
         https = parts.scheme == "https"
-        self._host, self._port = parts.hostname or "", parts.port or (443 if https else 80)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        # Without the scheme's own port, which is not part of what is signed.
-        self._origin = f"{parts.scheme}://{host}" + ("" if self._port == (443 if https else 80) else f":{self._port}")
-        self._base = parts.path.rstrip("/") + (f"/{bucket}/" if access.path_style else "/")
-        self._extra = {"x-amz-request-payer": "requester"} if requester_pays else {}
-        self._context = access.trust.context() if https else None
-        self._proxy = access.proxy
-        forwarded = self._proxy is not None and not https
-        self._target_base = self._origin if forwarded else ""
-        self._proxy_headers = self._proxy.headers if forwarded and self._proxy is not None else {}
+        self._route = Route(parts.hostname or "", parts.port or (443 if https else 80), https, access.proxy)
+        self._origin = f"{parts.scheme}://{self._route.place}"
+        self._bucket = parts.path.rstrip("/") + (f"/{bucket}" if access.path_style else "")
+        self._headers = {"User-Agent": "mountnd"} | ({"x-amz-request-payer": "requester"} if requester_pays else {})
         self._signer = Signer(access)
-        self._lock = threading.Lock()
-        self._idle: list[tuple[Connection, float]] = []
-        self._connections = connections
-        self._turn = threading.Lock()
-        descriptors.spare(self.close)
+        self._bytes = Connections(connections, access.trust.context)
+        # Others than those for bytes, which are warm: a window that has grown is not for a short answer.
+        self._names = Connections(connections, access.trust.context)
 
     def read(
         self,
@@ -84,91 +90,87 @@ class HttpClient:
         """
         buffers = [view.cast("B") for view in views]
         stop = start + sum(len(buffer) for buffer in buffers)
-        path = self._base + quote(key.encode("utf-8", "surrogateescape"), safe="/~")
-        headers = {"Range": f"bytes={start}-{stop - 1}", "User-Agent": "mountnd", **self._extra}
+        headers = {"Range": f"bytes={start}-{stop - 1}", **self._headers}
         if if_match:
             headers["If-Match"] = if_match
-        connection: Connection | None = None
-        try:
-            headers = self._signer.headers(self._origin + path, headers)
-            if self._proxy_headers:
-                headers.update(self._proxy_headers)
-            connection = self._idle_connection() or self._connect(deadline)
-            answer = connection.get(self._target_base + path, headers, deadline)
+        target = self._target(key)
+        headers = self._sign("GET", target, headers, subject, deadline)
+        with self._bytes.ask(
+            self._route, "GET", target, headers, subject, deadline, lambda error: _error_from_exception(error, subject)
+        ) as (connection, answer):
             if answer.status not in (200, 206):
-                raise _error_from_answer(answer, subject)
+                raise _reply(connection, answer, ERROR_BODY_MAX, subject, deadline).error(subject)
             content_range = answer.getheader("Content-Range")
             accept(Answer.of(answer.headers, size_in(answer.status, content_range, answer.length)))
             check_range(answer.status, content_range, answer.length, start, stop, subject)
             connection.receive(answer, buffers, subject, deadline)
-        except BaseException as error:
-            if connection is not None:
-                connection.close()
-            if isinstance(error, Exception) and not isinstance(error, StoreError):
-                raise _error_from_exception(error, subject) from error
-            raise
-        self._release(connection, keep=not answer.will_close)
+
+    def ask(
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, object],
+        subject: Subject,
+        deadline: Deadline,
+        *,
+        most: int,
+        signed: bool = True,
+    ) -> Reply:
+        """A whole answer, whatever its status. Raises StoreError; BadAnswer where its body has more than `most` bytes.
+
+        Args:
+            key: "" for the bucket itself.
+            query: what stands behind the question mark, by name.
+        """
+        target = self._target(key) + ("?" + _query(query) if query else "")
+        headers = self._sign(method, target, self._headers, subject, deadline) if signed else self._headers
+        with self._names.ask(
+            self._route, method, target, headers, subject, deadline, lambda error: _error_from_exception(error, subject)
+        ) as (connection, answer):
+            return _reply(connection, answer, most, subject, deadline)
 
     def close(self) -> None:
         """Drop the idle connections."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection, _ in idle:
-            connection.close()
+        self._bytes.close()
+        self._names.close()
 
-    def _idle_connection(self) -> Connection | None:
-        """The idle connection used last (its TCP window is the widest), None when there is none that lives."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                connection, since = self._idle.pop()
-            if time.monotonic() - since < IDLE_KEPT_S and connection.alive():
-                return connection
-            connection.close()
+    def _target(self, key: str) -> str:
+        if not key:
+            return self._bucket or "/"
+        return f"{self._bucket}/{quote(key.encode('utf-8', 'surrogateescape'), safe='/~')}"
 
-    def _release(self, connection: Connection, *, keep: bool) -> None:
-        with self._lock:
-            keep = keep and len(self._idle) < self._connections
-            if keep:
-                self._idle.append((connection, time.monotonic()))
-        if not keep:
-            connection.close()
-
-    def _connect(self, deadline: Deadline) -> Connection:
-        seconds = min(CONNECT_S, deadline.left())
-        if seconds <= 0:
-            raise TimedOut("no time left to connect")
-        proxy = self._proxy
-        host, port = (proxy.host, proxy.port) if proxy is not None else (self._host, self._port)
-        if self._context is None:
-            http_ = http.client.HTTPConnection(host, port, timeout=seconds)
-        else:
-            http_ = http.client.HTTPSConnection(host, port, timeout=seconds, context=self._context)
-            if proxy is not None:
-                http_.set_tunnel(self._host, self._port, proxy.headers)
-        descriptors.opening(http_.connect)
-        return Connection(http_, self._turn)
+    def _sign(
+        self, method: str, target: str, headers: dict[str, str], subject: Subject, deadline: Deadline
+    ) -> dict[str, str]:
+        try:
+            return self._signer.headers(method, self._origin + target, headers, deadline)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise translate(error, subject) from error
 
 
-def _error_from_answer(answer: http.client.HTTPResponse, subject: Subject) -> StoreError:
-    """The error that an answer other than 200 or 206 means, by its `Error.Code`, else by its status."""
-    body = answer.read(_ERROR_BODY)
-    fault: dict[str, str] = {}
+def _query(query: Mapping[str, object]) -> str:
+    """As signatures want it: sorted, and all but RFC 3986's unreserved characters quoted."""
+    pairs = sorted((quote(name, safe="-_.~"), quote(str(value), safe="-_.~")) for name, value in query.items())
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _reply(
+    connection: Connection, answer: http.client.HTTPResponse, most: int, subject: Subject, deadline: Deadline
+) -> Reply:
     try:
-        root = ElementTree.fromstring(body)
-        fault = {child.tag.rpartition("}")[2]: child.text or "" for child in root}
-    except ElementTree.ParseError:
-        pass  # a HEAD-like answer, or a proxy's page: the status has to do
-    headers = {name.lower(): value for name, value in answer.getheaders()}
-    return error_from_response(
-        {"Error": fault, "ResponseMetadata": {"HTTPStatusCode": answer.status, "HTTPHeaders": headers}}, subject
-    )
+        good = answer.status == 200
+        body = connection.document(answer, most if good else ERROR_BODY_MAX, subject, deadline)
+    except (StoreError, http.client.HTTPException, OSError):
+        if good:
+            raise
+        deadline.check(subject)
+        body = b""  # the status of a refusal has said what matters
+    return Reply(answer.status, answer.headers, body)
 
 
 def _error_from_exception(error: Exception, subject: Subject) -> StoreError:
     if isinstance(error, http.client.HTTPException):
-        broken = isinstance(error, http.client.RemoteDisconnected | http.client.IncompleteRead)
-        kind = Unreachable if broken else BadAnswer
-        return kind(f"{subject}: invalid or incomplete HTTP response ({type(error).__name__})")
+        return error_from_exception(error, subject)
     return translate(error, subject)

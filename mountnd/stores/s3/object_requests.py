@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ...errors import Forbidden
 from ..base import Deadline, ObjectStat, Page
-from ..http.etags import canonical_date
+from ..facts import size_of
 from ..http.versions import Answer
-from .boto_client import BotoClient
 from .http_client import HttpClient
+from .names_client import NamesClient
 from .translate import Subject
 
 
@@ -18,7 +18,7 @@ from .translate import Subject
 class ObjectRequests:
     """`[start, ...)` of `key` into `views`. `list_page` is the store's, with ETags as the server gives them."""
 
-    boto: BotoClient
+    names: NamesClient
     http: HttpClient
     key: str
     start: int
@@ -32,15 +32,13 @@ class ObjectRequests:
 
     def head(self) -> Answer:
         try:
-            said = self.boto.head(self.key, self.subject, self.deadline)
+            said = self.names.head(self.key, self.subject, self.deadline)
         except Forbidden:  # by a policy that lets GETs through
             seen: list[Answer] = []
             byte = memoryview(bytearray(1))
             self.http.read(self.key, 0, [byte], self.subject, self.deadline, accept=seen.append)
             return seen[0]
-        headers = said["ResponseMetadata"]["HTTPHeaders"]
-        date = canonical_date(said.get("RawLastModified", ""))
-        return Answer(headers.get("etag", ""), said.get("ContentLength"), date, headers.get("content-type", ""))
+        return Answer.of(said, size_of(said.get("content-length")))
 
     def listed(self) -> ObjectStat | None:
         page = self.list_page(self.key, limit=1, deadline=self.deadline)

@@ -1,6 +1,6 @@
-"""Headers that sign a GET, by botocore, with credentials that renew themselves and by the server's clock.
+"""Headers that sign a request, by botocore, with credentials that renew themselves and by the server's clock.
 
-Lock order: `Signer._lock` is a leaf, held while botocore is asked for credentials, at most once a minute.
+Lock order: `Signer._lock` is a leaf.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import asyncio
 import threading
 from typing import Any
 
-from ..http.timeouts import IDLE_S
+from ..base import Deadline
 from .access.connect import BucketAccess
+from .loop import event_loop
 
 
 class Signer:
@@ -23,26 +24,26 @@ class Signer:
         self._keys: Any = None
         self._auth: Any = None
 
-    def headers(self, url: str, headers: dict[str, str]) -> dict[str, str]:
-        """`headers` with what signs a GET of `url` (AWS Signature Version 4). Raises what botocore raises."""
+    def headers(self, method: str, url: str, headers: dict[str, str], deadline: Deadline) -> dict[str, str]:
+        """`headers` with what signs a request for `url` (AWS Signature Version 4). Raises what botocore raises."""
         if self._access.unsigned:
             return headers
         from botocore.awsrequest import AWSRequest
 
-        request = AWSRequest(method="GET", url=url, headers=headers)
+        request = AWSRequest(method=method, url=url, headers=headers)
         self._access.clock.apply(request)
-        self._current().add_auth(request)
+        self._current(deadline).add_auth(request)
         return dict(request.headers.items())
 
-    def _current(self) -> Any:
+    def _current(self, deadline: Deadline) -> Any:
         from botocore.auth import S3SigV4Auth
 
         credentials = self._access.credentials
+        keys = credentials.kept()
+        if keys is None:
+            # It crosses to botocore's thread and back.
+            keys = deadline.result(asyncio.run_coroutine_threadsafe(credentials.keys(), event_loop()), "credentials")
         with self._lock:
-            keys = credentials.kept()
-            if keys is None:
-                # It crosses to botocore's thread and back.
-                keys = asyncio.run_coroutine_threadsafe(credentials.keys(), self._access.loop).result(IDLE_S)
             if keys is not self._keys:
                 self._keys, self._auth = keys, S3SigV4Auth(keys, self._service, self._region)
             return self._auth

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from http.client import HTTPMessage
 
 from ...errors import BadAnswer, NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
@@ -131,15 +131,13 @@ class S3Store(StoreBase):
         """As `list_page`, with ETags as the server gives them."""
         if not all(is_valid_key(text) for text in (prefix, start_after) if text):
             raise NotFound(f"{self.url}: {prefix!r} is not UTF-8, which S3 keys are", code="InvalidURI")
-        params: dict[str, object] = {"Prefix": prefix, "MaxKeys": limit}
+        params: dict[str, object] = {"prefix": prefix, "max-keys": limit}
         if delimiter:
-            params["Delimiter"] = delimiter
+            params["delimiter"] = delimiter
 
         def request(params: dict[str, object], version_1: bool) -> ParsedPage:
             body = self._clients.run(
-                lambda clients: clients.boto.list_page(
-                    clients.subject(prefix), deadline, version_1=version_1, **params
-                ),
+                lambda clients: clients.names.list_page(clients.subject(prefix), deadline, params, version_1=version_1),
                 deadline,
             )
             with self._parsing:
@@ -150,12 +148,12 @@ class S3Store(StoreBase):
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
         answer = self._clients.run(lambda clients: self._head(clients, key, deadline), deadline)
-        size = size_of(answer.get("ContentLength"))
+        size = size_of(answer.get("content-length"))
         if size is None:
             raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
-        id = ObjectId(self.source, key, normalised(answer.get("ETag", "")), size=size)
-        mtime_ns = mtime_of(answer.get("RawLastModified"))
-        return self.relied(ObjectStat(id, size, mtime_ns, answer.get("StorageClass", "STANDARD")))
+        id = ObjectId(self.source, key, normalised(answer.get("etag", "")), size=size)
+        mtime_ns = mtime_of(answer.get("last-modified"))
+        return self.relied(ObjectStat(id, size, mtime_ns, answer.get("x-amz-storage-class", "STANDARD")))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
@@ -165,9 +163,9 @@ class S3Store(StoreBase):
         def read(clients: Clients) -> None:
             subject = clients.subject(id.key)
             requests = ObjectRequests(
-                clients.boto, clients.http, id.key, start, views, subject, deadline, self._list_page
+                clients.names, clients.http, id.key, start, views, subject, deadline, self._list_page
             )
-            self._reads.read(id, requests, subject)
+            self._reads.read(id, requests, subject, deadline)
 
         self._clients.run(read, deadline)
 
@@ -192,10 +190,10 @@ class S3Store(StoreBase):
             raise NotFound(f"{self.url}: {key!r} is not UTF-8, which S3 keys are", code="InvalidURI")
 
     @staticmethod
-    def _head(clients: Clients, key: str, deadline: Deadline) -> dict[str, Any]:
+    def _head(clients: Clients, key: str, deadline: Deadline) -> HTTPMessage:
         subject = clients.subject(key)
         try:
-            return clients.boto.head(key, subject, deadline)
+            return clients.names.head(key, subject, deadline)
         except StoreError as error:
             if error.code.isdigit() and not isinstance(error, NotFound):
                 with suppress(BadAnswer):  # of an empty object, which has no byte to give

@@ -44,12 +44,12 @@ class Lister:
         """
         made = continuation.after_of(token)
         if token is not None and not made:
-            return ask({**params, "ContinuationToken": token}, False).page
+            return ask({**params, "continuation-token": token}, False).page
         after = made or start_after
         if self._version_1:
             return self._list_version_1(ask, params, after)
         try:
-            page, version_1 = ask({**params, "StartAfter": after} if after else params, False)
+            page, version_1 = ask({**params, "start-after": after} if after else params, False)
         except StoreError as error:
             if self._version_2 or not _is_unknown(error):
                 raise
@@ -72,7 +72,7 @@ class Lister:
         return page
 
     def _list_version_1(self, ask: Ask, params: dict[str, Any], after: str) -> Page:
-        page, _ = ask({**params, "Marker": after} if after else params, True)
+        page, _ = ask({**params, "marker": after} if after else params, True)
         if after and continuation.begins_again(page, after):
             raise BadAnswer(f"{self._url}: a listing begins again instead of going on after {after!r}", code="Marker")
         return continuation.without_repeated(page, after)

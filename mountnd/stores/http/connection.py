@@ -1,4 +1,4 @@
-"""One connection of the HTTP client (`http_client.py`): a GET is sent, and its body received straight into views.
+"""One connection: a request is sent, and the body of its answer received straight into views, or as a document.
 
 A plain body is received by blocking `recv` with MSG_WAITALL: one call and one wait for the GIL for each run of blocks,
 not one for each packet. The kernel keeps the time (SO_RCVTIMEO).
@@ -22,9 +22,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from ...errors import BadAnswer, TimedOut, Unreachable
-from ..base import Deadline
-from ..http.timeouts import IDLE_S
-from .translate import Subject
+from ..deadline import Deadline
+from .answers import BoundedResponse
+from .connecting import shut
+from .timeouts import IDLE_S
 
 # What is received in one turn, some 0.5 ms; and what is so short that it waits for none, as a reader may wait for it.
 _TURN, _SHORT = 1 << 20, 128 << 10
@@ -38,14 +39,18 @@ class Connection:
     """One kept-alive connection; used by one thread at a time.
 
     Args:
-        http_: connected.
+        sock: connected.
+        host: what is asked for in `Host`, with its port where that is not the scheme's own.
         turn: held by the connection whose turn it is, of all of one client.
     """
 
-    def __init__(self, http_: http.client.HTTPConnection, turn: threading.Lock) -> None:
-        self._http, self._socket, self._turn = http_, http_.sock, turn
+    def __init__(self, sock: socket.socket, host: str, turn: threading.Lock) -> None:
+        self._http = http.client.HTTPConnection(host)
+        self._http.auto_open, self._http.sock, self._http.response_class = 0, sock, BoundedResponse
+        self._socket, self._host, self._turn = sock, host, turn
+        self._answer: http.client.HTTPResponse | None = None
         self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
+        self._poll.register(sock, select.POLLIN)
 
     def alive(self) -> bool:
         """Whether the server has neither closed it nor sent anything unrequested."""
@@ -59,18 +64,53 @@ class Connection:
             return False
         return False
 
-    def get(self, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
-        """Send a GET of `target` (a path, or a whole URL for a proxy) and wait for the head of its answer."""
+    @property
+    def peer(self) -> str:
+        """The IP address that it leads to; "" where it is closed."""
+        try:
+            return str(self._socket.getpeername()[0])
+        except OSError:
+            return ""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request can be sent: all of the last answer was received, and it does not end with that."""
+        return self._answer is not None and self._answer.isclosed() and not self._answer.will_close
+
+    def ask(self, method: str, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
+        """Send a request without a body and wait for the head of its answer.
+
+        Args:
+            target: a path, or a whole URL for a proxy.
+        """
         self._socket.settimeout(_time_left(deadline))
-        self._http.putrequest("GET", target, skip_accept_encoding=True)
+        self._http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        self._http.putheader("Host", self._host)
         for name, value in headers.items():
             if name.lower() != "host":
                 self._http.putheader(name, value)
         self._http.endheaders()
-        return self._http.getresponse()
+        self._answer = answer = self._http.getresponse()
+        if answer.length == 0:
+            answer.close()  # nothing will come
+        return answer
+
+    def document(self, answer: http.client.HTTPResponse, most: int, subject: object, deadline: Deadline) -> bytes:
+        """The whole body. Raises BadAnswer past `most` bytes, and what sockets raise."""
+        body = bytearray()
+        while not answer.isclosed():
+            if (answer.length or 0) + len(body) > most or len(body) > most:
+                raise BadAnswer(f"{subject}: an answer of more than {most >> 10} KiB", code="Body")
+            self._socket.settimeout(_time_left(deadline))
+            body += answer.read1(most)  # what is there, so that one that is too long is noticed
+            if answer.length == 0:
+                answer.close()
+        if answer.length:
+            raise _broken(subject)
+        return bytes(body)
 
     def receive(
-        self, answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject, deadline: Deadline
+        self, answer: http.client.HTTPResponse, views: list[memoryview], subject: object, deadline: Deadline
     ) -> None:
         """Receive the body into `views`, which are exactly as long. Raises StoreError, and what sockets raise."""
         if answer.chunked:  # a gateway's doing: its frames are taken off by http.client
@@ -86,11 +126,17 @@ class Connection:
         answer.length = 0
         answer.close()
 
+    def shut(self) -> None:
+        """End whatever waits for it on another thread. `close` it afterwards."""
+        shut(self._socket)
+
     def close(self) -> None:
+        if self._answer is not None:
+            self._answer.close()  # which holds the socket where the connection ends with it
         self._http.close()
         self._socket.close()
 
-    def _receive_plain(self, view: memoryview, subject: Subject, deadline: Deadline) -> None:
+    def _receive_plain(self, view: memoryview, subject: object, deadline: Deadline) -> None:
         while len(view):
             self._set_receive_timeout(deadline)
             try:
@@ -114,7 +160,7 @@ class Connection:
         tls: ssl.SSLSocket,
         view: memoryview,
         turn: AbstractContextManager[object],
-        subject: Subject,
+        subject: object,
         deadline: Deadline,
     ) -> None:
         tls.settimeout(0)
@@ -128,7 +174,7 @@ class Connection:
             if not tls.pending() and not self._poll.poll(_time_left(deadline) * 1e3):
                 raise _silent(subject)
 
-    def _receive_arrived(self, view: memoryview, subject: Subject) -> int:
+    def _receive_arrived(self, view: memoryview, subject: object) -> int:
         """Receive the records that have arrived; returns how many bytes they held."""
         at, receive_into = 0, self._socket.recv_into
         try:
@@ -142,7 +188,7 @@ class Connection:
         return at
 
     def _receive_chunks(
-        self, answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject, deadline: Deadline
+        self, answer: http.client.HTTPResponse, views: list[memoryview], subject: object, deadline: Deadline
     ) -> None:
         for view in views:
             at = 0
@@ -157,7 +203,7 @@ class Connection:
             raise BadAnswer(f"{subject}: the body goes on past its range", code="Body")
 
 
-def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject) -> Iterator[memoryview]:
+def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subject: object) -> Iterator[memoryview]:
     """Fill `views` with what came together with the head of `answer`; yields what is left of them."""
     held = True  # in its buffer, until that gives less than was asked for
     for view in views:
@@ -172,16 +218,14 @@ def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subj
 
 
 def _time_left(deadline: Deadline) -> float:
-    """Seconds to wait for the next byte. Raises TimedOut when the deadline is over."""
-    left = deadline.left()
-    if left <= 0:
-        raise TimedOut("no answer in time")
-    return max(0.001, min(IDLE_S, left))
+    """Seconds to wait for the next byte. Raises TimedOut or Cancelled when the deadline is over."""
+    deadline.check("the request")
+    return max(0.001, min(IDLE_S, deadline.left()))
 
 
-def _silent(subject: Subject) -> TimedOut:
+def _silent(subject: object) -> TimedOut:
     return TimedOut(f"{subject}: the server stopped in the middle of its answer")
 
 
-def _broken(subject: Subject) -> Unreachable:
+def _broken(subject: object) -> Unreachable:
     return Unreachable(f"{subject}: the connection broke in the middle of the answer")

@@ -1,0 +1,135 @@
+"""The connections of one client, to one place or several: kept when idle, and closed when anything went wrong.
+
+Lock order: `Connections._lock` is a leaf: it guards the idle connections. So is `Connections._turn` (`connection.py`).
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from ... import descriptors
+from ...errors import StoreError
+from ..deadline import Deadline
+from .connecting import Route, connect
+from .connection import Connection
+
+# S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
+IDLE_KEPT_S = 60.0
+
+# How a connection fails that the server closed while it was idle, and that only the next request finds out.
+_GONE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+
+Translate = Callable[[Exception], StoreError]
+
+
+class Connections:
+    """Args:
+    connections: kept open when idle, at most; as many as callers may be open at once.
+    context: gives the TLS context when the first connection needs it; may raise StoreError.
+    """
+
+    def __init__(self, connections: int, context: Callable[[], ssl.SSLContext]) -> None:
+        self._connections, self._make_context = connections, context
+        self._context: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
+        self._idle: list[tuple[Route, Connection, float]] = []
+        self._turn = threading.Lock()
+        descriptors.spare(self.close)
+
+    @contextmanager
+    def ask(
+        self,
+        route: Route,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        subject: object,
+        deadline: Deadline,
+        translate: Translate,
+        *,
+        allowed: Callable[[str], bool] | None = None,
+    ) -> Iterator[tuple[Connection, http.client.HTTPResponse]]:
+        """A connection, and the head of the answer to one request on it; both are good inside the block only.
+
+        The connection is kept where the whole answer was received in the block, else closed. A connection that turns
+        out to have been closed while it was idle is replaced, once, as no server saw the request.
+
+        Args:
+            target: path and query.
+            subject: what is asked for; its `str()` begins messages.
+            translate: says what to raise instead of an error that is no StoreError.
+            allowed: whether an IP address may be connected to; None: all.
+
+        Raises StoreError: TimedOut or Cancelled at the deadline, wherever it is noticed.
+        """
+        connection: Connection | None = None
+        try:
+            if route.proxy is not None and not route.tunnels:
+                target, headers = f"http://{route.place}{target}", {**headers, **route.proxy.headers}
+            connection, reused = self._idle_connection(route, allowed), True
+            while True:
+                if connection is None:
+                    connection, reused = self._connect(route, deadline, allowed), False
+                try:
+                    with deadline.ending(connection.shut):
+                        answer = connection.ask(method, target, headers, deadline)
+                    break
+                except _GONE:
+                    if not reused or deadline.left() <= 0:
+                        raise
+                    connection.close()
+                    connection = None
+            with deadline.ending(connection.shut):
+                yield connection, answer
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if not isinstance(error, Exception):
+                raise
+            if not isinstance(error, StoreError) or error.transient:
+                raise deadline.over(subject) or translate(error) from error
+            raise
+        self._release(route, connection)
+
+    def close(self) -> None:
+        """Drop the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, connection, _ in idle:
+            connection.close()
+
+    def _idle_connection(self, route: Route, allowed: Callable[[str], bool] | None) -> Connection | None:
+        """The idle connection used last (its TCP window is the widest), None when there is none that lives."""
+        while True:
+            with self._lock:
+                at = next((i for i in range(len(self._idle) - 1, -1, -1) if self._idle[i][0] == route), None)
+                if at is None:
+                    return None
+                _, connection, since = self._idle.pop(at)
+            fresh = time.monotonic() - since < IDLE_KEPT_S and connection.alive()
+            if fresh and (allowed is None or route.proxy is not None or allowed(connection.peer)):
+                return connection
+            connection.close()
+
+    def _release(self, route: Route, connection: Connection) -> None:
+        kept, oldest = connection.reusable, None
+        if kept:
+            with self._lock:
+                self._idle.append((route, connection, time.monotonic()))
+                if len(self._idle) > self._connections:
+                    oldest = self._idle.pop(0)[1]
+        else:
+            connection.close()
+        if oldest is not None:
+            oldest.close()
+
+    def _connect(self, route: Route, deadline: Deadline, allowed: Callable[[str], bool] | None) -> Connection:
+        if route.https and self._context is None:
+            self._context = self._make_context()
+        sock = descriptors.opening(lambda: connect(route, self._context, deadline, allowed))
+        return Connection(sock, route.place, self._turn)

@@ -1,0 +1,50 @@
+"""Listings and HEADs of one bucket, as far as HTTP goes: what is asked, and what may come back."""
+
+from __future__ import annotations
+
+from http.client import HTTPMessage
+from typing import Any
+
+from ...errors import ServerFault
+from ..base import Deadline
+from .http_client import HttpClient
+from .translate import Subject
+
+# A page has at most 1,000 keys of 1,024 bytes. Quoted they take 3 bytes for one, as XML's entities 6; beside its key, a
+# row takes less than 2 KiB (dates, ETag, checksum, owner): 1,000 * (6 + 2) KiB.
+LIST_BODY_MAX = 8 << 20
+
+
+class NamesClient:
+    """Raises StoreError; the `subject` is for its messages."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def list_page(
+        self, subject: Subject, deadline: Deadline, params: dict[str, Any], *, version_1: bool = False
+    ) -> bytes:
+        """The XML of one page. `params`: of ListObjects, as its query spells them."""
+        query = {"encoding-type": "url", **params} | ({} if version_1 else {"list-type": 2})
+        reply = self._http.ask("GET", "", query, subject, deadline, most=LIST_BODY_MAX)
+        if reply.status != 200:
+            raise reply.error(subject)
+        body = reply.body
+        if body and not body.rstrip().endswith(b">"):
+            raise ServerFault(f"{subject.url}: a listing was cut off on the way", code="ListObjectsV2")
+        return body
+
+    def head(self, key: str, subject: Subject, deadline: Deadline) -> HTTPMessage:
+        """The headers of a HEAD, found in any case.
+
+        A refusal has only an HTTP status: that of a GET says why.
+        """
+        reply = self._http.ask("HEAD", key, {}, subject, deadline, most=0)
+        if reply.status != 200:
+            raise reply.error(subject)
+        return reply.headers
+
+    def bucket_region(self, subject: Subject, deadline: Deadline) -> str:
+        """`x-amz-bucket-region` of an unsigned HEAD, which S3 gives with 200, 301 and 403 alike; "" without it."""
+        reply = self._http.ask("HEAD", "", {}, subject, deadline, most=0, signed=False)
+        return reply.headers.get("x-amz-bucket-region", "")
