@@ -116,11 +116,19 @@ def _open_web(source: SourceConfig) -> Store:
     return DirectoryStore(HttpBackend(source.url))
 
 
+def _open_dandi(source: SourceConfig) -> Store:
+    from .stores.directory.dandi_backend import open_dandi
+    from .stores.directory.store import DirectoryStore
+
+    return DirectoryStore(open_dandi(source.url, source.endpoint_url))
+
+
 # What opens a source, by the scheme of its URL ("": it has none, but a file of signed links). fsspec opens all others.
 # These functions import what they open: s3fs alone takes 0.3 s, and most verbs need no store.
 STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
     "": _open_signed_links,
     "s3": _open_s3,
+    "dandi": _open_dandi,
     "http": _open_web,
     "https": _open_web,
 }

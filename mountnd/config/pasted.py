@@ -113,7 +113,7 @@ def _openneuro(accession: str, version: str | None) -> Pasted:
 
 
 def _dandi(number: str, version: str | None) -> Pasted:
-    return Pasted(f"dandi://{number}" + (f"/{version}" if version and version != "draft" else ""))
+    return Pasted(f"dandi://{number}" + (f"/{version}" if version else ""))
 
 
 def _arn(text: str) -> Pasted | None:

@@ -11,27 +11,9 @@ from mountnd.errors import Changed, ConfigError, NotFound, StoreError, Unreachab
 from mountnd.stores.base import ObjectId, Store
 
 from ..support.servers import Answer, file_server, free_port, scripted_server
-from .directory_stores import fsspec_store, http_store
+from .directory_stores import DirectoryWorld, fsspec_store, http_store
 from .reading import BODY, ODD_KEYS, first_name, keys, listed, read, soon
 from .store_contract import ForbiddenContract, StoreContract
-
-
-class DirectoryWorld:
-    """Files on the local disk, however they are reached."""
-
-    def __init__(self, directory: Path, store: Store) -> None:
-        self.directory, self.store = directory, store
-
-    def put(self, key: str, body: bytes) -> None:
-        """Replaced as a careful writer does it: a new file under the old name."""
-        path = self.directory / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(path.name + ".new")
-        new.write_bytes(body)
-        new.rename(path)
-
-    def delete(self, key: str) -> None:
-        (self.directory / key).unlink()
 
 
 class TestFile(StoreContract):

@@ -155,6 +155,13 @@ def file_server(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
+def dandi_server(directory: Path, published: str = "") -> Iterator[str]:
+    """A DANDI archive with one dandiset, 000026: the files of `directory`; yields its URL (no final slash)."""
+    with script_server(SCRIPTS / "dandi_archive.py", str(directory), published) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def rclone_server(directory: Path) -> Iterator[str]:
     """`rclone serve s3` over a directory (its directories are the buckets); yields its endpoint URL.
 

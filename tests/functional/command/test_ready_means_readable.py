@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.cli import mountpoint, run_mountnd
 from tests.support.quirky import Quirky, quirky_server, thing
+from tests.support.servers import dandi_server
 
 FILES = {"ds000001/sub-01/a.nii": b"a" * 100, "ds000002/b": b"b", "ds000003/b": b"b", "top.txt": b"top" * 100_000}
 
@@ -118,6 +119,17 @@ def test_objects_that_cannot_be_read_are_a_warning(
         done = mount(server, "s3://bkt", where)
         assert done.returncode == 0, done.stderr
         assert said in done.stderr and "a.nii" in done.stderr
+
+
+@pytest.mark.parametrize("source", ["DANDI:000026", "dandi/000026", "https://dandiarchive.org/dandiset/000026/draft"])
+def test_a_dandiset_by_its_names(tmp_path: Path, source: str) -> None:
+    (tmp_path / "files" / "sub-01").mkdir(parents=True)
+    (tmp_path / "files" / "sub-01" / "a.nwb").write_bytes(b"abc")
+    with dandi_server(tmp_path / "files") as url, mountpoint(tmp_path / "mnt") as where:
+        done = run_mountnd(source, where, "--endpoint-url", f"{url}/api", "--cache-dir", tmp_path / "cache")
+        assert done.returncode == 0, done.stderr
+        assert (where / "sub-01" / "a.nwb").read_bytes() == b"abc"
+        assert [path.name for path in where.rglob("*")] == ["sub-01", "a.nwb"]
 
 
 class WholeFiles(http.server.SimpleHTTPRequestHandler):

@@ -72,7 +72,7 @@ MEANINGS = [
     ("DANDI:000026", "dandi://000026", "", ""),
     ("dandi/000026", "dandi://000026", "", ""),
     ("DANDI:000026/0.210831.2033", "dandi://000026/0.210831.2033", "", ""),
-    ("https://dandiarchive.org/dandiset/000026/draft/files?location=sub-1", "dandi://000026", "", ""),
+    ("https://dandiarchive.org/dandiset/000026/draft/files?location=sub-1", "dandi://000026/draft", "", ""),
     ("https://gui.dandiarchive.org/#/dandiset/000026", "dandi://000026", "", ""),
     ("https://doi.org/10.48324/dandi.000026/0.210831.2033", "dandi://000026/0.210831.2033", "", ""),
 ]  # fmt: skip
