@@ -9,6 +9,8 @@ from .segment import DamagedSegment, IndexRow, Invalidation, Record, Segment
 
 # At least so many are merged at once, so that the same bytes are not copied for each new small one.
 MERGE_MIN = 4
+# A listing from further in the future than clocks of one cluster differ is not believed.
+SKEW_S = 60.0
 # Invalidated prefixes remembered.
 INVALIDATIONS_MAX = 1000
 
@@ -26,21 +28,37 @@ def segments_to_merge(segments: Sequence[Segment]) -> list[Segment]:
     return group
 
 
-def recency(found: tuple[IndexRow, Segment]) -> tuple[float, str]:
-    """What the latest of several records of one directory is found by."""
-    return found[0].written, found[1].path.name
+def is_future(at: float, now: float) -> bool:
+    """Whether a wall time lies further in the future of `now` than clocks of one cluster differ: no clock's, then."""
+    return not at <= now + SKEW_S  # so that no number is one, too
 
 
-def latest_records(segments: Iterable[Segment]) -> Iterator[Record]:
-    """The latest record of each directory; damaged ones are left out."""
+def recency(found: tuple[IndexRow, Segment], now: float) -> tuple[bool, float, str]:
+    """What the latest of several records of one directory is found by. One from the future comes before all others:
+    who wrote after it may not have known of it."""
+    return not is_future(found[0].at, now), found[0].written, found[1].name
+
+
+def latest_records(segments: Iterable[Segment], now: float, slow: float = 0.0) -> Iterator[Record]:
+    """The latest record of each directory; damaged ones are left out.
+
+    What was listed in the future was listed who knows when: as long ago as can be. What was not is older by `slow`
+    seconds, by which the clock may be behind the one that was believed when it was listed.
+    """
     latest: dict[bytes, tuple[IndexRow, Segment]] = {}
     for held in segments:
         for row in held.rows():
-            if row.hash not in latest or recency(latest[row.hash]) < recency((row, held)):
+            if row.hash not in latest or recency(latest[row.hash], now) < recency((row, held), now):
                 latest[row.hash] = row, held
     for row, held in latest.values():
         with contextlib.suppress(DamagedSegment):
-            yield Record(row.hash, row.at, row.written, held.read(row))
+            at = float("-inf") if is_future(row.at, now) else row.at - slow
+            yield Record(row.hash, at, row.written, held.read(row))
+
+
+def settle(invalidations: Iterable[Invalidation], now: float) -> list[Invalidation]:
+    """Invalidations from the future hold for all that there is `now`, and not for what comes."""
+    return [(prefix, min(when, now) if when == when else now) for prefix, when in invalidations]
 
 
 def last_invalidations(invalidations: list[Invalidation]) -> list[Invalidation]:
