@@ -35,8 +35,12 @@ class FileNotes:
     def read(self) -> dict[str, str]:
         """What stands there; nothing where there is no such file."""
         try:
-            said = json.loads(self._directory.open().read(self._name, _LARGEST))
-        except (FileNotFoundError, NotADirectoryError):
+            directory = self._directory.open()
+        except OSError:
+            return {}  # whoever keeps listings there says why
+        try:
+            said = json.loads(directory.read(self._name, _LARGEST))
+        except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as e:
             why = e.strerror if isinstance(e, OSError) else "it is damaged"
