@@ -33,32 +33,32 @@ def is_future(at: float, now: float) -> bool:
     return not at <= now + SKEW_S  # so that no number is one, too
 
 
-def recency(found: tuple[IndexRow, Segment], now: float) -> tuple[bool, float, str]:
-    """What the latest of several records of one directory is found by. One from the future comes before all others:
-    who wrote after it may not have known of it."""
-    return not is_future(found[0].at, now), found[0].written, found[1].name
+def recency(found: tuple[IndexRow, Segment]) -> tuple[float, str]:
+    """What the latest of several records of one directory is found by."""
+    return found[0].written, found[1].name
 
 
-def latest_records(segments: Iterable[Segment], now: float, slow: float = 0.0) -> Iterator[Record]:
+def latest_records(segments: Iterable[Segment], now: float, behind: float = 0.0) -> Iterator[Record]:
     """The latest record of each directory; damaged ones are left out.
 
-    What was listed in the future was listed who knows when: as long ago as can be. What was not is older by `slow`
-    seconds, by which the clock may be behind the one that was believed when it was listed.
+    What was listed in the future was listed who knows when: as long ago as can be. What was not is older by the
+    seconds that the clock may be `behind`.
     """
     latest: dict[bytes, tuple[IndexRow, Segment]] = {}
     for held in segments:
         for row in held.rows():
-            if row.hash not in latest or recency(latest[row.hash], now) < recency((row, held), now):
+            if row.hash not in latest or recency(latest[row.hash]) < recency((row, held)):
                 latest[row.hash] = row, held
     for row, held in latest.values():
         with contextlib.suppress(DamagedSegment):
-            at = float("-inf") if is_future(row.at, now) else row.at - slow
+            at = float("-inf") if is_future(row.at, now) else row.at - behind
             yield Record(row.hash, at, row.written, held.read(row))
 
 
-def settle(invalidations: Iterable[Invalidation], now: float) -> list[Invalidation]:
-    """Invalidations from the future hold for all that there is `now`, and not for what comes."""
-    return [(prefix, min(when, now) if when == when else now) for prefix, when in invalidations]
+def settle(invalidations: Iterable[Invalidation], now: float, behind: float = 0.0) -> list[Invalidation]:
+    """Invalidations whose times are moved as `latest_records` moves those of listings. One from the future holds for
+    all that there is `now`, and not for what comes."""
+    return [(prefix, (now if is_future(when, now) else when) - behind) for prefix, when in invalidations]
 
 
 def last_invalidations(invalidations: list[Invalidation]) -> list[Invalidation]:

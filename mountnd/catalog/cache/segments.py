@@ -19,7 +19,7 @@ from ... import descriptors
 from ...private_directory import PrivateDirectory, PrivatePath
 from ..model.listing import Listing
 from . import segment
-from .compaction import is_future, last_invalidations, latest_records, recency, segments_to_merge, settle
+from .compaction import SKEW_S, is_future, last_invalidations, latest_records, recency, segments_to_merge, settle
 from .segment import DamagedSegment, Invalidation, Record, Segment
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class SegmentDirectory:
     """Reads from all segments in `path`, adds new ones and merges them. Methods that touch the directory raise OSError,
     UntrustedDirectory where others may write it.
 
-    Clocks are wrong at times. A record is the latest by the order in which records were written, which goes on from
-    what is there (`Record.written`), and what was listed in the future counts as older than anything, and expired.
+    Clocks are wrong at times. So a record is the latest by the order in which records were written, which goes on from
+    what is there (`Record.written`), and what was listed in the future was listed who knows when: it is expired.
 
     Args:
         path: of this source alone; made when it is not there.
@@ -98,34 +98,46 @@ class SegmentDirectory:
 
     def write(self, records: Iterable[Record], invalidations: list[Invalidation]) -> None:
         """Add a segment of records that are later than all that is there."""
-        now = self._wall()
-        last = self._last_written()
-        if last > now:  # somebody's clock was, or ours is, wrong
+        self._look()
+        self._mend()
+        with self._lock:
+            last = max((held.written for held in self._segments.values()), default=float("-inf"))
+        if last > self._wall():  # somebody's clock was, or ours is, wrong
             records = [one._replace(written=max(one.written, last + STEP_S)) for one in records]
         self._add(list(records), invalidations)
 
     def merge(self) -> None:
-        """Merge segments when there are many, or times in them are wrong; remove the oldest when they are too large."""
-        now = self._wall()
+        """Merge segments when there are many, and remove the oldest when they are too large together."""
         with self._lock:
             segments = sorted(self._segments.values(), key=lambda held: held.size)
-            self._invalidations = settle(self._invalidations, now)
-        slow = max([0.0, *(time - now for held in segments if is_future(time := held.latest, now))])
-        if slow and self._clock() >= self._mended + MEND_S:  # while it shows: once that time has come nobody can tell
-            self._mended = self._clock()
-            group = segments
-        else:
-            slow, group = 0.0, segments_to_merge(segments) if len(segments) >= SEGMENTS_MAX else []
-        if group:
-            noted = settle([one for held in group for one in held.invalidations], now)
-            self._add(list(latest_records(group, now, slow)), last_invalidations(noted))
-            self._remove(group)
+        if len(segments) >= SEGMENTS_MAX:
+            group = segments_to_merge(segments)
+            self._merge(group)
             segments = [held for held in segments if held not in group]
-        with self._lock:
-            self._latest = max((held.latest for held in self._segments.values()), default=float("-inf"))
         by_age = sorted(segments, key=lambda held: held.name)
         while by_age and sum(held.size for held in by_age) > DISK_BYTES:
             self._remove([by_age.pop(0)])
+
+    def _mend(self) -> None:
+        """Take times of the future out of the files, while it shows: once that time has come nobody can tell.
+
+        All that is there was listed by a clock that may have been right, and then ours is behind it.
+        """
+        now = self._wall()
+        with self._lock:
+            segments, self._invalidations = list(self._segments.values()), settle(self._invalidations, now)
+        behind = max((held.latest for held in segments), default=now) - now
+        if behind > SKEW_S and self._clock() >= self._mended + MEND_S:
+            self._mended = self._clock()
+            self._merge(segments, behind)
+
+    def _merge(self, group: list[Segment], behind: float = 0.0) -> None:
+        now = self._wall()
+        noted = settle([one for held in group for one in held.invalidations], now, behind)
+        self._add(list(latest_records(group, now, behind)), last_invalidations(noted))
+        self._remove(group)
+        with self._lock:
+            self._latest = max((held.latest for held in self._segments.values()), default=float("-inf"))
 
     def _add(self, records: list[Record], invalidations: list[Invalidation]) -> None:
         for again in (True, False):
@@ -146,17 +158,13 @@ class SegmentDirectory:
             stamps = [int(named[1]) for name in self._segments if (named := segment.NAME.fullmatch(name))]
         return max(time.time_ns(), *(stamp + 1 for stamp in stamps if stamp < _STAMPS), 0)
 
-    def _last_written(self) -> float:
-        with self._lock:
-            return max((held.written for held in self._segments.values()), default=float("-inf"))
-
     def _read(self, prefix: str) -> Listing | None:
         with self._lock:
             segments = list(self._segments.values())
         wanted, now = segment.prefix_hash(prefix), self._wall()
         found = [(row, held) for held in segments if (row := held.find(wanted)) is not None]
         if len(found) > 1:
-            found.sort(key=lambda one: recency(one, now), reverse=True)
+            found.sort(key=recency, reverse=True)
         for row, held in found:
             if not row.length or self.is_invalid(prefix, row.at):
                 return None
@@ -166,7 +174,7 @@ class SegmentDirectory:
             try:
                 recorded, listing = segment.decode(held.read(row), self._source, at)
             except (DamagedSegment, OSError) as e:
-                self._skip(held.name, e)
+                self._report(held.name, e)
                 continue
             if recorded == prefix:
                 return listing
@@ -198,10 +206,10 @@ class SegmentDirectory:
             return  # merged by another mount meanwhile
         except OSError as e:
             if not descriptors.are_used_up(e):  # then the next look finds it
-                self._skip(name, e)
+                self._report(name, e)
             return
         except DamagedSegment as e:
-            self._skip(name, e)
+            self._report(name, e)
             return
         noted = settle(opened.invalidations, self._wall())
         with self._lock:
@@ -216,12 +224,13 @@ class SegmentDirectory:
                 self._segments.pop(held.name, None)
             directory.remove(held.name)
 
-    def _skip(self, name: str, why: Exception) -> None:
-        said = why.strerror if isinstance(why, OSError) else why
-        log.warning("%s/%s: skipped, it cannot be used (%s)", self.path, name, said)
+    def _report(self, name: str, why: Exception) -> None:
         with self._lock:
+            told = name in self._damaged
             self._damaged.add(name)
-            self._segments.pop(name, None)
+        if not told:
+            said = why.strerror if isinstance(why, OSError) else why
+            log.warning("%s/%s: not used where it is damaged: %s", self.path, name, said)
 
     def _name_source(self, directory: PrivateDirectory) -> None:
         """Say, to a person, whose files these are."""
