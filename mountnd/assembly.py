@@ -23,6 +23,8 @@ from .catalog.catalogue import Catalogue
 from .config import working_directory
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .config.parsers import split_bucket
+from .private_directory import PrivatePath
+from .regular_file import UntrustedDirectory
 from .stats import Stats
 from .stores.base import Store
 from .stores.notes import FileNotes
@@ -149,7 +151,7 @@ def _bare_store(source: SourceConfig) -> Store:
     return STORES.get(urlsplit(source.url).scheme, _open_with_fsspec)(source)
 
 
-def open_store(source: SourceConfig, *, offline: bool = False, state_dir: Path | None = None) -> Store:
+def open_store(source: SourceConfig, *, offline: bool = False, state_dir: PrivatePath | None = None) -> Store:
     """The store of one source with retries, and its views. Raises ConfigError, NoCredentials, ...
 
     Args:
@@ -182,7 +184,8 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
     on_disk = _on_disk(config)
-    names_dir = names_dir_of(on_disk) if on_disk else None
+    names_dir = _usable(names_dir_of(on_disk)) if on_disk else None
+    bytes_dir = _usable(blocks_dir(on_disk)) if on_disk else None
     stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
     if names_dir:
         for store in stores.values():
@@ -206,7 +209,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
         waiter=waiter,
         timeout=config.timeout,
         stats=stats,
-        disk=_disk_cache(blocks_dir(on_disk), config.cache_size, stats, shares) if on_disk else None,
+        disk=_disk_cache(bytes_dir, config.cache_size, stats, shares) if bytes_dir else None,
         readahead=WindowPolicy,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
@@ -227,11 +230,11 @@ def _workers(name: str, threads: int, reserved: int) -> Workers:
     return Workers(threads, name, reserved=min(reserved, threads // 2))
 
 
-def _disk_cache(root: Path, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:
+def _disk_cache(root: PrivatePath, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:
     return DiskCache(root, limit, stats, open_files=shares.cache_files, written_files=shares.written_files)
 
 
-def _tell_set_aside(store: Store, names: Path) -> None:
+def _tell_set_aside(store: Store, names: PrivatePath) -> None:
     """Say once that what was cached under an identity of old is not used: the next mount finds listings of the new."""
     old, new = store.former_source, store.source
     if old and has_listings(names, old) and not has_listings(names, new):
@@ -240,16 +243,30 @@ def _tell_set_aside(store: Store, names: Path) -> None:
         )
 
 
-def blocks_dir(cache_dir: Path) -> Path:
+def blocks_dir(cache_dir: Path) -> PrivatePath:
     """Where a cache directory holds blocks."""
-    return cache_dir / "blocks"
+    return PrivatePath(cache_dir) / "blocks"
 
 
-def names_dir_of(cache_dir: Path) -> Path:
+def names_dir_of(cache_dir: Path) -> PrivatePath:
     """Where a cache directory holds names, and what was learnt of their servers."""
-    return cache_dir / "names"
+    return PrivatePath(cache_dir) / "names"
 
 
 def _on_disk(config: MountConfig) -> Path | None:
     """The cache directory; None where nothing is kept on disk, neither bytes nor names."""
-    return None if config.cache_size == 0 else config.cache_dir
+    if config.cache_size == 0 or config.cache_dir is None or _usable(PrivatePath(config.cache_dir)) is None:
+        return None
+    return config.cache_dir
+
+
+def _usable(place: PrivatePath) -> PrivatePath | None:
+    """`place`, or None where others may write it: said here once, and not for each file that could lie there."""
+    try:
+        place.open()
+    except UntrustedDirectory as e:
+        log.warning("%s is not used as a cache: %s", e.filename, e.strerror)
+        return None
+    except OSError:
+        pass  # not there yet; or whoever is to write there says why it cannot
+    return place

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import Forbidden, NotADirectory, NotFound, StoreError
+from ..private_directory import PrivatePath
 from ..stats import Stats
 from ..stores.base import Page, Store
 from ..workers import Waiter, Workers
@@ -68,7 +69,7 @@ class Catalogue:
         waiter: Waiter,
         timeout: float,
         stats: Stats,
-        state_dir: Path | None = None,
+        state_dir: PrivatePath | Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         limit_bytes: int = LIMIT_BYTES,

@@ -21,10 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, UsageError
+from ..regular_file import Untrusted, open_regular, read_all
 from .home import expand_home
 from .option_types import Option, RawValue, parse
 from .options import OPTIONS
 from .parsers import did_you_mean
+
+# Bytes of a config file; a larger one is something else.
+LARGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def find(directory: Path | None) -> Path | None:
 def load(path: Path) -> ConfigFile:
     """Read and check the file at `path`. Raises ConfigError; syntax errors carry the line."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(_read(path).decode())
     except OSError as e:
         raise ConfigError(f"{path}: cannot read the config file: {e.strerror}") from None
     except UnicodeDecodeError as e:
@@ -111,6 +115,16 @@ def load(path: Path) -> ConfigFile:
         entry = _mount(path, where, table, all_options)
         mounts[entry.where] = entry
     return ConfigFile(path, _options_of(path, "[defaults]", defaults, all_options), sources, mounts)
+
+
+def _read(path: Path) -> bytes:
+    """What the file holds. Raises OSError, for a FIFO or a device too: reading from one may never end."""
+    try:
+        return read_all(open_regular(path), LARGEST)
+    except Untrusted:
+        if os.path.samefile(path, os.devnull):  # the usual name of no file
+            return b""
+        raise
 
 
 def _source(path: Path, name: str, table: Any, known: list[Option]) -> SourceEntry:

@@ -91,7 +91,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 @contextmanager
 def _address(mountpoint: Path, place: Path) -> Iterator[str]:
     """An address of the mount's socket in the run directory `place`; by a descriptor, for a path may have 107 bytes."""
-    fd = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{fd}/{rundir.stem(mountpoint)[-8:]}.sock"
     finally:
@@ -229,7 +229,7 @@ def _ask(
 ) -> bytes | None:
     """The line that the daemon answers; None where there is no socket of it. Raises MountError."""
     for place in rundir.candidates(os.environ, os.getuid()):
-        if not place.is_dir():
+        if rundir.open_place(place) is None:  # none, or somebody else's: he would answer
             continue
         try:
             with _address(mountpoint, place) as address, socket.socket(socket.AF_UNIX) as s:

@@ -5,7 +5,8 @@ be written. It belongs to the user and is open to nobody else (0700). A mount is
 variable may differ between the shell that mounted and the one that unmounts, and because any of them may be removed (a
 logout takes `/run/user/UID` away) or fill up meanwhile.
 
-A record is claimed by link(2), which is atomic: of two daemons for one mountpoint the second finds the first.
+What lies in it is reached through the directory's descriptor, never by a path or a link (`private_directory`). A record
+is claimed by link(2), which is atomic: of two daemons for one mountpoint the second finds the first.
 """
 
 from __future__ import annotations
@@ -14,16 +15,26 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..errors import MountError
+from ..private_directory import PrivateDirectory
+from ..regular_file import UntrustedDirectory
 
 # A log is kept after its mount has ended, to be looked at; after a week nobody will.
 LOGS_KEPT_S = 7 * 86400
+# The names of what lies there, by `stem`. Nothing else is read or removed.
+_RECORD_NAME = re.compile(r".*-[0-9a-f]{8}\.json", re.DOTALL)
+_LOG_NAME = re.compile(r"(.+)\.log(?:\.1)?", re.DOTALL)
+# A record of a mount of very many sources.
+_RECORD_BYTES = 4 << 20
+_KINDS = {"mountpoint": str, "pid": int, "started": int, "made": bool, "log": str, "device": str}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +86,14 @@ def candidates(environ: Mapping[str, str], uid: int) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _ours(path: Path, uid: int) -> bool:
-    """A real directory (no link) of this user, closed to the others."""
+def open_place(path: Path, uid: int | None = None) -> PrivateDirectory | None:
+    """The run directory at `path`, None unless it is a directory (no link) of this user's, or of `uid`'s, that is
+    closed to all others."""
     try:
-        st = path.lstat()
+        held = PrivateDirectory.open(path, follow=False, owners={os.getuid() if uid is None else uid})
     except OSError:
-        return False
-    return stat.S_ISDIR(st.st_mode) and st.st_uid == uid and not st.st_mode & 0o077
+        return None
+    return None if held.info.st_mode & 0o077 else held
 
 
 def run_dir() -> Path:
@@ -106,10 +118,16 @@ def _unusable(path: Path, uid: int) -> str:
     shared = path.parent == Path("/tmp")  # anybody may have made a directory of our name there
     if not shared and path.parent.stat().st_uid != uid:
         return f"lies in a directory that is not user {uid}'s"  # `su` and `sudo -E` keep the variable of somebody else
-    path.mkdir(mode=0o700, exist_ok=True)
-    if not shared and path.lstat().st_uid == uid and not path.is_symlink():
-        path.chmod(0o700)
-    if not _ours(path, uid):
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    try:
+        held = PrivateDirectory.open(path, follow=False, owners={uid})
+        if not shared:
+            held.hide()
+        closed = not held.info.st_mode & 0o077
+    except (UntrustedDirectory, NotADirectoryError):
+        closed = False
+    if not closed:
         return f"is not a directory of user {uid} with mode 0700"
     # A full disk may let files be made, and a read-only one directories be there: only writing tells.
     with tempfile.TemporaryFile(dir=path, buffering=0) as file:
@@ -124,17 +142,26 @@ def stem(mountpoint: Path) -> str:
 
 
 def log_path(mountpoint: Path) -> Path:
-    """Where the daemon of `mountpoint` logs when nobody named a file."""
-    return run_dir() / f"{stem(mountpoint)}.log"
+    """Where the daemon of `mountpoint` logs when nobody named a file. What is no file there is removed. Raises
+    MountError."""
+    path = run_dir() / f"{stem(mountpoint)}.log"
+    held = open_place(path.parent)
+    with suppress(FileNotFoundError):
+        if held is not None and not stat.S_ISREG(held.stat(path.name).st_mode) and not held.remove(path.name):
+            raise MountError(f"The log {path} is no file; remove it.")
+    return path
 
 
-def _read(path: Path) -> Record | None:
+def _read(held: PrivateDirectory, name: str) -> Record | None:
+    """A record; None where there is none, or it was not written by this version."""
     try:
-        fields = json.loads(path.read_text())
+        fields = json.loads(held.read(name, _RECORD_BYTES))
         fields["sources"] = tuple((str(name), str(url)) for name, url in fields["sources"])
-        return Record(**fields)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None  # gone meanwhile, or written by another version
+        record = Record(**fields)
+        right = all(type(getattr(record, name)) is kind for name, kind in _KINDS.items())
+        return replace(record, since=float(record.since)) if right else None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
 
 
 def records(uid: int | None = None) -> list[Record]:
@@ -144,9 +171,9 @@ def records(uid: int | None = None) -> list[Record]:
     return [
         record
         for place in candidates(environ, uid)
-        if _ours(place, uid)
-        for path in sorted(place.glob("*.json"))
-        if (record := _read(path))
+        if (held := open_place(place, uid))
+        for name in sorted(entry.name for entry in held.entries() if _RECORD_NAME.fullmatch(entry.name))
+        if (record := _read(held, name))
     ]
 
 
@@ -167,25 +194,28 @@ def claim(record: Record) -> Path:
     Raises MountError when a living daemon has the mountpoint, or the record cannot be written.
     """
     place = run_dir()
-    final = place / f"{stem(Path(record.mountpoint))}.json"
+    final = f"{stem(Path(record.mountpoint))}.json"
     if (other := find(Path(record.mountpoint))) is not None and other.alive():  # in another run directory, perhaps
         raise _served(other)
-    temporary = _write(place, record)
+    held = open_place(place)
+    if held is None:
+        raise MountError(f"The run directory {place} was replaced meanwhile; try again.")
+    temporary = _write(held, record)
     try:
         for _ in range(10):  # each turn somebody else won a race for a dead record
             try:
-                os.link(temporary, final)
-                return final
+                held.link(temporary, final)
+                return place / final
             except FileExistsError:
-                other = _read(final)
+                other = _read(held, final)
                 if other is not None and other.alive():
                     raise _served(other) from None
-                final.unlink(missing_ok=True)
+                held.remove(final)
     except OSError as e:
         raise MountError(f"The run directory {place} cannot be written: {e.strerror}.") from e
     finally:
-        os.unlink(temporary)
-    raise MountError(f"{final} is written by several daemons at once; try again.")
+        held.remove(temporary)
+    raise MountError(f"{place / final} is written by several daemons at once, or cannot be removed; try again.")
 
 
 def _served(record: Record) -> MountError:
@@ -195,42 +225,40 @@ def _served(record: Record) -> MountError:
     )
 
 
-def _write(place: Path, record: Record) -> str:
-    """Write `record` under a temporary name in `place`; that name. Raises MountError."""
-    fd, temporary = -1, ""
+def _write(held: PrivateDirectory, record: Record) -> str:
+    """Write `record` under a temporary name; that name. Raises MountError."""
+    temporary = f"tmp{secrets.token_hex(4)}.tmp"
     try:
-        fd, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
-        with open(fd, "w") as file:
+        with open(held.create(temporary), "w") as file:
             json.dump(asdict(record), file)
     except OSError as e:
-        if temporary:
-            os.unlink(temporary)
-        raise MountError(f"The run directory {place} cannot be written: {e.strerror}.") from e
+        held.remove(temporary)
+        raise MountError(f"The run directory {held.path} cannot be written: {e.strerror}.") from e
     return temporary
 
 
 def replace_own(record: Record) -> None:
     """Write `record` in place of the one of the same daemon that was claimed. Raises MountError."""
-    for path in _files(record):
-        os.replace(_write(path.parent, record), path)
+    for held, name in _files(record):
+        held.rename(_write(held, record), name)
 
 
 def release(record: Record) -> bool:
     """Remove the record if it is still this one. Returns whether it was."""
     files = _files(record)
-    for path in files:
-        path.unlink(missing_ok=True)
+    for held, name in files:
+        held.remove(name)
     return bool(files)
 
 
-def _files(record: Record) -> list[Path]:
+def _files(record: Record) -> list[tuple[PrivateDirectory, str]]:
     """The files that hold a record of the same daemon for the same mountpoint."""
-    paths = [place / f"{stem(Path(record.mountpoint))}.json" for place in candidates(os.environ, os.getuid())]
+    name = f"{stem(Path(record.mountpoint))}.json"
     return [
-        path
-        for path in paths
-        if _ours(path.parent, os.getuid())
-        and (held := _read(path)) is not None
+        (place, name)
+        for path in candidates(os.environ, os.getuid())
+        if (place := open_place(path)) is not None
+        and (held := _read(place, name)) is not None
         and (held.pid, held.started) == (record.pid, record.started)
     ]
 
@@ -244,10 +272,16 @@ def clean(mounted: set[str], now: float) -> list[Record]:
 
     Returns the records removed.
     """
-    for log in run_dir().glob("*.log*"):
-        served = log.with_name(f"{log.name.rpartition('.log')[0]}.json").exists()
-        if not served and log.lstat().st_mtime < now - LOGS_KEPT_S:
-            log.unlink(missing_ok=True)
+    place = open_place(run_dir())
+    entries = place.entries() if place is not None else []
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        if place is None or not (log := _LOG_NAME.fullmatch(entry.name)) or f"{log[1]}.json" in names:
+            continue
+        with suppress(FileNotFoundError):
+            info = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(info.st_mode) and info.st_mtime < now - LOGS_KEPT_S:
+                place.remove(entry.name)
     stale = [r for r in records() if not r.alive() and r.mountpoint not in mounted]
     for record in stale:
         release(record)

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
+
+from ..private_directory import PrivatePath
 
 log = logging.getLogger(__name__)
 
+# They are two short texts; a larger file is none of ours.
+_LARGEST = 1 << 16
+
 
 class FileNotes:
-    """Notes in a JSON file of texts. One that cannot be read holds nothing; one that cannot be written is warned of."""
+    """Notes in a JSON file of texts. One that is damaged, or that others may write, holds nothing and is warned of, as
+    is one that cannot be written.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        path: of the file, in a directory that is made (0700) when needed.
+    """
+
+    def __init__(self, path: PrivatePath | os.PathLike[str]) -> None:
+        if isinstance(path, PrivatePath):
+            *above, self._name = path.below
+            self._directory = PrivatePath(path.top, tuple(above))
+        else:
+            parent, self._name = os.path.split(os.fspath(path))
+            self._directory = PrivatePath.of(parent)
+        self._path = str(path)
 
     def read(self) -> dict[str, str]:
         """What stands there; nothing where there is no such file."""
         try:
-            said = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
+            directory = self._directory.open()
+        except OSError:
+            return {}  # whoever keeps listings there says why
+        try:
+            said = json.loads(directory.read(self._name, _LARGEST))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as e:
+            why = e.strerror if isinstance(e, OSError) else "it is damaged"
+            log.warning("%s: what was learnt of the server is not used: %s", self._path, why)
             return {}
         return {k: v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
 
     def write(self, notes: Mapping[str, str]) -> None:
         """Keep `notes` instead of what stood there. The file is whole at every moment."""
-        temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_text(json.dumps(dict(notes)))
-            os.replace(temporary, self._path)
+            self._directory.open(make=True).write(self._name, json.dumps(dict(notes)).encode())
         except OSError as e:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             log.warning("%s: what is learnt of the server is not kept: %s", self._path, e.strerror or e)

@@ -7,6 +7,7 @@
     directory   the directory as a whole: scan, remove, list, clear, verify
     eviction    which files go, the default limit, the room that is left (pure)
     chunk_file  one file: up to 16 MiB of one object, with a checksum for each block
+    place       the directory held open, through which every file is reached
     base        the protocols: `DiskTier` as the fetcher sees it, `BlockSource` as the tier sees memory
 
 Imports go down this list. Locks: `DiskCache._lock`, `WriteBehind._lock` and `LastUse._lock` are leaves and guard one

@@ -18,6 +18,8 @@ from collections.abc import Collection, Sequence
 from cachetools import LRUCache
 
 from ... import descriptors
+from ...private_directory import PrivatePath
+from ...regular_file import Untrusted, UntrustedDirectory
 from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
@@ -25,6 +27,7 @@ from ..memory import PinnedBlocks
 from .base import BlockSource
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
+from .place import CacheDirectory
 from .writer import WRITTEN_FILES, WriteBehind
 
 log = logging.getLogger(__name__)
@@ -42,14 +45,14 @@ class DiskCache:
 
     def __init__(
         self,
-        root: str | os.PathLike[str],
+        root: PrivatePath | str | os.PathLike[str],
         limit: int | None,
         stats: Stats,
         *,
         open_files: int = OPEN_FILES,
         written_files: int = WRITTEN_FILES,
     ) -> None:
-        self._root, self._stats = os.fspath(root), stats
+        self._root, self._stats = CacheDirectory(root), stats
         self._lock = threading.Lock()
         # Open for reading only: closing a file that was written to may wait for a file server.
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
@@ -80,12 +83,12 @@ class DiskCache:
             except OSError as e:
                 self._forget(name)
                 self._stats.add(DISK_DAMAGED, len(into))
-                log.info("%s/%s: %s", self._root, name, e.strerror or e)
+                log.info("%s/%s: %s", self._root.path, name, e.strerror or e)
                 continue
             filled.update(good)
             if bad:  # fetched again now, and so written again
                 self._stats.add(DISK_DAMAGED, len(bad))
-                log.info("%s/%s: %d damaged blocks", self._root, name, len(bad))
+                log.info("%s/%s: %d damaged blocks", self._root.path, name, len(bad))
             if good:
                 self._last_use.touch(name)
         if filled:
@@ -113,15 +116,15 @@ class DiskCache:
         if file is not None and file.identity == identity:
             return file
         try:
-            file = ChunkFile.open(os.path.join(self._root, name), identity)
-        except (FileNotFoundError, NotADirectoryError):
+            file = ChunkFile.open(name, identity, within=self._root)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UntrustedDirectory):
+            return None  # the writer says what is wrong there
+        except (InvalidChunk, Untrusted) as e:
+            self._stats.add(DISK_DAMAGED)
+            log.info("%s/%s: %s", self._root.path, name, e if isinstance(e, InvalidChunk) else e.strerror)
             return None
         except OSError as e:
             self._cannot_open(e)
-            return None
-        except InvalidChunk as e:
-            self._stats.add(DISK_DAMAGED)
-            log.info("%s/%s: %s", self._root, name, e)
             return None
         with self._lock:
             self._files[name] = file
@@ -135,7 +138,7 @@ class DiskCache:
             said = e.errno in self._unreadable
             self._unreadable.add(e.errno or 0)
         if not said:
-            log.warning("%s: cannot be read (%s); what it holds is fetched again", self._root, e.strerror or e)
+            log.warning("%s: cannot be read (%s); what it holds is fetched again", self._root.path, e.strerror or e)
 
     def _close_files(self) -> None:
         with self._lock:

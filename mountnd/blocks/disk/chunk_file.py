@@ -22,6 +22,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
@@ -29,13 +30,21 @@ from typing import NamedTuple, Self
 
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
+from ...private_directory import PrivateDirectory
+from ...regular_file import open_regular
 from ...stores.base import ObjectId
 from .. import geometry
 from ..geometry import BLOCK, BlockRange
+from .place import CacheDirectory
 
 # 16 MiB: eviction's grain (a 10 GiB cache is 640 files), and never more than that stays of a file read once.
 CHUNK = 16 << 20
 BLOCKS = CHUNK // BLOCK
+
+# The names of chunk files below the cache's directory, and of one that is being made. Nothing else is ever removed.
+FOLDER = re.compile(r"[0-9a-f]{2}")
+CHUNK_NAME = re.compile(r"[0-9a-f]{30}")
+NEW_NAME = re.compile(r"[0-9a-f]{30}\.\d+-[0-9a-z]+\.new")
 
 MAGIC = b"mountnd\x01"
 _HEAD = struct.Struct("<8sIIQ")
@@ -105,9 +114,20 @@ class ChunkFile:
         close(self._fd)
 
     @classmethod
-    def open(cls, path: str, identity: ChunkIdentity | None = None, *, write: bool = False) -> ChunkFile:
-        """Open the file at `path`. Raises InvalidChunk where it is not `identity` (None: any)."""
-        fd = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC)
+    def open(
+        cls,
+        path: str,
+        identity: ChunkIdentity | None = None,
+        *,
+        within: CacheDirectory | PrivateDirectory | None = None,
+        write: bool = False,
+    ) -> ChunkFile:
+        """Open the file at `path`, a name `within` a directory if that is given.
+
+        Raises InvalidChunk where it is not `identity` (None: any), Untrusted where others could have written it.
+        """
+        flags = os.O_RDWR if write else os.O_RDONLY
+        fd = open_regular(path, flags) if within is None else within.open_file(path, flags)
         try:
             head = os.pread(fd, ALIGNMENT, 0)
             if len(head) < _HEAD.size:
@@ -131,21 +151,21 @@ class ChunkFile:
         return cls(fd, found if identity is None else identity, stop, digest)
 
     @classmethod
-    def create(cls, path: str, identity: ChunkIdentity) -> ChunkFile:
-        """A new, empty one at `path`, in place of any other. Whoever opens the path sees a whole header or none."""
+    def create(cls, within: PrivateDirectory, identity: ChunkIdentity) -> ChunkFile:
+        """A new, empty one, in place of whatever has its name. Whoever opens that sees a whole header or none."""
         raw = identity.encode()
         n = identity.span.stop - identity.span.first
         front = struct.pack("<8sII", MAGIC, len(raw), n)
         digest = xxh3_64_intdigest(front + raw)
-        temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
-        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        temporary = f"{identity.name}.{os.getpid()}-{os.urandom(4).hex()}.new"
+        fd = within.create(temporary)
         chunk = cls(fd, identity, _HEAD.size + len(raw), digest)
         try:
             _write(fd, [memoryview(front + struct.pack("<Q", digest) + raw)], 0)
             os.ftruncate(fd, chunk._data)  # the table reads as zeros: all absent
-            os.rename(temporary, path)
+            within.rename(temporary, identity.name)
         except BaseException:
-            os.unlink(temporary)
+            within.remove(temporary)
             raise
         return chunk
 

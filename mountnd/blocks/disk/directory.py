@@ -1,6 +1,6 @@
 """The disk cache's directory: what lies in it, how much it takes, clearing and checking it.
 
-Works beside mounts that use it: files come and go meanwhile, and that is no error.
+Works beside mounts that use it: files come and go meanwhile, and that is no error. A `root` may be given as a path.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ...private_directory import PrivateDirectory, PrivatePath
+from ...regular_file import UntrustedDirectory
 from ...stores.base import ObjectId
 from ..geometry import BlockRange, block_size
 from . import eviction
-from .chunk_file import ChunkFile, InvalidChunk
+from .chunk_file import CHUNK_NAME, FOLDER, NEW_NAME, ChunkFile, InvalidChunk
 from .eviction import CacheFile
+from .place import CacheDirectory
 
 # A new file has a temporary name for an instant; after an hour the process that made it is dead.
 ABANDONED_S = 3600.0
-NEW = ".new"
+
+Root = CacheDirectory | PrivatePath | str | os.PathLike[str]
 
 
 class CachedObject(NamedTuple):
@@ -48,79 +52,102 @@ class VerifyResult(NamedTuple):
     bad_files: int
 
 
-def make(root: str, directory: str) -> None:
-    """Make `root`, and `directory` below it, for this user only. Raises OSError where `root` is another's."""
-    os.makedirs(root, mode=0o700, exist_ok=True)
-    info = os.stat(root)
-    # What others may write is no cache: the checksums tell damage, not malice.
-    if info.st_uid != os.geteuid():
-        raise PermissionError(1, f"{root} belongs to another user")
-    if stat.S_IMODE(info.st_mode) & 0o077:
-        os.chmod(root, 0o700)
-    if directory != root:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+def make(root: Root) -> PrivateDirectory:
+    """Make the directory (0700) where it is missing. Raises OSError, UntrustedDirectory where others may write it."""
+    return CacheDirectory.of(root).make()
 
 
-def scan(root: str) -> Iterator[CacheFile]:
-    """All chunk files below `root`, by paths relative to it. Removes what a killed process left unfinished."""
-    for folder in _entries(root):
-        if len(folder.name) != 2 or not folder.is_dir(follow_symlinks=False):
+def scan(root: Root) -> Iterator[CacheFile]:
+    """All chunk files below `root`, by paths relative to it. Removes what a killed process left unfinished.
+
+    Only names of our own making, and no directory that others could have filled. Raises UntrustedDirectory for `root`.
+    """
+    try:
+        top = CacheDirectory.of(root).held()
+        folders = top.entries()
+    except UntrustedDirectory:
+        raise
+    except OSError:
+        return
+    now = time.time()
+    for folder in folders:
+        if not FOLDER.fullmatch(folder.name):
             continue
-        for entry in _entries(folder.path):
+        try:
+            held = top.below(folder.name)
+            entries = held.entries()
+        except OSError:
+            continue
+        for entry in entries:
+            path = f"{folder.name}/{entry.name}"
+            new = NEW_NAME.fullmatch(entry.name)
+            if not (new or CHUNK_NAME.fullmatch(entry.name)):
+                continue
             try:
                 info = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
-            if entry.name.endswith(NEW):
-                if time.time() - info.st_mtime > ABANDONED_S:
-                    remove(root, f"{folder.name}/{entry.name}")
-            elif stat.S_ISREG(info.st_mode):
-                yield CacheFile(f"{folder.name}/{entry.name}", info.st_blocks * 512, info.st_mtime)
+            if not stat.S_ISREG(info.st_mode):
+                continue
+            if not new:
+                yield CacheFile(path, info.st_blocks * 512, info.st_mtime)
+            elif abs(now - info.st_mtime) > ABANDONED_S:  # also from the future, as a wrong clock left it
+                remove(top, path)
 
 
-def remove(root: str, path: str) -> bool:
+def remove(root: Root | PrivateDirectory, path: str) -> bool:
     """Remove a file; False where that was not possible or somebody else did.
 
     Its disk space is free at once, although processes may have it open: they find all blocks absent.
     """
-    path = os.path.join(root, path)
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.unlink(path)
-            os.ftruncate(fd, 0)
-        finally:
-            os.close(fd)
+        held = root if isinstance(root, PrivateDirectory) else CacheDirectory.of(root).held()
     except OSError:
         return False
-    return True
+    try:
+        fd = held.open_file(path, os.O_WRONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return held.remove(path)
+    try:
+        removed = held.remove(path)
+        if not os.fstat(fd).st_nlink:  # it may have a second name, which is not ours
+            os.ftruncate(fd, 0)
+        return removed
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
-def touch(root: str, path: str) -> None:
+def touch(root: Root, path: str) -> None:
     """Mark a file as used now. (The access time would not do: most mounts keep it lazily.)"""
     try:
-        os.utime(os.path.join(root, path))
+        CacheDirectory.of(root).held().touch(path)
     except OSError:
         pass  # gone, or not ours to mark: then its age stays what it was
 
 
-def disk_space(root: str) -> tuple[int, int]:
+def disk_space(root: Root) -> tuple[int, int]:
     """Bytes free for us and in all on the disk that holds `root`, or its nearest directory that exists."""
+    root = CacheDirectory.of(root).path
     while not os.path.isdir(root):
         root = os.path.dirname(os.path.abspath(root))
     info = os.statvfs(root)
     return info.f_bavail * info.f_frsize, info.f_blocks * info.f_frsize
 
 
-def default_limit(root: str) -> int:
+def default_limit(root: Root) -> int:
     """The limit where nobody set one. What the cache holds already counts as free."""
     free, _ = disk_space(root)
     return eviction.default_limit(free + sum(f.bytes for f in scan(root)))
 
 
-def objects(root: str) -> list[CachedObject]:
+def objects(root: Root) -> list[CachedObject]:
     """The objects in the cache, the one used last first."""
     found: dict[ObjectId, CachedObject] = {}
+    root = CacheDirectory.of(root)
     for held, file in _chunks(root):
         id, size, _ = file.identity
         span = file.identity.span
@@ -138,9 +165,9 @@ def objects(root: str) -> list[CachedObject]:
     return sorted(found.values(), key=lambda e: (-e.used, e.source, e.key))
 
 
-def clear(root: str, which: Callable[[str, str], bool] | None = None) -> int:
+def clear(root: Root, which: Callable[[str, str], bool] | None = None) -> int:
     """Remove everything, or the objects for which `which(source, key)` holds. Returns the bytes that this freed."""
-    freed = 0
+    freed, root = 0, CacheDirectory.of(root)
     if which is None:
         for held in scan(root):
             freed += held.bytes if remove(root, held.path) else 0
@@ -151,10 +178,10 @@ def clear(root: str, which: Callable[[str, str], bool] | None = None) -> int:
     return freed
 
 
-def verify(root: str) -> VerifyResult:
+def verify(root: Root) -> VerifyResult:
     """Read everything and check it; what is damaged is removed."""
     files = blocks = bad_blocks = bad_files = 0
-    buffer = memoryview(bytearray(1 << 20))
+    buffer, root = memoryview(bytearray(1 << 20)), CacheDirectory.of(root)
     for held in scan(root):
         files += 1
         try:
@@ -175,7 +202,7 @@ def verify(root: str) -> VerifyResult:
     return VerifyResult(files, blocks, bad_blocks, bad_files)
 
 
-def _chunks(root: str) -> Iterator[tuple[CacheFile, ChunkFile]]:
+def _chunks(root: CacheDirectory) -> Iterator[tuple[CacheFile, ChunkFile]]:
     for held in scan(root):
         try:
             yield held, _open(root, held.path)
@@ -183,17 +210,9 @@ def _chunks(root: str) -> Iterator[tuple[CacheFile, ChunkFile]]:
             continue
 
 
-def _open(root: str, path: str, *, write: bool = False) -> ChunkFile:
+def _open(root: CacheDirectory, path: str, *, write: bool = False) -> ChunkFile:
     """The chunk file at `path`, which must be where its identity says."""
-    file = ChunkFile.open(os.path.join(root, path), write=write)
+    file = ChunkFile.open(path, within=root, write=write)
     if file.identity.name != path:
         raise InvalidChunk("not in its place")
     return file
-
-
-def _entries(path: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(path) as it:
-            return list(it)
-    except OSError:
-        return []

@@ -17,10 +17,17 @@ class CacheFile(NamedTuple):
     used: float
 
 
-def victims(files: Iterable[CacheFile], excess: int) -> list[CacheFile]:
-    """The files to remove so that `excess` bytes come free, the longest unused first; all where that is too few."""
+# Clocks of the machines that share a cache differ by less.
+SKEW_S = 60.0
+
+
+def victims(files: Iterable[CacheFile], excess: int, now: float = float("inf")) -> list[CacheFile]:
+    """The files to remove so that `excess` bytes come free, the longest unused first; all where that is too few.
+
+    What was used in the future, seen from `now`, was used under a wrong clock: it counts as longest unused.
+    """
     chosen: list[CacheFile] = []
-    for file in sorted(files, key=lambda f: (f.used, f.path)):
+    for file in sorted(files, key=lambda f: (f.used <= now + SKEW_S, f.used, f.path)):
         if excess <= 0:
             break
         chosen.append(file)

@@ -11,6 +11,7 @@ import time
 from cachetools import LRUCache
 
 from . import directory
+from .place import CacheDirectory
 
 # The mtime carries the order of use across processes and restarts; once a minute is fine enough for it.
 TOUCH_S = 60.0
@@ -18,18 +19,21 @@ REMEMBERED = 4096  # files whose use is known to the instant
 
 
 class LastUse:
-    """Times of last use of the files below the cache directory `root`, seconds since the epoch."""
+    """Times of last use of the files below the cache directory `root`, seconds since the epoch.
 
-    def __init__(self, root: str) -> None:
+    Kept by the monotonic clock: the other one may be set back.
+    """
+
+    def __init__(self, root: CacheDirectory) -> None:
         self._root = root
         self._lock = threading.Lock()
         self._times: LRUCache[str, float] = LRUCache(REMEMBERED)
 
     def touch(self, name: str) -> None:
         """The file is used now."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
-            last = self._times.get(name, 0.0)
+            last = self._times.get(name, float("-inf"))
             self._times[name] = now
         if now - last > TOUCH_S:
             directory.touch(self._root, name)
@@ -37,4 +41,5 @@ class LastUse:
     def of(self, name: str) -> float:
         """When this process last used it, 0 if never."""
         with self._lock:
-            return self._times.get(name, 0.0)
+            used = self._times.get(name)
+        return 0.0 if used is None else time.time() - (time.monotonic() - used)

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
+from ...private_directory import PrivateDirectory
+from ...regular_file import Untrusted, UntrustedDirectory
 from ...stats import DISK_EVICTED, DISK_KEPT, DISK_SKIPPED, Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
@@ -26,6 +28,7 @@ from . import directory, eviction, throttle
 from .base import BlockSource
 from .chunk_file import ALIGNMENT, ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
+from .place import CacheDirectory
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +70,7 @@ class WriteBehind:
     """
 
     def __init__(
-        self, root: str, limit: int | None, stats: Stats, last_use: LastUse, open_files: int = WRITTEN_FILES
+        self, root: CacheDirectory, limit: int | None, stats: Stats, last_use: LastUse, open_files: int = WRITTEN_FILES
     ) -> None:
         self._root, self._limit, self._stats = root, limit, stats
         self._last_use = last_use
@@ -78,7 +81,7 @@ class WriteBehind:
         self._pending: deque[_Pending] = deque()
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
         self._thread: threading.Thread | None = None
-        self._closed = self._warned = False
+        self._closed = self._warned = self._warned_foreign = False
         self._off_until = self._last = self._paused_until = 0.0
         self._flushing = 0
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
@@ -201,7 +204,13 @@ class WriteBehind:
             if not self._make_room(cost):
                 self._stats.add(DISK_SKIPPED, n)
                 continue
-            if self._file(identity).write(part, views):
+            try:
+                file = self._file(identity)
+            except (UntrustedDirectory, IsADirectoryError, NotADirectoryError) as e:  # something foreign has its name
+                self._stats.add(DISK_SKIPPED, n)
+                self._say_once(f"{e.filename}: {e.strerror}; it is left alone, and what belongs there is not cached")
+                continue
+            if file.write(part, views):
                 self._allowed -= cost
                 self._stats.add(DISK_KEPT, n)
 
@@ -210,14 +219,21 @@ class WriteBehind:
         file = self._files.get(name)
         if file is not None and file.identity == identity and file.linked:
             return file
-        path = os.path.join(self._root, name)
         try:
-            file = ChunkFile.open(path, identity, write=True)
-        except (FileNotFoundError, InvalidChunk):
-            directory.make(self._root, os.path.dirname(path))
-            file = ChunkFile.create(path, identity)
+            file = ChunkFile.open(name, identity, within=self._root, write=True)
+        except UntrustedDirectory:
+            raise
+        except (FileNotFoundError, InvalidChunk, Untrusted):
+            try:
+                file = self._create(self._root.held(), identity)
+            except FileNotFoundError:  # somebody has removed the whole cache
+                file = self._create(self._root.make(), identity)
         self._files[name] = file
         return file
+
+    def _create(self, root: PrivateDirectory, identity: ChunkIdentity) -> ChunkFile:
+        root.make(os.path.dirname(identity.name))
+        return ChunkFile.create(root, identity)
 
     def _make_room(self, n: int) -> bool:
         """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then.
@@ -226,7 +242,7 @@ class WriteBehind:
         """
         if n <= self._allowed:
             return True
-        directory.make(self._root, self._root)
+        directory.make(self._root)
         if self._limit is None:
             self._limit = directory.default_limit(self._root)
         files = [f._replace(used=max(f.used, self._last_use.of(f.path))) for f in directory.scan(self._root)]
@@ -234,7 +250,7 @@ class WriteBehind:
         # Other processes write too, each up to this much between two looks; so some room is left below the limit.
         step = max(self._limit // 32, min(n, self._limit))
         if room < n:
-            for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room):
+            for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room, time.time()):
                 self._files.pop(victim.path, None)
                 if directory.remove(self._root, victim.path):
                     self._stats.add(DISK_EVICTED, victim.bytes)
@@ -252,4 +268,11 @@ class WriteBehind:
             self._off_until = float("inf") if e.errno in _READ_ONLY else time.monotonic() + FULL_S
             warned, self._warned = self._warned, True
         if not warned:
-            log.warning("%s: cannot cache data here (%s); continuing with memory only", self._root, e.strerror or e)
+            where = e.filename if isinstance(e, UntrustedDirectory) else self._root.path
+            log.warning("%s: cannot cache data here (%s); continuing with memory only", where, e.strerror or e)
+
+    def _say_once(self, text: str) -> None:
+        with self._lock:
+            warned, self._warned_foreign = self._warned_foreign, True
+        if not warned:
+            log.warning("%s", text)

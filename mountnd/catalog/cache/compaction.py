@@ -9,6 +9,8 @@ from .segment import DamagedSegment, IndexRow, Invalidation, Record, Segment
 
 # At least so many are merged at once, so that the same bytes are not copied for each new small one.
 MERGE_MIN = 4
+# A listing from further in the future than clocks of one cluster differ is not believed.
+SKEW_S = 60.0
 # Invalidated prefixes remembered.
 INVALIDATIONS_MAX = 1000
 
@@ -26,13 +28,22 @@ def segments_to_merge(segments: Sequence[Segment]) -> list[Segment]:
     return group
 
 
+def is_future(at: float, now: float) -> bool:
+    """Whether a wall time lies further in the future of `now` than clocks of one cluster differ: no clock's, then."""
+    return not at <= now + SKEW_S  # so that no number is one, too
+
+
 def recency(found: tuple[IndexRow, Segment]) -> tuple[float, str]:
     """What the latest of several records of one directory is found by."""
-    return found[0].written, found[1].path.name
+    return found[0].written, found[1].name
 
 
-def latest_records(segments: Iterable[Segment]) -> Iterator[Record]:
-    """The latest record of each directory; damaged ones are left out."""
+def latest_records(segments: Iterable[Segment], now: float, behind: float = 0.0) -> Iterator[Record]:
+    """The latest record of each directory; damaged ones are left out.
+
+    What was listed in the future was listed who knows when: as long ago as can be. What was not is older by the
+    seconds that the clock may be `behind`.
+    """
     latest: dict[bytes, tuple[IndexRow, Segment]] = {}
     for held in segments:
         for row in held.rows():
@@ -40,7 +51,14 @@ def latest_records(segments: Iterable[Segment]) -> Iterator[Record]:
                 latest[row.hash] = row, held
     for row, held in latest.values():
         with contextlib.suppress(DamagedSegment):
-            yield Record(row.hash, row.at, row.written, held.read(row))
+            at = float("-inf") if is_future(row.at, now) else row.at - behind
+            yield Record(row.hash, at, row.written, held.read(row))
+
+
+def settle(invalidations: Iterable[Invalidation], now: float, behind: float = 0.0) -> list[Invalidation]:
+    """Invalidations whose times are moved as `latest_records` moves those of listings. One from the future holds for
+    all that there is `now`, and not for what comes."""
+    return [(prefix, (now if is_future(when, now) else when) - behind) for prefix, when in invalidations]
 
 
 def last_invalidations(invalidations: list[Invalidation]) -> list[Invalidation]:

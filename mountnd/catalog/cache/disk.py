@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from ...private_directory import PrivatePath
+from ...regular_file import UntrustedDirectory
 from ..model.listing import Listing
 from . import segment
 from .segment import Invalidation, Record
@@ -43,14 +46,15 @@ class _Waiting(NamedTuple):
         return self.listing.nbytes if self.listing is not None else 100
 
 
-def has_listings(directory: Path, source: str) -> bool:
+def has_listings(directory: Path | PrivatePath, source: str) -> bool:
     """Whether the directory for all sources has one for `source`."""
-    return source_directory(directory, source).is_dir()
+    return os.path.isdir(source_directory(directory, source))
 
 
-def source_directory(directory: Path, source: str) -> Path:
+def source_directory(directory: Path | PrivatePath, source: str) -> PrivatePath:
     """Where below `directory` the files of one source are."""
-    return directory / hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    name = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return PrivatePath.of(directory) / name
 
 
 class ListingDiskCache:
@@ -65,10 +69,13 @@ class ListingDiskCache:
         directory: where this source's files are.
     """
 
-    def __init__(self, directory: Path, source: str, *, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        self.directory = source_directory(directory, source)
+    def __init__(
+        self, directory: Path | PrivatePath, source: str, *, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        place = source_directory(directory, source)
+        self.directory = Path(place)
         self._clock, self._wall = clock, wall
-        self._segments = SegmentDirectory(self.directory, source, clock=clock, wall=wall)
+        self._segments = SegmentDirectory(place, source, clock=clock, wall=wall)
         self._lock = threading.Lock()
         self._change = threading.Condition(self._lock)
         self._waiting: dict[str, _Waiting] = {}
@@ -87,7 +94,7 @@ class ListingDiskCache:
         """The latest listing of a directory that is kept, with its age in `at`; None when none is."""
         with self._lock:
             waiting = self._waiting.get(prefix)
-            if waiting is not None and waiting.at > self._segments.invalid_until(prefix):
+            if waiting is not None and not self._segments.is_invalid(prefix, waiting.at):
                 return waiting.listing
         try:
             return self._segments.read(prefix)
@@ -209,4 +216,5 @@ class ListingDiskCache:
         with self._lock:
             said, self._said = self._said, True
         if not said:
-            log.warning("%s: names are not kept across restarts: %s", self.directory, why)
+            where = why.filename if isinstance(why, UntrustedDirectory) else self.directory
+            log.warning("%s: names are not kept across restarts: %s", where, why.strerror or why)

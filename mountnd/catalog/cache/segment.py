@@ -1,7 +1,7 @@
 """Listings in a file: written once, never changed, read by position. Works the same on a local disk, NFS and Lustre.
 
 Layout, little-endian: the magic; records, one a directory; an index of 40 bytes a record (hash of the
-key prefix, position, wall times of the listing and of its writing, length, CRC-32 of the record),
+key prefix, position, wall time of the listing, order of its writing, length, CRC-32 of the record),
 sorted; a JSON list of [prefix, wall time] for what was invalidated; and a footer (where the index
 begins, records, length of the JSON, CRC-32 of index and JSON, the magic again). A file that was cut
 short has no footer. An empty record says that what was written before of a directory is invalid.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import struct
 import sys
@@ -19,15 +20,20 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...private_directory import PrivateDirectory
 from ...stores.base import ObjectId, ObjectStat
 from ..model.keys import Hidden
 from ..model.listing import Listing
 from ..model.table import Table
 
 SUFFIX = ".names"
+# The names of these files, from whose stamps their age is read; and of what is being written, or was left so.
+NAME = re.compile(r"(\d{20})-[0-9a-f]{8}\.names")
+TEMPORARY = re.compile(r"\.(\d{20}-[0-9a-f]{8}|[a-z.]+\.[0-9a-f]{8})\.tmp")
+# No clock shows a time from here on (the year 33658): such a number is no time, and nothing could come after it.
+_LAST = 1e12
 _MAGIC = b"mntname1"
 _ROW = struct.Struct("<8sQddII")
 _FOOT = struct.Struct("<QIII8s")
@@ -46,7 +52,13 @@ class DamagedSegment(Exception):
 
 
 class Record(NamedTuple):
-    """One directory as it goes into a file. `at`, `written`: when it was listed and kept, seconds since the epoch."""
+    """One directory as it goes into a file.
+
+    Args:
+        at: when it was listed, seconds since the epoch; what has no believable time has 0 or less.
+        written: when it was kept, likewise; but more than that of all that was there, whatever the clock says. Of
+            several records of one directory the one with the greatest is the latest.
+    """
 
     hash: bytes
     at: float
@@ -66,30 +78,47 @@ class IndexRow(NamedTuple):
 
 
 class Segment:
-    """An open file, closed when nobody holds it any more. Thread-safe. Raises DamagedSegment and OSError."""
+    """An open file, closed when nobody holds it any more. Thread-safe. Raises DamagedSegment and OSError.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    Attributes:
+        name: its name in its directory.
+        size: bytes.
+        count: records.
+        invalidations: what it says was invalidated.
+        latest: the latest wall time that it tells of; written: the latest of its records. -inf where there are none.
+    """
+
+    def __init__(self, directory: PrivateDirectory, name: str) -> None:
+        self.name = name
+        self._fd = directory.open_file(name)
         try:
             self.size = os.fstat(self._fd).st_size
             foot = os.pread(self._fd, _FOOT.size, max(0, self.size - _FOOT.size))
             if len(foot) != _FOOT.size or not foot.endswith(_MAGIC):
-                raise DamagedSegment(path)
+                raise DamagedSegment("it is not whole")
             start, self.count, note_bytes, crc, _ = _FOOT.unpack(foot)
+            # Before so many bytes are asked for: they may be more than there is memory.
+            if len(_MAGIC) > start or start + self.count * _ROW.size + note_bytes + _FOOT.size != self.size:
+                raise DamagedSegment("its lengths are wrong")
             tail = os.pread(self._fd, self.count * _ROW.size + note_bytes, start)
             if zlib.crc32(tail) != crc:
-                raise DamagedSegment(path)
-            self._index = tail[: self.count * _ROW.size]
+                raise DamagedSegment("its index is damaged")
+            self._start, self._index = start, tail[: self.count * _ROW.size]
+            rows = list(_ROW.iter_unpack(self._index))
             # As numbers, which a search compares without a call for each.
-            self._hashes = array("Q", b"".join(key for key, *_ in _ROW.iter_unpack(self._index)))
+            self._hashes = array("Q", b"".join(row[0] for row in rows))
             if sys.byteorder == "little":
                 self._hashes.byteswap()
+            self.written = max((row[3] for row in rows), default=float("-inf"))
+            if not self.written < _LAST:
+                raise DamagedSegment("its times are impossible")
             self.invalidations: list[Invalidation] = [
-                (_text(prefix), at) for prefix, at in json.loads(tail[self.count * _ROW.size :])
+                (_text(prefix), float(at)) for prefix, at in json.loads(tail[self.count * _ROW.size :])
             ]
-        except ValueError as e:
-            raise DamagedSegment(path) from e
+            times = (*(row[2] for row in rows), *(at for _, at in self.invalidations))
+            self.latest = max((at for at in times if at < _LAST), default=float("-inf"))
+        except (ValueError, TypeError, OverflowError, RecursionError) as e:
+            raise DamagedSegment(f"its index is damaged: {e}") from e
 
     def __del__(self) -> None:
         # Not sooner: another thread may be reading, and the number would go to another file.
@@ -112,21 +141,24 @@ class Segment:
 
     def read(self, row: IndexRow) -> bytes:
         """A record."""
+        if row.start + row.length > self._start:
+            raise DamagedSegment("a record's place is wrong")
         record = os.pread(self._fd, row.length, row.start)
         if zlib.crc32(record) != row.crc:
-            raise DamagedSegment(self.path)
+            raise DamagedSegment("a record is damaged")
         return record
 
 
-def write(directory: Path, records: Iterable[Record], invalidations: list[Invalidation], stamp: int) -> Path:
-    """A new segment of records in any order; it appears whole under its name, or not at all.
+def write(directory: PrivateDirectory, records: Iterable[Record], invalidations: list[Invalidation], stamp: int) -> str:
+    """A new segment of records in any order; it appears whole under its name, which is returned, or not at all.
 
     `stamp` comes first in the name, so that names sort by age. Raises OSError.
     """
-    name = f"{stamp:020}-{secrets.token_hex(4)}"
-    hidden = directory / f".{name}.tmp"
+    stem = f"{stamp:020}-{secrets.token_hex(4)}"
+    hidden, name = f".{stem}.tmp", stem + SUFFIX
+    fd = directory.create(hidden)
     try:
-        with hidden.open("xb") as file:
+        with os.fdopen(fd, "wb") as file:
             file.write(_MAGIC)
             index: dict[bytes, bytes] = {}
             for key, at, written, data in records:
@@ -137,12 +169,11 @@ def write(directory: Path, records: Iterable[Record], invalidations: list[Invali
             tail = b"".join(index[key] for key in sorted(index)) + note
             file.write(tail)
             file.write(_FOOT.pack(start, len(index), len(note), zlib.crc32(tail), _MAGIC))
-        path = directory / (name + SUFFIX)
-        os.replace(hidden, path)
+        directory.rename(hidden, name)
     except BaseException:
-        hidden.unlink(missing_ok=True)
+        directory.remove(hidden)
         raise
-    return path
+    return name
 
 
 def prefix_hash(prefix: str) -> bytes:
@@ -187,8 +218,8 @@ def decode(record: bytes, source: str, at: float) -> tuple[str, Listing]:
             marker = ObjectStat(ObjectId(source, prefix, etag, version, size), size, mtime, storage)
         hidden = [Hidden(_text(key), reason) for key, reason in about["hidden"]]
         return prefix, Listing(tables, hidden, marker, at, about["more"])
-    except (struct.error, ValueError, KeyError, TypeError) as e:
-        raise DamagedSegment(str(e)) from None
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as e:
+        raise DamagedSegment(f"a record is damaged: {e}") from None
 
 
 def _plain(head: bytes) -> dict[str, Any] | None:

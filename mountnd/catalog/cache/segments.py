@@ -14,12 +14,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from ... import descriptors
+from ...private_directory import PrivateDirectory, PrivatePath
 from ..model.listing import Listing
 from . import segment
-from .compaction import last_invalidations, latest_records, recency, segments_to_merge
+from .compaction import SKEW_S, is_future, last_invalidations, latest_records, recency, segments_to_merge, settle
 from .segment import DamagedSegment, Invalidation, Record, Segment
 
 log = logging.getLogger(__name__)
@@ -30,14 +30,22 @@ SEGMENTS_MAX = 8
 DISK_BYTES = 1 << 30
 # How often, at most, a name that is not here makes us look for what other mounts have written.
 LOOK_S = 10.0
-# A listing from further in the future than clocks of one cluster differ is not believed.
-SKEW_S = 60.0
 # What a writer left unfinished this long ago, nobody is writing any more.
 ABANDONED_S = 86_400.0
+# How much later than the last record a new one counts where the clock says that it is earlier: well over what a float
+# of so many seconds can tell apart. And what no clock's nanoseconds reach.
+STEP_S, _STAMPS = 1e-3, 1 << 63
+# How often, at most, times of the future are taken out of the files: where another machine's clock is ahead, it goes on
+# to write them.
+MEND_S = 3600.0
 
 
 class SegmentDirectory:
-    """Reads from all segments in `path`, adds new ones and merges them. Methods that touch the directory raise OSError.
+    """Reads from all segments in `path`, adds new ones and merges them. Methods that touch the directory raise OSError,
+    UntrustedDirectory where others may write it.
+
+    Clocks are wrong at times. So a record is the latest by the order in which records were written, which goes on from
+    what is there (`Record.written`), and what was listed in the future was listed who knows when: it is expired.
 
     Args:
         path: of this source alone; made when it is not there.
@@ -45,23 +53,28 @@ class SegmentDirectory:
         clock, wall: monotonic and calendar seconds.
     """
 
-    def __init__(self, path: Path, source: str, *, clock: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self, path: PrivatePath, source: str, *, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
         self.path = path
         self._source, self._clock, self._wall = source, clock, wall
         self._lock = threading.Lock()
         self._segments: dict[str, Segment] = {}
         self._damaged: set[str] = set()
         self._invalidations: list[Invalidation] = []
-        self._looked = float("-inf")
+        self._looked = self._mended = float("-inf")
+        self._latest = float("-inf")  # wall time of the latest that any file tells of
 
     def open(self) -> None:
         """Make the directory and open what is in it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "source").write_text(self._source, "utf-8", "surrogateescape")
+        directory = self.path.open(make=True)
+        self._name_source(directory)
         with contextlib.suppress(OSError):
-            for path in self.path.glob(".*.tmp"):
-                if time.time() - path.stat().st_mtime > ABANDONED_S:
-                    path.unlink(missing_ok=True)
+            for entry in directory.entries():
+                if segment.TEMPORARY.fullmatch(entry.name):
+                    written = entry.stat(follow_symlinks=False).st_mtime
+                    if abs(time.time() - written) > ABANDONED_S:
+                        directory.remove(entry.name)
         self._look()
 
     def read(self, prefix: str) -> Listing | None:
@@ -78,19 +91,20 @@ class SegmentDirectory:
         with self._lock:
             self._invalidations.append((prefix, when))
 
-    def invalid_until(self, prefix: str) -> float:
-        """Wall time up to which nothing that was listed of a directory is valid."""
+    def is_invalid(self, prefix: str, at: float) -> bool:
+        """Whether what was listed of a directory at a wall time is invalid."""
         with self._lock:
-            return self._invalid_until(prefix)
+            return self._is_invalid(prefix, at)
 
     def write(self, records: Iterable[Record], invalidations: list[Invalidation]) -> None:
-        """Add a segment."""
-        try:
-            path = segment.write(self.path, records := list(records), invalidations, time.time_ns())
-        except FileNotFoundError:  # somebody has removed the whole cache
-            self.open()
-            path = segment.write(self.path, records, invalidations, time.time_ns())
-        self._open(path)
+        """Add a segment of records that are later than all that is there."""
+        self._look()
+        self._mend()
+        with self._lock:
+            last = max((held.written for held in self._segments.values()), default=float("-inf"))
+        if last > self._wall():  # somebody's clock was, or ours is, wrong
+            records = [one._replace(written=max(one.written, last + STEP_S)) for one in records]
+        self._add(list(records), invalidations)
 
     def merge(self) -> None:
         """Merge segments when there are many, and remove the oldest when they are too large together."""
@@ -98,38 +112,76 @@ class SegmentDirectory:
             segments = sorted(self._segments.values(), key=lambda held: held.size)
         if len(segments) >= SEGMENTS_MAX:
             group = segments_to_merge(segments)
-            self.write(latest_records(group), last_invalidations([one for held in group for one in held.invalidations]))
-            self._remove(group)
+            self._merge(group)
             segments = [held for held in segments if held not in group]
-        by_age = sorted(segments, key=lambda held: held.path.name)
+        by_age = sorted(segments, key=lambda held: held.name)
         while by_age and sum(held.size for held in by_age) > DISK_BYTES:
             self._remove([by_age.pop(0)])
 
+    def _mend(self) -> None:
+        """Take times of the future out of the files, while it shows: once that time has come nobody can tell.
+
+        All that is there was listed by a clock that may have been right, and then ours is behind it.
+        """
+        now = self._wall()
+        with self._lock:
+            segments, self._invalidations = list(self._segments.values()), settle(self._invalidations, now)
+        behind = max((held.latest for held in segments), default=now) - now
+        if behind > SKEW_S and self._clock() >= self._mended + MEND_S:
+            self._mended = self._clock()
+            self._merge(segments, behind)
+
+    def _merge(self, group: list[Segment], behind: float = 0.0) -> None:
+        now = self._wall()
+        noted = settle([one for held in group for one in held.invalidations], now, behind)
+        self._add(list(latest_records(group, now, behind)), last_invalidations(noted))
+        self._remove(group)
+        with self._lock:
+            self._latest = max((held.latest for held in self._segments.values()), default=float("-inf"))
+
+    def _add(self, records: list[Record], invalidations: list[Invalidation]) -> None:
+        for again in (True, False):
+            directory = self.path.open(make=True)
+            self._name_source(directory)
+            try:
+                name = segment.write(directory, records, invalidations, self._next_stamp())
+                break
+            except FileNotFoundError:  # somebody has removed the whole cache
+                if not again:
+                    raise
+                self.open()
+        self._open(directory, name)
+
+    def _next_stamp(self) -> int:
+        """Nanoseconds since the epoch, or more where a file has a later stamp: names sort by age."""
+        with self._lock:
+            stamps = [int(named[1]) for name in self._segments if (named := segment.NAME.fullmatch(name))]
+        return max(time.time_ns(), *(stamp + 1 for stamp in stamps if stamp < _STAMPS), 0)
+
     def _read(self, prefix: str) -> Listing | None:
         with self._lock:
-            segments, invalid_until = list(self._segments.values()), self._invalid_until(prefix)
-        wanted = segment.prefix_hash(prefix)
+            segments = list(self._segments.values())
+        wanted, now = segment.prefix_hash(prefix), self._wall()
         found = [(row, held) for held in segments if (row := held.find(wanted)) is not None]
         if len(found) > 1:
             found.sort(key=recency, reverse=True)
         for row, held in found:
-            if row.at <= invalid_until or not row.length:
+            if not row.length or self.is_invalid(prefix, row.at):
                 return None
-            age = self._wall() - row.at
-            at = self._clock() - max(age, 0.0) if age > -SKEW_S else float("-inf")
+            # Where something was listed later than now, the clock was set back, and all may be so much older.
+            age = max(now, self._latest) - row.at
+            at = float("-inf") if is_future(row.at, now) else self._clock() - max(age, 0.0)
             try:
                 recorded, listing = segment.decode(held.read(row), self._source, at)
             except (DamagedSegment, OSError) as e:
-                self._skip(held.path, e)
+                self._report(held.name, e)
                 continue
             if recorded == prefix:
                 return listing
         return None
 
-    def _invalid_until(self, prefix: str) -> float:
-        if not self._invalidations:
-            return float("-inf")
-        return max((when for top, when in self._invalidations if prefix.startswith(top)), default=float("-inf"))
+    def _is_invalid(self, prefix: str, at: float) -> bool:
+        return any(at <= when and prefix.startswith(top) for top, when in self._invalidations)
 
     def _look(self) -> None:
         """Open what other mounts have written, drop what they have removed."""
@@ -137,39 +189,54 @@ class SegmentDirectory:
             self._looked = self._clock()
             held = set(self._segments) | self._damaged
         try:
-            here = {path.name: path for path in self.path.iterdir() if path.suffix == segment.SUFFIX}
+            directory = self.path.open()
+            here = {entry.name for entry in directory.entries() if segment.NAME.fullmatch(entry.name)}
         except FileNotFoundError:
-            here = {}  # somebody has removed the whole cache
-        for name in sorted(here.keys() - held):
-            self._open(here[name])
+            here = set()  # somebody has removed the whole cache
+        for name in sorted(here - held):
+            self._open(directory, name)
         with self._lock:
             for name in [name for name in self._segments if name not in here and name in held]:
                 del self._segments[name]
 
-    def _open(self, path: Path) -> None:
+    def _open(self, directory: PrivateDirectory, name: str) -> None:
         try:
-            opened = Segment(path)
+            opened = Segment(directory, name)
         except FileNotFoundError:
             return  # merged by another mount meanwhile
         except OSError as e:
             if not descriptors.are_used_up(e):  # then the next look finds it
-                self._skip(path, e)
+                self._report(name, e)
             return
         except DamagedSegment as e:
-            self._skip(path, e)
+            self._report(name, e)
             return
+        noted = settle(opened.invalidations, self._wall())
         with self._lock:
-            self._segments[path.name] = opened
-            self._invalidations = last_invalidations([*self._invalidations, *opened.invalidations])
+            self._segments[name] = opened
+            self._latest = max(self._latest, opened.latest)
+            self._invalidations = last_invalidations([*self._invalidations, *noted])
 
     def _remove(self, segments: list[Segment]) -> None:
+        directory = self.path.open()
         for held in segments:
             with self._lock:
-                self._segments.pop(held.path.name, None)
-            held.path.unlink(missing_ok=True)
+                self._segments.pop(held.name, None)
+            directory.remove(held.name)
 
-    def _skip(self, path: Path, why: Exception) -> None:
-        log.warning("%s: skipped, it cannot be read (%s)", path, why)
+    def _report(self, name: str, why: Exception) -> None:
         with self._lock:
-            self._damaged.add(path.name)
-            self._segments.pop(path.name, None)
+            told = name in self._damaged
+            self._damaged.add(name)
+        if not told:
+            said = why.strerror if isinstance(why, OSError) else why
+            log.warning("%s/%s: not used where it is damaged: %s", self.path, name, said)
+
+    def _name_source(self, directory: PrivateDirectory) -> None:
+        """Say, to a person, whose files these are."""
+        text = self._source.encode("utf-8", "surrogateescape")
+        with contextlib.suppress(OSError):  # missing, another's, or not even a file
+            if directory.read("source", len(text)) == text:
+                return
+        with contextlib.suppress(OSError):
+            directory.write("source", text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -11,6 +10,8 @@ from ... import assembly
 from ...blocks.disk import directory
 from ...config.resolve import ConfigInputs
 from ...errors import MountError, UsageError
+from ...private_directory import PrivatePath
+from ...regular_file import UntrustedDirectory
 from ...report.figures import size
 from .. import tables
 from ..flags import TableCommand, with_options
@@ -33,17 +34,19 @@ def cache(inputs: ConfigInputs, action: str, what: str | None) -> None:
     if place.value is None:
         raise UsageError(f"there is no cache directory: {place.origin}; name one with --cache-dir DIR")
     root = assembly.blocks_dir(place.value)
-    if not root.is_dir():
-        click.echo(f"{root}: empty")
-        return
     try:
+        root.open()
         _ACTIONS[action](root, what)
+    except FileNotFoundError:
+        click.echo(f"{root}: empty")
+    except UntrustedDirectory as e:
+        raise MountError(f"{e.filename} is not used as a cache, and left alone: {e.strerror}") from None
     except OSError as e:
         raise MountError(f"{root}: {e.strerror or e}") from e
 
 
-def _ls(root: Path, what: str | None) -> None:
-    found = [e for e in directory.objects(str(root)) if what is None or what in e.source or what in e.key]
+def _ls(root: PrivatePath, what: str | None) -> None:
+    found = [e for e in directory.objects(root) if what is None or what in e.source or what in e.key]
     rows = [
         [size(e.held), size(e.size), datetime.fromtimestamp(e.used).astimezone().isoformat(" ", "minutes")[:16],
          f"{e.source}: {e.key}"]
@@ -54,13 +57,13 @@ def _ls(root: Path, what: str | None) -> None:
     click.echo(f"{root}: {size(sum(e.disk for e in found))} on disk, {len(found)} objects{more}")
 
 
-def _clear(root: Path, what: str | None) -> None:
-    freed = directory.clear(str(root), None if what is None else lambda source, key: what in source or what in key)
+def _clear(root: PrivatePath, what: str | None) -> None:
+    freed = directory.clear(root, None if what is None else lambda source, key: what in source or what in key)
     click.echo(f"{root}: {size(freed)} freed")
 
 
-def _verify(root: Path, what: str | None) -> None:
-    v = directory.verify(str(root))
+def _verify(root: PrivatePath, what: str | None) -> None:
+    v = directory.verify(root)
     click.echo(f"{root}: {v.blocks} blocks in {v.files} files checked")
     if v.bad_blocks or v.bad_files:
         raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged and have been dropped")

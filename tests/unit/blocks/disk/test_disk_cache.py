@@ -239,7 +239,8 @@ def test_a_directory_of_another_user_is_not_used(root: Path, caplog: pytest.LogC
         flush(harness)
     assert list(root.iterdir()) == []
     assert [r.getMessage() for r in caplog.records if r.name.startswith("mountnd")] == [
-        f"{root}: cannot cache data here ({root} belongs to another user); continuing with memory only"
+        f"{root}: cannot cache data here (it belongs to user 12345, who could put false data there; choose a directory of "
+        "your own); continuing with memory only"
     ]
 
 
