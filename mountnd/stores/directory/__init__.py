@@ -4,7 +4,9 @@
     store            the store: pages, prefixes and odd paths, whatever the backend
     fsspec_backend   any file system that fsspec knows
     http_backend     a web server: one file, or pages of links
+    anchors          what a page of HTML links to   (pure)
 
-Who may call whom: `store` and the backends use `base`; the store does not know which backend it has, `assembly` gives
-it one. No locks. fsspec is imported when a backend is made or used, not with these modules.
+Who may call whom: `store` and the backends use `base`, `http_backend` also `anchors`; the store does not know which
+backend it has, `assembly` gives it one. No locks. fsspec is imported when a backend is made or used, not with these
+modules.
 """
