@@ -32,6 +32,9 @@ OUTAGES = (Unreachable, TimedOut, ServerFault, Throttled)
 # 1,000 keys. The deadline comes first wherever a page takes 6 ms and more.
 EMPTY_PAGES_MAX = 10_000
 
+# Keys that cannot be shown, of pages which have no others, that are reported with the next one that has.
+UNSHOWABLE_MAX = 2000
+
 # A refusal that is remembered has the store look whether there are other keys now, at most once in this many seconds,
 # and for no longer than `TRIAL_S`: meanwhile the name is waited for.
 LOOK_S = 3.0
@@ -107,17 +110,19 @@ class Requests:
         start_after: str = "",
         limit: int = PAGE_KEYS,
     ) -> Page:
-        """One page (on a worker's thread), empty only where the listing ends. Raises what `Store.list_page` raises.
+        """One page (on a worker's thread) with names in it, unless the listing ends. Raises what the store does.
 
         Where pages of so many keys are refused, it may hold fewer than `limit`, and not be the last.
         """
         begun, seen = self._clock(), {token}
+        unshowable: tuple[str, ...] = ()
         while True:
             page = self._list_permitted(prefix, delimiter, token, start_after, limit)
             if page.token is not None and page.token in seen:
                 raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} makes no progress")
-            if page.token is None or page.objects or page.prefixes or page.unshowable:
-                return page
+            unshowable = (unshowable + page.unshowable)[:UNSHOWABLE_MAX]
+            if page.token is None or page.objects or page.prefixes:
+                return page._replace(unshowable=unshowable)
             if len(seen) > EMPTY_PAGES_MAX:
                 raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} has only empty pages")
             if self._clock() - begun >= self._timeout:

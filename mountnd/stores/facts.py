@@ -20,6 +20,9 @@ SIZE_MAX = 2**63 - 1
 # The first second that nanoseconds in 64 bits cannot hold, in the year 2262; and the same before 1970.
 SECONDS_END = 2**63 // 10**9
 
+# Longer than any way to write a date.
+_DATE_MAX = 100
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Years that `email.utils` takes for one of the last century or this: 0001, the zero of Go's clock, for 2001.
@@ -28,6 +31,8 @@ _YEAR_ZERO = re.compile(r"[A-Z]{3}[ -]0[0-9]{3}\b|:[0-9]{2} 0[0-9]{3}$")
 
 def datetime_of(text: str) -> datetime | None:
     """A date as ISO 8601 or HTTP write it; one without a zone is in UTC. None for anything else."""
+    if len(text) > _DATE_MAX:
+        return None
     text = text.strip().upper()
     for parse in (datetime.fromisoformat, _http_date):
         try:

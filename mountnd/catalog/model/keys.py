@@ -183,11 +183,12 @@ def first_of(page: Page) -> bytes:
 def inside(prefix: str, page: Page) -> Page:
     """The page less what does not begin with the prefix that was asked for, which goes to `unshowable`.
 
-    Keys are sorted, so that looking at both ends is enough to find that all is well.
+    Each is looked at: a server that does not know the prefix may not know the order either.
     """
     objects, prefixes = page.objects, page.prefixes
-    ends = [stat.id.key for stat in (*objects[:1], *objects[-1:])] + prefixes[:1] + prefixes[-1:]
-    if all(key.startswith(prefix) for key in ends):
+    if not prefix or (
+        all(stat.id.key.startswith(prefix) for stat in objects) and all(key.startswith(prefix) for key in prefixes)
+    ):
         return page
     keys = [stat.id.key for stat in objects] + prefixes
     outside = tuple(f"{key!r}: does not begin with {prefix!r}" for key in keys if not key.startswith(prefix))

@@ -166,6 +166,8 @@ class RangeLister:
         high = sort_key(high_key)
         if page.unshowable:
             raise OutOfOrder(repr(page.unshowable[0]))  # listed by itself, its directory can report it
+        if page.objects and sort_key(page.objects[0].id.key) <= listed.reached:
+            raise OutOfOrder(page.objects[0].id.key)  # the same page again, however it was asked for
         inside = [stat for stat in page.objects if listed.start <= sort_key(stat.id.key) < high]
         beyond = bool(page.objects) and sort_key(page.objects[-1].id.key) >= high
         listed.grouper.feed(inside)

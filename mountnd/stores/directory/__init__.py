@@ -5,7 +5,9 @@
     fsspec_backend   any file system that fsspec knows
     http_backend     a web server: one file, or pages of links
     dandi_backend    a dandiset: names from DANDI's API, bytes from its bucket
+    anchors          what a page of HTML links to   (pure)
 
-Who may call whom: `store` and the backends use `base`; the store does not know which backend it has, `assembly` gives
-it one. No locks. fsspec is imported when a backend is made or used, not with these modules.
+Who may call whom: `store` and the backends use `base`, `http_backend` also `anchors`; the store does not know which
+backend it has, `assembly` gives it one. No locks. fsspec is imported when a backend is made or used, not with these
+modules.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ...errors import NotFound, StoreError
@@ -14,6 +13,7 @@ from ..http.etag_trust import EtagTrust
 from ..http.reading import VersionedReads
 from ..http.versions import Answer
 from ..http.web_requests import WebRequests
+from .anchors import anchors
 from .base import DirectoryName
 
 # HEADs at a time: what a browser opens to a few hosts; more would look like an attack to a small server.
@@ -88,13 +88,12 @@ class HttpBackend:
 def links(place: str, page: bytes) -> set[str]:
     """Names right below the URL `place` that its page links to; those of directories end in "/". Pure.
 
-    Links elsewhere, upwards, with a query (the columns of an index to sort by) or a fragment are not names.
+    Links elsewhere, upwards, with a query (the columns of an index to sort by) or a fragment are not names. Raises
+    BadAnswer for a page of more links than `anchors.ANCHORS_MAX`.
     """
-    parser = _Anchors()
-    parser.feed(page.decode("utf-8", "replace"))
     here = urlsplit(urljoin(place, "."))
     found = set()
-    for reference in parser.references:
+    for reference in anchors(page.decode("utf-8", "replace")):
         try:
             there = urlsplit(urljoin(place, reference))
         except ValueError:
@@ -109,13 +108,3 @@ def links(place: str, page: bytes) -> set[str]:
             continue
         found.add(name + slash)
     return found
-
-
-class _Anchors(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.references: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self.references += [value.strip() for name, value in attrs if name == "href" and value]

@@ -69,13 +69,16 @@ class BoundedResponse(http.client.HTTPResponse):
 
 
 class _BoundedLines:
-    """The lines of a file, of so many bytes at most."""
+    """The lines of a file, of so many bytes at most. Where it ends in their middle, `http.client` would go on with what
+    headers there were; a file that is empty is http.client's to report."""
 
     def __init__(self, file: Any, most: int) -> None:
-        self._file, self._left = file, most
+        self._file, self._left, self._most = file, most, most
 
     def readline(self, limit: int) -> bytes:
         line: bytes = self._file.readline(min(limit, self._left + 1))
+        if not line.endswith(b"\n") and len(line) < min(limit, self._left + 1) and (line or self._left < self._most):
+            raise http.client.IncompleteRead(line)
         self._left -= len(line)
         if self._left < 0:
             raise InvalidHead("the head of an answer does not end")

@@ -42,6 +42,9 @@ class Connection:
         sock: connected.
         host: what is asked for in `Host`, with its port where that is not the scheme's own.
         turn: held by the connection whose turn it is, of all of one client.
+
+    Attributes:
+        was_shut: another thread ended it: it looks as if the server had.
     """
 
     def __init__(self, sock: socket.socket, host: str, turn: threading.Lock) -> None:
@@ -49,6 +52,7 @@ class Connection:
         self._http.auto_open, self._http.sock, self._http.response_class = 0, sock, BoundedResponse
         self._socket, self._host, self._turn = sock, host, turn
         self._answer: http.client.HTTPResponse | None = None
+        self.was_shut = False
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
@@ -128,6 +132,7 @@ class Connection:
 
     def shut(self) -> None:
         """End whatever waits for it on another thread. `close` it afterwards."""
+        self.was_shut = True
         shut(self._socket)
 
     def close(self) -> None:

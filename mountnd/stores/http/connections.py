@@ -91,7 +91,8 @@ class Connections:
                 connection.close()
             if not isinstance(error, Exception):
                 raise
-            if not isinstance(error, StoreError) or error.transient:
+            ended = connection is not None and connection.was_shut
+            if ended or not isinstance(error, StoreError) or error.transient:
                 raise deadline.over(subject) or translate(error) from error
             raise
         self._release(route, connection)

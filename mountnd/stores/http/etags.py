@@ -18,6 +18,7 @@ from ..facts import UNKNOWN_MTIME_NS, mtime_of
 NOTHING = '"d41d8cd98f00b204e9800998ecf8427e"'
 _NOTHING, _ZEROS = re.compile(rf'{NOTHING[:-1]}(?:-[0-9]+)?"'), re.compile(r'"[0-]+(?:-[0-9]+)?"')
 _MD5 = re.compile(r"[0-9A-Fa-f]{32}(?:-[0-9]+)?")
+_LONGEST = 1024  # characters of an ETag that is kept, and sent in If-Match
 _MD5_LENGTH = 34  # in quotes
 # ETags that are made of the content: two objects may share one, if they are copies of each other.
 _DIGEST = re.compile(r'"[0-9a-f]{32,}(?:-[0-9]+)?"')
@@ -40,6 +41,11 @@ def normalised(etag: str) -> str:
     if _MD5.fullmatch(opaque):
         opaque = opaque.lower()
     return f'W/"{opaque}"' if weak else f'"{opaque}"'
+
+
+def told(etag: str | None) -> str:
+    """A header's ETag as it stands; "" for what cannot be one: longer than any, or of other than printable ASCII."""
+    return etag if etag and len(etag) <= _LONGEST and etag.isascii() and etag.isprintable() else ""
 
 
 def is_strong(token: str) -> bool:
@@ -121,9 +127,9 @@ def http_date(mtime_ns: int) -> str:
 
 
 def canonical_date(modified: str) -> str:
-    """A Last-Modified header as `http_date` spells it; as it stands where nobody can read it."""
+    """A Last-Modified header as `http_date` spells it; as it stands (100 characters) where nobody can read it."""
     seconds = seconds_of(modified)
-    return modified if seconds is None else _spelled_date(seconds)
+    return modified[:100] if seconds is None else _spelled_date(seconds)
 
 
 def _spelled_date(seconds: int) -> str:

@@ -9,7 +9,7 @@ import re
 
 from ...errors import BadAnswer
 
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)\s*\Z")
+_CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)\s*\Z")
 
 
 def parse_content_range(text: str | None) -> tuple[int, int, int | None] | None:

@@ -17,9 +17,12 @@ from .etags import (
     is_strong,
     normalised,
     seconds_of,
+    told,
 )
 from .ranges import parse_content_range
 
+# Characters of a Content-Type that are kept, for comparing and for messages.
+_KIND_MAX = 100
 # A listing may round the times that it gives, and a HEAD cut them.
 _ROUNDING_S = 1
 
@@ -48,8 +51,8 @@ class Answer(NamedTuple):
     @classmethod
     def of(cls, headers: Headers, size: int | None) -> Answer:
         """From headers whose names are looked up in any case, and the object's size as the caller knows it."""
-        etag, date, kind = (headers.get(name) or "" for name in ("ETag", "Last-Modified", "Content-Type"))
-        return cls(etag, size_of(size), canonical_date(date) if date else "", kind)
+        date, kind = (headers.get(name) or "" for name in ("Last-Modified", "Content-Type"))
+        return cls(told(headers.get("ETag")), size_of(size), canonical_date(date) if date else "", kind[:_KIND_MAX])
 
     @property
     def token(self) -> str:

@@ -18,12 +18,16 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import ConfigError
+from ..facts import SECONDS_END
 
 # What mail programs make of quotes.
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
 _MARKS = re.compile(r"^[>\s$]+")  # of a forwarded mail, a shell's prompt
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _OUTPUT = re.compile(r"(?:--output=|-o(?=[^-\s]))(.+)", re.DOTALL)
+
+# Characters of a line, all that belongs to it joined: signed URLs have some 2,000.
+_LINE_MAX = 64 << 10
 
 # A quote that is still open after this many lines was forgotten, not wrapped.
 _WRAPPED_MAX = 20
@@ -57,8 +61,14 @@ def expiry(url: str) -> float | None:
     query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
     if "x-amz-date" in query and "x-amz-expires" in query:
         begun = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return begun.timestamp() + int(query["x-amz-expires"])
-    return float(int(query["expires"])) if "expires" in query else None
+        ends = int(begun.timestamp()) + int(query["x-amz-expires"])
+    elif "expires" in query:
+        ends = int(query["expires"])
+    else:
+        return None
+    if not 0 <= ends < SECONDS_END:
+        raise ValueError("it ends at a time that cannot be")
+    return float(ends)
 
 
 def _joined(text: str, path: str) -> Iterator[tuple[int, str]]:
@@ -70,7 +80,7 @@ def _joined(text: str, path: str) -> Iterator[tuple[int, str]]:
         at += 1
         if not line or line.startswith("#"):
             continue
-        while at < len(lines):
+        while at < len(lines) and len(line) <= _LINE_MAX:
             if line.endswith(("\\", "^")):
                 line = line[:-1] + " " + lines[at]
             elif _open_quote(line) and at - first < _WRAPPED_MAX:
@@ -78,6 +88,8 @@ def _joined(text: str, path: str) -> Iterator[tuple[int, str]]:
             else:
                 break
             at += 1
+        if len(line) > _LINE_MAX:
+            raise ConfigError(f"{path}, line {first + 1}: longer than any link, {len(line):,} characters")
         if _open_quote(line):
             raise ConfigError(f"{path}, line {first + 1}: a quote that is never closed")
         yield first + 1, line.rstrip("\\^")

@@ -34,6 +34,9 @@ T = TypeVar("T")
 # The file is read anew at most once in so many seconds.
 RENEW_S = 3.0
 
+# Bytes of a file of links: some 10,000 signed ones.
+_FILE_MAX = 16 << 20
+
 # Sizes are fetched this many at a time: an e-mail has a dozen links.
 _SIDE_BY_SIDE = 16
 
@@ -209,9 +212,13 @@ class SignedLinkStore(StoreBase):
 def _read_links(path: Path) -> dict[str, SignedLink]:
     """The links of a file by name. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with path.open("rb") as file:
+            body = file.read(_FILE_MAX + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    if len(body) > _FILE_MAX:
+        raise ConfigError(f"{path}: more than {_FILE_MAX >> 20} MiB, which no file of links has")
+    text = body.decode("utf-8", "replace")
     return {link.name: link for link in sorted(parse_links(text, str(path)), key=_order)}
 
 

@@ -12,9 +12,9 @@
     key_rules        which texts can be keys                                    (pure)
     translate        codes and exceptions of the libraries -> StoreError        (pure)
 
-Inside: store > clients | object_requests > names_client > http_client > signing | listing > access | key_rules | loop >
-translate. botocore finds credentials and endpoints, and signs; every request to the bucket goes by `stores/http`. Locks:
-`store`, `clients` and `signing` have their own, and all are leaves.
+Inside: store > clients | object_requests > names_client > http_client > signing | listing > access | key_rules |
+loop > translate. botocore finds credentials and endpoints, and signs; every request to the bucket goes by
+`stores/http`. Locks: `store`, `clients` and `signing` have their own, and all are leaves.
 
 The libraries are imported when the first request is made (botocore: with the first store where there are AWS files),
 not with this module.

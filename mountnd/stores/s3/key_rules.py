@@ -6,6 +6,14 @@ sends them all).
 
 from __future__ import annotations
 
+# Bytes of a key (docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+KEY_MAX = 1024
+
+
+def is_listed_key(key: str) -> bool:
+    """Whether a text in a listing can be a key, or the prefix of some: no longer, either."""
+    return len(key) <= KEY_MAX and is_valid_key(key) and (key.isascii() or len(key.encode()) <= KEY_MAX)
+
 
 def is_valid_key(key: str) -> bool:
     """Whether the key can be sent at all: not empty, and UTF-8 (no lone surrogates)."""

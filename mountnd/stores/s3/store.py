@@ -17,7 +17,7 @@ from ...errors import BadAnswer, NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
-from ..http.etags import normalised
+from ..http.etags import normalised, told
 from ..http.reading import VersionedReads
 from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
@@ -151,7 +151,7 @@ class S3Store(StoreBase):
         size = size_of(answer.get("content-length"))
         if size is None:
             raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
-        id = ObjectId(self.source, key, normalised(answer.get("etag", "")), size=size)
+        id = ObjectId(self.source, key, normalised(told(answer.get("etag"))), size=size)
         mtime_ns = mtime_of(answer.get("last-modified"))
         return self.relied(ObjectStat(id, size, mtime_ns, answer.get("x-amz-storage-class", "STANDARD")))
 

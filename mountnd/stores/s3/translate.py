@@ -7,8 +7,8 @@ code; `store.py` then makes a GET, whose refusal has one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ...errors import (
     Archived,
@@ -25,6 +25,7 @@ from ...errors import (
     Unreachable,
     WrongRegion,
 )
+from ..facts import datetime_of
 from ..http.status import error_type
 
 BY_CODE: dict[str, type[StoreError]] = {
@@ -181,6 +182,12 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
     if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):
         kind = WrongRegion
+    if kind is WrongRegion and not region and (where := _origin(meta.get("HTTPHeaders", {}).get("location"))):
+        return BadAnswer(
+            f"{subject}: the server leads to {where}, which is not followed, as names, bytes and credentials are for "
+            f"this server; if it is right, name it with --endpoint-url ({code or status})",
+            code=code or str(status),
+        )
     error = _build(kind, subject, code or str(status), str(fault.get("Message", "")), region)
     if isinstance(error, Forbidden):
         error.server_time = _seconds(str(meta.get("HTTPHeaders", {}).get("date", "")))
@@ -217,12 +224,19 @@ def _build(kind: type[StoreError], subject: Subject, code: str, said: str, regio
     return kind(f"{message} ({code})", code=code)
 
 
+def _origin(location: str | None) -> str:
+    """Scheme and host of a Location header; "" where it names none."""
+    try:
+        parts = urlsplit(location or "")
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2][:253]}" if parts.netloc else ""
+    except ValueError:
+        return ""
+
+
 def _seconds(date: str) -> float | None:
     """A Date header in seconds since the epoch."""
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    when = datetime_of(date)
+    return None if when is None else when.timestamp()
 
 
 def _first_paragraph(error: BaseException) -> str:

@@ -28,21 +28,34 @@ from ....errors import BadAnswer
 from ...base import ObjectId, ObjectStat, Page
 from ...facts import SECONDS_END, SIZE_MAX, mtime_of, size_of
 from ...http.etags import normalised
-from ..key_rules import is_valid_key
+from ..key_rules import KEY_MAX, is_listed_key
 from . import continuation, repair
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CONTENTS = re.compile(
-    r"<Contents>\s*<Key>([^<]+)</Key>\s*<LastModified>([^<]*)</LastModified>\s*<ETag>([^<]*)</ETag>\s*"
+    r"<Contents>\s*<Key>([^<]+)</Key>\s*<LastModified>([^<]*)</LastModified>\s*<ETag>([^<]{0,1100})</ETag>\s*"
     r"(?:<Checksum(?:Algorithm|Type)>[^<]*</Checksum(?:Algorithm|Type)>\s*)*<Size>([0-9]+)</Size>\s*"
     r"(?:<Owner>(?:\s*<(?:ID|DisplayName)>[^<]*</(?:ID|DisplayName)>)*\s*</Owner>\s*)?"
-    r"(?:<StorageClass>([^<]*)</StorageClass>\s*)?</Contents>"
+    r"(?:<StorageClass>([^<]{0,64})</StorageClass>\s*)?</Contents>"
 )
 _PREFIXES = re.compile(r"<CommonPrefixes>\s*<Prefix>([^<]+)</Prefix>\s*</CommonPrefixes>")
 _DIGITS = re.compile(r"\s*[0-9]+\s*", re.ASCII)
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+
+# What a tree of XML takes a hundred times its own size of, and a page has few of: 1,000 rows of two dozen tags, tenfold
+# for servers that give more rows than they are asked for; and attributes, which hardly any tag has.
+_TAGS_MAX, _ATTRIBUTES_MAX = 300_000, 10_000
+_ATTRIBUTE = re.compile(rb"""=\s*["']""")
+# Encodings in which what is counted, and "<!DOCTYPE", are spelled as in ASCII.
+_ENCODINGS = re.compile(
+    rb"<\?xml[^>]*encoding\s*=\s*[\"'](utf-?8|us-ascii|iso-8859-\d+|windows-125\d|latin-?1)[\"']", re.I
+)
+# What is kept of a row, in characters; AWS's longest class has 19.
+_ETAG_MAX, _CLASS_MAX = 1024, 64
+# Of a continuation token or a next marker, as the next request will hold it in its URL: AWS's have some 1,000.
+_TOKEN_MAX = 8192
 
 # Before the size of a row that has no key, or a size that `int` might take for a number.
 _NO_SIZE = "\0"
@@ -88,8 +101,8 @@ def parse(body: bytes, source: str) -> ParsedPage:
     for key, modified, etag, size, storage in raw.contents:
         if encoded and ("%" in key or "+" in key):
             key = _decoded(key)
-        if not key.isascii() and not is_valid_key(key):
-            unshowable.append(repr(key))
+        if (len(key) > KEY_MAX or not key.isascii()) and not is_listed_key(key):
+            unshowable.append(_named(key))
             continue
         if etag[:1] != '"':  # some servers leave out in listings the quotes that they give elsewhere
             etag = normalised(etag)
@@ -103,15 +116,17 @@ def parse(body: bytes, source: str) -> ParsedPage:
             known = size_of(size)
             if known is None:
                 last = key
-                unshowable.append(f"{key!r}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
+                unshowable.append(f"{_named(key)}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
                 continue
             length, mtime_ns = known, mtime_of(modified)
             etag = etag if etag.isascii() and etag.isprintable() else ""
         id = new(ObjectId, (source, key, etag, "", length))
         add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
-    unshowable += [repr(prefix) for prefix in prefixes if not is_valid_key(prefix)]
-    prefixes = [prefix for prefix in prefixes if is_valid_key(prefix)]
+    unshowable += [_named(prefix) for prefix in prefixes if not is_listed_key(prefix)]
+    prefixes = [prefix for prefix in prefixes if is_listed_key(prefix)]
+    if raw.truncated and max(len(raw.token or ""), len(raw.marker)) > _TOKEN_MAX:
+        raise BadAnswer(f"{source}: a listing goes on by a token of more than {_TOKEN_MAX} characters", code="Token")
     token = raw.token if raw.truncated else None
     if raw.truncated and not token:
         token = _continuation(raw, source, [last, *(stat.id.key for stat in objects[-1:])], prefixes)
@@ -149,7 +164,19 @@ def _by_expression(body: bytes) -> _Raw | None:
     return None if rest.contents or rest.prefixes else rest._replace(contents=contents, prefixes=prefixes)
 
 
+def _check_form(body: bytes) -> None:
+    """Raises BadAnswer for what takes far more memory as a tree than as text, or might."""
+    declared = body.startswith(b"<?xml") and b"encoding" in body[: body.find(b"?>")]
+    if b"\0" in body[:4] or body.startswith((b"\xfe\xff", b"\xff\xfe")) or (declared and not _ENCODINGS.match(body)):
+        raise BadAnswer("a listing is not in UTF-8", code="ListObjectsV2")
+    if b"<!DOCTYPE" in body:
+        raise BadAnswer("a listing with a document type of its own", code="ListObjectsV2")
+    if body.count(b"<") > _TAGS_MAX or len(_ATTRIBUTE.findall(body)) > _ATTRIBUTES_MAX:
+        raise BadAnswer("a listing with more elements than a page has", code="ListObjectsV2")
+
+
 def _by_parser(body: bytes) -> _Raw:
+    _check_form(body)
     try:
         root = ElementTree.fromstring(body)
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
@@ -167,7 +194,9 @@ def _by_parser(body: bytes) -> _Raw:
                 key, size = have.get("Key", ""), have.get("Size", "")
                 if not (key and _DIGITS.fullmatch(size)):
                     size = _NO_SIZE + size
-                etag, storage = have.get("ETag", ""), have.get("StorageClass", "")
+                etag = have.get("ETag", "")
+                etag = etag if len(etag) <= _ETAG_MAX else ""
+                storage = have.get("StorageClass", "")[:_CLASS_MAX]
                 raw.contents.append((key, have.get("LastModified", ""), etag, size, storage))
             case "CommonPrefixes":
                 raw.prefixes.extend(child.text or "" for child in element if _name(child) == "Prefix")
@@ -198,6 +227,11 @@ def _restored(raw: _Raw) -> _Raw:
 
 def _name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
+
+
+def _named(key: str) -> str:
+    """A key, for a report: all of it where it is one."""
+    return repr(key) if len(key) <= KEY_MAX else f"{key[:100]!r}... ({len(key):,} characters)"
 
 
 def _utf8(body: bytes) -> bool:
