@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -43,6 +44,8 @@ BYTE_RESERVED = 8
 # Listings and HEADs in flight.
 NAME_WORKERS = 16
 NAME_RESERVED = 4
+# Each of them, with requests that a server does not answer: those stand in nobody's way as long as there are no more.
+MOST_REQUESTS = 2_048
 
 
 class Mount(NamedTuple):
@@ -60,9 +63,13 @@ class Mount(NamedTuple):
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         return {"total": self.stats.snapshot(), "sources": sources}
 
-    def close(self) -> None:
+    def end_workers(self) -> None:
+        """Make no more requests: the threads end that wait for some."""
         for workers in self.workers:
             workers.close()
+
+    def close(self) -> None:
+        self.end_workers()
         for catalogue in self.catalogues.values():
             catalogue.close()
         self.blocks.close()
@@ -84,6 +91,7 @@ def _open_s3(source: SourceConfig) -> Store:
         requester_pays=source.requester_pays,
         path_style=source.path_style,
         connections=_shares().bytes,
+        most_requests=_most_requests(),
         directory=working_directory.called_in(),
     )
 
@@ -161,11 +169,21 @@ def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
     )
 
 
-def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: False) -> Mount:
-    """Wire up a mount, without the kernel. No request is made; threads start with the first."""
-    stats, waiter, shares = Stats(), Waiter(interrupted), _shares()
+def build(
+    config: MountConfig,
+    *,
+    interrupted: Callable[[], bool] = lambda: False,
+    standing_in: Callable[[], AbstractContextManager[object]] = nullcontext,
+    polled: Callable[[], object] = lambda: None,
+) -> Mount:
+    """Wire up a mount, without the kernel. No request is made; threads start with the first.
+
+    `interrupted`, `standing_in`, `polled`: see `Waiter`.
+    """
+    stats, shares = Stats(), _shares()
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
+    waiter = Waiter(interrupted, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
     on_disk = _on_disk(config)
     names_dir = names_dir_of(on_disk) if on_disk else None
     stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
@@ -208,8 +226,13 @@ def _shares() -> descriptors.Shares:
     return descriptors.shares(descriptors.limit(), most)
 
 
+def _most_requests() -> int:
+    """How many requests for names, and for bytes, there may be with those that a server does not answer."""
+    return descriptors.most_requests(descriptors.limit(), MOST_REQUESTS)
+
+
 def _workers(name: str, threads: int, reserved: int) -> Workers:
-    return Workers(threads, name, reserved=min(reserved, threads // 2))
+    return Workers(threads, name, reserved=min(reserved, threads // 2), most=_most_requests())
 
 
 def _disk_cache(root: Path, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:

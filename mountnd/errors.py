@@ -13,6 +13,7 @@
     │   ├── Archived          in a storage tier from which it must be restored first
     │   ├── Changed           the object is not the version that was pinned (412)
     │   ├── WrongRegion       the bucket lives elsewhere
+    │   ├── Cancelled         nobody waits for the answer any more
     │   ├── BadAnswer         an answer that breaks the protocol
     │   │   └── Intercepted   somebody between answers in the server's place    transient
     │   ├── Throttled         slow down            transient
@@ -112,6 +113,10 @@ class WrongRegion(StoreError):
     def __init__(self, message: str = "", *, code: str = "", region: str = "") -> None:
         super().__init__(message, code=code)
         self.region = region
+
+
+class Cancelled(StoreError):
+    pass
 
 
 class BadAnswer(StoreError):

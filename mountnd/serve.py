@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,8 @@ KERNEL_TTL_INDEFINITE_S = 86_400.0 * 365
 # A thread that comes back from the network waits up to this long for the interpreter. Python's 5 ms is a sixth of a
 # round trip; a tenth of it gave ranged GETs beside a busy thread up to 4 times the throughput (measured).
 SWITCH_S = 0.0005
+# Of each thread; there may be thousands. What is not touched is no memory, but counts against `ulimit -v`.
+STACK_BYTES = 1 << 20
 # Objects made before Python looks for cycles; its 700 are fewer than the blocks of one stream.
 GC_THRESHOLD = 20_000
 # Codes of refusals that may be of this listing only; others are of the credentials.
@@ -51,15 +54,18 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
     """
     # Imported here: it loads libfuse, and `mountnd doctor` probes a source where there is none.
-    from .fuse.binding import interrupted
     from .fuse.kernel import forgets_names
+    from .fuse.readers import interrupted
     from .fuse.session import Session
+    from .fuse.threads import LoopThreads
 
     descriptors.raise_limit()
     _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
-    mount = build(config, interrupted=interrupted)
+    threading.stack_size(STACK_BYTES)
+    threads = LoopThreads()
+    mount = build(config, interrupted=interrupted, standing_in=threads.waiting, polled=threads.poll)
     try:
         for source in config.sources:
             store = mount.stores[source.name]
@@ -76,7 +82,9 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             fsname=_fsname(config),
             allow_other=config.allow_other,
             timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
+            threads=threads,
             is_there=place.is_ours,
+            make_room=mount.end_workers,
         )
         # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
         # reference counts free nearly all objects that come after.

@@ -42,7 +42,8 @@ class S3Store(StoreBase):
         requester_pays: agree to pay for requests and transfer.
         path_style: `endpoint/bucket/key` instead of `bucket.endpoint/key`; None: for buckets with a dot
             and for an endpoint other than AWS's own.
-        connections: kept open, at most, by each of the two clients.
+        connections: for bytes, kept open when they are idle, at most.
+        most_requests: for names, under way at a time; those that a server does not answer count, too.
         directory: where relative paths in the AWS files start; "": the working directory.
         clock: monotonic seconds.
     """
@@ -61,6 +62,7 @@ class S3Store(StoreBase):
         requester_pays: bool = False,
         path_style: bool | None = None,
         connections: int = 32,
+        most_requests: int = 1_024,
         directory: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,6 +77,7 @@ class S3Store(StoreBase):
             requester_pays=requester_pays,
             path_style=settled.path_style,
             connections=connections,
+            most_requests=most_requests,
             signs=settled.signs,
             directory=directory,
         )

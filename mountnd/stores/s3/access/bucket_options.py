@@ -22,6 +22,7 @@ class BucketOptions:
     requester_pays: bool
     path_style: bool | None
     connections: int
+    most_requests: int = 1_024
     signs: bool = True
     directory: str = ""
 

@@ -208,7 +208,7 @@ async def _make_client(
             "retries": {"mode": "standard", "total_max_attempts": 1},  # `stores/retry.py` does it
             "connect_timeout": CONNECT_S,
             "read_timeout": IDLE_S,
-            "max_pool_connections": options.connections,
+            "max_pool_connections": options.most_requests,
             "response_checksum_validation": "when_required",  # they are of whole objects, and we read ranges
             "user_agent_extra": "mountnd",
             "proxies": proxies,  # None: as the environment says
