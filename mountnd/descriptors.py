@@ -65,7 +65,7 @@ def most_requests(limit: int, most: int) -> int:
         return most
     spare = max(0, limit - _KEPT)
     # The caches' files have their share; each kind gets half of the rest.
-    return max(2, min(most, spare * (_BYTES + _NAMES) // 32, spare - 512))
+    return max(2, min(most, spare * (_BYTES + _NAMES) // 32))
 
 
 def are_used_up(error: BaseException) -> bool:
