@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from ..errors import BadAnswer, Forbidden, ServerFault, StoreError, Throttled, TimedOut, Unreachable
+from ..errors import BadAnswer, Cancelled, Forbidden, ServerFault, StoreError, Throttled, TimedOut, Unreachable
 from ..stats import HEADS, LISTED_KEYS, LISTS, Stats
 from ..stores.base import Deadline, ObjectStat, Page, Store
 from ..workers import Task, Workers
@@ -186,7 +186,7 @@ class Requests:
         try:
             result = ask(Deadline(min(self._timeout, TRIAL_S) if self._on_trial else self._timeout))
         except StoreError as e:
-            if e.code == OFFLINE:
+            if e.code == OFFLINE or isinstance(e, Cancelled):
                 raise
             self._stats.add(counter)
             if isinstance(e, (Unreachable, TimedOut)):

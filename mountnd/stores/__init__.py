@@ -1,6 +1,7 @@
 """One provider each, behind the protocol of `base.py`: what names exist, and the bytes of one version.
 
     base         the protocol, and the words it speaks
+    deadline     until when a request may take, and how it is cancelled
     facts        dates and sizes as servers write them, as far as they can be
     paging       when a listing does not go on
     memory       objects in a dict: the fake that can be mounted, counted, and made to fail

@@ -4,7 +4,8 @@
 
 A store makes one attempt a call, blocks the calling thread (releasing the GIL while it waits), is
 safe to call from many threads, keeps no cache, and raises only `errors.StoreError`. Retrying
-(`retry.py`) is a store that wraps a store. `tests/contract/` holds what each must pass.
+(`retry.py`) is a store that wraps a store. `tests/contract/` holds what each must pass. A call ends when its deadline
+(`deadline.py`) does, whatever the server sends, with TimedOut; and with Cancelled when that is cancelled.
 
 Keys are `str`. Bytes that are not UTF-8 come as surrogates (`surrogateescape`), and a key goes back
 to its provider exactly as the listing gave it: never normalised, never joined as a path.
@@ -12,9 +13,10 @@ to its provider exactly as the listing gave it: never normalised, never joined a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
+
+from .deadline import Deadline as Deadline
 
 
 class ObjectId(NamedTuple):
@@ -55,25 +57,6 @@ class Page(NamedTuple):
     prefixes: list[str]
     token: str | None = None
     unshowable: tuple[str, ...] = ()
-
-
-class Deadline:
-    """A moment on the monotonic clock until which a whole operation, retries included, may take.
-
-    Args:
-        seconds: from now; `float("inf")` never ends.
-        clock: monotonic seconds; tests inject their own.
-    """
-
-    __slots__ = ("_clock", "_end")
-
-    def __init__(self, seconds: float, clock: object = None) -> None:
-        self._clock = clock if callable(clock) else time.monotonic
-        self._end = self._clock() + seconds
-
-    def left(self) -> float:
-        """Seconds left, 0.0 when it is over."""
-        return max(0.0, self._end - self._clock())
 
 
 class Renewals:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random as _random
-import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..errors import StoreError, Throttled, TimedOut
+from ..errors import StoreError, Throttled
 from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
 
 T = TypeVar("T")
@@ -42,7 +41,7 @@ class Retrying(WrappingStore):
     Args:
         store: makes one attempt a call.
         attempt_seconds: the most one attempt may take.
-        sleep, random, clock: injected by tests; seconds, uniform in [0, 1), monotonic seconds.
+        sleep, random: injected by tests; seconds (None: until the deadline is cancelled), uniform in [0, 1).
         on_retry: called before each repetition with the error and the pause in seconds (log, counter).
     """
 
@@ -51,13 +50,12 @@ class Retrying(WrappingStore):
         store: Store,
         *,
         attempt_seconds: float = ATTEMPT_S,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         random: Callable[[], float] = _random.random,
-        clock: Callable[[], float] = time.monotonic,
         on_retry: Callable[[StoreError, float], object] | None = None,
     ) -> None:
         super().__init__(store)
-        self._attempt_s, self._sleep, self._random, self._clock = attempt_seconds, sleep, random, clock
+        self._attempt_s, self._sleep, self._random = attempt_seconds, sleep, random
         self._on_retry = on_retry
 
     @property
@@ -91,12 +89,13 @@ class Retrying(WrappingStore):
     def _retry(self, call: Callable[[Deadline], T], what: str, deadline: Deadline) -> T:
         failures = 0
         while True:
-            left = deadline.left()
-            if left <= 0:
-                raise TimedOut(f"{self.url}: no time left for a request for {what!r}")
+            subject = f"{self.url}: {what!r}" if what else self.url
+            deadline.check(subject)
             try:
-                return call(Deadline(min(self._attempt_s, left), self._clock))
+                return call(deadline.within(self._attempt_s))
             except StoreError as error:
+                if deadline.cancelled and (why := deadline.over(subject)) is not None:
+                    raise why from error
                 if not error.transient:
                     raise
                 failures += 1
@@ -105,4 +104,4 @@ class Retrying(WrappingStore):
                     raise
                 if self._on_retry is not None:
                     self._on_retry(error, pause)
-            self._sleep(pause)
+            (self._sleep or deadline.sleep)(pause)

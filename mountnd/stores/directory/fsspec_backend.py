@@ -175,21 +175,19 @@ class FsspecBackend:
         return ObjectStat(ObjectId(self.source, key, token, size=size), size, mtime_ns)
 
     def _call(self, filesystem: Any, method: str, path: str, deadline: Deadline, **options: Any) -> Any:
-        left = deadline.left()
-        if left <= 0:
-            raise TimedOut(f"{self.url}: no time left for a request")
+        name = f"{self.url}: {path!r}"
+        deadline.check(name)
         try:
             if not getattr(filesystem, "async_impl", False):
                 return getattr(filesystem, method)(path, **options)
             call = getattr(filesystem, f"_{method}")(path, **options)
             future = asyncio.run_coroutine_threadsafe(call, filesystem.loop)
             try:
-                return future.result(min(left, 365 * 86400.0))
-            except FutureTimeout:
-                future.cancel()
-                raise
+                return deadline.result(future, name)
+            finally:
+                future.cancel()  # where it is not done
         except Exception as error:
-            raise error_from_exception(error, f"{self.url}: {path!r}") from error
+            raise deadline.over(name) or error_from_exception(error, name) from error
 
 
 def _is_file(info: Mapping[str, Any]) -> bool:

@@ -63,7 +63,7 @@ class HttpBackend:
         requests = WebRequests(
             self._web, url, start, views, name, deadline, self._web.head, lambda: self.stat(id.key, deadline)
         )
-        self._reads.read(id, requests, name)
+        self._reads.read(id, requests, name, deadline)
 
     def close(self) -> None:
         self._web.close()

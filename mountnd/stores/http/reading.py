@@ -13,14 +13,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from typing import Protocol
 
 from cachetools import LRUCache
 
-from ...errors import BadAnswer, Changed, Intercepted, NotFound, StoreError, TimedOut
-from ..base import ObjectId, ObjectStat
+from ...errors import BadAnswer, Cancelled, Changed, Intercepted, NotFound, StoreError
+from ..base import Deadline, ObjectId, ObjectStat
 from .etag_trust import DIFFERENT, UNSTABLE, EtagTrust
 from .etags import is_strong, normalised
 from .versions import Answer, Known, Match, compare, fits, is_listed
@@ -29,8 +28,6 @@ from .versions import Answer, Known, Match, compare, fits, is_listed
 REMEMBERED = 16_384
 # How If-Match is spelled, what answers look like, and one race with a writer: more is not to be found out for one read.
 _ATTEMPTS = 6
-# A check is a few requests, which have time-outs of their own.
-CHECK_S = 120.0
 
 
 class Doubt(BadAnswer):
@@ -66,7 +63,7 @@ class VersionedReads:
         self._known: LRUCache[ObjectId, Known] = LRUCache(REMEMBERED)
         self._checks: dict[ObjectId, Future[None]] = {}
 
-    def read(self, id: ObjectId, requests: Requests, subject: object) -> None:
+    def read(self, id: ObjectId, requests: Requests, subject: object, deadline: Deadline) -> None:
         """One ranged GET of exactly this version.
 
         Raises Changed and NotFound when the version is gone, Intercepted when an answer is not the server's, and
@@ -95,7 +92,7 @@ class VersionedReads:
             except Changed:
                 if not sent:
                     raise
-            with self._one_at_a_time(id) as first:
+            with self._one_at_a_time(id, deadline) as first:
                 if first:
                     self._check(id, known, doubt, sent, requests, subject, by_date=by_date)
         raise Intercepted(f"{subject}: answers of many versions, none of which lasts", code="Version")
@@ -188,16 +185,16 @@ class VersionedReads:
                 self._known.pop(id, None)  # nothing in it tells versions apart: a HEAD vouches for each
 
     @contextmanager
-    def _one_at_a_time(self, id: ObjectId) -> Iterator[bool]:
+    def _one_at_a_time(self, id: ObjectId, deadline: Deadline) -> Iterator[bool]:
         """Yields True to the first of the threads that doubt an id; the others wait, and share what it raises."""
         with self._lock:
             found = self._checks.get(id)
             check = self._checks[id] = found if found is not None else Future()
         if found is not None:
             try:
-                found.result(CHECK_S)
-            except FutureTimeout:
-                raise TimedOut(f"{id.key}: no answer in time", code="Version") from None
+                deadline.result(found, id.key)
+            except Cancelled:  # the first one's request, not ours
+                deadline.check(id.key)
             yield False
             return
         try:

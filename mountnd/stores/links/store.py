@@ -132,7 +132,7 @@ class SignedLinkStore(StoreBase):
                 describe,
                 lambda: self.head(id.key, deadline=deadline),
             )
-            self._reads.read(id, requests, name)
+            self._reads.read(id, requests, name, deadline)
 
         self._ask(id.key, read)
 

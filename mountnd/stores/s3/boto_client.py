@@ -7,35 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from ...errors import ServerFault, StoreError, TimedOut
+from ...errors import ServerFault, StoreError
 from ..base import Deadline
 from .access.connect import BucketAccess
 from .translate import Subject, translate
 
 T = TypeVar("T")
 
-# threading refuses waits of centuries; nobody waits a year
-_FOREVER_S = 365 * 86400.0
-
 
 def wait(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, subject: Subject, deadline: Deadline) -> T:
     """Run `coroutine` on the loop of another thread and wait; at the deadline it is cancelled. Raises StoreError."""
-    left = deadline.left()
-    if left <= 0:
+    if (why := deadline.over(subject)) is not None:
         coroutine.close()
-        raise TimedOut(f"{subject}: no time left for a request")
+        raise why
     future = asyncio.run_coroutine_threadsafe(coroutine, loop)
     try:
-        return future.result(min(left, _FOREVER_S))
-    except FutureTimeout as error:
-        future.cancel()
-        raise translate(error, subject) from error
+        return deadline.result(future, subject)
     except Exception as error:
-        raise translate(error, subject) from error
+        future.cancel()
+        raise deadline.over(subject) or translate(error, subject) from error
 
 
 class BotoClient:

@@ -9,11 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from ...errors import Forbidden, StoreError, TimedOut
+from ...errors import Cancelled, Forbidden, StoreError
 from ..base import Deadline, Renewals
 from .access.bucket_options import BucketOptions
 from .access.clock import ServerClock
@@ -127,16 +126,18 @@ class RenewingClients:
 
     def _connect_once(self, deadline: Deadline) -> Clients:
         """The clients; made by the first caller while the others wait, at most until their own deadline."""
-        with self._lock:
-            future, first = self._clients, False
-            if future is None:
-                future, first = Future(), True
-                self._clients = future
-        if not first:
+        while True:
+            with self._lock:
+                future, first = self._clients, False
+                if future is None:
+                    future, first = Future(), True
+                    self._clients = future
+            if first:
+                break
             try:
-                return future.result(min(deadline.left(), threading.TIMEOUT_MAX))
-            except FutureTimeout:
-                raise TimedOut(f"{self._url}: no answer in time") from None
+                return deadline.result(future, self._url)
+            except Cancelled:  # its maker's request, not ours
+                deadline.check(self._url)
         try:
             made = self._connect(deadline)
         except BaseException as error:

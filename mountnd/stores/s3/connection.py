@@ -44,6 +44,7 @@ class Connection:
 
     def __init__(self, http_: http.client.HTTPConnection, turn: threading.Lock) -> None:
         self._http, self._socket, self._turn = http_, http_.sock, turn
+        self._answer: http.client.HTTPResponse | None = None
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
 
@@ -67,7 +68,8 @@ class Connection:
             if name.lower() != "host":
                 self._http.putheader(name, value)
         self._http.endheaders()
-        return self._http.getresponse()
+        self._answer = self._http.getresponse()
+        return self._answer
 
     def receive(
         self, answer: http.client.HTTPResponse, views: list[memoryview], subject: Subject, deadline: Deadline
@@ -86,7 +88,13 @@ class Connection:
         answer.length = 0
         answer.close()
 
+    def shut(self) -> None:
+        """End whatever waits for it on another thread. `close` it afterwards."""
+        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # an SSL socket's own would forget that it is one
+
     def close(self) -> None:
+        if self._answer is not None:
+            self._answer.close()  # which holds the socket where the connection ends with it
         self._http.close()
         self._socket.close()
 
@@ -172,11 +180,9 @@ def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subj
 
 
 def _time_left(deadline: Deadline) -> float:
-    """Seconds to wait for the next byte. Raises TimedOut when the deadline is over."""
-    left = deadline.left()
-    if left <= 0:
-        raise TimedOut("no answer in time")
-    return max(0.001, min(IDLE_S, left))
+    """Seconds to wait for the next byte. Raises TimedOut or Cancelled when the deadline is over."""
+    deadline.check("the request")
+    return max(0.001, min(IDLE_S, deadline.left()))
 
 
 def _silent(subject: Subject) -> TimedOut:

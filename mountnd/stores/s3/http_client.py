@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from ... import descriptors
-from ...errors import BadAnswer, StoreError, TimedOut, Unreachable
+from ...errors import BadAnswer, StoreError, Unreachable
 from ..base import Deadline
 from ..http.ranges import check_range
 from ..http.timeouts import CONNECT_S
@@ -94,18 +94,21 @@ class HttpClient:
             if self._proxy_headers:
                 headers.update(self._proxy_headers)
             connection = self._idle_connection() or self._connect(deadline)
-            answer = connection.get(self._target_base + path, headers, deadline)
-            if answer.status not in (200, 206):
-                raise _error_from_answer(answer, subject)
-            content_range = answer.getheader("Content-Range")
-            accept(Answer.of(answer.headers, size_in(answer.status, content_range, answer.length)))
-            check_range(answer.status, content_range, answer.length, start, stop, subject)
-            connection.receive(answer, buffers, subject, deadline)
+            with deadline.ending(connection.shut):
+                answer = connection.get(self._target_base + path, headers, deadline)
+                if answer.status not in (200, 206):
+                    raise _error_from_answer(answer, subject)
+                content_range = answer.getheader("Content-Range")
+                accept(Answer.of(answer.headers, size_in(answer.status, content_range, answer.length)))
+                check_range(answer.status, content_range, answer.length, start, stop, subject)
+                connection.receive(answer, buffers, subject, deadline)
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, Exception) and not isinstance(error, StoreError):
-                raise _error_from_exception(error, subject) from error
+            if not isinstance(error, Exception):
+                raise
+            if not isinstance(error, StoreError) or error.transient:
+                raise deadline.over(subject) or _error_from_exception(error, subject) from error
             raise
         self._release(connection, keep=not answer.will_close)
 
@@ -136,9 +139,8 @@ class HttpClient:
             connection.close()
 
     def _connect(self, deadline: Deadline) -> Connection:
+        deadline.check(self._host)
         seconds = min(CONNECT_S, deadline.left())
-        if seconds <= 0:
-            raise TimedOut("no time left to connect")
         proxy = self._proxy
         host, port = (proxy.host, proxy.port) if proxy is not None else (self._host, self._port)
         if self._context is None:

@@ -170,7 +170,7 @@ class S3Store(StoreBase):
             requests = ObjectRequests(
                 clients.boto, clients.http, id.key, start, views, subject, deadline, self._list_page
             )
-            self._reads.read(id, requests, subject)
+            self._reads.read(id, requests, subject, deadline)
 
         self._clients.run(read, deadline)
 

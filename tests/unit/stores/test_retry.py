@@ -26,7 +26,7 @@ class Time:
         self.now += seconds
 
     def retrying(self, store: MemoryStore, **how: float) -> Retrying:
-        return Retrying(store, sleep=self.sleep, random=lambda: self.jitter, clock=self.clock, **how)  # type: ignore[arg-type]
+        return Retrying(store, sleep=self.sleep, random=lambda: self.jitter, **how)  # type: ignore[arg-type]
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(seconds, self.clock)
@@ -150,7 +150,6 @@ def test_each_repetition_is_noticed() -> None:
         store,
         sleep=time.sleep,
         random=lambda: 1.0,
-        clock=time.clock,
         on_retry=lambda error, pause: seen.append((str(error), pause)),
     )
     patient.head("k", deadline=time.deadline(60))
