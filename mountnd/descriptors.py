@@ -60,7 +60,7 @@ def shares(limit: int, most: Shares) -> Shares:
 
 
 def most_requests(limit: int, most: int) -> int:
-    """As many requests of one kind, for names or for bytes, as `limit` allows: what `shares` leaves in the end. Pure."""
+    """How many requests of one kind, for names or for bytes, `limit` allows, at most `most`. Pure."""
     if limit == resource.RLIM_INFINITY:
         return most
     spare = max(0, limit - _KEPT)

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 
-
 # Of umount2(2), in linux/fs.h.
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 
@@ -46,7 +45,8 @@ def detach(path: str | os.PathLike[str]) -> bool:
     Returns whether it is unmounted. Never raises, and says nothing.
     """
     if os.geteuid() == 0:
-        return ctypes.CDLL(None).umount2(os.fsencode(path), _MNT_DETACH | _UMOUNT_NOFOLLOW) == 0
+        failed: int = ctypes.CDLL(None).umount2(os.fsencode(path), _MNT_DETACH | _UMOUNT_NOFOLLOW)
+        return not failed
     if not (tool := find()):
         return False
     quiet = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0), *((os.POSIX_SPAWN_DUP2, 0, fd) for fd in (1, 2))]

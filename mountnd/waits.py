@@ -74,7 +74,7 @@ class Awaited(Future[T]):
             later(GRACE_S, self._leave)
 
     def settle(self) -> None:
-        """It is done, or will be: there is nothing to abandon. (Whoever brings it refers to it: this ends that cycle.)"""
+        """There is nothing to abandon any more. (Whoever brings it refers to it: this ends that cycle.)"""
         self._abandon = _nothing
 
     def _leave(self) -> None:

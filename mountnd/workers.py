@@ -20,7 +20,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from .errors import MountError
@@ -45,10 +44,10 @@ def start(thread: threading.Thread) -> None:
     """Start a thread. Raises MountError where the system grants none."""
     try:
         thread.start()
-    except (RuntimeError, MemoryError) as e:
+    except (RuntimeError, MemoryError):
         raise MountError(
-            f"the system grants no more threads ({e or 'no memory'}): a limit of processes (ulimit -u) or of memory is "
-            "reached. End some programs, or raise it"
+            "the system grants no more threads: a limit of processes (ulimit -u) or of memory is reached. "
+            "End some programs, or raise it"
         ) from None
 
 
@@ -196,8 +195,8 @@ class Workers:
         """Something was queued: wake a thread for it, or make one."""
         if self._idle and not (self._watched and len(self._running) >= self._max):
             self._ready.notify()
-        # One that was woken counts as idle until it has taken its task: so compare, else a burst meets one thread. Where
-        # all slots are taken, one thread more watches how long a demand waits.
+        # One that was woken counts as idle until it has taken its task: so compare, else a burst meets one thread.
+        # Where all slots are taken, one thread more watches how long a demand waits.
         if self._threads - len(self._stalled) < self._max:
             wanted = len(self._demand) + len(self._prefetch) > self._idle
         else:

@@ -140,7 +140,7 @@ class Session:
                 self._unmount()
 
     def _unmount(self) -> None:
-        """Unmount, if that is not done; without a descriptor, a thread or a new process where there is none to be had."""
+        """Unmount, if that is not done; where descriptors, threads or processes have run out, without them."""
         self._unmounted = self._unmounted or not self._is_ours()
         if self._unmounted:
             return

@@ -26,7 +26,7 @@ from . import binding, kernel
 
 log = logging.getLogger(__name__)
 
-# As many as wait at a time in a busy hour without that any need be made; an idle one costs a stack that is never touched.
+# As many as wait in a busy hour without that any need be made; an idle one costs a stack that is never touched.
 BASE = 64
 # Threads that must be left to listen; between it and the second number extra ones stay, so that none is made and ended
 # for each read.
@@ -42,9 +42,7 @@ class LoopThreads:
         base, spare, spare_max, most: see the constants.
     """
 
-    def __init__(
-        self, *, base: int = BASE, spare: int = SPARE, spare_max: int = SPARE_MAX, most: int = MOST
-    ) -> None:
+    def __init__(self, *, base: int = BASE, spare: int = SPARE, spare_max: int = SPARE_MAX, most: int = MOST) -> None:
         self._base, self._spare, self._spare_max, self._most = base, spare, spare_max, most
         self._lock = threading.Lock()
         self._threads = self._waiting = self._made = 0

@@ -17,6 +17,7 @@ from threading import Lock
 from ...errors import StoreError
 from ...stats import GETS_FAILED, GETS_HEDGED, PREFETCH_CANCELLED, PREFETCH_FAILED, PREFETCH_REFUSED, Stats
 from ...stores.base import ObjectId, Store
+from ...waits import GRACE_S, later
 from ...workers import Workers
 from .. import geometry
 from ..disk.base import DiskTier
@@ -104,17 +105,32 @@ class Fetcher:
         """The caller of `demand` no longer waits for these."""
         for f in flights:
             f.waiters -= 1
+            self._leave(f)
 
     def cancel(self, owner: object) -> None:
-        """`owner` closed: cancel its prefetches that have not started, unless others want them."""
+        """`owner` closed: cancel its prefetches that have not started, unless others want them; those under way end
+        where they take longer than a moment."""
         self.budget.deactivate(owner)
         for f in self._owned.pop(owner, ()):
             f.owners.discard(owner)
             if not (f.owners or f.waiters or f.demand) and f.started_at is None:
-                for task in f.tasks:
-                    task.future.cancel()
-                self._finish(f)
-                self.stats.add(PREFETCH_CANCELLED)
+                self._drop(f)
+            else:
+                self._leave(f)
+
+    def _leave(self, flight: Flight) -> None:
+        """If nobody wants it any more, nor in a moment, it is cancelled."""
+        if not (flight.finished or flight.is_wanted):
+            later(GRACE_S, lambda: self._abandon(flight))
+
+    def _drop(self, flight: Flight) -> None:
+        """Cancel it: its connection is closed, if it has one."""
+        tasks = list(flight.tasks)
+        self._finish(flight)
+        if flight.prefetch:
+            self.stats.add(PREFETCH_CANCELLED)
+        for task in tasks:
+            task.cancel()
 
     def _widened_for_warmup(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
         """`gap`; where its GET should warm up a connection, as many blocks from there on as that takes.
@@ -237,6 +253,11 @@ class Fetcher:
                 return
             self.stats.add(GETS_HEDGED)
 
+    def _abandon(self, flight: Flight) -> None:
+        with self.lock:
+            if not (flight.finished or flight.is_wanted):
+                self._drop(flight)
+
     # -- on a worker's thread, without the lock -------------------------------------------------
 
     def _fetch(self, flight: Flight) -> None:
@@ -276,9 +297,12 @@ class Fetcher:
                 return
             for i, block in enumerate(blocks, flight.span.first):
                 self.memory.put((flight.id, i), block)
+            slower = list(flight.tasks) if len(flight.tasks) > 1 else []
             self._finish(flight)
             self.memory.trim()
         flight.future.set_result(blocks)
+        for task in slower:
+            task.cancel()  # this one is among them, and has no use for its deadline any more
 
     def _failed(self, flight: Flight, error: BaseException) -> None:
         with self.lock:

@@ -27,8 +27,9 @@ class Flight:
         demand: somebody waits for it.
         retryable: it runs as a prefetch: after a transient failure, whoever waits for it may fetch anew.
         waiters: how many threads wait now.
-        owners: the streams that want it ahead; when the last one closes and nobody waits, it is cancelled.
-        started_at: when a worker took it (the fetcher's clock), None before; from then on it runs to its end.
+        owners: the streams that want it ahead; when the last one closes and nobody waits, it is cancelled (after a
+            moment where it has started).
+        started_at: when a worker took it (the fetcher's clock), None before.
         finished: it is done, one way or another.
         attempts: workers that have it: two where it stalled and was hedged.
     """
@@ -63,3 +64,8 @@ class Flight:
         self.waiters = self.attempts = 0
         self.started_at: float | None = None
         self.finished = self.hedged = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for it, or reads what it was to be fetched ahead for."""
+        return self.waiters > 0 or (self.prefetch and bool(self.owners))
