@@ -67,5 +67,5 @@ class Flight:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody waits for it, or reads what it was to be fetched ahead for."""
-        return self.waiters > 0 or (self.prefetch and bool(self.owners))
+        """Whether somebody waits for it; before anybody did, whether it is to be fetched ahead for somebody."""
+        return self.waiters > 0 or (bool(self.owners) and not self.demand)
