@@ -55,3 +55,10 @@ def detach(path: str | os.PathLike[str]) -> bool:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     except OSError:
         return False
+
+
+def become(path: str | os.PathLike[str]) -> None:
+    """End this process by becoming the tool that unmounts `path`: that takes no process more. Returns where it is
+    missing."""
+    if tool := find():
+        os.execv(tool, [tool, "-u", "-z", "--", os.fspath(path)])

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import descriptors
+from . import descriptors, fusermount
 from .assembly import build
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig
@@ -104,6 +104,9 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             session.run(mounted)
     finally:
         mount.close()
+    if session.is_left:
+        log.error("%s: no process more is granted to unmount it; this one becomes fusermount3", config.mountpoint)
+        fusermount.become(config.mountpoint)
 
 
 class _Place:

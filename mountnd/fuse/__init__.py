@@ -8,6 +8,6 @@
     binding      mfusepy's libfuse as this room uses it: prototypes, structs, the callback table
     errnos       the outward table: from errors to errnos
 
-Each line uses only those below it. One lock, a leaf (`threads.py`). `kernel.Invalidator` has a queue and a thread of its own, because telling
-the kernel to forget inside a callback can deadlock against a read of the same inode.
+Each line uses only those below it. `threads.py` has the one lock, a leaf. `kernel.Invalidator` has a queue and a
+thread of its own, because telling the kernel to forget inside a callback can deadlock against a read of the same inode.
 """

@@ -93,12 +93,15 @@ class Session:
             raise
         if not self._threads.join(0):
             _abandoned.append(self)
-            if not self._unmounted and self._is_ours():
-                log.error("%s could not be unmounted; run: fusermount3 -u -z %s", self._mountpoint, self._mountpoint)
             return
         self._invalidator.stop()
         binding.lib.fuse_unmount(self._fuse)
         binding.lib.fuse_destroy(self._fuse)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether `run` has returned, and the mount could not be ended: no process more is granted to do it."""
+        return self in _abandoned and not self._unmounted and self._is_ours()
 
     def stop(self) -> None:
         """Unmount lazily: gone at once for new look-ups, and the loops end with the last open file.

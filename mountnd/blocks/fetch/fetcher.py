@@ -21,17 +21,16 @@ from ...waits import GRACE_S, later
 from ...workers import Workers
 from .. import geometry
 from ..disk.base import DiskTier
-from ..geometry import BLOCK, BlockRange, Extent
+from ..geometry import BlockRange, Extent
 from ..memory import Block, MemoryTier
 from .budget import LongPrefetches, PrefetchBudget
-from .flight import Flight
+from .flight import Flight, Owners
 from .hedging import HedgePolicy
 from .loader import Loader
-from .warmup import WARMUP_BYTES, ConnectionWarmup
+from .warmup import ConnectionWarmup
 
 # A longer demand is split: its reader waits for the slowest byte, and several connections bring it sooner.
 DEMAND_PIECE = 512 << 10
-WARMUP_BLOCKS = WARMUP_BYTES // BLOCK
 
 
 class Fetcher:
@@ -61,7 +60,7 @@ class Fetcher:
         self._long_prefetches = LongPrefetches()
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = PrefetchBudget(memory, clock)
-        self._owned: dict[object, set[Flight]] = {}
+        self._owners = Owners()
         self._hedging = {source: HedgePolicy() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
 
@@ -81,7 +80,7 @@ class Fetcher:
         span = BlockRange(min(wider.first, need.first), max(wider.stop, need.stop))
         for gap in geometry.missing(span, lambda i: (id, i) in lru or (id, i) in flights):
             for piece in geometry.split(gap, DEMAND_PIECE):
-                self._start(Flight(id, size, self._widened_for_warmup(id, size, piece), demand=True))
+                self._start(Flight(id, size, self._widened(id, size, piece), demand=True))
         parts: list[Block | Flight] = []
         joined: set[Flight] = set()
         for i in range(*need):
@@ -111,8 +110,7 @@ class Fetcher:
         """`owner` closed: cancel its prefetches that have not started, unless others want them; those under way end
         where they take longer than a moment."""
         self.budget.deactivate(owner)
-        for f in self._owned.pop(owner, ()):
-            f.owners.discard(owner)
+        for f in self._owners.leave(owner):
             if not (f.owners or f.waiters or f.demand) and f.started_at is None:
                 self._drop(f)
             else:
@@ -132,18 +130,12 @@ class Fetcher:
         for task in tasks:
             task.cancel()
 
-    def _widened_for_warmup(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
-        """`gap`; where its GET should warm up a connection, as many blocks from there on as that takes.
-
-        Never at the start of an object: there a header may be all that is wanted.
-        """
-        if not gap.first or gap.stop - gap.first >= WARMUP_BLOCKS or not self._warmup[id.source].due:
-            return gap
-        stop = gap.stop
-        end = min(gap.first + WARMUP_BLOCKS, geometry.block_count(size))
-        while stop < end and (id, stop) not in self.memory.lru and (id, stop) not in self._flights:
-            stop += 1
-        return BlockRange(gap.first, stop)
+    def _widened(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
+        """`gap`, longer where its GET should warm up a connection."""
+        lru, flights = self.memory.lru, self._flights
+        return self._warmup[id.source].widened(
+            gap, geometry.block_count(size), lambda i: (id, i) in lru or (id, i) in flights
+        )
 
     def _start(self, flight: Flight) -> None:
         if not self._long_prefetches.queue_if_full(flight):
@@ -162,11 +154,8 @@ class Fetcher:
             self._long_prefetches.started(flight)
         flight.attempts += 1
         flight.tasks.append(task)
-        task.future.add_done_callback(lambda future: self._cancelled(flight) if future.cancelled() else None)
-
-    def _add_owner(self, flight: Flight, owner: object) -> None:
-        flight.owners.add(owner)
-        self._owned.setdefault(owner, set()).add(flight)
+        # The workers closed before one of them took it.
+        task.future.add_done_callback(lambda future: flight.future.cancel() if future.cancelled() else None)
 
     def _finish(self, flight: Flight) -> None:
         flight.finished = True
@@ -178,11 +167,7 @@ class Fetcher:
             del self._flights[flight.id, i]
         if flight.prefetch:
             self.budget.release(flight.bytes)
-        for owner in flight.owners:
-            if (flights := self._owned.get(owner)) is not None:
-                flights.discard(flight)
-                if not flights:
-                    del self._owned[owner]
+        self._owners.forget(flight)
         while (waiting := self._long_prefetches.next()) is not None:
             try:
                 self._submit(waiting)
@@ -215,11 +200,11 @@ class Fetcher:
         for i in range(*span):
             flight = flights.get((id, i))
             if flight is not None:
-                self._add_owner(flight, owner)
+                self._owners.add(flight, owner)
             elif (id, i) not in lru:
                 todo.append(i)
         for gap in geometry.block_ranges(todo):
-            flight = Flight(id, size, self._widened_for_warmup(id, size, gap), demand=False)
+            flight = Flight(id, size, self._widened(id, size, gap), demand=False)
             if not self.budget.reserve(flight.bytes):
                 self.stats.add(PREFETCH_REFUSED)
                 return False
@@ -228,7 +213,7 @@ class Fetcher:
             except StoreError:
                 self.budget.release(flight.bytes)
                 return False  # the mount is closing
-            self._add_owner(flight, owner)
+            self._owners.add(flight, owner)
         return True
 
     def hedge_delay(self, flight: Flight) -> float:
@@ -311,8 +296,3 @@ class Fetcher:
                 return
             self._finish(flight)
         flight.future.set_exception(error)
-
-    def _cancelled(self, flight: Flight) -> None:
-        """The workers closed before one of them took it."""
-        if not flight.future.done():
-            flight.future.cancel()

@@ -69,3 +69,30 @@ class Flight:
     def is_wanted(self) -> bool:
         """Whether somebody waits for it; before anybody did, whether it is to be fetched ahead for somebody."""
         return self.waiters > 0 or (bool(self.owners) and not self.demand)
+
+
+class Owners:
+    """Which streams want which flights ahead. Guarded by `Fetcher.lock`."""
+
+    def __init__(self) -> None:
+        self._owned: dict[object, set[Flight]] = {}
+
+    def add(self, flight: Flight, owner: object) -> None:
+        """`owner` wants the flight, too."""
+        flight.owners.add(owner)
+        self._owned.setdefault(owner, set()).add(flight)
+
+    def leave(self, owner: object) -> set[Flight]:
+        """`owner` wants nothing any more; what it wanted."""
+        flights = self._owned.pop(owner, set())
+        for flight in flights:
+            flight.owners.discard(owner)
+        return flights
+
+    def forget(self, flight: Flight) -> None:
+        """The flight is done."""
+        for owner in flight.owners:
+            flights = self._owned.get(owner, set())
+            flights.discard(flight)
+            if not flights:
+                self._owned.pop(owner, None)

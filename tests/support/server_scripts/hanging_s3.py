@@ -1,12 +1,13 @@
 """An S3 server that never answers some requests, as many as come, and knows when their connections are closed.
 
-Prints two ports: S3, and the control. A line of JSON there is answered by one: {"hang": [regular expressions]} says which
-requests hang from now on, searched for in "METHOD /path?query" (percent-decoded), and lets those go on that do not any
-more; either way the answer is {"held": how many hang now, "left": how many were closed while they hung,
+Prints two ports: S3, and the control. A line of JSON there is answered by one: {"hang": [regular expressions]} says
+which requests hang from now on, searched for in "METHOD /path?query" (percent-decoded), and lets those go on that do
+not any more; either way the answer is {"held": how many hang now, "left": how many were closed while they hung,
 "answered": how many were answered}. It ends when its stdin closes.
 
 The bucket `bkt` has directories `D` of files `D/f0000` to `D/f2999` for D in `DIRECTORIES`, and `deep/d0000/f` to
-`deep/d2999/f`. What is in a file is computed from its key (`content`).
+`deep/d2999/f`. Listings without a delimiter are refused, so that no name is known before its directory was listed.
+What is in a file is computed from its key (`content`).
 """
 
 import asyncio
@@ -25,7 +26,9 @@ DATE = "Sun, 13 Sep 2020 12:26:40 GMT"
 def content(key):
     """An object's bytes: no block of it like another's."""
     seed = hashlib.sha256(key.encode()).digest()
-    return b"".join(hashlib.sha256(seed + bytes([i & 255, i >> 8])).digest() * 64 for i in range(-(-SIZE // 2048)))[:SIZE]
+    return b"".join(hashlib.sha256(seed + bytes([i & 255, i >> 8])).digest() * 64 for i in range(-(-SIZE // 2048)))[
+        :SIZE
+    ]
 
 
 def etag(key):
@@ -95,7 +98,12 @@ class Server:
 
     def list_page(self, query):
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-        most, after = int(query.get("max-keys", "1000")), query.get("continuation-token") or query.get("start-after", "")
+        most, after = (
+            int(query.get("max-keys", "1000")),
+            query.get("continuation-token") or query.get("start-after", ""),
+        )
+        if not delimiter:
+            return "403 Forbidden", {}, b"<Error><Code>AccessDenied</Code></Error>"
         names, rows, truncated = {}, [], False
         for key in KEYS:
             if key.startswith(prefix):
