@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -46,6 +47,8 @@ BYTE_RESERVED = 8
 # Listings and HEADs in flight.
 NAME_WORKERS = 16
 NAME_RESERVED = 4
+# Each of them, with requests that a server does not answer: those stand in nobody's way as long as there are no more.
+MOST_REQUESTS = 2_048
 
 
 class Mount(NamedTuple):
@@ -63,9 +66,13 @@ class Mount(NamedTuple):
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         return {"total": self.stats.snapshot(), "sources": sources}
 
-    def close(self) -> None:
+    def end_workers(self) -> None:
+        """Make no more requests: the threads end that wait for some."""
         for workers in self.workers:
             workers.close()
+
+    def close(self) -> None:
+        self.end_workers()
         for catalogue in self.catalogues.values():
             catalogue.close()
         self.blocks.close()
@@ -178,11 +185,21 @@ def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
     )
 
 
-def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: False) -> Mount:
-    """Wire up a mount, without the kernel. No request is made; threads start with the first."""
-    stats, waiter, shares = Stats(), Waiter(interrupted), _shares()
+def build(
+    config: MountConfig,
+    *,
+    interrupted: Callable[[], bool] = lambda: False,
+    standing_in: Callable[[], AbstractContextManager[object]] = nullcontext,
+    polled: Callable[[], object] = lambda: None,
+) -> Mount:
+    """Wire up a mount, without the kernel. No request is made; threads start with the first.
+
+    `interrupted`, `standing_in`, `polled`: see `Waiter`.
+    """
+    stats, shares = Stats(), _shares()
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
+    waiter = Waiter(interrupted, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
     on_disk = _on_disk(config)
     names_dir = _usable(names_dir_of(on_disk)) if on_disk else None
     bytes_dir = _usable(blocks_dir(on_disk)) if on_disk else None
@@ -226,8 +243,13 @@ def _shares() -> descriptors.Shares:
     return descriptors.shares(descriptors.limit(), most)
 
 
+def _most_requests() -> int:
+    """How many requests for names, and for bytes, there may be with those that a server does not answer."""
+    return descriptors.most_requests(descriptors.limit(), MOST_REQUESTS)
+
+
 def _workers(name: str, threads: int, reserved: int) -> Workers:
-    return Workers(threads, name, reserved=min(reserved, threads // 2))
+    return Workers(threads, name, reserved=min(reserved, threads // 2), most=_most_requests())
 
 
 def _disk_cache(root: PrivatePath, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:

@@ -59,6 +59,15 @@ def shares(limit: int, most: Shares) -> Shares:
     return Shares(*(max(2, min(wanted, spare * part // 16)) for wanted, part in zip(most, parts, strict=True)))
 
 
+def most_requests(limit: int, most: int) -> int:
+    """How many requests of one kind, for names or for bytes, `limit` allows, at most `most`. Pure."""
+    if limit == resource.RLIM_INFINITY:
+        return most
+    spare = max(0, limit - _KEPT)
+    # The caches' files have their share; each kind gets half of the rest.
+    return max(2, min(most, spare * (_BYTES + _NAMES) // 32))
+
+
 def are_used_up(error: BaseException) -> bool:
     """Whether `error` says that no more files can be opened, by this process or by anybody."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

@@ -6,13 +6,14 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import descriptors
+from . import descriptors, fusermount
 from .assembly import Mount, build
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
@@ -28,6 +29,8 @@ KERNEL_TTL_INDEFINITE_S = 86_400.0 * 365
 # A thread that comes back from the network waits up to this long for the interpreter. Python's 5 ms is a sixth of a
 # round trip; a tenth of it gave ranged GETs beside a busy thread up to 4 times the throughput (measured).
 SWITCH_S = 0.0005
+# Of each thread; there may be thousands. What is not touched is no memory, but counts against `ulimit -v`.
+STACK_BYTES = 1 << 20
 # Objects made before Python looks for cycles; its 700 are fewer than the blocks of one stream.
 GC_THRESHOLD = 20_000
 # Codes of refusals that may be of this listing only; others are of the credentials.
@@ -50,15 +53,22 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
     """
     # Imported here: it loads libfuse, and `mountnd doctor` probes a source where there is none.
-    from .fuse.binding import interrupted
     from .fuse.kernel import forgets_names
+    from .fuse.readers import interrupted
     from .fuse.session import Session
+    from .fuse.threads import LoopThreads
 
     descriptors.raise_limit()
     _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
-    config, mount = _open(config, interrupted)
+    threading.stack_size(STACK_BYTES)
+    threads = LoopThreads()
+
+    def wire_up(config: MountConfig) -> Mount:
+        return build(config, interrupted=interrupted, standing_in=threads.waiting, polled=threads.poll)
+
+    config, mount = _open(config, wire_up)
     try:
         for store in mount.stores.values():
             if store.notice:
@@ -70,7 +80,9 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             fsname=_fsname(config),
             allow_other=config.allow_other,
             timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
+            threads=threads,
             is_there=place.is_ours,
+            make_room=mount.end_workers,
         )
         # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
         # reference counts free nearly all objects that come after.
@@ -90,6 +102,9 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             session.run(mounted)
     finally:
         mount.close()
+    if session.is_left:
+        log.error("%s: no process more is granted to unmount it; this one becomes fusermount3", config.mountpoint)
+        fusermount.become(config.mountpoint)
 
 
 class _Place:
@@ -125,18 +140,18 @@ def _import_ahead() -> None:
     "".encode("idna")
 
 
-def _open(config: MountConfig, interrupted: Callable[[], bool]) -> tuple[MountConfig, Mount]:
+def _open(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
     """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
 
     A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise.
     """
-    mount = build(config, interrupted=interrupted)
+    mount = wire_up(config)
     try:
         sources = tuple(_probed(source, mount, config) for source in config.sources)
         if sources != config.sources:
             mount.close()
             config = replace(config, sources=sources)
-            mount = build(config, interrupted=interrupted)
+            mount = wire_up(config)
             for source in sources:
                 _probed(source, mount, config)
     except BaseException:

@@ -1,72 +1,153 @@
-"""Where waiting for the network happens: one bounded pool with two priorities, and how to wait for it.
+"""Where waiting for the network happens: a pool with two priorities, whose silent requests stand in nobody's way.
 
-Every request runs on a worker's thread, never on one that the kernel's requests arrive on: those only
-wait for futures, and meanwhile poll whether their reader was killed. Demand always goes before
-prefetch; a prefetch that somebody comes to need is promoted.
+Every request runs on a worker's thread, never on one that the kernel's requests arrive on: those only wait for futures
+(`waits.Waiter`). Demand always goes before prefetch; a prefetch that somebody comes to need is promoted.
 
-Lock order: `Workers._lock` is a leaf; futures are completed outside it.
+So many calls run at once, as that is what a network and a server take best. A call that has run for `STALLED_S` counts
+no more: a server that does not answer for some objects would else keep all others from being asked for. And a demand
+waits for its turn no longer than `TURN_S`, or not at all where nothing has moved for so long. So the number of threads
+grows with what hangs, up to a limit of its own, and shrinks again.
+
+Where the system grants no thread, what is queued waits for those there are; `nudge` tries again.
+
+Lock order: `Workers._lock` and `_ends` are leaves; futures are completed outside them.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Generic, TypeVar
 
-from .errors import Interrupted, TimedOut
+from .errors import MountError
+from .waits import Awaited, Waiter
+
+__all__ = ["Task", "Waiter", "Workers", "cancels", "start"]
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# How often a waiting thread looks whether its reader was killed: well below the second that a person
-# at a terminal grants Ctrl-C, and rare enough to cost nothing.
-POLL_S = 0.1
+# A ranged GET, or a page of a listing, is answered within a few tenths of a second where all is well.
+STALLED_S = 1.0
+# How long a demand may be queued: a program notices more than that.
+TURN_S = 0.1
+
+_this_thread = threading.local()
+_ends = threading.Lock()  # what ends tasks that run
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread. Raises MountError where the system grants none."""
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError):
+        raise MountError(
+            "the system grants no more threads: a limit of processes (ulimit -u) or of memory is reached. "
+            "End some programs, or raise it"
+        ) from None
 
 
 class Task(Generic[T]):
     """One call to be made by a worker. `future` completes with its outcome.
 
-    `future.cancel()` before a worker takes it drops it; after that it runs to its end.
+    Attributes:
+        queued, began: when, in monotonic seconds.
     """
 
-    __slots__ = ("args", "call", "future")
+    __slots__ = ("_ended_by", "args", "began", "call", "cancelled", "future", "queued")
 
     def __init__(self, call: Callable[..., T], args: tuple[Any, ...]) -> None:
         self.call, self.args = call, args
-        self.future: Future[T] = Future()
+        self.future: Awaited[T] = Awaited(self.cancel)
+        self.queued = self.began = time.monotonic()
+        self.cancelled = False
+        self._ended_by: Callable[[], object] | None = None
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
             return
+        _this_thread.task = self
         try:
             result = self.call(*self.args)
         except BaseException as e:
             self.future.set_exception(e)
         else:
             self.future.set_result(result)
+        finally:
+            _this_thread.task = self._ended_by = None
+            self.future.settle()
+
+    def cancel(self) -> None:
+        """Nobody wants it any more: dropped where it is queued; what it waits for is ended where it runs.
+
+        Then it fails promptly with whatever error that is, usually `errors.Cancelled`.
+        """
+        if self.future.cancel():
+            self.future.settle()
+            return
+        with _ends:
+            self.cancelled, end = True, self._ended_by
+        if end is not None:
+            end()
+
+    def ended_by(self, end: Callable[[], object]) -> None:
+        """From now on `end()` ends what the call waits for; called at once where the task is cancelled already."""
+        with _ends:
+            self._ended_by, cancelled = end, self.cancelled
+        if cancelled:
+            end()
+
+
+def cancels(end: Callable[[], object]) -> None:
+    """When the task that this thread runs is cancelled, `end()` ends what it waits for from now on.
+
+    Replaces what was said before; does nothing on a thread that is no worker's. `end` must not block.
+    """
+    task: Task[Any] | None = getattr(_this_thread, "task", None)
+    if task is not None:
+        task.ended_by(end)
 
 
 class Workers:
-    """A pool of at most `threads` daemon threads, made when first needed, with a demand and a prefetch queue.
+    """A pool of daemon threads, made when first needed, with a demand and a prefetch queue.
 
     Args:
-        threads: at most this many calls run at once.
+        threads: at most this many calls run at once, those aside that have stalled.
         name: prefix of the threads' names.
         reserved: threads that prefetch never occupies, so that a demand finds one free at once.
+        most: threads that there may be, with those whose calls have stalled; None: as many as `threads`.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, threads: int, name: str, *, reserved: int = 0) -> None:
+    def __init__(
+        self,
+        threads: int,
+        name: str,
+        *,
+        reserved: int = 0,
+        most: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         if not 0 <= reserved < threads:
             raise ValueError("reserved must leave at least one thread")
-        self._max, self._name, self._prefetch_max = threads, name, threads - reserved
+        self._max, self._most, self._name, self._clock = threads, max(threads, most or 0), name, clock
+        self._prefetch_max = threads - reserved
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._demand: deque[Task[Any]] = deque()
         self._prefetch: deque[Task[Any]] = deque()
-        self._threads = self._idle = self._prefetching = 0
-        self._closed = False
+        # Calls that run, in the order in which they began (True: as prefetch); and how many of both kinds have stalled.
+        self._running: dict[Task[Any], bool] = {}
+        self._stalled: dict[Task[Any], bool] = {}
+        self._threads = self._idle = self._prefetching = self._prefetch_stalled = 0
+        self._made = 0
+        self._moved = float("-inf")  # when a call began or ended last
+        self._watched = False  # one of the idle threads looks at the clock
+        self._starved = self._closed = False
 
     def submit(self, call: Callable[..., T], *args: Any, demand: bool = True) -> Task[T]:
         """Queue `call(*args)`; demand goes before every waiting prefetch. Raises RuntimeError once closed."""
@@ -74,13 +155,9 @@ class Workers:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the workers are closed")
+            task.queued = self._clock()
             (self._demand if demand else self._prefetch).append(task)
-            # One that was woken counts as idle until it has taken its task: so compare, else a burst meets one thread.
-            if self._idle:
-                self._ready.notify()
-            if len(self._demand) + len(self._prefetch) > self._idle and self._threads < self._max:
-                self._threads += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
+            self._find_thread()
         return task
 
     def promote(self, task: Task[Any]) -> None:
@@ -90,9 +167,16 @@ class Workers:
                 self._prefetch.remove(task)
             except ValueError:
                 return  # running, done, or a demand already
+            task.queued = self._clock()
             self._demand.append(task)
-            if self._idle:
-                self._ready.notify()
+            self._find_thread()
+
+    def nudge(self) -> None:
+        """Make the threads that the system did not grant when they were needed, if it does now."""
+        if self._starved:
+            with self._lock:
+                self._starved = False
+                self._find_thread()
 
     def close(self) -> None:
         """Accept no more calls and cancel those that wait; running calls end by their own deadlines."""
@@ -103,67 +187,108 @@ class Workers:
             self._prefetch.clear()
             self._ready.notify_all()
         for task in waiting:
-            task.future.cancel()
+            task.cancel()
+
+    # -- with the lock held ---------------------------------------------------------------------
+
+    def _find_thread(self) -> None:
+        """Something was queued: wake a thread for it, or make one."""
+        if self._idle and not (self._watched and len(self._running) >= self._max):
+            self._ready.notify()
+        # One that was woken counts as idle until it has taken its task: so compare, else a burst meets one thread.
+        # Where all slots are taken, one thread more watches how long a demand waits.
+        if self._threads - len(self._stalled) < self._max:
+            wanted = len(self._demand) + len(self._prefetch) > self._idle
+        else:
+            wanted = bool(self._demand) and not self._idle
+        if wanted and self._threads < self._most:
+            self._make_thread()
+
+    def _make_thread(self) -> None:
+        self._threads += 1
+        self._made += 1
+        try:
+            start(threading.Thread(target=self._work, name=f"{self._name}-{self._made}", daemon=True))
+        except MountError as e:
+            self._threads -= 1
+            self._starved = True
+            log.debug("%s wait for a thread: %s", self._name, e)
 
     def _next(self) -> tuple[Task[Any], bool] | None:
+        """What this thread does next, and whether that is a prefetch; None: it ends."""
         with self._lock:
             while True:
-                if self._demand:
-                    return self._demand.popleft(), False
-                if self._prefetch and self._prefetching < self._prefetch_max:
-                    self._prefetching += 1
-                    return self._prefetch.popleft(), True
-                if self._closed:
+                now = self._clock()
+                self._set_stalled_aside(now)
+                free = len(self._running) < self._max
+                if self._demand and (free or self._is_due(now)):
+                    return self._begin(self._demand.popleft(), now, prefetch=False), False
+                if self._prefetch and free and self._prefetching < self._prefetch_max:
+                    return self._begin(self._prefetch.popleft(), now, prefetch=True), True
+                if self._closed or self._idle >= self._max:
                     self._threads -= 1
                     return None
-                self._idle += 1
-                self._ready.wait()
-                self._idle -= 1
+                self._wait(now)
+
+    def _begin(self, task: Task[Any], now: float, *, prefetch: bool) -> Task[Any]:
+        task.began = self._moved = now
+        self._running[task] = prefetch
+        self._prefetching += prefetch
+        if self._demand and (self._idle or len(self._running) >= self._max):
+            self._find_thread()  # for those behind it: at least one that watches them
+        return task
+
+    def _wait(self, now: float) -> None:
+        """Until there is something to do. While something is queued that may not run yet, one thread watches the clock:
+        its turn comes with time, or with a call that stalls."""
+        watches = bool(self._demand or self._prefetch) and not self._watched
+        self._watched = self._watched or watches
+        self._idle += 1
+        self._ready.wait(self._until_due(now) if watches else None)
+        self._idle -= 1
+        if watches:
+            self._watched = False
+
+    def _is_due(self, now: float) -> bool:
+        """Whether the first demand runs although all slots are taken."""
+        return now - self._demand[0].queued >= TURN_S or now - self._moved >= TURN_S
+
+    def _until_due(self, now: float) -> float:
+        """Seconds until that may change."""
+        if self._demand:
+            return max(0.001, min(self._demand[0].queued, self._moved) + TURN_S - now)
+        return TURN_S
+
+    def _set_stalled_aside(self, now: float) -> None:
+        late = []
+        for task, prefetch in self._running.items():
+            if now - task.began < STALLED_S:
+                break
+            # Prefetches that hang keep memory from others: no more of them may than may run.
+            if not prefetch or self._prefetch_stalled < self._prefetch_max:
+                late.append(task)
+                self._prefetching -= prefetch
+                self._prefetch_stalled += prefetch
+        for task in late:
+            self._stalled[task] = self._running.pop(task)
+
+    def _ended(self, task: Task[Any], prefetch: bool) -> None:
+        self._moved = self._clock()
+        if self._running.pop(task, None) is not None:
+            self._prefetching -= prefetch
+        elif self._stalled.pop(task, None) is not None:
+            self._prefetch_stalled -= prefetch
+        if prefetch and self._prefetch and self._idle:
+            self._ready.notify()
+
+    # -- a thread -------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while (got := self._next()) is not None:
             task, prefetch = got
-            task.run()
-            del got, task  # an idle thread must keep no buffer alive
-            if prefetch:
-                with self._lock:
-                    self._prefetching -= 1
-                    if self._prefetch and self._idle:
-                        self._ready.notify()
-
-
-class Waiter:
-    """How a thread that must answer somebody waits for a future.
-
-    Args:
-        interrupted: True when whoever waits for the answer got a signal (the fuse room's
-            `fuse_interrupted`); called on the waiting thread.
-    """
-
-    def __init__(self, interrupted: Callable[[], bool] = lambda: False) -> None:
-        self._interrupted = interrupted
-
-    def __call__(self, future: Future[T], seconds: float = float("inf")) -> T:
-        """The future's result. Raises what it raises, Interrupted, or TimedOut after `seconds`."""
-        if future.done():
-            return _result(future, 0)
-        left = seconds
-        while True:
-            step = min(POLL_S, left)
             try:
-                return _result(future, step)
-            except FutureTimeout:
-                if future.done():  # the call itself ended with a TimeoutError of its own
-                    raise
-            if self._interrupted():
-                raise Interrupted("interrupted by a signal")
-            left -= step
-            if left <= 0:
-                raise TimedOut(f"no answer within {seconds:.0f} s")
-
-
-def _result(future: Future[T], timeout: float) -> T:
-    try:
-        return future.result(timeout)
-    except CancelledError:
-        raise TimedOut("the request was cancelled") from None
+                task.run()
+            finally:
+                with self._lock:
+                    self._ended(task, prefetch)
+            del got, task  # an idle thread must keep no buffer alive

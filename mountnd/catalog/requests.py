@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ..errors import BadAnswer, Cancelled, Forbidden, ServerFault, StoreError, Throttled, TimedOut, Unreachable
 from ..stats import HEADS, LISTED_KEYS, LISTS, Stats
 from ..stores.base import Deadline, ObjectStat, Page, Store
-from ..workers import Task, Workers
+from ..workers import Task, Workers, cancels
 from .model.keys import PAGE_KEYS, inside
 from .model.permissions import ListingPermissions
 
@@ -95,7 +95,12 @@ class Requests:
             if self._clock() - self._looked < LOOK_S:
                 return None
             self._looked = self._clock()
-        return self.submit(lambda: self._store.renew(deadline=Deadline(min(self._timeout, TRIAL_S))))
+        return self.submit(self._renew)
+
+    def _renew(self) -> bool:
+        deadline = Deadline(min(self._timeout, TRIAL_S))
+        cancels(deadline.cancel)
+        return self._store.renew(deadline=deadline)
 
     def promote(self, task: Task[Any]) -> None:
         """Somebody waits for it now."""
@@ -189,7 +194,9 @@ class Requests:
             raise why
         begun = self._clock()
         try:
-            result = ask(Deadline(min(self._timeout, TRIAL_S) if self._on_trial else self._timeout))
+            deadline = Deadline(min(self._timeout, TRIAL_S) if self._on_trial else self._timeout)
+            cancels(deadline.cancel)
+            result = ask(deadline)
         except StoreError as e:
             if e.code == OFFLINE or isinstance(e, Cancelled):
                 raise

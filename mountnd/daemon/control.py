@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MountError, MountndError
+from ..workers import start
 from . import lookup, mounts, rundir
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ def serving(mountpoint: Path, handlers: Mapping[str, Handler]) -> Iterator[None]
                 time.sleep(_POLL_S)
 
     thread = threading.Thread(target=work, name="control", daemon=True)
-    thread.start()
+    start(thread)
     try:
         yield
     finally:

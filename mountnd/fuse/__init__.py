@@ -2,10 +2,12 @@
 
     session      one mount's life: fuse_new, mount, threads, unmount
     operations   libfuse's callbacks in terms of the vfs
+    threads      what serves the kernel's requests: more where some wait for the network
     kernel       what the kernel is asked to cache, and how it is told to forget
+    readers      whether anybody waits for the answer to a request
     binding      mfusepy's libfuse as this room uses it: prototypes, structs, the callback table
     errnos       the outward table: from errors to errnos
 
-Each line uses only those below it. No locks: `kernel.Invalidator` has a queue and a thread of its own, because telling
-the kernel to forget inside a callback can deadlock against a read of the same inode.
+Each line uses only those below it. `threads.py` has the one lock, a leaf. `kernel.Invalidator` has a queue and a
+thread of its own, because telling the kernel to forget inside a callback can deadlock against a read of the same inode.
 """

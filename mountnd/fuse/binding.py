@@ -8,10 +8,12 @@ measured for that, and the traps, are in the comments below.
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import os
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,6 +40,10 @@ for _name in ("fuse_unmount", "fuse_destroy", "fuse_session_loop", "fuse_session
     getattr(lib, _name).argtypes = [ctypes.c_void_p]
 lib.fuse_invalidate_path.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 lib.fuse_session_process_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+lib.fuse_session_receive_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+lib.fuse_get_context.restype = ctypes.POINTER(mfusepy.fuse_context)
+_free = ctypes.CDLL(None).free
+_free.argtypes = [ctypes.c_void_p]
 
 _serving = threading.local()
 
@@ -61,18 +67,44 @@ def version() -> str:
     return str(lib.fuse_pkgversion().decode())
 
 
+def is_serving() -> bool:
+    """Whether this thread serves the kernel's requests."""
+    return hasattr(_serving, "session")
+
+
 def interrupted() -> bool:
     """Whether the reader of the request that this thread serves got a signal. Poll it in every long wait.
 
     False on threads that serve none: before the first session libfuse would crash there.
     """
-    return hasattr(_serving, "session") and bool(lib.fuse_interrupted())
+    return is_serving() and bool(lib.fuse_interrupted())
+
+
+def reader() -> int:
+    """The thread (as the system numbers it) whose request this thread serves; 0 where that is not known."""
+    return int(lib.fuse_get_context().contents.pid) if is_serving() else 0
 
 
 def serve_requests(session: ctypes.c_void_p) -> None:
     """Run libfuse's single-threaded loop on this thread, until the mount is gone."""
     _serving.session = session
-    lib.fuse_session_loop(session)
+    while lib.fuse_session_loop(session) == -errno.ENOMEM:
+        time.sleep(0.1)  # no memory for its buffer: that may pass
+
+
+def serve_requests_while(session: ctypes.c_void_p, wanted: Callable[[], bool]) -> None:
+    """The same, but only as long as `wanted()`, which is asked after each request."""
+    _serving.session = session
+    buf = mfusepy.fuse_buf()
+    at = ctypes.byref(buf)
+    try:
+        while (got := lib.fuse_session_receive_buf(session, at)) > 0 or got == -errno.EINTR:
+            if got > 0:
+                lib.fuse_session_process_buf(session, at)
+            if not wanted():
+                return
+    finally:
+        _free(buf.mem)  # libfuse's malloc made it
 
 
 def fill_stat(st: Any, ino: int, mode: int, nlink: int, uid: int, gid: int, size: int, mtime_ns: int) -> None:

@@ -13,6 +13,7 @@ _ERRNO: dict[type[BaseException], int] = {
     errors.Archived: errno.EIO,
     errors.Changed: errno.ESTALE,
     errors.WrongRegion: errno.EIO,
+    errors.Cancelled: errno.EINTR,
     errors.BadAnswer: errno.EIO,
     errors.Throttled: errno.EIO,
     errors.ServerFault: errno.EIO,

@@ -14,13 +14,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..vfs.inodes import Attributes
+from ..workers import start
 from . import binding
 
 log = logging.getLogger(__name__)
 
-# Background (readahead) requests the kernel may have under way. The session has more threads than that, so that
-# reads that wait for a slow server never occupy all of them: a look-up always finds one.
-MAX_BACKGROUND = 48
+# Background (readahead) requests the kernel may have under way; the others of all programs wait behind them. No signal
+# is told for these, so a thousand programs that wait for a silent server must leave room. (Without privileges the
+# kernel grants as many as /proc/sys/fs/fuse/max_user_bgreq says: 700 where there are 2 GB of memory.)
+MAX_BACKGROUND = 3_072
 # 1 MiB windows: 3.4 GB/s from memory against 2.3 with the kernel's 128 KiB (measured). Only root may set it.
 READ_AHEAD_KB = 1024
 # FUSE_NOTIFY_INC_EPOCH of linux/fuse.h, in kernels from 6.16 on.
@@ -108,10 +110,13 @@ class Invalidator:
         self._device = -1
         self._thread = threading.Thread(target=self._work, name="invalidate", daemon=True)
 
-    def start(self, fuse: ctypes.c_void_p, device: int) -> None:
-        """`device`: the session's descriptor of /dev/fuse."""
+    def start(self) -> None:
+        """Make the thread. Raises MountError where the system grants none."""
+        start(self._thread)
+
+    def serve(self, fuse: ctypes.c_void_p, device: int) -> None:
+        """Before anything is to be dropped. `device`: the session's descriptor of /dev/fuse."""
         self._call, self._device = lambda path: binding.lib.fuse_invalidate_path(fuse, path), device
-        self._thread.start()
 
     def drop(self, path: bytes) -> None:
         """Soon: drop what the kernel keeps of `path`. A path it does not know is no error."""
@@ -132,6 +137,6 @@ class Invalidator:
             self._thread.join(5)
 
     def _work(self) -> None:
-        assert self._call is not None
         while (path := self._queue.get()) is not None:
+            assert self._call is not None
             self._call(path)

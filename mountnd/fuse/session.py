@@ -1,7 +1,7 @@
 """One mount's life: fuse_new, mount, threads, unmount.
 
-N Python threads each run libfuse's single-threaded loop: three times the rate of small reads of libfuse's own
-pool, whose threads make a new Python thread state for each call; and any number of them on any libfuse 3.
+Python threads each run libfuse's single-threaded loop (`threads.py`): three times the rate of small reads of libfuse's
+own pool, whose threads make a new Python thread state for each call; and any number of them on any libfuse 3.
 The main thread stays in Python, so that signals are handled at once.
 """
 
@@ -13,20 +13,20 @@ import os
 import signal
 import struct
 import threading
+import time
 from collections.abc import Callable
 
 import mfusepy
 
-from .. import fusermount
+from .. import descriptors, fusermount
 from ..errors import MountError
 from ..vfs.tree import Vfs
 from . import binding, kernel
 from .operations import Operations
+from .threads import LoopThreads
 
 log = logging.getLogger(__name__)
 
-# More than MAX_BACKGROUND (see kernel.py); an idle one costs a stack that is never touched.
-THREADS = kernel.MAX_BACKGROUND + 16
 # After a signal the mount goes at once for new look-ups; programs that still have files open get this long.
 GRACE_S = 5.0
 # Sessions whose loops are still inside libfuse, and call back: what those use must live as long as the process.
@@ -49,7 +49,9 @@ class Session:
         fsname: what df and /proc/mounts show as the device.
         timeout: seconds the kernel may keep entries, attributes and absences. Long ones are for kernels that can be
             told to forget them (`kernel.forgets_names`).
+        threads: what serves it; whoever waits for the network on one of them says so there.
         is_there: whether it is this mount that stands at the mountpoint, and not a later one.
+        make_room: ends threads and the like that are not needed to unmount, where a limit stands in the way.
     """
 
     def __init__(
@@ -60,50 +62,46 @@ class Session:
         fsname: str,
         allow_other: bool,
         timeout: float,
+        threads: LoopThreads,
         is_there: Callable[[], bool] = lambda: True,
+        make_room: Callable[[], object] = lambda: None,
     ) -> None:
         self._mountpoint, self._timeout, self._is_there = mountpoint, timeout, is_there
+        self._threads, self._make_room = threads, make_room
         self._invalidator = kernel.Invalidator()
-        self._ready, self._given_up = threading.Event(), threading.Event()
+        self._ready = threading.Event()
+        self._stop_by, self._unmounted = float("inf"), False
         operations = Operations(vfs, self._invalidator)
         self.refresh = operations.refresh
         self._callbacks = binding.callbacks({**operations.table(), "init": self._init})
         self._fuse = binding.fuse_new(mount_options(fsname=fsname, allow_other=allow_other), self._callbacks)
-        self._session: ctypes.c_void_p | None = None
 
     def run(self, ready: Callable[[], None]) -> None:
         """Mount, call `ready` once the kernel has been answered, and return when it is unmounted.
 
         SIGTERM, SIGINT and SIGHUP unmount when this runs in the main thread. Raises MountError.
         """
+        self._make_threads()
         if binding.lib.fuse_mount(self._fuse, os.fsencode(self._mountpoint)):
+            self._threads.serve(None)
             binding.lib.fuse_destroy(self._fuse)
             raise MountError(f"cannot mount on {self._mountpoint}: see the line above, or run: mountnd doctor")
-        self._session = ctypes.c_void_p(binding.lib.fuse_get_session(self._fuse))
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, lambda *_: self.stop())
-        self._invalidator.start(self._fuse, binding.lib.fuse_session_fd(self._session))
-        if binding.MINOR < 17:
-            _answer_init(self._session)
-        threads = [
-            threading.Thread(target=binding.serve_requests, args=(self._session,), name=f"fuse-{i}", daemon=True)
-            for i in range(THREADS)
-        ]
-        for thread in threads:
-            thread.start()
-        if self._ready.wait(10):
-            kernel.read_ahead(self._mountpoint)
-            ready()
-        for thread in threads:
-            while thread.is_alive() and not self._given_up.is_set():
-                thread.join(0.5)
-        if self._given_up.is_set():
+        try:
+            self._serve(ready)
+        except BaseException:
+            self._unmount()  # not to leave a mount that nobody serves
+            raise
+        if not self._threads.join(0):
             _abandoned.append(self)
             return
         self._invalidator.stop()
         binding.lib.fuse_unmount(self._fuse)
         binding.lib.fuse_destroy(self._fuse)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether `run` has returned, and the mount could not be ended: no process more is granted to do it."""
+        return self in _abandoned and not self._unmounted and self._is_ours()
 
     def stop(self) -> None:
         """Unmount lazily: gone at once for new look-ups, and the loops end with the last open file.
@@ -112,12 +110,58 @@ class Session:
         reader hangs in D state. After GRACE_S `run` returns all the same, for the caller to
         clean up and end the process; the kernel then aborts what is left.
         """
-        log.info("unmounting %s", self._mountpoint)
-        if self._is_there() and (complaint := fusermount.unmount(self._mountpoint, lazy=True)):
-            log.debug("fusermount3: %s", complaint)  # it may be gone already
-        timer = threading.Timer(GRACE_S, self._given_up.set)
-        timer.daemon = True
-        timer.start()
+        if self._stop_by == float("inf"):
+            log.info("unmounting %s", self._mountpoint)
+            self._stop_by = time.monotonic() + GRACE_S
+            self._unmount()
+
+    def _make_threads(self) -> None:
+        """All of them before there is a mount: where the system grants too few, none is left behind."""
+        try:
+            self._invalidator.start()
+            self._threads.make()
+        except MountError:
+            binding.lib.fuse_destroy(self._fuse)
+            raise
+
+    def _serve(self, ready: Callable[[], None]) -> None:
+        session = ctypes.c_void_p(binding.lib.fuse_get_session(self._fuse))
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, lambda *_: self.stop())
+        self._invalidator.serve(self._fuse, binding.lib.fuse_session_fd(session))
+        if binding.MINOR < 17:
+            _answer_init(session)
+        self._threads.serve(session)
+        if self._ready.wait(10):
+            kernel.read_ahead(self._mountpoint)
+            ready()
+        while not self._threads.join(0.2):
+            if time.monotonic() > self._stop_by:
+                return
+            if self._stop_by != float("inf"):
+                self._unmount()
+
+    def _unmount(self) -> None:
+        """Unmount, if that is not done; where descriptors, threads or processes have run out, without them."""
+        self._unmounted = self._unmounted or not self._is_ours()
+        if self._unmounted:
+            return
+        try:
+            complaint = descriptors.opening(lambda: fusermount.unmount(self._mountpoint, lazy=True))
+            if complaint:  # it may be gone already
+                log.debug("fusermount3: %s", complaint)
+            self._unmounted = not complaint or not self._is_ours()
+        except OSError as e:
+            log.debug("fusermount3 cannot be run: %s", e)
+            self._make_room()
+            self._unmounted = fusermount.detach(self._mountpoint)
+
+    def _is_ours(self) -> bool:
+        try:
+            return self._is_there()
+        except OSError:
+            return True
 
     def _init(self, conn: int, config: int) -> None:
         kernel.tune(conn, config, self._timeout)

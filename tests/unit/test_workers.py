@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 
 import pytest
 
-from mountnd.errors import Interrupted, TimedOut
-from mountnd.workers import Waiter, Workers
+from mountnd import workers as module
+from mountnd.errors import Cancelled, Interrupted, MountError, TimedOut
+from mountnd.workers import Waiter, Workers, cancels, start
+from tests.support.waiting import holds_within
 
 WAIT = 20  # seconds; only ever reached by a failure
 
@@ -81,7 +84,7 @@ def test_closing_cancels_what_waits_and_refuses_more() -> None:
     waiting = workers.submit(lambda: None)
     workers.close()
     assert waiting.future.cancelled()
-    with pytest.raises(TimedOut):
+    with pytest.raises(Cancelled):
         Waiter()(waiting.future)
     with pytest.raises(RuntimeError):
         workers.submit(lambda: None)
@@ -127,3 +130,157 @@ def test_waiting_ends_in_time_and_errors_pass_through() -> None:
 def test_wrong_numbers_are_refused() -> None:
     with pytest.raises(ValueError):
         Workers(2, "t", reserved=2)
+
+
+def silent(workers: Workers, n: int, *, demand: bool = True) -> threading.Event:
+    """`n` calls that hang until the event is set, each of them in a thread."""
+    release, _ = blocked(workers, n, demand=demand)
+    return release
+
+
+def test_calls_that_hang_stand_in_no_others_way() -> None:
+    """Neither those that have hung for long, nor a crowd that comes at once."""
+    workers = Workers(4, "t", reserved=1, most=200)
+    release = silent(workers, 60)
+    for _ in range(3):
+        assert workers.submit(lambda: "well").future.result(WAIT) == "well"
+    release.set()
+    workers.close()
+
+
+def test_prefetches_that_hang_hold_up_no_prefetch_that_does_not() -> None:
+    workers = Workers(4, "t", reserved=1, most=200)
+    release = silent(workers, 3, demand=False)
+    well = workers.submit(lambda: "well", demand=False)
+    demand = workers.submit(lambda: "well")
+    assert demand.future.result(WAIT) == "well"
+    assert not well.future.done(), "its slots are taken, for a moment"
+    time.sleep(module.STALLED_S)
+    workers.submit(int).future.result(WAIT)
+    assert well.future.result(WAIT) == "well"
+    release.set()
+    workers.close()
+
+
+def test_no_more_calls_run_than_there_are_slots_where_none_hangs() -> None:
+    """As that is what a network and a server take best. (A demand that has waited `TURN_S` runs all the same.)"""
+    workers, lock, running, most = Workers(4, "t", most=200), threading.Lock(), 0, 0
+
+    def call() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        with lock:
+            running -= 1
+
+    for task in [workers.submit(call) for _ in range(300)]:
+        task.future.result(WAIT)
+    assert most <= 4
+    workers.close()
+
+
+def test_threads_end_when_there_are_more_than_enough() -> None:
+    workers = Workers(4, "many", most=200)
+    release = silent(workers, 60)
+    alive = lambda: sum(t.name.startswith("many-") for t in threading.enumerate())  # noqa: E731
+    assert alive() >= 60
+    release.set()
+    assert holds_within(lambda: alive() <= 4 + 1, WAIT)
+    assert workers.submit(lambda: 7).future.result(WAIT) == 7
+    workers.close()
+
+
+class NoThreads:
+    """A system that grants no thread while `full`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+        self.full = True
+        start = threading.Thread.start
+
+        def limited(thread: threading.Thread) -> None:
+            if self.full:
+                raise error("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", limited)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_a_limit_of_threads_that_passes_is_recovered_from(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """What was asked for meanwhile is done then, and the limit of threads is what it was."""
+    workers = Workers(2, "t")
+    system = NoThreads(monkeypatch, error)
+    tasks = [workers.submit(lambda i=i: i) for i in range(5)]
+    with pytest.raises(TimedOut):
+        Waiter(polled=[workers.nudge])(tasks[0].future, 0.3)
+    with pytest.raises(MountError, match="no more threads"):
+        start(threading.Thread())
+    system.full = False
+    waiter = Waiter(polled=[workers.nudge])
+    assert [waiter(task.future, WAIT) for task in tasks[1:]] == [1, 2, 3, 4]
+    meet = threading.Barrier(2)
+    for task in [workers.submit(meet.wait, WAIT) for _ in range(2)]:
+        task.future.result(WAIT)
+    workers.close()
+
+
+def test_a_task_that_runs_is_cancelled_by_what_ends_its_wait() -> None:
+    workers, ended, running = Workers(1, "t"), threading.Event(), threading.Event()
+
+    def call() -> None:
+        cancels(ended.set)
+        running.set()
+        assert ended.wait(WAIT)
+        raise Cancelled("not wanted")
+
+    task = workers.submit(call)
+    assert running.wait(WAIT)
+    task.cancel()
+    with pytest.raises(Cancelled):
+        task.future.result(WAIT)
+    workers.close()
+
+
+def test_what_begins_in_a_cancelled_task_is_ended_at_once() -> None:
+    workers, go, ended = Workers(1, "t"), threading.Event(), threading.Event()
+
+    def call() -> bool:
+        assert go.wait(WAIT)
+        cancels(ended.set)
+        return ended.is_set()
+
+    task = workers.submit(call)
+    assert holds_within(task.future.running, WAIT)
+    task.cancel()
+    go.set()
+    assert task.future.result(WAIT)
+    assert cancels(ended.set) is None  # on a thread that is no worker's nothing happens
+    workers.close()
+
+
+def test_what_nobody_waits_for_any_more_is_cancelled() -> None:
+    workers, ended = Workers(2, "t"), [threading.Event(), threading.Event()]
+
+    def call(i: int) -> int:
+        cancels(ended[i].set)
+        ended[i].wait(WAIT)
+        return i
+
+    left, kept = (workers.submit(call, i) for i in range(2))
+    with pytest.raises(Interrupted):
+        Waiter(lambda: True)(left.future)
+    patient: list[int] = []
+    thread = threading.Thread(target=lambda: patient.append(Waiter()(kept.future, WAIT)))
+    thread.start()
+    with pytest.raises(Interrupted):
+        Waiter(lambda: True)(kept.future)
+    assert left.future.result(WAIT) == 0, "ended, as nobody waits"
+    time.sleep(0.3)
+    assert not ended[1].is_set(), "another one waits"
+    ended[1].set()
+    thread.join(WAIT)
+    assert patient == [1]
+    workers.close()

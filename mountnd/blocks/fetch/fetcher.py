@@ -17,20 +17,20 @@ from threading import Lock
 from ...errors import StoreError
 from ...stats import GETS_FAILED, GETS_HEDGED, PREFETCH_CANCELLED, PREFETCH_FAILED, PREFETCH_REFUSED, Stats
 from ...stores.base import ObjectId, Store
+from ...waits import GRACE_S, later
 from ...workers import Workers
 from .. import geometry
 from ..disk.base import DiskTier
-from ..geometry import BLOCK, BlockRange, Extent
+from ..geometry import BlockRange, Extent
 from ..memory import Block, MemoryTier
 from .budget import LongPrefetches, PrefetchBudget
-from .flight import Flight
+from .flight import Flight, Owners
 from .hedging import HedgePolicy
 from .loader import Loader
-from .warmup import WARMUP_BYTES, ConnectionWarmup
+from .warmup import ConnectionWarmup
 
 # A longer demand is split: its reader waits for the slowest byte, and several connections bring it sooner.
 DEMAND_PIECE = 512 << 10
-WARMUP_BLOCKS = WARMUP_BYTES // BLOCK
 
 
 class Fetcher:
@@ -60,7 +60,7 @@ class Fetcher:
         self._long_prefetches = LongPrefetches()
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = PrefetchBudget(memory, clock)
-        self._owned: dict[object, set[Flight]] = {}
+        self._owners = Owners()
         self._hedging = {source: HedgePolicy() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
 
@@ -80,7 +80,7 @@ class Fetcher:
         span = BlockRange(min(wider.first, need.first), max(wider.stop, need.stop))
         for gap in geometry.missing(span, lambda i: (id, i) in lru or (id, i) in flights):
             for piece in geometry.split(gap, DEMAND_PIECE):
-                self._start(Flight(id, size, self._widened_for_warmup(id, size, piece), demand=True))
+                self._start(Flight(id, size, self._widened(id, size, piece), demand=True))
         parts: list[Block | Flight] = []
         joined: set[Flight] = set()
         for i in range(*need):
@@ -104,30 +104,38 @@ class Fetcher:
         """The caller of `demand` no longer waits for these."""
         for f in flights:
             f.waiters -= 1
+            self._leave(f)
 
     def cancel(self, owner: object) -> None:
-        """`owner` closed: cancel its prefetches that have not started, unless others want them."""
+        """`owner` closed: cancel its prefetches that have not started, unless others want them; those under way end
+        where they take longer than a moment."""
         self.budget.deactivate(owner)
-        for f in self._owned.pop(owner, ()):
-            f.owners.discard(owner)
+        for f in self._owners.leave(owner):
             if not (f.owners or f.waiters or f.demand) and f.started_at is None:
-                for task in f.tasks:
-                    task.future.cancel()
-                self._finish(f)
-                self.stats.add(PREFETCH_CANCELLED)
+                self._drop(f)
+            else:
+                self._leave(f)
 
-    def _widened_for_warmup(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
-        """`gap`; where its GET should warm up a connection, as many blocks from there on as that takes.
+    def _leave(self, flight: Flight) -> None:
+        """If nobody wants it any more, nor in a moment, it is cancelled."""
+        if not (flight.finished or flight.is_wanted):
+            later(GRACE_S, lambda: self._abandon(flight))
 
-        Never at the start of an object: there a header may be all that is wanted.
-        """
-        if not gap.first or gap.stop - gap.first >= WARMUP_BLOCKS or not self._warmup[id.source].due:
-            return gap
-        stop = gap.stop
-        end = min(gap.first + WARMUP_BLOCKS, geometry.block_count(size))
-        while stop < end and (id, stop) not in self.memory.lru and (id, stop) not in self._flights:
-            stop += 1
-        return BlockRange(gap.first, stop)
+    def _drop(self, flight: Flight) -> None:
+        """Cancel it: its connection is closed, if it has one."""
+        tasks = list(flight.tasks)
+        self._finish(flight)
+        if flight.prefetch:
+            self.stats.add(PREFETCH_CANCELLED)
+        for task in tasks:
+            task.cancel()
+
+    def _widened(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
+        """`gap`, longer where its GET should warm up a connection."""
+        lru, flights = self.memory.lru, self._flights
+        return self._warmup[id.source].widened(
+            gap, geometry.block_count(size), lambda i: (id, i) in lru or (id, i) in flights
+        )
 
     def _start(self, flight: Flight) -> None:
         if not self._long_prefetches.queue_if_full(flight):
@@ -146,11 +154,8 @@ class Fetcher:
             self._long_prefetches.started(flight)
         flight.attempts += 1
         flight.tasks.append(task)
-        task.future.add_done_callback(lambda future: self._cancelled(flight) if future.cancelled() else None)
-
-    def _add_owner(self, flight: Flight, owner: object) -> None:
-        flight.owners.add(owner)
-        self._owned.setdefault(owner, set()).add(flight)
+        # The workers closed before one of them took it.
+        task.future.add_done_callback(lambda future: flight.future.cancel() if future.cancelled() else None)
 
     def _finish(self, flight: Flight) -> None:
         flight.finished = True
@@ -162,11 +167,7 @@ class Fetcher:
             del self._flights[flight.id, i]
         if flight.prefetch:
             self.budget.release(flight.bytes)
-        for owner in flight.owners:
-            if (flights := self._owned.get(owner)) is not None:
-                flights.discard(flight)
-                if not flights:
-                    del self._owned[owner]
+        self._owners.forget(flight)
         while (waiting := self._long_prefetches.next()) is not None:
             try:
                 self._submit(waiting)
@@ -199,11 +200,11 @@ class Fetcher:
         for i in range(*span):
             flight = flights.get((id, i))
             if flight is not None:
-                self._add_owner(flight, owner)
+                self._owners.add(flight, owner)
             elif (id, i) not in lru:
                 todo.append(i)
         for gap in geometry.block_ranges(todo):
-            flight = Flight(id, size, self._widened_for_warmup(id, size, gap), demand=False)
+            flight = Flight(id, size, self._widened(id, size, gap), demand=False)
             if not self.budget.reserve(flight.bytes):
                 self.stats.add(PREFETCH_REFUSED)
                 return False
@@ -212,7 +213,7 @@ class Fetcher:
             except StoreError:
                 self.budget.release(flight.bytes)
                 return False  # the mount is closing
-            self._add_owner(flight, owner)
+            self._owners.add(flight, owner)
         return True
 
     def hedge_delay(self, flight: Flight) -> float:
@@ -236,6 +237,11 @@ class Fetcher:
             except StoreError:
                 return
             self.stats.add(GETS_HEDGED)
+
+    def _abandon(self, flight: Flight) -> None:
+        with self.lock:
+            if not (flight.finished or flight.is_wanted):
+                self._drop(flight)
 
     # -- on a worker's thread, without the lock -------------------------------------------------
 
@@ -276,9 +282,12 @@ class Fetcher:
                 return
             for i, block in enumerate(blocks, flight.span.first):
                 self.memory.put((flight.id, i), block)
+            slower = list(flight.tasks) if len(flight.tasks) > 1 else []
             self._finish(flight)
             self.memory.trim()
         flight.future.set_result(blocks)
+        for task in slower:
+            task.cancel()  # this one is among them, and has no use for its deadline any more
 
     def _failed(self, flight: Flight, error: BaseException) -> None:
         with self.lock:
@@ -287,8 +296,3 @@ class Fetcher:
                 return
             self._finish(flight)
         flight.future.set_exception(error)
-
-    def _cancelled(self, flight: Flight) -> None:
-        """The workers closed before one of them took it."""
-        if not flight.future.done():
-            flight.future.cancel()

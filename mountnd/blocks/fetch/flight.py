@@ -27,8 +27,9 @@ class Flight:
         demand: somebody waits for it.
         retryable: it runs as a prefetch: after a transient failure, whoever waits for it may fetch anew.
         waiters: how many threads wait now.
-        owners: the streams that want it ahead; when the last one closes and nobody waits, it is cancelled.
-        started_at: when a worker took it (the fetcher's clock), None before; from then on it runs to its end.
+        owners: the streams that want it ahead; when the last one closes and nobody waits, it is cancelled (after a
+            moment where it has started).
+        started_at: when a worker took it (the fetcher's clock), None before.
         finished: it is done, one way or another.
         attempts: workers that have it: two where it stalled and was hedged.
     """
@@ -63,3 +64,35 @@ class Flight:
         self.waiters = self.attempts = 0
         self.started_at: float | None = None
         self.finished = self.hedged = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for it; before anybody did, whether it is to be fetched ahead for somebody."""
+        return self.waiters > 0 or (bool(self.owners) and not self.demand)
+
+
+class Owners:
+    """Which streams want which flights ahead. Guarded by `Fetcher.lock`."""
+
+    def __init__(self) -> None:
+        self._owned: dict[object, set[Flight]] = {}
+
+    def add(self, flight: Flight, owner: object) -> None:
+        """`owner` wants the flight, too."""
+        flight.owners.add(owner)
+        self._owned.setdefault(owner, set()).add(flight)
+
+    def leave(self, owner: object) -> set[Flight]:
+        """`owner` wants nothing any more; what it wanted."""
+        flights = self._owned.pop(owner, set())
+        for flight in flights:
+            flight.owners.discard(owner)
+        return flights
+
+    def forget(self, flight: Flight) -> None:
+        """The flight is done."""
+        for owner in flight.owners:
+            flights = self._owned.get(owner, set())
+            flights.discard(flight)
+            if not flights:
+                self._owned.pop(owner, None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ...stats import BYTES_FETCHED, GETS, GETS_DEMAND, PREFETCHED, Stats
 from ...stores.base import Deadline, ObjectId, Store
+from ...workers import cancels
 from .. import geometry
 from ..disk.base import DiskTier
 from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
@@ -61,7 +62,9 @@ class Loader:
             if demand:
                 stats.add(GETS_DEMAND)
             began = self._clock()
-            self.store(id).read(id, where.start, memory.views(blocks[own]), deadline=Deadline(self._timeout))
+            deadline = Deadline(self._timeout)
+            cancels(deadline.cancel)
+            self.store(id).read(id, where.start, memory.views(blocks[own]), deadline=deadline)
             seconds = self._clock() - began if gap == span else 0.0
             stats.add(BYTES_FETCHED, where.size)
             for b in blocks[own]:

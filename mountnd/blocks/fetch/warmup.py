@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..geometry import BLOCK, BlockRange
+
 WARMUP_BYTES = 256 << 10  # what such a GET brings; a random read of 4 KiB may fetch as much and no more
+WARMUP_BLOCKS = WARMUP_BYTES // BLOCK
 WARM_BYTES = 512 << 10  # an answer this long warms its connection whenever it comes
 SMALL_ANSWERS = 2  # small answers before the warm-up
 # Idle connections are closed by one side or the other after about this long.
@@ -36,6 +39,22 @@ class ConnectionWarmup:
         if not self._busy and self._clock() - self._last > IDLE_S:
             self._answers.clear()
         return self._busy < len(self._answers) and self._answers[self._busy] == SMALL_ANSWERS
+
+    def widened(self, gap: BlockRange, count: int, is_held: Callable[[int], bool]) -> BlockRange:
+        """The blocks of a GET for `gap`: as many from there on as it takes to warm up its connection, where one is due.
+
+        Never at the start of an object: there a header may be all that is wanted.
+
+        Args:
+            count: of the object's blocks.
+            is_held: whether a block is there, or on its way.
+        """
+        if not gap.first or gap.stop - gap.first >= WARMUP_BLOCKS or not self.due:
+            return gap
+        stop = gap.stop
+        while stop < min(gap.first + WARMUP_BLOCKS, count) and not is_held(stop):
+            stop += 1
+        return BlockRange(gap.first, stop)
 
     def started(self, size: int) -> None:
         """A GET of `size` bytes starts."""

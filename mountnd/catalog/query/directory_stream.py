@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from ...errors import Cancelled
 from ...stores.base import ObjectStat
 from ..cache.memory import MemoryCache
 from ..model.entry import Entry
@@ -95,7 +96,10 @@ class DirectoryStream:
             if (table := paged.held_page(page)) is not None:
                 return table
             if (task := paged.fetch(page)) is not None:
-                return self._waiting.wait(task.future)
+                try:
+                    return self._waiting.wait(task.future)
+                except Cancelled:
+                    continue  # the last who waited for it had left
             if paged.offset(page) is None:
                 return None
         raise AssertionError("a page neither there, nor under way, nor past the end")

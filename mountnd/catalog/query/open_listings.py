@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 
+from ...waits import GRACE_S, later
 from ..cache.tiered import TieredCache
 from ..model.listing import listing_of
 from ..readahead.prefetcher import SubtreePrefetcher
@@ -52,6 +53,8 @@ class OpenListings:
                 self._memory.set_large(paged.prefix)
             if not paged.readers and self._listings.get(paged.prefix) is paged:
                 del self._listings[paged.prefix]
+        if not paged.readers and paged.listing is None:
+            later(GRACE_S, lambda: None if paged.readers else paged.cancel())
 
     def forget(self, prefix: str) -> None:
         """Nobody may join what is under way for a directory; its present readers go on."""

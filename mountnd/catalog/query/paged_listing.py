@@ -155,12 +155,19 @@ class PagedListing:
             if page in self._held or page >= len(self._page_starts) or self._is_past_end(page):
                 return None
             task = self._tasks.get(page)
-            if task is None:
+            if task is None or task.future.cancelled():
                 task = self._tasks[page] = self._requests.submit(self._fetch, page, demand=demand)
                 return task
         if demand:
             self._requests.promote(task)
         return task
+
+    def cancel(self) -> None:
+        """Nobody wants its pages any more."""
+        with self._lock:
+            tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
 
     @property
     def begun(self) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ...waits import Awaited
+
 T = TypeVar("T")
 
 
@@ -58,9 +60,9 @@ class SingleFlight:
 def first_answer(futures: Sequence[Future[Any]], decide: Callable[[], T | None]) -> Future[Any]:
     """Completes with `decide()` as soon as that is not None, which is asked each time one of `futures` ends.
 
-    When all have ended and it still is None: the first of their errors, or None.
+    When all have ended and it still is None: the first of their errors, or None. Who waits for it waits for them.
     """
-    result: Future[Any] = Future()
+    result: Future[Any] = Awaited(parts=futures)
     lock = threading.Lock()
     left = len(futures)
     completed = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ...errors import StoreError, TimedOut
+from ...errors import Cancelled, StoreError, TimedOut
 from ...stats import STALE_ANSWERS, Stats
 from ..requests import OUTAGES, Requests
 
@@ -37,7 +37,7 @@ class StaleFallback:
         if why is None:
             begun = self._clock()
             try:
-                return ask(begun + (min(self._timeout, PATIENCE_S) if has_stale else self._timeout))
+                return self._ask(ask, begun + (min(self._timeout, PATIENCE_S) if has_stale else self._timeout))
             except OUTAGES as e:
                 why = e
                 if isinstance(e, TimedOut):
@@ -47,3 +47,10 @@ class StaleFallback:
             raise why
         self._stats.add(STALE_ANSWERS)
         return answer
+
+    def _ask(self, ask: Callable[[float], T], until: float) -> T:
+        """`ask(until)`; once more where what it joined was cancelled just then, as all had left who waited for it."""
+        try:
+            return ask(until)
+        except Cancelled:
+            return ask(until)

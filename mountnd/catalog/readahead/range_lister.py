@@ -12,6 +12,7 @@ import threading
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 
+from ...errors import Cancelled
 from ...stores.base import Page
 from ...workers import Task
 from ..cache.tiered import TieredCache
@@ -76,7 +77,7 @@ class RangeLister:
     ) -> None:
         self.base, self._at_once, self._budget = base, at_once, budget
         self._requests, self._cache = requests, cache
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # again where a request is cancelled as soon as it is made: the mount closes
         self._ranges = [_ListedRange(base, low, high) for low, high in ranges]
         self._next: list[_ListedRange] = []
         self._granted = self._running = 0
@@ -136,7 +137,8 @@ class RangeLister:
         listed.mark = listed.mark or self._cache.memory.mark()
         self._granted -= 1
         self._running += 1
-        listed.task = self._requests.submit(self._list_page, listed, demand=demand)
+        listed.task = task = self._requests.submit(self._list_page, listed, demand=demand)
+        task.future.add_done_callback(lambda future: self._cancelled(listed) if future.cancelled() else None)
 
     def _fill(self) -> None:
         while self._next and self._granted > 0 and self._running < PARALLEL:
@@ -159,6 +161,12 @@ class RangeLister:
                 self.failed, listed.task = e, None
                 self._running -= 1
             raise
+
+    def _cancelled(self, listed: _ListedRange) -> None:
+        """All who waited for it had left before it began."""
+        with self._lock:
+            self.failed, listed.task = self.failed or Cancelled(f"{self.base}: not wanted any more"), None
+            self._running -= 1
 
     def _process(self, listed: _ListedRange, page: Page) -> None:
         with self._lock:

@@ -42,7 +42,7 @@ class S3Store(StoreBase):
         requester_pays: agree to pay for requests and transfer.
         path_style: `endpoint/bucket/key` instead of `bucket.endpoint/key`; None: for buckets with a dot
             and for an endpoint other than AWS's own.
-        connections: kept open, at most, by each of the two clients.
+        connections: kept open when they are idle, at most.
         directory: where relative paths in the AWS files start; "": the working directory.
         clock: monotonic seconds.
     """
