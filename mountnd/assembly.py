@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from . import descriptors
+from . import descriptors, memory_limit
 from .blocks.disk.cache import OPEN_FILES, DiskCache
 from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
@@ -54,11 +54,12 @@ class Mount(NamedTuple):
     stores: dict[str, Store]
     blocks: Blocks
     workers: tuple[Workers, ...]
+    memory: dict[str, Any]
 
     def counters(self) -> dict[str, Any]:
-        """What `mountnd stats` shows: the counters of the whole mount and of each source."""
+        """What `mountnd stats` shows: counters of the whole mount and of each source, and what memory they may take."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
-        return {"total": self.stats.snapshot(), "sources": sources}
+        return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory}
 
     def close(self) -> None:
         for workers in self.workers:
@@ -166,6 +167,8 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     stats, waiter, shares = Stats(), Waiter(interrupted), _shares()
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
+    limit = memory_limit.limit()
+    fitting = memory_limit.shares(limit, blocks=config.memory, sources=len(config.sources))
     on_disk = _on_disk(config)
     names_dir = names_dir_of(on_disk) if on_disk else None
     stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
@@ -181,6 +184,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
             state_dir=names_dir,
+            limit_bytes=fitting.names,
         )
         for source in config.sources
     }
@@ -199,7 +203,7 @@ def build(config: MountConfig, *, interrupted: Callable[[], bool] = lambda: Fals
     for catalogue in catalogues.values():
         prefetcher.add(catalogue)
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
-    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
+    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_), {**fitting._asdict(), **limit._asdict()})
 
 
 def _shares() -> descriptors.Shares:

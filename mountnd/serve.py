@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import descriptors
+from . import descriptors, memory_limit
 from .assembly import build
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig
@@ -56,6 +56,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     from .fuse.session import Session
 
     descriptors.raise_limit()
+    memory_limit.use_few_arenas()
     _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
