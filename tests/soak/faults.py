@@ -1,21 +1,21 @@
 """What can be wrong with an answer, and a seeded choice of it.
 
-    status       500, 502 or 503 with an error document
-    slowdown     503 SlowDown
-    reset        a RST before anything was answered
-    reset-body   the true head and half of the body, then a RST
-    stall        an answer that is right and comes late
-    hang         no answer; the connection stays open
-    short        the true length, half of the body, then the connection is closed in good order
-    long         more bytes than were asked for, and a length that says so
-    truncate     206 with half of the range, truthfully labelled
-    shift        a range that begins a byte later, truthfully labelled
-    mislabel     a range that begins a byte later, without a Content-Range
-    whole        200 and the object from its start
-    html         200 and a page of a login portal
-    expired      403 ExpiredToken
-    cut-xml      half of the listing, with a length that fits it
-    repeat       the page before, again
+status       500, 502 or 503 with an error document
+slowdown     503 SlowDown
+reset        a RST before anything was answered
+reset-body   the true head and half of the body, then a RST
+stall        an answer that is right and comes late
+hang         no answer; the connection stays open
+short        the true length, half of the body, then the connection is closed in good order
+long         more bytes than were asked for, and a length that says so
+truncate     206 with half of the range, truthfully labelled
+shift        a range that begins a byte later, truthfully labelled
+mislabel     a range that begins a byte later, without a Content-Range
+whole        200 and the object from its start
+html         200 and a page of a login portal
+expired      403 ExpiredToken
+cut-xml      half of the listing, with a length that fits it
+repeat       the page before, again
 """
 
 from __future__ import annotations

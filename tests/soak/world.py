@@ -40,7 +40,7 @@ class World:
         begin: seconds since the epoch, when all have version 0.
     """
 
-    volumes: int = 40
+    volumes: int = 80
     volume_size: int = 12 << 20
     small: int = 400
     replaced: int = 24
