@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup test-setup bench-setup demo test check mutants bench clean
+.PHONY: help setup test-setup bench-setup demo test check mutants soak bench clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: test-setup ## style, types and the import contract
 
 mutants: test-setup ## change the policy modules in small ways: do their tests notice? MUTANTS="mountnd/.../window.py" for some
 	@$(BIN)/python -m tests.mutation $(MUTANTS)
+
+soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits (root); SOAK_MINUTES=10, SOAK_SEED=n
+	@$(BIN)/python -m tests.soak
 
 bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 6 GB of memory); BENCH="--rtt 2 ..." for more
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -15,6 +15,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     stores/     one provider each
     config/     options, config file, presets
     descriptors  how many files may be open
+    memory_limit  how much memory may be used
     fusermount  unmounting
     errors  stats  workers  known to everyone (workers knows errors)
 """

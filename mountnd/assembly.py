@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from . import descriptors
+from . import descriptors, memory_limit
 from .blocks.disk.cache import OPEN_FILES, DiskCache
 from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
@@ -60,11 +60,12 @@ class Mount(NamedTuple):
     stores: dict[str, Store]
     blocks: Blocks
     workers: tuple[Workers, ...]
+    memory: dict[str, Any]
 
     def counters(self) -> dict[str, Any]:
-        """What `mountnd stats` shows: the counters of the whole mount and of each source."""
+        """What `mountnd stats` shows: counters of the whole mount and of each source, and what memory they may take."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
-        return {"total": self.stats.snapshot(), "sources": sources}
+        return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory}
 
     def end_workers(self) -> None:
         """Make no more requests: the threads end that wait for some."""
@@ -200,6 +201,8 @@ def build(
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
     waiter = Waiter(interrupted, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
+    limit = memory_limit.limit()
+    fitting = memory_limit.shares(limit, blocks=config.memory, sources=len(config.sources))
     on_disk = _on_disk(config)
     names_dir = _usable(names_dir_of(on_disk)) if on_disk else None
     bytes_dir = _usable(blocks_dir(on_disk)) if on_disk else None
@@ -216,6 +219,7 @@ def build(
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
             state_dir=names_dir,
+            limit_bytes=fitting.names,
         )
         for source in config.sources
     }
@@ -234,7 +238,7 @@ def build(
     for catalogue in catalogues.values():
         prefetcher.add(catalogue)
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
-    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_))
+    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_), {**fitting._asdict(), **limit._asdict()})
 
 
 def _shares() -> descriptors.Shares:

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import descriptors, fusermount
+from . import descriptors, fusermount, memory_limit
 from .assembly import Mount, build
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
@@ -59,6 +59,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     from .fuse.threads import LoopThreads
 
     descriptors.raise_limit()
+    memory_limit.use_few_arenas()
     _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)

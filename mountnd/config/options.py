@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .. import memory_limit
 from .option_types import COUNT, DIR, FILE, ID, MEMORY, MODE, NAME, SECONDS, SIZE, SWITCH, TTL, URL, Kind, Option, Scope
 
 # A TTL: what was listed once is never listed again.
@@ -41,6 +42,10 @@ def option(
     if default_factory is not None:
         return field(default_factory=default_factory, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def _memory_that_fits() -> int:
+    return memory_limit.shares(memory_limit.limit()).blocks
 
 
 # fmt: off
@@ -94,7 +99,8 @@ class MountConfig:
 
     mountpoint: Path
     sources: tuple[SourceConfig, ...]
-    memory: int = option(MEMORY, "memory for cached and in-flight data", 512 << 20, "512M")
+    memory: int = option(MEMORY, "memory for cached and in-flight data", default_factory=_memory_that_fits,
+        default_text="512M, or less where less memory may be used")
     cache_dir: Path | None = option(DIR, "directory of the disk cache",
         default_text="~/.cache/mountnd", verbs=(*_SOURCE, "cache"))
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",

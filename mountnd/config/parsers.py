@@ -38,6 +38,14 @@ def size(raw: object) -> int:
     raise ValueError("a size such as 512M, 2GiB or a number of bytes")
 
 
+def size_text(value: int) -> str:
+    """Bytes as `size` reads them: `512M` where that is exact, else the number."""
+    for power, letter in ((4, "T"), (3, "G"), (2, "M"), (1, "K")):
+        if value and value % 1024**power == 0:
+            return f"{value // 1024**power}{letter}"
+    return str(value)
+
+
 def memory(raw: object) -> int:
     """Bytes, at least 8 MiB: below that not even one large read of each of a few threads fits."""
     expected = "a size of at least 8M, such as 512M or 2GiB"

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import memory_limit
 from ..errors import UsageError
 from .file import ConfigFile, MountEntry, find, load, xdg_directory
 from .home import NO_HOME
 from .layers import Layer, Layers, RawValues, ResolvedOption, ResolvedOptions, from_environment, resolve_option
 from .option_types import RawValue
 from .options import CONFIG_FILE, OPTIONS, MountConfig, SourceConfig
+from .parsers import size_text
 from .pasted import Pasted
 from .presets import Preset
 from .signing import anonymous_or_profile, aws_profiles, never_sign
@@ -52,6 +54,7 @@ class ResolvedMount:
         lines = [notice for source in self.sources for notice in source.notices]
         if self.options["cache_size"].origin == NO_HOME:
             lines.append(f"Nothing is cached on disk: {NO_HOME}. Choose a place with --cache-dir DIR, or set HOME.")
+        lines += _memory_that_will_not_fit(self.options["memory"])
         return lines
 
 
@@ -88,6 +91,9 @@ class ConfigInputs:
     def mount_options(self, mount: MountEntry | None = None) -> ResolvedOptions:
         """The options of a mount, each with a value where the program can know one. Raises UsageError."""
         options = _resolve("mount", self.layers(mount))
+        memory = options["memory"]
+        if memory.layer is Layer.TABLE_DEFAULT and memory.value < memory_limit.MOST_BLOCKS:
+            options["memory"] = replace(memory, origin=f"default, for {_limit_text(memory_limit.limit())}")
         chosen, size = options["cache_dir"], options["cache_size"]
         if chosen.value is None and self.cache_home is not None:
             options["cache_dir"] = replace(chosen, value=self.cache_home / "mountnd")
@@ -139,6 +145,21 @@ def _of_url(pasted: Pasted | None, base: Path) -> RawValues:
         return {}
     said = {"endpoint_url": pasted.endpoint_url, "region": pasted.region}
     return {name: RawValue(value, "the URL", base) for name, value in said.items() if value}
+
+
+def _memory_that_will_not_fit(memory: ResolvedOption) -> list[str]:
+    """A line that says so of what somebody has chosen."""
+    limit = memory_limit.limit()
+    if memory.layer is Layer.TABLE_DEFAULT or memory_limit.fits(limit, memory.value):
+        return []
+    return [
+        f"{memory.origin}: {size_text(memory.value)} of memory will not fit: {_limit_text(limit)}, and the kernel ends "
+        f"what takes more. Without it mountnd would take {size_text(memory_limit.shares(limit).blocks)}."
+    ]
+
+
+def _limit_text(limit: memory_limit.Limit) -> str:
+    return f"{limit.origin} is {size_text(limit.bytes - limit.bytes % memory_limit.MIB)}"
 
 
 def _resolve(scope: str, layers: Layers) -> dict[str, ResolvedOption]:

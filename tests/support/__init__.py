@@ -16,6 +16,7 @@ Processes (nothing that a test waits for runs inside the test's own process):
 Mounts:
     mounts          the vfs in this process, or the real command in a process of its own
     doors           one interface to both (a "door"), and ways to open one
+    cgroups         control groups: limits on memory and processes
     cli             the command in the background, as a person runs it, and a mountpoint that is cleaned up
 
 Data:

@@ -29,6 +29,7 @@ from .children import killed_after
 from .waiting import wait_until
 
 START_S = 60.0  # moto imports for some seconds, more of them on a busy machine
+ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "server_scripts"
 
 
@@ -38,16 +39,27 @@ def script_server(script: Path, *args: str) -> Iterator[str]:
 
     Raises RuntimeError when it ends, or is silent for START_S seconds, before it has printed one.
     """
-    process = subprocess.Popen(
-        [sys.executable, str(script), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    with _first_line([sys.executable, str(script), *args], script.name) as line:
+        yield line
+
+
+@contextmanager
+def module_server(module: str, *args: str) -> Iterator[str]:
+    """The same of a module of this checkout, `python -m MODULE`."""
+    with _first_line([sys.executable, "-m", module, *args], module) as line:
+        yield line
+
+
+@contextmanager
+def _first_line(argv: list[str], name: str) -> Iterator[str]:
+    process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         with killed_after(START_S, process):
             line = process.stdout.readline().strip()
         if not line:
-            raise RuntimeError(f"{script.name} ended at its start with {process.wait(START_S)}")
+            raise RuntimeError(f"{name} ended at its start with {process.wait(START_S)}")
         yield line
     finally:
         process.stdin.close()

@@ -14,6 +14,9 @@ from __future__ import annotations
 LEAST, MOST = 3.0, 31.0
 
 
-def pause_after(worked: float, processors: float) -> float:
-    """Seconds to pause after `worked` seconds of processor time, in a mount that uses so many `processors`."""
-    return worked * (LEAST + (MOST - LEAST) * min(1.0, processors))
+def pause_after(worked: float, processors: float, *, late: bool = False) -> float:
+    """Seconds to pause after `worked` seconds of processor time, in a mount that uses so many `processors`.
+
+    `late`: what waits has waited for long; then the pauses are those of a mount that does nothing else.
+    """
+    return worked * (LEAST + (0.0 if late else (MOST - LEAST) * min(1.0, processors)))

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 # setpriority: a thread that holds Python's lock and gets no processor stops all others.) And while they keep arriving
 # it pauses after each write (`throttle`).
 QUIET_S, AGE_S = 0.1, 1.0
+# From then on it pauses less: what came more than 2 s ago is to outlive the daemon, however that ends.
+LATE_S = 1.2
 # Blocks that wait stay in memory as any others do, and what is evicted before its turn is not written: no reader waits
 # for the disk, or goes short of memory for it. Only this much is pinned, for mounts with next to no memory.
 PINNED = 8 << 20
@@ -158,7 +160,8 @@ class WriteBehind:
             at, used = time.monotonic(), time.process_time()
             processors = (used - before) / max(at - since, 1e-6)
             with self._lock:
-                self._paused_until = at + throttle.pause_after(time.thread_time() - begun, processors)
+                late = bool(self._pending) and at - self._pending[0].since > LATE_S
+                self._paused_until = at + throttle.pause_after(time.thread_time() - begun, processors, late=late)
                 self._done(job)
                 del job  # a waiting thread must keep no buffer alive
                 if not self._waiting:

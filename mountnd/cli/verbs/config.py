@@ -10,6 +10,7 @@ import click
 
 from ...config.layers import ResolvedOptions
 from ...config.option_types import MEMORY, MODE, SIZE, Option
+from ...config.parsers import size_text
 from ...config.resolve import ConfigInputs, resolve_mount
 from .. import tables
 from ..flags import TableCommand, complete_word, with_options
@@ -68,12 +69,5 @@ def value_text(option: Option, value: Any) -> str:
     if option.kind is MODE:
         return f"{value:04o}"
     if option.kind in (SIZE, MEMORY):
-        return _size(value)
+        return size_text(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _size(value: int) -> str:
-    for power, letter in ((4, "T"), (3, "G"), (2, "M"), (1, "K")):
-        if value and value % 1024**power == 0:
-            return f"{value // 1024**power}{letter}"
-    return str(value)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ...daemon import control, mounts
-from ...report.figures import figures, rows
+from ...report.figures import figures, rows, size
 from .. import tables
 from ..flags import PathArgument
 
@@ -47,3 +47,6 @@ def _table(answer: dict[str, Any]) -> None:
     shown = [rows(figures(counters)) for counters in columns.values()]
     table = [[line[0][0], *(cell for _, cell in line)] for line in zip(*shown, strict=True)]
     tables.show(["", *columns], table)
+    memory = answer["memory"]
+    parts = f"{size(memory['blocks'])} for blocks, {size(memory['names'])} for the names of each source"
+    click.echo(f"Memory: {parts}; {memory['origin']} is {size(memory['bytes'])}")

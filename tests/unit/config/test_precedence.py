@@ -153,7 +153,7 @@ def test_without_any_layer_the_default_stands(case: Case, option: Option) -> Non
     if option.name == "cache_dir":
         assert got.name == "mountnd"
     else:
-        assert got == known.get(option.name, option.default)
+        assert got == known.get(option.name, option.default_value())
 
 
 @settings(max_examples=150, deadline=None)
