@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from ...errors import NotFound, StoreError
+from ...errors import BadAnswer, NotFound, StoreError
 from ..base import Deadline, ObjectId, ObjectStat, Page
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
@@ -88,10 +88,15 @@ class HttpBackend:
 def links(place: str, page: bytes) -> set[str]:
     """Names right below the URL `place` that its page links to; those of directories end in "/". Pure.
 
+    Raises BadAnswer.
+
     Links elsewhere, upwards, with a query (the columns of an index to sort by) or a fragment are not names.
     """
     parser = _Anchors()
-    parser.feed(page.decode("utf-8", "replace"))
+    try:
+        parser.feed(page.decode("utf-8", "replace"))
+    except (ValueError, AssertionError) as error:  # a number of too many digits, and "<![" before what is no name
+        raise BadAnswer(f"{place}: not a page that can be read: {error}", code="HTML") from error
     here = urlsplit(urljoin(place, "."))
     found = set()
     for reference in parser.references:

@@ -9,7 +9,8 @@ import re
 
 from ...errors import BadAnswer
 
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)\s*\Z")
+# Nineteen digits are what a file can have, and Python refuses to read more than 4,300.
+_CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)\s*\Z")
 
 
 def parse_content_range(text: str | None) -> tuple[int, int, int | None] | None:

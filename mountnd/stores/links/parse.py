@@ -53,7 +53,10 @@ def parse_links(text: str, path: str) -> list[SignedLink]:
 
 
 def expiry(url: str) -> float | None:
-    """When a signed URL ends, in seconds since the epoch; None when it does not say. Raises ValueError."""
+    """When a signed URL ends, in seconds since the epoch; None when it does not say.
+
+    Raises ValueError, OverflowError.
+    """
     query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
     if "x-amz-date" in query and "x-amz-expires" in query:
         begun = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -105,7 +108,7 @@ def _link(url: str, name: str, where: str) -> SignedLink:
     try:
         parts = urlsplit(url)
         ends = expiry(url)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"{where}: not a link that can be read: {error}") from None
     name = (name or unquote(parts.path)).rstrip("/").rpartition("/")[2]
     if not parts.hostname or not name or name in (".", "..") or "\0" in name:

@@ -175,7 +175,7 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     fault, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = str(fault.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
     region = str(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region", "") or fault.get("Region", ""))
-    if code.isdigit():  # botocore puts the status there when a body is missing
+    if len(code) == 3 and code.isascii() and code.isdigit():  # botocore puts the status there when a body is missing
         status = status or int(code)
     if status == 407:  # never S3's
         return _build(Unreachable, subject, "407", "it needs a user and password, or rejected those given")

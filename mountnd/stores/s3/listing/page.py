@@ -44,6 +44,9 @@ _DIGITS = re.compile(r"\s*[0-9]+\s*", re.ASCII)
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 
+# No server makes a longer one, and nobody would take it in a header.
+_ETAG_MAX = 1024
+
 # Before the size of a row that has no key, or a size that `int` might take for a number.
 _NO_SIZE = "\0"
 
@@ -96,7 +99,9 @@ def parse(body: bytes, source: str) -> ParsedPage:
         try:
             past = datetime.fromisoformat(modified) - _EPOCH
             seconds, length = past.days * 86400 + past.seconds, int(size)
-            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or not (etag.isascii() and etag.isprintable()):
+            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or len(etag) > _ETAG_MAX:
+                raise ValueError
+            if not (etag.isascii() and etag.isprintable()):
                 raise ValueError
             mtime_ns = seconds * 1_000_000_000
         except (ValueError, TypeError):  # TypeError: a time without a zone
@@ -106,7 +111,7 @@ def parse(body: bytes, source: str) -> ParsedPage:
                 unshowable.append(f"{key!r}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
                 continue
             length, mtime_ns = known, mtime_of(modified)
-            etag = etag if etag.isascii() and etag.isprintable() else ""
+            etag = etag if len(etag) <= _ETAG_MAX and etag.isascii() and etag.isprintable() else ""
         id = new(ObjectId, (source, key, etag, "", length))
         add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
@@ -129,8 +134,13 @@ def _continuation(raw: _Raw, source: str, keys: list[str], prefixes: list[str]) 
 
 
 def _by_expression(body: bytes) -> _Raw | None:
-    if not (body.startswith((b"<?xml", b"<ListBucketResult")) and _utf8(body)) or b"\r" in body or b"<!" in body:
-        return None  # comments, CDATA and entity declarations begin with "<!"; XML turns \r into \n
+    if (
+        not (body.startswith((b"<?xml", b"<ListBucketResult")) and _utf8(body))
+        or b"\r" in body
+        or b"<!" in body
+        or b"\0" in body
+    ):
+        return None  # comments, CDATA and entity declarations begin with "<!"; XML turns \r into \n, and has no \0
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -189,7 +199,7 @@ def _by_parser(body: bytes) -> _Raw:
 def _restored(raw: _Raw) -> _Raw:
     text = repair.restored
     contents = [
-        (text(key), text(modified), text(etag), size, text(storage))
+        (text(key), text(modified), text(etag), size, storage if storage.isprintable() else "")
         for key, modified, etag, size, storage in raw.contents
     ]
     prefixes = [text(prefix) for prefix in raw.prefixes]
