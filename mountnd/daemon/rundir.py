@@ -132,9 +132,17 @@ def _read(path: Path) -> Record | None:
     try:
         fields = json.loads(path.read_text())
         fields["sources"] = tuple((str(name), str(url)) for name, url in fields["sources"])
-        return Record(**fields)
-    except (OSError, ValueError, TypeError, KeyError):
+        record = Record(**fields)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None  # gone meanwhile, or written by another version
+    return record if _is_sound(record) else None
+
+
+def _is_sound(record: Record) -> bool:
+    """Whether each field is of its type, as dataclasses do not check. The sources are texts already."""
+    texts = all(type(text) is str and "\0" not in text for text in (record.mountpoint, record.log, record.device))
+    numbers = type(record.pid) is int and type(record.started) is int and type(record.since) in (int, float)
+    return texts and numbers and record.pid > 0 and type(record.made) is bool
 
 
 def records(uid: int | None = None) -> list[Record]:

@@ -23,7 +23,7 @@ class FileNotes:
         """What stands there; nothing where there is no such file."""
         try:
             said = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return {k: v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
 

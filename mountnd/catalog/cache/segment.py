@@ -77,6 +77,8 @@ class Segment:
             if len(foot) != _FOOT.size or not foot.endswith(_MAGIC):
                 raise DamagedSegment(path)
             start, self.count, note_bytes, crc, _ = _FOOT.unpack(foot)
+            if start + self.count * _ROW.size + note_bytes != self.size - _FOOT.size:
+                raise DamagedSegment(path)
             tail = os.pread(self._fd, self.count * _ROW.size + note_bytes, start)
             if zlib.crc32(tail) != crc:
                 raise DamagedSegment(path)
@@ -86,9 +88,9 @@ class Segment:
             if sys.byteorder == "little":
                 self._hashes.byteswap()
             self.invalidations: list[Invalidation] = [
-                (_text(prefix), at) for prefix, at in json.loads(tail[self.count * _ROW.size :])
+                (_text(prefix), float(at)) for prefix, at in json.loads(tail[self.count * _ROW.size :])
             ]
-        except ValueError as e:
+        except (ValueError, TypeError, OverflowError, RecursionError) as e:
             raise DamagedSegment(path) from e
 
     def __del__(self) -> None:
@@ -112,6 +114,8 @@ class Segment:
 
     def read(self, row: IndexRow) -> bytes:
         """A record."""
+        if row.start + row.length > self.size:
+            raise DamagedSegment(self.path)
         record = os.pread(self._fd, row.length, row.start)
         if zlib.crc32(record) != row.crc:
             raise DamagedSegment(self.path)
@@ -187,7 +191,7 @@ def decode(record: bytes, source: str, at: float) -> tuple[str, Listing]:
             marker = ObjectStat(ObjectId(source, prefix, etag, version, size), size, mtime, storage)
         hidden = [Hidden(_text(key), reason) for key, reason in about["hidden"]]
         return prefix, Listing(tables, hidden, marker, at, about["more"])
-    except (struct.error, ValueError, KeyError, TypeError) as e:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise DamagedSegment(str(e)) from None
 
 
