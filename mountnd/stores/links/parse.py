@@ -95,7 +95,10 @@ def _open_quote(line: str) -> bool:
 
 
 def _links_of(line: str, where: str) -> list[SignedLink]:
-    words = shlex.split(line)
+    try:
+        words = shlex.split(line)
+    except ValueError:  # it ended in a backslash, which has gone since it was looked at
+        raise ConfigError(f"{where}: a quote that is never closed") from None
     urls = [word.strip("<>").replace("&amp;", "&") for word in words if _URL.match(word.strip("<>"))]
     names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-o", "--output")]
     names += [found[1] for word in words if (found := _OUTPUT.fullmatch(word))]
