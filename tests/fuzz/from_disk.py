@@ -14,10 +14,9 @@ from unittest.mock import patch
 
 from xxhash import xxh3_64_intdigest
 
-from mountnd.blocks.disk.chunk_file import ChunkFile, ChunkIdentity, InvalidChunk
+from mountnd.blocks.disk.chunk_file import MAGIC, ChunkFile, ChunkIdentity, InvalidChunk
 from mountnd.blocks.geometry import BLOCK, BlockRange
-from mountnd.catalog.cache import segment
-from mountnd.catalog.cache.segment import DamagedSegment, Record, Segment
+from mountnd.catalog.cache.disk import ListingDiskCache
 from mountnd.catalog.model.keys import Hidden
 from mountnd.catalog.model.listing import Listing
 from mountnd.catalog.model.table import tabulate
@@ -52,15 +51,15 @@ def in_a_file(run: Callable[[Path], object], name: str = "file") -> Callable[[],
 
 def chunk_seeds() -> list[bytes]:
     seeds = []
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as directory:
-        for size, blocks in ((1000, 1), (3 * BLOCK + 5, 4), (300 * BLOCK, 2)):
-            identity = ChunkIdentity(ObjectId(SOURCE, "a/b", '"e"', "", size), size, 0)
-            path = f"{directory}/{size}"
-            chunk = ChunkFile.create(path, identity)
-            span = BlockRange(0, blocks)
-            if size == 1000:
-                chunk.write(span, chunk.views(span, memoryview(bytes(range(250)) * 4)))
-            seeds.append(Path(path).read_bytes()[:8192])
+    for size in (1000, 3 * BLOCK + 5, 300 * BLOCK):
+        identity = ChunkIdentity(ObjectId(SOURCE, "a/b", '"e"', "", size), size, 0)
+        raw, blocks = identity.encode(), identity.span.stop
+        head = resealed_chunk(MAGIC + struct.pack("<IIQ", len(raw), blocks, 0) + raw)
+        head += bytes(-len(head) % 8)
+        if size == 1000:  # whole: its block follows the table at once
+            data = bytes(range(250)) * 4
+            head += struct.pack("<Q", xxh3_64_intdigest(data, seed=int.from_bytes(head[16:24], "little"))) + data
+        seeds.append(head.ljust(8192, b"\0") if size != 1000 else head)
     return seeds
 
 
@@ -100,16 +99,21 @@ def _listing(names: list[bytes]) -> Listing:
     return Listing([tabulate(rows)], [Hidden("a//b", "odd")], None, 1.0)
 
 
+def _names_cache(home: Path) -> ListingDiskCache:
+    return ListingDiskCache(home, SOURCE, clock=lambda: 100.0, wall=lambda: 1.7e9)
+
+
 def segment_seeds() -> list[bytes]:
     seeds = []
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as directory:
-        for names in ([b"x", b"y/"], [b"\xff", b"n" * 255], [b"f%d" % i for i in range(50)]):
-            records = [
-                Record(segment.prefix_hash(prefix), 1.0, 2.0, segment.encode(prefix, _listing(names)))
-                for prefix in ("", "a/")
-            ]
-            path = segment.write(Path(directory), records, [("a/", 3.0)], 1)
-            seeds.append(path.read_bytes())
+    for names in ([b"x", b"y/"], [b"\xff", b"n" * 255], [b"f%d" % i for i in range(50)]):
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as home:
+            cache = _names_cache(Path(home))
+            for prefix in ("", "a/"):
+                cache.add(prefix, _listing(names))
+            cache.invalidate_below("b/")
+            cache.close()
+            seeds += [path.read_bytes() for path in cache.directory.glob("*.names")]
+    assert len(seeds) >= 3
     return [*seeds, seeds[0][-28:], b""]
 
 
@@ -132,28 +136,28 @@ def resealed_segment(data: bytes) -> bytes:
     return data[:start] + tail + data[start + len(tail) : -_FOOT.size] + foot
 
 
-def read_segment(path: Path) -> None:
-    """Whatever a segment gives can be used as the catalogue uses it.
+@contextmanager
+def segments_opened() -> Iterator[Run]:
+    """The directory of one source with one file, the input: a listing is whole, or there is none.
 
     Rows of tables are looked at only where the checksums were right: they find what a disk did to a file, and who may
     write here (nobody but us: that is checked elsewhere) need not be expected to write tables that are none.
     """
-    data = path.read_bytes()
-    for content in (data, resealed_segment(data)):
-        path.write_bytes(content)
-        try:
-            held = Segment(path)
-        except DamagedSegment:
-            continue
-        assert all(isinstance(prefix, str) and isinstance(at, float | int) for prefix, at in held.invalidations)
-        for row in held.rows():
-            held.find(row.hash)
-            try:
-                prefix, listing = segment.decode(held.read(row), SOURCE, 1.0)
-            except DamagedSegment:
-                continue
-            if content is data:
-                _use(prefix, listing)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as home:
+        place = _names_cache(Path(home)).directory
+
+        def run(data: bytes) -> None:
+            for content in (data, resealed_segment(data)):
+                for old in place.glob("*.names"):
+                    old.unlink()
+                (place / f"{1:020}-0a0a0a0a.names").write_bytes(content)
+                cache = _names_cache(Path(home))
+                for prefix in ("", "a/", "b/"):
+                    if (listing := cache.get(prefix)) is not None and content is data:
+                        _use(prefix, listing)
+                cache.close()
+
+        yield run
 
 
 def _use(prefix: str, listing: Listing) -> None:
@@ -200,7 +204,7 @@ def read_notes(path: Path) -> None:
 def records_opened() -> Iterator[Run]:
     """The run directory with one record, the input."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as home, patch.dict(os.environ, XDG_RUNTIME_DIR=home):
-        path = rundir.run_dir() / "fuzz.json"
+        path = rundir.run_dir() / f"{rundir.stem(Path('/m'))}.json"
 
         def run(data: bytes) -> None:
             path.write_bytes(data)
@@ -214,9 +218,7 @@ def records_opened() -> Iterator[Run]:
 
 TARGETS = [
     Target("chunk_file", chunk_seeds, in_a_file(read_chunk), [b'"s3://fuzz"', b"null", b"1e400", b"[", *NUMBERS[:4]]),
-    Target(
-        "segment", segment_seeds, in_a_file(read_segment, "1-a.names"), [b'"more": ', b"null", b"[", b"{", b"\xff" * 4]
-    ),
+    Target("segment", segment_seeds, segments_opened, [b'"more": ', b"null", b"[", b"{", b"\xff" * 4]),
     Target("notes", json_seeds, in_a_file(read_notes), [b"null", b"\\ud800", b"{", b"[", b'"']),
     Target("mount_record", json_seeds, records_opened, [b"null", b"\\ud800", b"\\u0000", b"{", b"[", b'"']),
 ]

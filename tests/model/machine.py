@@ -57,7 +57,7 @@ class Machine(RuleBasedStateMachine):
         self.files = {key: self.new(key, [0, 5000][size]) for key, size in sizes.items() if self.takes(key)}
         self.root = root
         self.world = self.make(page=page, flat=flat, kept=kept)
-        self.oracle = Oracle(self.files, root, self.world.ttl + self.world.lag)
+        self.oracle = Oracle(self.files, root, self.world.ttl, self.world.lag)
 
     def takes(self, key: str) -> bool:
         """Whether the bucket takes such a key."""
@@ -136,7 +136,6 @@ class Machine(RuleBasedStateMachine):
         key = self.root + "".join(name + "/" for name in path)
         if outcome == DIRECTORY or not path:
             self.oracle.refreshed.append((key, self.world.now()))
-            self.world.wait(self.world.lag)
 
     # -- programs
 

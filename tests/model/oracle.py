@@ -45,10 +45,10 @@ class Pin:
 
 
 class Oracle:
-    """Args: ttl: seconds that a listing is believed, with all that may be added to it."""
+    """Args: ttl: seconds that a listing is believed; lag: that may be added to it, and pass until a refresh is seen."""
 
-    def __init__(self, keys: Mapping[str, File], root: str, ttl: float) -> None:
-        self._root, self._ttl = root, ttl
+    def __init__(self, keys: Mapping[str, File], root: str, ttl: float, lag: float) -> None:
+        self._root, self._ttl, self._lag = root, ttl, lag
         self._history: list[tuple[float, Mapping[str, File], Tree]] = []
         self.refreshed: list[tuple[str, float]] = []
         self.refusals: list[Refusal] = []
@@ -60,8 +60,9 @@ class Oracle:
 
     def believed(self, now: float, key: str) -> float:
         """The moment from which on what is said of this name (or, with a "/" at its end, this directory) is true."""
-        of_it = [when for prefix, when in self.refreshed if (key.rstrip("/") + "/").startswith(prefix)]
-        return max([now - self._ttl, *of_it])
+        seen = [(prefix, when) for prefix, when in self.refreshed if now - when >= self._lag]
+        of_it = [when for prefix, when in seen if (key.rstrip("/") + "/").startswith(prefix)]
+        return max([now - self._ttl - self._lag, *of_it])
 
     def moments(self, since: float) -> list[tuple[float, Mapping[str, File], Tree]]:
         """All that was, from then on."""

@@ -63,7 +63,7 @@ class WebClient:
                 raise self._error(response, name, url)
             place = parse_content_range(response.headers.get("Content-Range"))
             if place is not None:
-                response.read(2, decode_content=False)  # so that the connection can be kept
+                _read(response, 2, name, deadline)  # so that the connection can be kept
                 return Answer.of(response.headers, place[2])
             return Answer.of(response.headers, _length(response) if response.status == 200 else None)
         finally:
