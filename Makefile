@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup test-setup bench-setup demo test check mutants soak bench clean
+.PHONY: help setup test-setup bench-setup demo test check fuzz mutants soak bench clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ $(VENV)/.dev: $(VENV)/.demo
 	@bin/setup-venv $(VENV) $(PYTHON) demo,test,dev
 	@touch $@
 
+$(VENV)/.fuzz: $(VENV)/.dev
+	@bin/setup-venv $(VENV) $(PYTHON) demo,test,dev,fuzz
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.demo
 	@bin/setup-venv $(VENV) $(PYTHON) demo,bench
 	@touch $@
@@ -43,6 +47,9 @@ check: test-setup ## style, types and the import contract
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+fuzz: test-setup $(VENV)/.fuzz ## foreign bytes for every parser, FUZZ_SECONDS=60 each; FUZZ="listing headers" for some
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 mutants: test-setup ## change the policy modules in small ways: do their tests notice? MUTANTS="mountnd/.../window.py" for some
 	@$(BIN)/python -m tests.mutation $(MUTANTS)

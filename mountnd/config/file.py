@@ -100,7 +100,7 @@ def load(path: Path) -> ConfigFile:
     except UnicodeDecodeError as e:
         line = e.object[: e.start].count(b"\n") + 1
         raise ConfigError(f"{path}: the config file is not UTF-8 (at line {line})") from None
-    except tomllib.TOMLDecodeError as e:
+    except (ValueError, RecursionError) as e:  # a TOMLDecodeError, or a number of too many digits, or too many brackets
         raise ConfigError(f"{path}: bad TOML: {e}") from None
     _check_keys(path, "", data, ("defaults", "sources", "mounts"))
     all_options = [option for option in OPTIONS if option.in_file]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def size(raw: object) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(raw).strip().lower())
     if isinstance(raw, str) and found and found[2] in _UNITS:
         whole, unit = found[1], _UNITS[found[2]]
-        return int(whole) * unit if whole.isdigit() else int(float(whole) * unit)
+        with suppress(ValueError, OverflowError):  # more digits than Python reads
+            return int(whole) * unit if whole.isdigit() else int(float(whole) * unit)
     raise ValueError("a size such as 512M, 2GiB or a number of bytes")
 
 

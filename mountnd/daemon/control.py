@@ -50,7 +50,7 @@ class _RequestHandler(socketserver.StreamRequestHandler):
             line = self.rfile.readline(_REQUEST_BYTES)
             request = json.loads(line)
             handler = self.server.handlers[request["verb"]]
-        except (OSError, ValueError, KeyError, TypeError) as e:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
             self._reply({"error": f"unknown request ({type(e).__name__}: {e})"})
             return
         try:
@@ -253,7 +253,12 @@ def _ask(
 def _parse_reply(mountpoint: Path, line: bytes) -> Any:
     if not line:
         raise MountError(f"{mountpoint}: its daemon ended without an answer.")
-    answer = json.loads(line)
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or not {"ok", "error"} & set(answer):
+        raise MountError(f"{mountpoint}: what its daemon answered makes no sense.")
     if "error" in answer:
         raise MountError(f"{mountpoint}: {answer['error']}")
     return answer["ok"]

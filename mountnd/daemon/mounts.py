@@ -48,14 +48,14 @@ class Mount:
         """The user who mounted it (FUSE only)."""
         for option in self.options:
             name, _, value = option.partition("=")
-            if name == "user_id" and value.isdigit():
+            if name == "user_id" and re.fullmatch("[0-9]{1,10}", value):
                 return int(value)
         return None
 
 
 def _unescape(field: str) -> str:
     """mountinfo writes space, tab, newline and backslash as \\ooo."""
-    raw = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), os.fsencode(field))
+    raw = re.sub(rb"\\([0-3][0-7]{2})", lambda m: bytes([int(m[1], 8)]), os.fsencode(field))
     return os.fsdecode(raw)
 
 

@@ -158,7 +158,8 @@ def _read(held: PrivateDirectory, name: str) -> Record | None:
         fields = json.loads(held.read(name, _RECORD_BYTES))
         fields["sources"] = tuple((str(name), str(url)) for name, url in fields["sources"])
         record = Record(**fields)
-        right = all(type(getattr(record, name)) is kind for name, kind in _KINDS.items())
+        right = all(type(getattr(record, name)) is kind for name, kind in _KINDS.items()) and record.pid > 0
+        right = right and "\0" not in record.mountpoint + record.log + record.device
         return replace(record, since=float(record.since)) if right else None
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

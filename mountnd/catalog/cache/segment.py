@@ -218,7 +218,7 @@ def decode(record: bytes, source: str, at: float) -> tuple[str, Listing]:
             marker = ObjectStat(ObjectId(source, prefix, etag, version, size), size, mtime, storage)
         hidden = [Hidden(_text(key), reason) for key, reason in about["hidden"]]
         return prefix, Listing(tables, hidden, marker, at, about["more"])
-    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as e:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise DamagedSegment(f"a record is damaged: {e}") from None
 
 

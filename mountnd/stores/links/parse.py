@@ -57,7 +57,10 @@ def parse_links(text: str, path: str) -> list[SignedLink]:
 
 
 def expiry(url: str) -> float | None:
-    """When a signed URL ends, in seconds since the epoch; None when it does not say. Raises ValueError."""
+    """When a signed URL ends, in seconds since the epoch; None when it does not say.
+
+    Raises ValueError, OverflowError.
+    """
     query = {name.lower(): value for name, value in parse_qsl(urlsplit(url).query)}
     if "x-amz-date" in query and "x-amz-expires" in query:
         begun = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -104,7 +107,10 @@ def _open_quote(line: str) -> bool:
 
 
 def _links_of(line: str, where: str) -> list[SignedLink]:
-    words = shlex.split(line)
+    try:
+        words = shlex.split(line)
+    except ValueError:  # it ended in a backslash, which has gone since it was looked at
+        raise ConfigError(f"{where}: a quote that is never closed") from None
     urls = [word.strip("<>").replace("&amp;", "&") for word in words if _URL.match(word.strip("<>"))]
     names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-o", "--output")]
     names += [found[1] for word in words if (found := _OUTPUT.fullmatch(word))]
@@ -117,7 +123,7 @@ def _link(url: str, name: str, where: str) -> SignedLink:
     try:
         parts = urlsplit(url)
         ends = expiry(url)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"{where}: not a link that can be read: {error}") from None
     name = (name or unquote(parts.path)).rstrip("/").rpartition("/")[2]
     if not parts.hostname or not name or name in (".", "..") or "\0" in name:

@@ -109,7 +109,9 @@ def parse(body: bytes, source: str) -> ParsedPage:
         try:
             past = datetime.fromisoformat(modified) - _EPOCH
             seconds, length = past.days * 86400 + past.seconds, int(size)
-            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or not (etag.isascii() and etag.isprintable()):
+            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or len(etag) > _ETAG_MAX:
+                raise ValueError
+            if not (etag.isascii() and etag.isprintable()):
                 raise ValueError
             mtime_ns = seconds * 1_000_000_000
         except (ValueError, TypeError):  # TypeError: a time without a zone
@@ -119,7 +121,7 @@ def parse(body: bytes, source: str) -> ParsedPage:
                 unshowable.append(f"{_named(key)}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
                 continue
             length, mtime_ns = known, mtime_of(modified)
-            etag = etag if etag.isascii() and etag.isprintable() else ""
+            etag = etag if len(etag) <= _ETAG_MAX and etag.isascii() and etag.isprintable() else ""
         id = new(ObjectId, (source, key, etag, "", length))
         add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
@@ -144,8 +146,13 @@ def _continuation(raw: _Raw, source: str, keys: list[str], prefixes: list[str]) 
 
 
 def _by_expression(body: bytes) -> _Raw | None:
-    if not (body.startswith((b"<?xml", b"<ListBucketResult")) and _utf8(body)) or b"\r" in body or b"<!" in body:
-        return None  # comments, CDATA and entity declarations begin with "<!"; XML turns \r into \n
+    if (
+        not (body.startswith((b"<?xml", b"<ListBucketResult")) and _utf8(body))
+        or b"\r" in body
+        or b"<!" in body
+        or b"\0" in body
+    ):
+        return None  # comments, CDATA and entity declarations begin with "<!"; XML turns \r into \n, and has no \0
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -218,7 +225,7 @@ def _by_parser(body: bytes) -> _Raw:
 def _restored(raw: _Raw) -> _Raw:
     text = repair.restored
     contents = [
-        (text(key), text(modified), text(etag), size, text(storage))
+        (text(key), text(modified), text(etag), size, storage if storage.isprintable() else "")
         for key, modified, etag, size, storage in raw.contents
     ]
     prefixes = [text(prefix) for prefix in raw.prefixes]
