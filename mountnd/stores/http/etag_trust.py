@@ -201,12 +201,18 @@ class EtagTrust:
         return is_dubious(etag, 1, md5s=self._md5s.found)
 
     def _keep(self) -> None:
-        """Write down what is known."""
+        """Write down what is known, beside what other mounts of the source have found out meanwhile."""
         if self._notes is None:
             return
-        kept = {"etags": self._evidence, "if_match": self._spelling, "md5s": "yes" if self._md5s.found else ""}
-        samples = "" if self._evidence else self._reads.dump(self._is_dubious)
-        self._notes.write({**kept, "samples": samples})
+        known = {
+            "etags": self._evidence,
+            "if_match": "" if self._spelling == QUOTED else self._spelling,
+            "md5s": "yes" if self._md5s.found else "",
+            "samples": "" if self._evidence else self._reads.dump(self._is_dubious),
+        }
+        kept = self._notes.read()
+        if more := {name: text for name, text in known.items() if text and text != kept.get(name)}:
+            self._notes.write(kept | more)
 
 
 def _about(spelling: str) -> str:
