@@ -274,3 +274,17 @@ def test_listings_may_be_forbidden(quirky: Quirky) -> None:
     now = store.head("k", deadline=soon())
     assert read(store, now.id, 0, len(NEW)) == NEW
     store.close()
+
+
+def test_two_mounts_of_a_source_forget_nothing_that_the_other_learnt(quirky: Quirky, tmp_path: Path) -> None:
+    quirky.hold({"k": thing(OLD, etag="same"), "l": thing(NEW, etag="same", mtime=WHEN + 9)})
+    notes = FileNotes(tmp_path / "server.json")
+    idle, learns = store_of(quirky), store_of(quirky)
+    for store in (idle, learns):
+        store.remember(notes)
+    stat_of(learns)
+    assert notes.read()["etags"]
+    learnt = notes.read()
+    learns.close()
+    idle.close()
+    assert notes.read() == learnt

@@ -67,8 +67,8 @@ class Lookup:
             has_stale=stale is not None,
         )
 
-    def ask_alone(self, asked: Name, until: float) -> Answer:
-        """What a name is, asked for by itself. `until`: the deadline in monotonic seconds."""
+    def ask_alone(self, asked: Name, until: float | None) -> Answer:
+        """What a name is, asked for by itself. `until`: the deadline in monotonic seconds; None: as for one call."""
         start = self._submit_by_prefix if self._requests.flat else self._submit_head_and_list
         future: Future[Answer] = self._flights.join((POINT, asked.key), lambda: start(asked))
         return self._waiting.wait(future, until)

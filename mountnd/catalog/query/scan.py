@@ -7,7 +7,8 @@ from contextlib import suppress
 from ...errors import Forbidden, NotFound
 from ..cache.slot import KnownListing
 from ..cache.tiered import TieredCache
-from ..model.keys import segment_of
+from ..model.entry import Entry
+from ..model.keys import segment_of, split_key
 from ..model.listing import Listing
 from ..model.location import Location
 from ..readahead.prefetcher import SubtreePrefetcher
@@ -22,6 +23,8 @@ from .stale_fallback import StaleFallback
 
 # Invalidated names of a directory, up to which a scan asks for them one by one; with more it lists anew.
 RECHECK_MAX = 8
+# Empty directories remembered to be there.
+HOLLOW_MAX = 1024
 
 
 class Scanner:
@@ -47,6 +50,7 @@ class Scanner:
         self._location, self._cache, self._memory = location, cache, cache.memory
         self._prefetcher, self._lookup, self._listings = prefetcher, lookup, listings
         self._invalidation, self._waiting, self._fallback, self._implied = invalidation, waiting, fallback, implied
+        self._hollow: dict[str, float] = {}  # empty directories that are there: when they were listed
 
     def scan(self, prefix: str) -> DirectoryStream:
         """A directory's entries. Returns when the first page is there. Raises every StoreError, and Interrupted."""
@@ -75,7 +79,7 @@ class Scanner:
             if (task := paged.fetch(0)) is not None:
                 self._waiting.wait(task.future, until)
             if paged.listing is not None:
-                self._check_exists(prefix, paged.listing)
+                self._check_exists(prefix, paged.listing, until)
         except BaseException as error:
             self._listings.leave(paged)
             if isinstance(error, Forbidden):
@@ -98,8 +102,23 @@ class Scanner:
     def _stream(self, prefix: str, contents: Listing | PagedListing) -> DirectoryStream:
         return DirectoryStream(contents, prefix, self._location.source, self._memory, self._waiting, self._listings)
 
-    def _check_exists(self, prefix: str, listing: Listing) -> None:
-        """In an object store a directory below which no key lies is gone, and its parent does not know yet."""
-        if not listing.exists and self._implied and prefix != self._location.root:
-            self._invalidation.directory(prefix)
-            raise NotFound(f"no {self._location.display(prefix)}")
+    def _check_exists(self, prefix: str, listing: Listing, until: float | None = None) -> None:
+        """In an object store a directory below which no key lies is gone, and its parent does not know yet.
+
+        Unless its parent, asked now, shows it all the same: some servers list what holds deleted versions only.
+        """
+        if listing.exists or not self._implied or prefix == self._location.root:
+            return
+        if self._hollow.get(prefix) == listing.at:
+            return
+        self._invalidation.directory(prefix)
+        around, segment = split_key(prefix.removesuffix("/"))
+        with suppress(Forbidden):
+            name = segment.encode("utf-8", "surrogateescape")
+            answer = self._lookup.ask_alone(Name(around, name, segment), until)
+            if isinstance(answer, Entry) and answer.is_dir:
+                if len(self._hollow) >= HOLLOW_MAX:
+                    self._hollow.clear()
+                self._hollow[prefix] = listing.at
+                return
+        raise NotFound(f"no {self._location.display(prefix)}")

@@ -10,7 +10,7 @@ from ...errors import NotFound, StoreError
 from ..base import Deadline, ObjectId, ObjectStat, Page
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
-from ..http.reading import VersionedReads
+from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.versions import Answer
 from ..http.web_requests import WebRequests
 from .anchors import anchors
@@ -48,7 +48,9 @@ class HttpBackend:
         if files:
             with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(files)), "links") as pool:
                 found += pool.map(lambda name: self._name_of(directory, name, deadline), files)
-        self._trust.settle(Page([name.stat for name in found if name.stat is not None], []))
+        stats = self._trust.settle(Page([name.stat for name in found if name.stat is not None], [])).objects
+        soon = Deadline(min(LOOK_AGAIN_S, deadline.left()))
+        self._reads.look_again(stats, lambda key: self._requests(key, 0, (), soon))
         return [name._replace(stat=name.stat and self._trust.relied(name.stat)) for name in found]
 
     def stat(self, key: str, deadline: Deadline) -> ObjectStat:
@@ -59,14 +61,18 @@ class HttpBackend:
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
         if not self._is_page and id.key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {id.key!r}")
-        url, name = self._url_of(id.key), f"{self.url}: {id.key!r}"
-        requests = WebRequests(
-            self._web, url, start, views, name, deadline, self._web.head, lambda: self.stat(id.key, deadline)
-        )
-        self._reads.read(id, requests, name, deadline)
+        requests = self._requests(id.key, start, views, deadline)
+        self._reads.read(id, requests, requests.name, deadline)
 
     def close(self) -> None:
+        self._trust.close()
         self._web.close()
+
+    def _requests(self, key: str, start: int, views: Sequence[memoryview], deadline: Deadline) -> WebRequests:
+        url, name = self._url_of(key), f"{self.url}: {key!r}"
+        return WebRequests(
+            self._web, url, start, views, name, deadline, self._web.head, lambda: self.stat(key, deadline)
+        )
 
     def _url_of(self, key: str) -> str:
         return self._url + quote(key, safe=_SAFE, errors="surrogateescape") if self._is_page else self._url

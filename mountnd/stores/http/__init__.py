@@ -2,6 +2,7 @@
 
     reading        a ranged GET of one version: what does not fit is checked before it is believed
     etag_trust     what was learnt of a server's ETags, and how it wants to see them
+    etag_samples   what was read under which ETag: whether ETags stand for bytes
     versions       is an answer of the version that was asked for?   (pure)
     etags          ETags in one spelling, which of them count, and what stands for the others   (pure)
     client         requests to plain URLs: signed links, files and pages of a web server
@@ -18,7 +19,8 @@
     trust          whose certificates are trusted, by the environment and the AWS profile
     timeouts       how long connecting and silence may last
 
-Who may call whom: `reading` > `etag_trust` | `versions` > `etags`; `web_requests` > `client` > `connections` >
-`connection` > `connecting` | `faults` > the rest. `s3/`, `directory/` and `links/` use all of it. Locks stand in
-`connections`, `connecting`, `etag_trust` and `reading`; all are leaves.
+Who may call whom: `reading` > `etag_trust` | `versions` > `etag_samples` > `etags`; `web_requests` > `client` >
+`connections` > `connection` > `connecting` | `faults` > the rest. `s3/`, `directory/` and `links/` use all of it. Locks
+stand in `connections`, `connecting`, `etag_trust` (which takes those of `etag_samples`) and `reading`; no request is made
+under one.
 """

@@ -4,7 +4,7 @@ Evidence against them holds for the whole source from then on, and over restarts
 re-labelled when it is used (`EtagTrust.relied`), so that bytes which were kept under an ETag that means nothing are
 not shown again.
 
-Lock order: `EtagTrust._lock` is a leaf.
+Lock order: `EtagTrust._lock` before `EtagSamples._lock`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 
 from ..base import Notes, ObjectId, ObjectStat, Page
+from .etag_samples import EtagSamples, Md5Proof, digest_of, first_bytes, is_dubious
 from .etags import (
     QUOTED,
     SPELLINGS,
@@ -26,6 +27,7 @@ from .etags import (
     is_strong,
     next_spelling,
     normalised,
+    seconds_of,
     spelled,
 )
 
@@ -56,6 +58,7 @@ class EtagTrust:
         self._spelling = QUOTED
         self._remarks: list[str] = []
         self._samples: dict[str, ObjectStat] = {}
+        self._reads, self._md5s = EtagSamples(), Md5Proof()
 
     def remember(self, notes: Notes) -> None:
         """Take what was learnt before from `notes`, and keep there what is learnt."""
@@ -65,6 +68,8 @@ class EtagTrust:
             self._evidence = kept.get("etags", "") or self._evidence
             spelling = kept.get("if_match", "")
             self._spelling = spelling if spelling in SPELLINGS else self._spelling
+            self._md5s.found = self._md5s.found or kept.get("md5s", "") == "yes"
+            self._reads.load(kept.get("samples", ""))
             self._remarks += [said for said in (kept.get("etags"), _about(self._spelling)) if said]
 
     @property
@@ -122,6 +127,53 @@ class EtagTrust:
             self._keep()
         log.warning("%s: %s; there size and LastModified tell versions apart", self._url, what)
 
+    def saw(self, id: ObjectId, start: int, views: Sequence[memoryview], date: str) -> bool:
+        """These bytes, from `start` on, were read of `id` by its ETag, in an answer with this Last-Modified.
+
+        Returns False where other bytes were read of it before: then it was replaced, and its ETag tells nothing.
+        """
+        if self._evidence or not is_strong(id.etag):
+            return True
+        if self._md5s.saw(id, start, views):
+            with self._lock:
+                self._keep()
+        first = first_bytes(id.size, start, views)
+        if first is None:
+            return True
+        seconds = seconds_of(date) if date else None
+        replaced, shared = self._reads.add(id, -1 if seconds is None else seconds, digest_of(first))
+        if replaced or shared:
+            self.note(SHARED)
+        elif self._reads.due:
+            with self._lock:
+                self._keep()
+        return not replaced
+
+    def redated(self, objects: Sequence[ObjectStat]) -> list[ObjectStat]:
+        """Those of a listing's objects whose first bytes should be looked at again (`confirm`): they have another date
+        than when they were read, and their ETag may not tell whether they have other bytes. A few at a time."""
+        return [] if self._evidence else self._reads.redated(objects, self._is_dubious)
+
+    def may_be_another(self, id: ObjectId) -> bool:
+        """An answer for `id` has another date than the one before: whether its first bytes should be looked at again.
+
+        Counts as a look."""
+        sample = None if self._evidence else self._reads.find(id)
+        return sample is not None and self._is_dubious(id.etag) and self._reads.may_check()
+
+    def confirm(self, id: ObjectId, mtime_ns: int, first: memoryview) -> bool:
+        """What the first bytes of an object are now, which is dated `mtime_ns`: whether they are what they were."""
+        if self._reads.confirm(id, mtime_ns // 10**9, digest_of([first])):
+            return True
+        self.note(SHARED)
+        return False
+
+    def close(self) -> None:
+        """Keep what was seen. Idempotent."""
+        with self._lock:
+            if not self._evidence and not self._md5s.found:
+                self._keep()
+
     def if_match(self, etag: str) -> str:
         """What If-Match is sent with for a normalised ETag, "" for none."""
         return spelled(etag, self._spelling)
@@ -145,9 +197,22 @@ class EtagTrust:
             seen: Sequence[ObjectStat] = (self._samples.setdefault(stat.id.etag, stat), stat)
         return seen[0] is not stat and are_shared(seen)
 
+    def _is_dubious(self, etag: str) -> bool:
+        return is_dubious(etag, 1, md5s=self._md5s.found)
+
     def _keep(self) -> None:
-        if self._notes is not None:
-            self._notes.write({"etags": self._evidence, "if_match": self._spelling})
+        """Write down what is known, beside what other mounts of the source have found out meanwhile."""
+        if self._notes is None:
+            return
+        known = {
+            "etags": self._evidence,
+            "if_match": "" if self._spelling == QUOTED else self._spelling,
+            "md5s": "yes" if self._md5s.found else "",
+            "samples": "" if self._evidence else self._reads.dump(self._is_dubious),
+        }
+        kept = self._notes.read()
+        if more := {name: text for name, text in known.items() if text and text != kept.get(name)}:
+            self._notes.write(kept | more)
 
 
 def _about(spelling: str) -> str:

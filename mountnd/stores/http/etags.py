@@ -66,6 +66,16 @@ def is_reliable(etag: str, size: int) -> bool:
     return is_strong(etag) and not _ZEROS.fullmatch(etag) and not (size > 0 and _NOTHING.fullmatch(etag))
 
 
+def is_md5(etag: str) -> bool:
+    """Whether a normalised ETag has the form of a content's MD5."""
+    return len(etag) == _MD5_LENGTH and is_digest(etag)
+
+
+def is_digest(etag: str) -> bool:
+    """Whether a normalised ETag has the form of a checksum, also of an upload in parts."""
+    return _DIGEST.fullmatch(etag) is not None
+
+
 def are_usual(etags: Collection[str]) -> bool:
     """Whether all of them are certainly normalised, reliable checksums. May say no for some. Fast: for each page."""
     text = "\n".join(etags)
@@ -88,7 +98,7 @@ def are_shared(stats: Iterable[ObjectStat]) -> bool:
     for (_, key, etag, *_), size, mtime_ns, *_ in stats:
         if is_reliable(etag, size):
             other, length, when = first.setdefault(etag, (key, size, mtime_ns))
-            if size != length or (key != other and mtime_ns != when and not _DIGEST.fullmatch(etag)):
+            if size != length or (key != other and mtime_ns != when and not is_digest(etag)):
                 return True
     return False
 

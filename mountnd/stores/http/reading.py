@@ -11,7 +11,7 @@ Lock order: `VersionedReads._lock` is a leaf; no request is made under it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Protocol
@@ -20,6 +20,7 @@ from cachetools import LRUCache
 
 from ...errors import BadAnswer, Cancelled, Changed, Intercepted, NotFound, StoreError
 from ..base import Deadline, ObjectId, ObjectStat
+from .etag_samples import FIRST
 from .etag_trust import DIFFERENT, UNSTABLE, EtagTrust
 from .etags import is_strong, normalised
 from .versions import Answer, Known, Match, compare, fits, is_listed
@@ -28,6 +29,8 @@ from .versions import Answer, Known, Match, compare, fits, is_listed
 REMEMBERED = 16_384
 # How If-Match is spelled, what answers look like, and one race with a writer: more is not to be found out for one read.
 _ATTEMPTS = 6
+# How long a listing may be kept waiting for first bytes that are looked at again.
+LOOK_AGAIN_S = 10.0
 
 
 class Doubt(BadAnswer):
@@ -39,7 +42,13 @@ class Doubt(BadAnswer):
 
 
 class Requests(Protocol):
-    """The requests of one read. Each raises StoreError."""
+    """The requests of one read, of what lies from `start` on into `views`. Each raises StoreError."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def views(self) -> Sequence[memoryview]: ...
 
     def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
         """The ranged GET, with If-Match where that is not "". `accept` is told the answer's head, and may raise."""
@@ -47,6 +56,10 @@ class Requests(Protocol):
 
     def head(self) -> Answer:
         """What the object is now."""
+        ...
+
+    def first(self, view: memoryview) -> Answer:
+        """Fill `view` with the object's first bytes as they are now; what their answer says."""
         ...
 
     def listed(self) -> ObjectStat | None:
@@ -77,15 +90,21 @@ class VersionedReads:
                 raise _changed(subject)
             sent = self._trust.if_match(known.etag if known is not None else id.etag)
             doubt: Doubt | None = None
+            taken: list[Answer] = []
 
-            def accept(answer: Answer, known: Known | None = known, by_date: bool = by_date) -> None:
+            def accept(
+                answer: Answer, known: Known | None = known, by_date: bool = by_date, taken: list[Answer] = taken
+            ) -> None:
                 match = compare(id, known, answer, by_date=by_date)
                 if match is not Match.SAME:
                     raise Doubt(match, answer)
                 self._take(id, known, answer)
+                taken.append(answer)
 
             try:
                 requests.get(sent, accept)
+                if not by_date:
+                    self._look_at_bytes(id, known, taken[-1], requests, subject)
                 return
             except Doubt as error:
                 doubt = Doubt(error.match, error.answer)  # without the frames, which hold the views
@@ -96,6 +115,37 @@ class VersionedReads:
                 if first:
                     self._check(id, known, doubt, sent, requests, subject, by_date=by_date)
         raise Intercepted(f"{subject}: answers of many versions, none of which lasts", code="Version")
+
+    def look_again(self, objects: Sequence[ObjectStat], requests_for: Callable[[str], Requests]) -> bool:
+        """Objects of a listing: whether the ETags turn out to mean nothing, because one of them has other bytes under
+        the ETag that it had (`EtagTrust.redated`). Asks for the first bytes of a few."""
+        for stat in self._trust.redated(objects):
+            try:
+                if not self._is_as_before(stat.id, requests_for(stat.id.key), stat.mtime_ns):
+                    return True
+            except StoreError:
+                continue  # then at the next listing
+        return False
+
+    def _look_at_bytes(
+        self, id: ObjectId, known: Known | None, answer: Answer, requests: Requests, subject: object
+    ) -> None:
+        """Bytes came under the right ETag. Raises Changed where they, or the date, give away that it means nothing."""
+        same = self._trust.saw(id, requests.start, requests.views, answer.date)
+        if same and known is not None and answer.date != known.date and answer.date and known.date:
+            if self._trust.may_be_another(id):
+                same = self._is_as_before(id, requests, answer.mtime_ns)
+            if same:
+                self._put(id, known._replace(date=answer.date))
+        if not same:
+            raise _changed(subject)
+
+    def _is_as_before(self, id: ObjectId, requests: Requests, mtime_ns: int) -> bool:
+        first = memoryview(bytearray(min(id.size, FIRST)))
+        answer = requests.first(first)
+        if answer.size not in (None, id.size) or normalised(answer.etag) != id.etag:
+            return True  # replaced once more: that is seen as such
+        return self._trust.confirm(id, mtime_ns, first)
 
     def _check(
         self,

@@ -31,6 +31,11 @@ class WebRequests:
     def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
         self.web.read(self.url, self.start, self.views, self.name, self.deadline, if_match=if_match, accept=accept)
 
+    def first(self, view: memoryview) -> Answer:
+        seen: list[Answer] = []
+        self.web.read(self.url, 0, [view], self.name, self.deadline, accept=seen.append)
+        return seen[-1]
+
     def head(self) -> Answer:
         return self.describe(self.url, self.name, self.deadline)
 

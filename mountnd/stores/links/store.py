@@ -22,7 +22,7 @@ from ...errors import ConfigError, Forbidden, LinkExpired, NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
-from ..http.reading import VersionedReads
+from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.web_requests import WebRequests
 from ..s3.translate import BY_CODE
 from .parse import SignedLink, parse_links
@@ -107,7 +107,13 @@ class SignedLinkStore(StoreBase):
                         refused.append(answer)
         if refused and not objects:
             raise refused[0]
-        return self._trust.settle(Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused)))
+        found = self._trust.settle(
+            Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused))
+        )
+        soon = Deadline(min(LOOK_AGAIN_S, deadline.left()))
+        if self._reads.look_again(found.objects, lambda key: self._requests(key, self._links[key], 0, (), soon)):
+            return self._trust.settle(found)
+        return found
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         found = self._ask(key, lambda link: self._web.first_byte(link.url, f"{self.url}: {key}", deadline))
@@ -119,23 +125,10 @@ class SignedLinkStore(StoreBase):
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
             return
-        name, describe = f"{self.url}: {id.key}", self._web.first_byte
-
-        def head() -> ObjectStat:
-            return self.head(id.key, deadline=deadline)
 
         def read(link: SignedLink) -> None:
-            requests = WebRequests(
-                self._web,
-                link.url,
-                start,
-                views,
-                name,
-                deadline,
-                describe,
-                lambda: self.head(id.key, deadline=deadline),
-            )
-            self._reads.read(id, requests, name, deadline)
+            requests = self._requests(id.key, link, start, views, deadline)
+            self._reads.read(id, requests, requests.name, deadline)
 
         self._ask(id.key, read)
 
@@ -143,7 +136,23 @@ class SignedLinkStore(StoreBase):
         return self._read_anew(self.renewals.count)
 
     def close(self) -> None:
+        self._trust.close()
         self._web.close()
+
+    def _requests(
+        self, key: str, link: SignedLink, start: int, views: Sequence[memoryview], deadline: Deadline
+    ) -> WebRequests:
+        name = f"{self.url}: {key}"
+        return WebRequests(
+            self._web,
+            link.url,
+            start,
+            views,
+            name,
+            deadline,
+            self._web.first_byte,
+            lambda: self.head(key, deadline=deadline),
+        )
 
     def _try(self, name: str, deadline: Deadline) -> ObjectStat | StoreError:
         try:

@@ -30,14 +30,16 @@ class ObjectRequests:
     def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
         self.http.read(self.key, self.start, self.views, self.subject, self.deadline, if_match=if_match, accept=accept)
 
+    def first(self, view: memoryview) -> Answer:
+        seen: list[Answer] = []
+        self.http.read(self.key, 0, [view], self.subject, self.deadline, accept=seen.append)
+        return seen[-1]
+
     def head(self) -> Answer:
         try:
             said = self.names.head(self.key, self.subject, self.deadline)
         except Forbidden:  # by a policy that lets GETs through
-            seen: list[Answer] = []
-            byte = memoryview(bytearray(1))
-            self.http.read(self.key, 0, [byte], self.subject, self.deadline, accept=seen.append)
-            return seen[0]
+            return self.first(memoryview(bytearray(1)))
         return Answer.of(said, size_of(said.get("content-length")))
 
     def listed(self) -> ObjectStat | None:

@@ -18,7 +18,7 @@ from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
-from ..http.reading import VersionedReads
+from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
@@ -112,11 +112,12 @@ class S3Store(StoreBase):
         limit: int = 1000,
         deadline: Deadline,
     ) -> Page:
-        return self._trust.settle(
+        page = self._trust.settle(
             self._list_page(
                 prefix, delimiter=delimiter, token=token, start_after=start_after, limit=limit, deadline=deadline
             )
         )
+        return self._trust.settle(page) if self._look_again(page.objects, deadline) else page
 
     def _list_page(
         self,
@@ -153,7 +154,8 @@ class S3Store(StoreBase):
             raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
         id = ObjectId(self.source, key, normalised(told(answer.get("etag"))), size=size)
         mtime_ns = mtime_of(answer.get("last-modified"))
-        return self.relied(ObjectStat(id, size, mtime_ns, answer.get("x-amz-storage-class", "STANDARD")))
+        stat = self.relied(ObjectStat(id, size, mtime_ns, answer.get("x-amz-storage-class", "STANDARD")))
+        return self.relied(stat) if self._look_again([stat], deadline) else stat
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
@@ -161,11 +163,8 @@ class S3Store(StoreBase):
         self._check(id.key)
 
         def read(clients: Clients) -> None:
-            subject = clients.subject(id.key)
-            requests = ObjectRequests(
-                clients.names, clients.http, id.key, start, views, subject, deadline, self._list_page
-            )
-            self._reads.read(id, requests, subject, deadline)
+            requests = self._requests(clients, id.key, start, views, deadline)
+            self._reads.read(id, requests, requests.subject, deadline)
 
         self._clients.run(read, deadline)
 
@@ -183,7 +182,22 @@ class S3Store(StoreBase):
         return self._trust.remarks
 
     def close(self) -> None:
+        self._trust.close()
         self._clients.close()
+
+    def _requests(
+        self, clients: Clients, key: str, start: int, views: Sequence[memoryview], deadline: Deadline
+    ) -> ObjectRequests:
+        subject = clients.subject(key)
+        return ObjectRequests(clients.names, clients.http, key, start, views, subject, deadline, self._list_page)
+
+    def _look_again(self, objects: Sequence[ObjectStat], deadline: Deadline) -> bool:
+        """Whether the ETags of a listing turn out to mean nothing. It is not kept waiting long for that."""
+        clients = self._clients.made()
+        if clients is None:
+            return False
+        soon = Deadline(min(LOOK_AGAIN_S, deadline.left()))
+        return self._reads.look_again(objects, lambda key: self._requests(clients, key, 0, (), soon))
 
     def _check(self, key: str) -> None:
         if not is_valid_key(key):

@@ -13,6 +13,7 @@ from tests.support.doors import Door, Fresh, KernelDoor, errno_from, read, walk
 from tests.support.quirky import WHEN, Quirky, quirky_server, thing
 from tests.support.servers import weed_server
 from tests.support.tree import Bucket
+from tests.support.waiting import holds_within
 
 # 2000-01-01T00:00:00Z: what has no date, or none that can be (help/semantics.md).
 UNKNOWN_NS = 946_684_800 * 10**9
@@ -146,3 +147,20 @@ def test_a_failed_look_up_stands_in_the_log(fresh_kernel: Fresh, server: Quirky)
     assert all("Nonsense" in line for line in lines)
     assert len(lines) == len(set(lines)) <= 2, door.mount.log  # of `d`, and of `f`
     assert "Traceback" not in door.mount.log
+
+
+def test_a_prefix_without_keys_that_its_parent_shows_is_an_empty_directory(fresh: Fresh, server: Quirky) -> None:
+    """As MinIO and versitygw list what holds deleted versions only."""
+    server.hold({"d/k": b"k", "top": b"t"}, hollow=["only/", "d/gone/", "d/deep/er/"])
+    door = fresh(server.url, "s3://bkt", ttl=1)
+    assert door.listdir() == {b"d", b"top", b"only"}
+    assert door.listdir("only") == set()
+    for _ in range(2):
+        assert door.stat("only").is_dir
+        assert door.listdir("only") == set()
+    assert errno_from(door.stat, "only/x") == errno.ENOENT
+    assert door.listdir("d") >= {b"k"}
+    assert {path for path, _ in walk(door)} >= {b"d/k", b"top", b"only"}
+    server.switch(hollow=[])
+    assert holds_within(lambda: b"only" not in door.listdir(), 10)
+    assert holds_within(lambda: errno_from(door.listdir, "only") == errno.ENOENT, 10)

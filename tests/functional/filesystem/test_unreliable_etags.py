@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doors import Fresh, KernelDoor, read
+from tests.support.doors import Fresh, KernelDoor, open_kernel_door, read
 from tests.support.quirky import WHEN, Quirky, quirky_server, thing
 from tests.support.tree import KIB, version
 from tests.support.waiting import holds_within
@@ -181,3 +181,82 @@ def test_a_handle_that_has_given_bytes_stays_at_its_version(fresh_kernel: Fresh,
     assert refused.value.errno == errno.ESTALE
     door.close(handle)
     assert read(door, "k") == version(10, 3 << 20)
+
+
+MD5_LIKE = "00112233445566778899aabbccddeeff"
+
+
+@pytest.mark.parametrize(
+    ("etag", "remounted", "others"),
+    [(MD5_LIKE, False, 1), ("same", False, 0), (f"{MD5_LIKE}-3", True, 1), ("same", True, 0)],
+)
+def test_a_silent_replacement(
+    fresh_kernel: Fresh, quirky: Quirky, tmp_path: Path, etag: str, remounted: bool, others: int
+) -> None:
+    """One ETag on objects of one size and one date, and all that a replacement changes is the date."""
+    quirky.hold({})
+
+    def objects(first: bytes, when: int) -> dict[str, dict[str, dict[str, object]]]:
+        rest = {f"d/{i}": thing(version(7 + i, SIZE), etag=etag, mtime=when) for i in range(others)}
+        return {"bkt": {"d/k": thing(first, etag=etag, mtime=when), **rest}}
+
+    quirky.switch(buckets=objects(OLD, WHEN))
+    options = {"ttl": 1, "cache_dir": tmp_path / "kept"}
+    if remounted:
+        (tmp_path / "before").mkdir()
+        with open_kernel_door(tmp_path / "before", quirky.url, "s3://bkt", **options) as before:
+            assert read(before, "d/k") == OLD
+        quirky.switch(buckets=objects(NEW, WHEN + 50))
+        door = mounted(fresh_kernel, quirky, **options)
+    else:
+        door = mounted(fresh_kernel, quirky, **options)
+        assert read(door, "d/k") == OLD
+        quirky.switch(buckets=objects(NEW, WHEN + 50))
+    assert holds_within(lambda: door.stat("d/k").mtime_ns == (WHEN + 50) * 10**9, SLACK_S)
+    assert read(door, "d/k") == NEW
+    assert door.mount.log.count("tell versions apart") == 1
+
+
+def test_two_contents_under_one_checksum(fresh_kernel: Fresh, quirky: Quirky, tmp_path: Path) -> None:
+    """Known as soon as both were read; then a new date is a new version, without a look at the bytes."""
+    quirky.hold({})
+    bodies = {"d/k": OLD, "d/l": version(7, SIZE)}
+    same = {key: thing(body, etag=MD5_LIKE, mtime=WHEN) for key, body in bodies.items()}
+    quirky.switch(buckets={"bkt": same})
+    door = mounted(fresh_kernel, quirky, ttl=1, cache_dir=tmp_path / "kept")
+    assert {key: read(door, key) for key in bodies} == bodies
+    assert "one ETag stands for different objects" in door.mount.log
+    quirky.switch(buckets={"bkt": {**same, "d/k": thing(NEW, etag=MD5_LIKE, mtime=WHEN + 50)}})
+    assert holds_within(lambda: door.stat("d/k").mtime_ns == (WHEN + 50) * 10**9, SLACK_S)
+    assert not [r for r in quirky.log() if "list-type" not in r.target]
+    assert read(door, "d/k") == NEW
+
+
+@pytest.mark.parametrize("etag", [MD5_LIKE, "opaque"])
+def test_a_harmless_new_date_costs_one_look(fresh_kernel: Fresh, quirky: Quirky, etag: str) -> None:
+    """No checksum that is known to be an MD5: the first bytes are asked for once, and what is cached stays."""
+    quirky.hold({})
+    quirky.switch(buckets={"bkt": {"d/k": thing(OLD, etag=etag, mtime=WHEN)}})
+    door = mounted(fresh_kernel, quirky, ttl=1)
+    assert read(door, "d/k") == OLD
+    quirky.switch(buckets={"bkt": {"d/k": thing(OLD, etag=etag, mtime=WHEN + 50)}})
+    assert holds_within(lambda: door.stat("d/k").mtime_ns == (WHEN + 50) * 10**9, SLACK_S)
+    assert read(door, "d/k") == OLD
+    assert [r.headers["range"] for r in quirky.log() if "list-type" not in r.target] == [f"bytes=0-{64 * KIB - 1}"]
+    assert "tell versions apart" not in door.mount.log
+
+
+def test_a_silent_replacement_is_not_mixed_into_an_open_file(fresh_kernel: Fresh, quirky: Quirky) -> None:
+    quirky.hold({})
+    size = 3 << 20
+    old, new = version(5, size), version(10, size)
+    quirky.switch(buckets={"bkt": {"k": thing(old, etag=MD5_LIKE, mtime=WHEN)}})
+    door = mounted(fresh_kernel, quirky, ttl="indefinite")
+    handle = door.open("k")
+    assert door.pread(handle, 4 * KIB, 0) == old[: 4 * KIB]
+    quirky.switch(buckets={"bkt": {"k": thing(new, etag=MD5_LIKE, mtime=WHEN + 50)}})
+    with pytest.raises(OSError) as refused:
+        door.pread(handle, 4 * KIB, size - 4 * KIB)
+    assert refused.value.errno == errno.ESTALE
+    door.close(handle)
+    assert read(door, "k") == new

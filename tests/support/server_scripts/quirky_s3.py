@@ -40,6 +40,7 @@ class World:
     page: keys on a page at most
     token: "honest", "absent" (IsTruncated without a token), "same" (one token for ever), "back" (pages begin again)
     empty_pages: that many empty pages with fresh tokens before each page that is not
+    hollow: prefixes, each ending in "/", that listings show although no key lies below (MinIO: of deleted versions)
     v1_only: list-type=2 is unknown: "ignored" (answered as version 1), "refused" (501) or "invalid" (400)
     start_after: "honest", or "ignored"
     encoding: "honest", or "ignored" (keys as they are, whatever XML allows)
@@ -63,6 +64,7 @@ class World:
         self.page = 1000
         self.token = "honest"
         self.empty_pages = 0
+        self.hollow = []
         self.v1_only = ""
         self.start_after = self.encoding = "honest"
         self.list_rules = None
@@ -229,12 +231,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             truncated, last = True, after
         else:
             empties = -1
-            for key in sorted(things, key=lambda k: k.encode("utf-8", "surrogateescape")):
+            for key in sorted({*things, *world.hollow}, key=lambda k: k.encode("utf-8", "surrogateescape")):
                 if not key.startswith(prefix):
                     continue
                 cut = key.find(delimiter, len(prefix)) if delimiter else -1
                 common = key[: cut + len(delimiter)] if cut >= 0 else ""
                 name = common or key
+                if name not in things and not common:
+                    continue
                 if name.encode("utf-8", "surrogateescape") <= after.encode("utf-8", "surrogateescape") or name in seen:
                     continue
                 if len(rows) == most:

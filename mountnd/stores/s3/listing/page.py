@@ -98,6 +98,8 @@ def parse(body: bytes, source: str) -> ParsedPage:
     # The loop over millions of keys: bound names and tuple's own constructor make it half as long.
     encoded, new, add = raw.encoded, tuple.__new__, objects.append
     last = ""
+    etags = "".join([fields[2] for fields in raw.contents])  # looked at together, at half the cost
+    plain = etags.isascii() and etags.isprintable() and all(len(fields[2]) <= _ETAG_MAX for fields in raw.contents)
     for key, modified, etag, size, storage in raw.contents:
         if encoded and ("%" in key or "+" in key):
             key = _decoded(key)
@@ -109,9 +111,7 @@ def parse(body: bytes, source: str) -> ParsedPage:
         try:
             past = datetime.fromisoformat(modified) - _EPOCH
             seconds, length = past.days * 86400 + past.seconds, int(size)
-            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or len(etag) > _ETAG_MAX:
-                raise ValueError
-            if not (etag.isascii() and etag.isprintable()):
+            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or not (plain or _is_plain(etag)):
                 raise ValueError
             mtime_ns = seconds * 1_000_000_000
         except (ValueError, TypeError):  # TypeError: a time without a zone
@@ -121,7 +121,7 @@ def parse(body: bytes, source: str) -> ParsedPage:
                 unshowable.append(f"{_named(key)}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
                 continue
             length, mtime_ns = known, mtime_of(modified)
-            etag = etag if len(etag) <= _ETAG_MAX and etag.isascii() and etag.isprintable() else ""
+            etag = etag if _is_plain(etag) else ""
         id = new(ObjectId, (source, key, etag, "", length))
         add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
     prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
@@ -154,11 +154,16 @@ def _by_expression(body: bytes) -> _Raw | None:
     ):
         return None  # comments, CDATA and entity declarations begin with "<!"; XML turns \r into \n, and has no \0
     try:
-        text = body.decode()
+        # Quotes stand around every ETag. Without them most pages have no entity at all.
+        text = body.decode().replace("&quot;", '"')
     except UnicodeDecodeError:
         return None
-    contents: list[_Fields] = _CONTENTS.findall(text)
-    prefixes: list[str] = _PREFIXES.findall(text)
+    # One pass: text before the first entry, its five fields, text between, ...
+    parts: list[str] = _CONTENTS.split(text)
+    between = "".join(parts[::6])
+    keys, modified, etags, sizes, storage = (parts[i::6] for i in range(1, 6))
+    contents: list[_Fields] = list(zip(keys, modified, etags, sizes, [s or "" for s in storage], strict=True))
+    prefixes: list[str] = _PREFIXES.findall(between)
     if "&" in text:
         try:
             contents = [(_text(k), _text(m), _text(e), s, _text(c)) for k, m, e, s, c in contents]
@@ -167,7 +172,10 @@ def _by_expression(body: bytes) -> _Raw | None:
             return None
     # What is left beside the entries is small, so the parser reads it; an entry of another shape (attributes,
     # a namespace prefix, further children) would be left there too.
-    rest = _by_parser(_PREFIXES.sub("", _CONTENTS.sub("", text)).encode())
+    try:
+        rest = _by_parser(_PREFIXES.sub("", between).encode())
+    except BadAnswer:  # of an attribute with quotes, perhaps
+        return None
     return None if rest.contents or rest.prefixes else rest._replace(contents=contents, prefixes=prefixes)
 
 
@@ -247,13 +255,16 @@ def _utf8(body: bytes) -> bool:
     return b"encoding" not in head or b"utf-8" in head
 
 
+def _is_plain(etag: str) -> bool:
+    return len(etag) <= _ETAG_MAX and etag.isascii() and etag.isprintable()
+
+
 def _text(raw: str) -> str:
     if "&" not in raw:
         return raw
-    raw = raw.replace("&quot;", '"')  # around every ETag
     if raw.count("&") != len(_ENTITY.findall(raw)):
         raise ValueError("an entity that XML does not know")
-    return _ENTITY.sub(_entity, raw) if "&" in raw else raw
+    return _ENTITY.sub(_entity, raw)
 
 
 def _entity(found: re.Match[str]) -> str:
