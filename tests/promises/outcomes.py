@@ -43,6 +43,8 @@ def unheld(page: str, find: Callable[[str], str]) -> Iterator[tuple[Statement, s
     for statement in statements(page):
         if strict and statement.promise and not statement.tests:
             yield statement, "names no test"
+        if statement.broken:
+            yield statement, "its comment begins a line, which ends the paragraph there"
         for name in statement.tests:
             try:
                 find(name)

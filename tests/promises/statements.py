@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 PROMISES = "<!-- promises -->"  # the line of a page whose statements all name tests
@@ -25,13 +25,15 @@ class Statement:
         line: of the page, from 1.
         text: as it stands there, without comments.
         tests: names of tests; empty for a sentence that names none.
-        promise: whether it says that it is none.
+        promise: whether it says that it is a promise at all.
+        broken: whether its comment begins a line within a paragraph or item: Markdown ends that there.
     """
 
     line: int
     text: str
     tests: tuple[str, ...] = ()
     promise: bool = True
+    broken: bool = False
 
 
 @dataclass
@@ -109,16 +111,18 @@ def _statements(block: _Block) -> Iterator[Statement]:
         if first.strip() not in ("tests", "no promise"):
             continue
         named = tuple(rest.split()) if first == "tests" else ()
-        yield from _sentences(before, line, block.kind, named, first == "tests")
+        broken = block.kind == "text" and not before.rpartition("\n")[2].strip()
+        last = Statement(0, "", named, first == "tests", broken)
+        yield from _sentences(before, line, block.kind, last)
         line += before.count("\n") + comment[0].count("\n")
         at = comment.end()
     rest = text[at:]
     if _COMMENT.sub("", rest).strip(" |\n"):
-        yield from _sentences(rest, line, block.kind, (), True)
+        yield from _sentences(rest, line, block.kind, Statement(0, ""))
 
 
-def _sentences(text: str, line: int, kind: str, tests: tuple[str, ...], promise: bool) -> Iterator[Statement]:
-    """The sentences of `text`; the last one names `tests`."""
+def _sentences(text: str, line: int, kind: str, last: Statement) -> Iterator[Statement]:
+    """The sentences of `text`, which begins at `line`; all but line and text of the last one are as in `last`."""
     ends = [len(text)]
     if kind == "text":
         masked = _LINK.sub(lambda m: "]" + "x" * (len(m[0]) - 1), _CODE.sub(lambda m: "X" * len(m[0]), text))
@@ -128,8 +132,7 @@ def _sentences(text: str, line: int, kind: str, tests: tuple[str, ...], promise:
         sentence = text[start:end]
         shown = " ".join(_BULLET.sub("", _COMMENT.sub("", sentence), count=1).split())
         at = line + text[: start + len(sentence) - len(sentence.lstrip())].count("\n")
-        last = end == len(text)
-        yield Statement(at, shown, tests if last else (), promise if last else True)
+        yield replace(last, line=at, text=shown) if end == len(text) else Statement(at, shown)
         start = end
 
 

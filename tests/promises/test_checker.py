@@ -77,6 +77,14 @@ def test_a_statement_without_a_test() -> None:
     assert wrong(f"{PROMISES}\n\n{page}") == ["names no test"]
 
 
+def test_a_comment_that_would_end_a_paragraph() -> None:
+    name = "test_checker.py::test_a_comment_that_would_end_a_paragraph"
+    assert wrong(f"- One.\n  <!-- tests: {name} --> Two.\n") == [
+        "its comment begins a line, which ends the paragraph there"
+    ]
+    assert wrong(f"- One. <!-- tests:\n  {name} --> Two.\n\n```sh\n```\n<!-- tests: {name} -->\n") == []
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -110,7 +118,7 @@ HERE = f"tests/{Path(__file__).relative_to(TESTS)}"
         ({f"{HERE}::TestT::test_t[a::[b]": [PASSED], f"{HERE}::TestT::test_u": [PASSED]}, None),
         ({f"{HERE}::TestT::test_t": ["may"]}, None),
         ({}, "did not run"),
-        ({f"{HERE}::TestTT::test_t": [PASSED], f"tests/other.py::TestT": [PASSED]}, "did not run"),
+        ({f"{HERE}::TestTT::test_t": [PASSED], "tests/other.py::TestT": [PASSED]}, "did not run"),
         ({f"{HERE}::TestT::test_t": [PASSED, FAILED, PASSED]}, "failed"),
         ({f"{HERE}::TestT::test_t[1]": [PASSED], f"{HERE}::TestT::test_t[2]": ["no reason"]}, "was skipped: no reason"),
     ],
@@ -169,21 +177,22 @@ def run(project: Path, page: str, *arguments: str) -> tuple[int, list[str]]:
     environment = os.environ | {"PYTHONPATH": str(TESTS.parent), "PYTEST_ADDOPTS": ""}
     for name in [name for name in environment if name.startswith("PYTEST_XDIST")]:
         del environment[name]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     return done.returncode, [line for line in done.stdout.splitlines() if line.startswith("mountnd/help/")]
 
 
 GOOD = "One. <!-- tests: test_small.py::test_good test_small.py::TestMany -->"
 BAD = "\n".join(
     [
-        "Two.",
-        "<!-- tests: test_small.py::test_absent --> Three.",
-        "<!-- tests: test_small.py::test_skipped --> Four.",
-        "<!-- tests: test_small.py::test_broken --> Five.",
+        "Two. <!-- tests: test_small.py::test_absent -->",
+        "Three. <!-- tests: test_small.py::test_skipped -->",
+        "Four. <!-- tests: test_small.py::test_broken --> Five.",
     ]
 )
 EXPECTED = [
-    "mountnd/help/page.md:6: names no test (Five.)",
+    "mountnd/help/page.md:5: names no test (Five.)",
     "mountnd/help/page.md:3: test_small.py::test_absent did not run (Two.)",
     "mountnd/help/page.md:4: test_small.py::test_skipped was skipped: some reason (Three.)",
     "mountnd/help/page.md:5: test_small.py::test_broken was skipped: it is expected to fail: broken (Four.)",
@@ -196,7 +205,9 @@ def test_a_full_run_fails_for_what_it_did_not_prove(project: Path, workers: str)
     assert run(project, BAD, "-n", workers) == (1, EXPECTED)
 
 
-@pytest.mark.parametrize("part", [("-k", "good"), ("tests/test_small.py",), ("--deselect", "tests/test_small.py::test_x")])
+@pytest.mark.parametrize(
+    "part", [("-k", "good"), ("tests/test_small.py",), ("--deselect", "tests/test_small.py::test_x")]
+)
 def test_a_run_of_some_tests_proves_nothing_and_need_not(project: Path, part: tuple[str, ...]) -> None:
     assert run(project, BAD, "-n", "0", *part) == (0, [])
 

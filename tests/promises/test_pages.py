@@ -1,4 +1,4 @@
-"""The help pages: what they promise names tests that exist. (That these run and pass, `plugin.py` checks in full runs.)"""
+"""The help pages: what they promise names tests that exist. That these run and pass, full runs check (`plugin.py`)."""
 
 from __future__ import annotations
 
