@@ -23,7 +23,7 @@ PLUS_LIMIT = 20_000
 # Paths opened lately, whose pages the kernel may hold; some 150 bytes each.
 OPENED = 65_536
 
-# How long close(2) of a file whose version is gone waits for the kernel to forget it; pages that are being read hold it up.
+# How long close(2) of a file whose version is gone waits for the kernel to forget it: pages under way hold that up.
 DROP_S = 0.25
 
 _CHANGING = (

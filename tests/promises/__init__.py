@@ -8,8 +8,8 @@ blocks is followed by a comment, which readers of the page do not see:
 
 `tests:` is followed by node ids as pytest prints them, separated by blanks; the path may be cut off at its beginning
 where what is left is the end of one test file's path only. A class, or a test with parameters, stands for all of its
-tests. A comment must not begin a line, where Markdown would end the paragraph; in a table row it stands in the row, after
-a code block on the next line. Pages without the line may name tests, too, and need not.
+tests. A comment must not begin a line, where Markdown would end the paragraph; in a table row it stands in the row,
+after a code block on the next line. Pages without the line may name tests, too, and need not.
 
 - `statements.py`: from Markdown to statements
 - `nodes.py`: from a name to the test it means

@@ -49,7 +49,7 @@ def test_a_page_that_is_being_read_stays_as_it_was(fresh_kernel: Fresh, quirky: 
 
 
 def test_in_a_long_listing_what_stays_is_seen_once(fresh_kernel: Fresh, quirky: Quirky) -> None:
-    """Every third name is replaced. Later pages may show either; no name comes twice, and none that stays is missing."""
+    """Every third name is replaced. Later pages may show either; no name comes twice, none that stays is missing."""
     stay, old, new = (keys(5 * PAGE, kind)[at::3] for at, kind in enumerate(("stay", "old", "new")))
     seen = read_while(fresh_kernel, quirky, stay + old, stay + new)
     assert len(seen) == len(set(seen))
