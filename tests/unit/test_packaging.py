@@ -1,4 +1,4 @@
-"""What is released, and what development installs: the lock is of today's pyproject.toml, and builds are reproducible."""
+"""What development installs, and what is released: the lock is of today's pyproject.toml, builds are reproducible."""
 
 from __future__ import annotations
 
@@ -31,12 +31,9 @@ def test_the_lock_has_all_that_pyproject_names() -> None:
     """Else `make lock` was forgotten."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [
-        Requirement(line)
-        for line in [*project["dependencies"], *(x for e in ("demo", "test", "dev") for x in extras[e])]
-    ]
+    lines = [*project["dependencies"], *extras["demo"], *extras["test"], *extras["dev"]]
     versions = locked()
-    for requirement in wanted:
+    for requirement in map(Requirement, lines):
         if requirement.name != "mountnd":
             found = versions.get(canonicalize_name(requirement.name), [])
             assert found, f"{requirement.name} is not in requirements-dev.lock"
