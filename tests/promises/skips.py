@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
+
+# Programs that packages of ours bring (weed) lie beside Python.
+_PROGRAMS = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
 
 # reason as the test gives it (regular expression) -> whether that is so here
 SKIPS: dict[str, Callable[[re.Match[str]], bool]] = {
@@ -18,7 +22,7 @@ SKIPS: dict[str, Callable[[re.Match[str]], bool]] = {
     r"needs to mount a tmpfs|cannot mount a tmpfs": lambda m: not _may_mount(),
     r"/dev/fuse cannot be opened": lambda m: not os.access("/dev/fuse", os.R_OK | os.W_OK),
     r"fuse3 is not installed": lambda m: not shutil.which("fusermount3"),
-    r"(\S+) (?:\(.*\) )?is not installed": lambda m: not shutil.which(m[1]),
+    r"(\S+) (?:\(.*\) )?is not installed": lambda m: not shutil.which(m[1], path=_PROGRAMS),
     # The vfs has no such thing: the same test runs through the kernel.
     r"only the kernel's handles have duplicates": lambda m: True,
     # One store of several that the same test runs against.
