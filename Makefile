@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup test-setup bench-setup demo test check fuzz mutants soak bench clean
+.PHONY: help setup test-setup bench-setup demo test check fuzz mutants soak bench lock audit floors dist clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ $(VENV)/.dev: $(VENV)/.demo
 
 $(VENV)/.fuzz: $(VENV)/.dev
 	@bin/setup-venv $(VENV) $(PYTHON) demo,test,dev,fuzz
+	@touch $@
+
+$(VENV)/.lock: $(VENV)/.demo
+	@bin/setup-venv $(VENV) $(PYTHON) demo,lock
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.demo
@@ -60,6 +64,18 @@ soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits (ro
 bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 6 GB of memory); BENCH="--rtt 2 ..." for more
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
+lock: $(VENV)/.lock ## write requirements-dev.lock anew: versions and hashes of all that development needs
+	@bin/lock $(VENV)
+
+audit: $(VENV)/.lock ## known vulnerabilities of what requirements-dev.lock names (asks the advisory service)
+	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements-dev.lock
+
+floors: $(VENV)/.lock ## unit and contract tests with the oldest versions that pyproject.toml allows
+	@bin/try-floors $(VENV) $(VENV)-floors tests/unit tests/contract
+
+dist: test-setup ## wheel and sdist of the last commit in dist/, built twice and compared
+	@bin/build-dist $(VENV) dist
+
 clean: ## remove what the targets above made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-floors build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -f mountnd-demo.png

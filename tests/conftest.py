@@ -9,6 +9,7 @@ import tempfile
 
 import pytest
 
+from .promises import plugin
 from .support.certificates import PrivateCA, make_private_ca
 
 _home: str | None = None
@@ -22,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     link-local address of EC2 for credentials, and wait.
     """
     global _home
+    plugin.pytest_configure(config)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, by what is tested here, too
     for name in [n for n in os.environ if n.startswith(("AWS_", "MOUNTND_"))]:
         del os.environ[name]

@@ -105,7 +105,7 @@ class Invalidator:
     callback can deadlock against a read of the same inode."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[bytes, threading.Event] | None] = queue.SimpleQueue()
         self._call: Callable[[bytes], Any] | None = None
         self._device = -1
         self._thread = threading.Thread(target=self._work, name="invalidate", daemon=True)
@@ -118,9 +118,15 @@ class Invalidator:
         """Before anything is to be dropped. `device`: the session's descriptor of /dev/fuse."""
         self._call, self._device = lambda path: binding.lib.fuse_invalidate_path(fuse, path), device
 
-    def drop(self, path: bytes) -> None:
-        """Soon: drop what the kernel keeps of `path`. A path it does not know is no error."""
-        self._queue.put(path)
+    def drop(self, path: bytes, *, wait: float = 0.0) -> None:
+        """Soon: drop what the kernel keeps of `path`. A path it does not know is no error.
+
+        `wait`: seconds to wait at most until it is done.
+        """
+        done = threading.Event()
+        self._queue.put((path, done))
+        if wait:
+            done.wait(wait)
 
     def drop_all_names(self) -> None:
         """At once: have the kernel look every name up anew, present or absent, where it `forgets_names`."""
@@ -137,6 +143,8 @@ class Invalidator:
             self._thread.join(5)
 
     def _work(self) -> None:
-        while (path := self._queue.get()) is not None:
+        while (asked := self._queue.get()) is not None:
             assert self._call is not None
+            path, done = asked
             self._call(path)
+            done.set()

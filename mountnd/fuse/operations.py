@@ -23,6 +23,9 @@ PLUS_LIMIT = 20_000
 # Paths opened lately, whose pages the kernel may hold; some 150 bytes each.
 OPENED = 65_536
 
+# How long close(2) of a file whose version is gone waits for the kernel to forget it: pages under way hold that up.
+DROP_S = 0.25
+
 _CHANGING = (
     "mknod",
     "mkdir",
@@ -92,8 +95,8 @@ class Operations:
     def flush(self, path: int | None, info: int) -> None:
         fh = fh_at(info + FH_OFFSET).value
         self._vfs.flush(fh)
-        if self._vfs.stale(fh):  # close(2) waits for this answer: what is opened after it must see the new object
-            self._invalidator.drop(self._paths[fh])
+        if self._vfs.stale(fh):  # close(2) waits for this answer: who stats or opens after it must see the new object
+            self._invalidator.drop(self._paths[fh], wait=DROP_S)
 
     def release(self, path: int | None, info: int) -> None:
         fh = fh_at(info + FH_OFFSET).value

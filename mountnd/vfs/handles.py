@@ -97,6 +97,20 @@ class Handles:
         pin = self._pins.get(number)
         return None if pin is None else pin.meta
 
+    def settled(self, number: int) -> ObjectStat | None:
+        """As `pinned`, after close(2): a version that is gone and whose every handle may be closed is not told on.
+
+        May wait RELEASE_S for the release that says so. Where none comes it was a duplicate that was closed.
+        """
+        pin = self._pins.get(number)
+        if pin is not None and pin.stale:
+            with self._changed:
+                if pin.closing() and not self._changed.wait_for(lambda: self._pins.get(number) is not pin, RELEASE_S):
+                    for handle in pin.handles:
+                        handle.flushed = False
+            pin = self._pins.get(number)
+        return None if pin is None else pin.meta
+
     def add(self, inode: Inode, current: ObjectStat) -> tuple[int, bool]:
         """Open `inode`, whose newest version is `current`.
 

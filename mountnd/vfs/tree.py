@@ -72,7 +72,7 @@ class Vfs:
     def getattr(self, inode: Inode) -> Attributes:
         """Attributes of `inode`: those of the version that open handles hold it at, else the newest known."""
         entry = inode.entry
-        meta = None if entry.is_dir else self._handles.pinned(inode.number)
+        meta = None if entry.is_dir else self._handles.settled(inode.number)
         return self._owner.attributes(inode.number, entry.is_dir, meta or entry.stat)
 
     def refresh(self, names: Sequence[bytes]) -> None:

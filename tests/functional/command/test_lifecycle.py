@@ -63,7 +63,15 @@ def by_sigterm(path: Path) -> None:
     os.kill(daemon_record(path).pid, signal.SIGTERM)
 
 
-@pytest.mark.parametrize("end", [by_umount, by_fusermount, by_sigterm])
+def by_sigint(path: Path) -> None:
+    os.kill(daemon_record(path).pid, signal.SIGINT)
+
+
+def by_sighup(path: Path) -> None:
+    os.kill(daemon_record(path).pid, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("end", [by_umount, by_fusermount, by_sigterm, by_sigint, by_sighup])
 def test_a_preset_in_the_background_and_its_end(openneuro: str, where: Path, end: Callable[[Path], None]) -> None:
     done = run_mountnd("openneuro", where, "--endpoint-url", openneuro)
     assert done.returncode == 0, done.stderr

@@ -86,6 +86,20 @@ def test_the_same_etag_with_a_new_date_stays_cached(fresh_kernel: Fresh, quirky:
     assert not [r for r in quirky.log() if "list-type" not in r.target]
 
 
+def test_where_the_date_is_the_version_a_new_one_is_fetched_anew(fresh_kernel: Fresh, quirky: Quirky) -> None:
+    quirky.hold({}, etag_listing="empty", etag_answer="absent")
+    quirky.switch(buckets=held())
+    door = mounted(fresh_kernel, quirky, ttl=1)
+    assert read(door, "d/k") == OLD
+    quirky.switch()
+    assert read(door, "d/k") == OLD
+    assert not [r for r in quirky.log() if r.target.startswith("/bkt/d/k")]
+    quirky.switch(buckets=held(OLD))
+    assert holds_within(lambda: door.stat("d/k").mtime_ns == (WHEN + 50) * 10**9, SLACK_S)
+    assert read(door, "d/k") == OLD
+    assert [r.method for r in quirky.log() if r.target.startswith("/bkt/d/k")].count("GET") >= 1
+
+
 def test_a_login_page_is_an_error_and_then_the_object_is_read(fresh_kernel: Fresh, quirky: Quirky) -> None:
     quirky.hold({})
     quirky.switch(buckets=held(), html=["d/k"])

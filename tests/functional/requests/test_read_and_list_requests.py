@@ -251,3 +251,17 @@ def test_requests_are_unsigned(seen: Door, proxy: Proxy) -> None:
     seen.listdir("sub-01")
     assert proxy.requests()
     assert not any(r.signed for r in proxy.requests())
+
+
+def test_only_gets_and_heads_are_sent(fresh: Fresh, proxy: Proxy, dataset: tree.Bucket) -> None:
+    """A bucket is never written to: not by mounting, walking, reading, nor by what programs try to change."""
+    door = fresh(proxy.url, f"s3://{dataset.name}")
+    for path, row in walk(door):
+        if not row.is_dir:
+            read(door, path)
+    if isinstance(door, KernelDoor):
+        for change in (os.unlink, os.rmdir, os.mkdir, lambda path: os.open(path, os.O_WRONLY | os.O_CREAT)):
+            assert errno_from(change, door.path("sub-01/new")) in (errno.EROFS, errno.ENOENT)
+        assert errno_from(os.unlink, door.path(BIG)) == errno.EROFS
+    assert len(proxy.settled()) > len(tree.FILES) // 2
+    assert {r.method for r in proxy.settled()} <= {"GET", "HEAD"}

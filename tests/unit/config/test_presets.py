@@ -128,3 +128,10 @@ def test_a_name_used_twice_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(presets, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(ConfigError, match="the name one is taken by the presets one and two"):
         presets.load_all.__wrapped__()
+
+
+def test_listings_of_frozen_data_are_valid_for_longer() -> None:
+    ttls = {preset.name: preset.settings["ttl"] for preset in ALL}
+    assert {ttls["hcp"], ttls["fastmri"]} == {"indefinite"}
+    assert ttls["openneuro"] == 300
+    assert ttls["indi"] == 3600

@@ -85,6 +85,29 @@ def test_pages_of_a_version_that_is_gone_are_dropped_with_its_last_handle(handle
     assert handles.remove(second)[1] is True
 
 
+def test_after_close_a_version_that_is_gone_is_not_told_on(handles: Handles) -> None:
+    first, _ = handles.add(INODE, meta("one"))
+    assert handles.settled(7) == meta("one")
+    handle = handles.get(first)
+    handle.pin.stale = True
+    assert handles.settled(7) == meta("one"), "it is open"
+    handle.flushed = True
+    told: list[object] = []
+    asker = threading.Thread(target=lambda: told.append(handles.settled(7)))
+    asker.start()
+    handles.remove(first)
+    asker.join(20)
+    assert told == [None]
+
+
+def test_a_duplicate_that_was_closed_is_waited_for_once(handles: Handles) -> None:
+    first, _ = handles.add(INODE, meta("one"))
+    handle = handles.get(first)
+    handle.pin.stale = handle.flushed = True  # no release follows
+    assert handles.settled(7) == meta("one")
+    assert not handle.flushed
+
+
 def test_closing_twice_is_an_error_of_the_caller(handles: Handles) -> None:
     first, _ = handles.add(INODE, meta("one"))
     handles.remove(first)
