@@ -16,7 +16,8 @@ from .assembly import build
 from .catalog.catalogue import Catalogue
 from .config.options import INDEFINITE, MountConfig
 from .daemon import control, mounts
-from .errors import Forbidden, MountError, ServerFault, Throttled, TimedOut, Unreachable
+from .errors import Forbidden, MountError, ServerFault, Throttled, TimedOut, Unreachable, UsageError
+from .foreign_text import line
 from .stores.base import Deadline, Page, Store
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ GC_THRESHOLD = 20_000
 NOT_LISTED = ("AccessDenied", "403")
 # What start-up may take of the 20 s that the waiting parent grants.
 PROBE_S = 15.0
+# The kernel takes a page of mount options, and df a column.
+FSNAME_LENGTH = 1000
 # What the standard library imports only when it is first needed. Where no descriptor is free then, that fails, and a
 # codec that was not found once is never looked for again. (A test looks for others.)
 LATE_MODULES = (
@@ -67,8 +70,8 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
                 log.warning("%s: not asked whether it can be listed (--no-probe)", store.url)
             elif not config.offline:
                 _probe_or_recall(store, mount.catalogues[source.name])
-            if store.notice:
-                log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
+            for said in filter(None, (store.notice, store.exposure)):
+                log.warning("%s", said)  # until `ready` warnings go to the terminal
         place = _Place(config.mountpoint)
         session = Session(
             mount.vfs,
@@ -85,7 +88,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
         gc.set_threshold(GC_THRESHOLD)
 
         def refresh(request: dict[str, Any]) -> dict[str, Any]:
-            session.refresh(os.fsencode(request["path"]))
+            session.refresh(_path_of(request))
             return {}
 
         def mounted() -> None:
@@ -115,6 +118,17 @@ class _Place:
             return not self._device or mounts.is_mounted(self._path, self._device)
         except MountError:
             return True
+
+
+def _path_of(request: dict[str, Any]) -> bytes:
+    """The path, from the mount's root, that a control request is about. Raises UsageError."""
+    path = request.get("path")
+    if not isinstance(path, str) or "\0" in path:
+        raise UsageError("the request names no path")
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:
+        raise UsageError("the request's path cannot be that of a file") from None
 
 
 def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
@@ -164,7 +178,8 @@ def probe(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
 
 
 def _fsname(config: MountConfig) -> str:
+    """What df and /proc/mounts, which everybody reads, show as the device."""
     if len(config.sources) > 1:
         return "mountnd"
     source = config.sources[0]
-    return source.url or source.name
+    return line(source.url or source.name, FSNAME_LENGTH)

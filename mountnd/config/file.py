@@ -22,7 +22,7 @@ from typing import Any
 
 from ..errors import ConfigError, UsageError
 from .home import expand_home
-from .option_types import Option, RawValue, parse
+from .option_types import Option, RawValue, parse, shown
 from .options import OPTIONS
 from .parsers import did_you_mean
 
@@ -97,6 +97,10 @@ def load(path: Path) -> ConfigFile:
         line = e.object[: e.start].count(b"\n") + 1
         raise ConfigError(f"{path}: the config file is not UTF-8 (at line {line})") from None
     except tomllib.TOMLDecodeError as e:
+        raise ConfigError(f"{path}: bad TOML: {e}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: bad TOML: tables or lists nested too deeply") from None
+    except ValueError as e:  # a number of more digits than Python takes
         raise ConfigError(f"{path}: bad TOML: {e}") from None
     _check_keys(path, "", data, ("defaults", "sources", "mounts"))
     all_options = [option for option in OPTIONS if option.in_file]
@@ -176,5 +180,5 @@ def _table(path: Path, where: str, value: Any) -> dict[str, Any]:
 
 def _text(path: Path, where: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{path}: {where}: {value!r} is not text in quotes")
+        raise ConfigError(f"{path}: {where}: {shown(value)} is not text in quotes")
     return value.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -63,12 +64,12 @@ def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[str 
     last = words[-1]
     if len(words) == 2:
         if "://" in last:
-            raise UsageError(f"the source goes before the mountpoint: mountnd {last} {words[0]}")
+            raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.join([last, words[0]])}")
         if not last:
             raise UsageError("the mountpoint is empty")
         return words[0], Path(os.path.abspath(cwd / last))
     if "://" in last:
-        raise UsageError(f"the mountpoint is missing: mountnd {last} DIR")
+        raise UsageError(f"the mountpoint is missing: mountnd {shlex.quote(last)} DIR")
     if not last:
         raise UsageError("the mountpoint is empty")
     if "/" not in last and (last in file.sources or presets.find(last)):
@@ -183,6 +184,11 @@ def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
             bucket, _ = split_bucket(rest)
         except ValueError as error:
             raise UsageError(f"{url}: {error}") from None
+        if not bucket.startswith("arn:") and ("@" in bucket or ":" in bucket):
+            raise UsageError(
+                "an s3:// URL names no keys, and no host: write s3://BUCKET/PREFIX, put keys into ~/.aws/credentials "
+                "(--profile NAME), and name a server with --endpoint-url"
+            )
         if not bucket.startswith("arn:") and not is_bucket(bucket):
             raise UsageError(f"{url}: {bucket!r} is not a bucket name; write s3://BUCKET/PREFIX")
         return f"s3://{rest}"
@@ -202,8 +208,15 @@ def _is_scheme(scheme: str, store_schemes: SchemeNames) -> bool:
 
 
 def _last_component(url: str) -> str:
-    """What a source is called when nobody named it."""
-    return url.rstrip("/").rpartition("/")[2] or "source"
+    """What a source is called when nobody named it. The name becomes a directory, and a heading: a query or a user is
+    no part of it."""
+    scheme, there, rest = url.partition("://")
+    if not there:
+        return url.rstrip("/").rpartition("/")[2] or "source"
+    if scheme.lower() in ("http", "https"):
+        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host, slash, path = rest.partition("/")
+    return f"{host.rpartition('@')[2]}{slash}{path}".rstrip("/").rpartition("/")[2] or "source"
 
 
 def check_distinct(sources: Sequence[ParsedSource]) -> None:

@@ -14,6 +14,7 @@ from ...errors import MountError, UsageError
 from ...report.figures import size
 from .. import tables
 from ..flags import TableCommand, with_options
+from ..streams import show
 
 # `ls` shows the objects used last; a cache holds thousands.
 LISTED_MAX = 40
@@ -34,7 +35,7 @@ def cache(inputs: ConfigInputs, action: str, what: str | None) -> None:
         raise UsageError(f"there is no cache directory: {place.origin}; name one with --cache-dir DIR")
     root = assembly.blocks_dir(place.value)
     if not root.is_dir():
-        click.echo(f"{root}: empty")
+        show(f"{root}: empty")
         return
     try:
         _ACTIONS[action](root, what)
@@ -51,17 +52,17 @@ def _ls(root: Path, what: str | None) -> None:
     ]  # fmt: skip
     tables.show(["Held", "of", "Last used", "Object"], rows)
     more = f", of which {LISTED_MAX} are shown" if len(found) > LISTED_MAX else ""
-    click.echo(f"{root}: {size(sum(e.disk for e in found))} on disk, {len(found)} objects{more}")
+    show(f"{root}: {size(sum(e.disk for e in found))} on disk, {len(found)} objects{more}")
 
 
 def _clear(root: Path, what: str | None) -> None:
     freed = directory.clear(str(root), None if what is None else lambda source, key: what in source or what in key)
-    click.echo(f"{root}: {size(freed)} freed")
+    show(f"{root}: {size(freed)} freed")
 
 
 def _verify(root: Path, what: str | None) -> None:
     v = directory.verify(str(root))
-    click.echo(f"{root}: {v.blocks} blocks in {v.files} files checked")
+    show(f"{root}: {v.blocks} blocks in {v.files} files checked")
     if v.bad_blocks or v.bad_files:
         raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged and have been dropped")
 
