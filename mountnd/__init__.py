@@ -18,6 +18,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     memory_limit  how much memory may be used
     fusermount  unmounting
     errors  stats  workers  known to everyone (workers knows errors)
+    foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it
 """
 
 __version__ = "0.1.0"

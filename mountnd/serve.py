@@ -17,7 +17,8 @@ from . import descriptors, fusermount, memory_limit
 from .assembly import Mount, build
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
-from .errors import Forbidden, MountError, TimedOut, Unreachable
+from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
+from .foreign_text import line
 from .probing import PROBE_S, check_readable, is_object, list_root, nothing_there
 from .stores.base import Store
 
@@ -35,6 +36,8 @@ STACK_BYTES = 1 << 20
 GC_THRESHOLD = 20_000
 # Codes of refusals that may be of this listing only; others are of the credentials.
 NOT_LISTED = ("AccessDenied", "403")
+# The kernel takes a page of mount options, and df a column.
+FSNAME_LENGTH = 1000
 # What the standard library imports only when it is first needed. Where no descriptor is free then, that fails, and a
 # codec that was not found once is never looked for again. (A test looks for others.)
 LATE_MODULES = (
@@ -72,8 +75,8 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     config, mount = _open(config, wire_up)
     try:
         for store in mount.stores.values():
-            if store.notice:
-                log.warning("%s", store.notice)  # until `ready` warnings go to the terminal
+            for said in filter(None, (store.notice, store.exposure)):
+                log.warning("%s", said)  # until `ready` warnings go to the terminal
         place = _Place(config.mountpoint)
         session = Session(
             mount.vfs,
@@ -92,7 +95,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
         gc.set_threshold(GC_THRESHOLD)
 
         def refresh(request: dict[str, Any]) -> dict[str, Any]:
-            session.refresh(os.fsencode(request["path"]))
+            session.refresh(_path_of(request))
             return {}
 
         def mounted() -> None:
@@ -125,6 +128,17 @@ class _Place:
             return not self._device or mounts.is_mounted(self._path, self._device)
         except MountError:
             return True
+
+
+def _path_of(request: dict[str, Any]) -> bytes:
+    """The path, from the mount's root, that a control request is about. Raises UsageError."""
+    path = request.get("path")
+    if not isinstance(path, str) or "\0" in path:
+        raise UsageError("the request names no path")
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:
+        raise UsageError("the request's path cannot be that of a file") from None
 
 
 def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
@@ -205,7 +219,8 @@ def _advised(error: Forbidden, store: Store) -> Forbidden:
 
 
 def _fsname(config: MountConfig) -> str:
+    """What df and /proc/mounts, which everybody reads, show as the device."""
     if len(config.sources) > 1:
         return "mountnd"
     source = config.sources[0]
-    return source.url or source.name
+    return line(source.url or source.name, FSNAME_LENGTH)

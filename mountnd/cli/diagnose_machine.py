@@ -37,6 +37,13 @@ def _cache(directory: Path | None, size: int | None) -> Finding:
         return Finding("warn", "no home directory, so nothing is cached on disk", "choose a place: --cache-dir DIR")
     if size == 0:
         return Finding("ok", "the disk cache is turned off (cache_size 0)")
+    place = mounts.resolve(directory)
+    if mounts.is_in_fuse(place) and mounts.probe(place, _ANSWER_S) is None:
+        return Finding(
+            "bad",
+            f"the cache directory {directory} lies in a mount that does not answer",
+            "choose another: --cache-dir DIR",
+        )
     existing = next(p for p in (directory, *directory.parents) if os.path.lexists(p))
     if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
         return Finding(
@@ -63,20 +70,20 @@ def _mounts() -> Iterator[Finding]:
     """This user's mounts, dead ones with the command that removes them."""
     table = {m.path: m for m in mounts.mounts() if m.fstype == mounts.FSTYPE}
     rundir.clean({str(path) for path in table}, time.time())
-    for path, mount in table.items():
-        record = rundir.find(path)
-        if record is None and mount.user_id != os.getuid():
-            continue
-        yield _of_mount(path, mount, record)
+    records = {path: rundir.find(path) for path in table}
+    ours = [path for path, record in records.items() if record is not None or table[path].user_id == os.getuid()]
+    for path, answer in mounts.answers(ours, _ANSWER_S).items():
+        yield _of_mount(path, table[path], records[path], answer)
 
 
-def _of_mount(path: Path, mount: mounts.Mount, record: rundir.Record | None) -> Finding:
+def _of_mount(path: Path, mount: mounts.Mount, record: rundir.Record | None, answer: int | None) -> Finding:
     subject = f"{path} shows {mount.source}"
     if record is not None:
         since = datetime.fromtimestamp(record.since).astimezone().isoformat(" ", "minutes")
         subject += f" since {since[:16]}; process {record.pid}" + (f", log {record.log}" if record.log else "")
-    answer = mounts.probe(path, _ANSWER_S)
     if answer == 0:
         return Finding("ok", subject)
     why = "does not answer" if answer is None else os.strerror(answer)
+    if record is not None and mounts.is_stopped(record.pid):
+        why = f"does not answer, its daemon is stopped (kill -CONT {record.pid} lets it go on)"
     return Finding("bad", f"{subject}: {why}", f"mountnd umount --lazy {shlex.quote(str(path))}")

@@ -12,6 +12,7 @@ from ..config.options import SourceConfig
 from ..config.presets import Preset
 from ..daemon.host import Finding
 from ..errors import Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError, Unreachable, WrongRegion
+from ..foreign_text import as_region
 from ..stores.base import Deadline, Store
 
 # `--keys` looks into so many directories below its prefix; a whole archive would take hours and cost money.
@@ -50,6 +51,8 @@ def diagnose_source(
         elif page.objects:
             yield Finding("ok", "its objects can be read")
         yield from _access(store, source)
+        if store.exposure:
+            yield Finding("warn", store.exposure)
         yield from _versions(store, seconds)
     except StoreError as e:
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
@@ -100,7 +103,8 @@ def suggest_fix(error: StoreError, source: SourceConfig, preset: Preset | None) 
         prefix = "; where only a prefix may be listed: s3://BUCKET/PREFIX" if source.url.startswith("s3://") else ""
         return f"use other keys: --profile NAME   (for a public bucket: --anonymous{prefix})"
     if isinstance(error, WrongRegion):
-        return f"--region {error.region}" if error.region else "--region with the region that the bucket is in"
+        region = as_region(error.region)
+        return f"--region {shlex.quote(region)}" if region else "--region with the region that the bucket is in"
     if isinstance(error, NoSuchBucket):
         return "check the bucket's name, and --endpoint-url when it is not on AWS"
     if isinstance(error, NotFound):

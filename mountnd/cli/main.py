@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +18,8 @@ from .. import __version__
 from ..config.options import OPTIONS
 from ..config.other_tools import called_here
 from ..errors import MountndError
+from ..foreign_text import line
+from ..redaction import learn_environment
 from . import streams
 from .mount_helper import mountnd_arguments
 from .verbs import VERBS, load
@@ -117,7 +118,7 @@ class VerbGroup(click.Group):
             code = 1
         except (Exception, KeyboardInterrupt) as error:
             if debug:
-                traceback.print_exception(error)
+                streams.say_traceback(error)
             message, code = describe(error)
             if streams.is_output_error(error):
                 message = f"the standard output cannot be written: {message}"
@@ -146,9 +147,8 @@ def describe(error: BaseException) -> tuple[str, int]:
 
 
 def one_line(message: str) -> str:
-    """`message` without line breaks or other control characters, which names of files may hold."""
-    joined = " ".join(part.strip() for part in message.splitlines() if part.strip())
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in joined)
+    """`message` without the line breaks that click puts in, and as a person may be shown it."""
+    return line(" ".join(part.strip() for part in message.splitlines() if part.strip()))
 
 
 @click.group(
@@ -167,6 +167,7 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. `argv`: without the program's name; this process's when None."""
     streams.ensure_open()
+    learn_environment(os.environ)
     # Where a caller ignores it, a child's exit code is lost: a failed unmount would look like a good one.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     args = list(sys.argv[1:] if argv is None else argv)

@@ -1,12 +1,21 @@
-"""The three standard streams, also where whoever started us has closed them (`>&-`) or they cannot be written."""
+"""The three standard streams, also where whoever started us has closed them (`>&-`) or they cannot be written.
+
+All text for a person goes through `say`, `show` or `tables.py`, which pass it through `foreign_text`; what scripts read
+goes through `show_json`. (A test holds that nothing else in `cli/` prints.)
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
+from typing import Any
 
 import click
+
+from .. import foreign_text
+from ..redaction import redacted
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
@@ -33,9 +42,37 @@ def ensure_open() -> None:
 def say(line: str) -> None:
     """A line for the person, on stderr: stdout stays for what scripts read. Lost where it cannot be written."""
     try:
-        click.echo(line, err=True)
+        click.echo(foreign_text.line(line), err=True)
     except (OSError, ValueError):
         discard(2)  # a mount must not fail because nobody listens
+
+
+def say_traceback(error: BaseException) -> None:
+    """Where an error came from, on stderr (--debug)."""
+    try:
+        click.echo(foreign_text.exception(error), err=True)
+    except (OSError, ValueError):
+        discard(2)
+
+
+def show(*lines: object) -> None:
+    """Lines for the person, on stdout; each argument is one."""
+    for line in lines:
+        click.echo(foreign_text.line(line))
+
+
+def show_json(value: Any, indent: int | None = None) -> None:
+    """A value for scripts, on stdout. JSON escapes what a terminal would obey, but for DEL."""
+    click.echo(json.dumps(_redacted(value), indent=indent, sort_keys=True).replace("\x7f", "\\u007f"))
+
+
+def _redacted(value: Any) -> Any:
+    """`value`, as JSON has it, with the secrets in its texts hidden."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        return {_redacted(key): _redacted(item) for key, item in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, list) else value
 
 
 def is_output_error(error: BaseException) -> bool:

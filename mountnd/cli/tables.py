@@ -7,17 +7,21 @@ from typing import Any
 
 import click
 
+from ..foreign_text import line
+
 
 def show(head: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """Print a table; cells wrap, and are taken as plain text."""
+    """Print a table; cells wrap, and are taken as plain text, as headings are: neither markup nor controls act."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        title=Text(line(title)) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
     for column in head:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(line(column)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(line(cell)) for cell in row))
     _print(table)
 
 
@@ -31,7 +35,7 @@ def details(rows: Iterable[tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for label, text in rows:
         if text:
-            table.add_row(label, Text(text))
+            table.add_row(Text(line(label)), Text(line(text)))
     _print(table)
 
 
@@ -41,5 +45,5 @@ def _print(table: Any) -> None:
     console = Console(highlight=False)
     with console.capture() as capture:
         console.print(table)
-    for line in capture.get().splitlines():
-        click.echo(line.rstrip())  # rich fills every line with spaces, which copying and comparing trip over
+    for row in capture.get().splitlines():
+        click.echo(row.rstrip())  # rich fills every line with spaces, which copying and comparing trip over

@@ -23,7 +23,7 @@ from typing import Any
 from ..errors import ConfigError, UsageError
 from ..regular_file import Untrusted, open_regular, read_all
 from .home import expand_home
-from .option_types import Option, RawValue, parse
+from .option_types import Option, RawValue, parse, shown
 from .options import OPTIONS
 from .parsers import did_you_mean
 
@@ -100,7 +100,9 @@ def load(path: Path) -> ConfigFile:
     except UnicodeDecodeError as e:
         line = e.object[: e.start].count(b"\n") + 1
         raise ConfigError(f"{path}: the config file is not UTF-8 (at line {line})") from None
-    except (ValueError, RecursionError) as e:  # a TOMLDecodeError, or a number of too many digits, or too many brackets
+    except RecursionError:
+        raise ConfigError(f"{path}: bad TOML: tables or lists nested too deeply") from None
+    except ValueError as e:  # a TOMLDecodeError, or a number of more digits than Python takes
         raise ConfigError(f"{path}: bad TOML: {e}") from None
     _check_keys(path, "", data, ("defaults", "sources", "mounts"))
     all_options = [option for option in OPTIONS if option.in_file]
@@ -190,5 +192,5 @@ def _table(path: Path, where: str, value: Any) -> dict[str, Any]:
 
 def _text(path: Path, where: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{path}: {where}: {value!r} is not text in quotes")
+        raise ConfigError(f"{path}: {where}: {shown(value)} is not text in quotes")
     return value.strip()

@@ -15,6 +15,10 @@ from . import parsers
 Scope = Literal["source", "mount", "call"]
 
 
+# Characters of a wrong value that a message repeats.
+_SHOWN = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How values of an option are written and read.
@@ -122,4 +126,13 @@ def parse(option: Option, written: RawValue) -> Any:
         return option.kind.parse(written.raw, written.base)
     except ValueError as e:
         named = "" if option.name.replace("_", "-") in written.origin.lower().replace("_", "-") else f" {option.name}"
-        raise UsageError(f"{written.origin}{named}: {written.raw!r} is not {e}") from None
+        raise UsageError(f"{written.origin}{named}: {shown(written.raw)} is not {e}") from None
+
+
+def shown(raw: object) -> str:
+    """What somebody wrote, not longer than a message should be."""
+    try:
+        text = repr(raw)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes, a list in a list in a list ...
+        return f"this {type(raw).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

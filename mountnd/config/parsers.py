@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,32 @@ for _power, _letter in enumerate("kmgt", start=1):
     _UNITS[_letter] = _UNITS[f"{_letter}ib"] = 1024**_power
     _UNITS[f"{_letter}b"] = 1000**_power
 
+# More bytes than there are; a limit, so that a number of a thousand digits is told from a size.
+_MAX_SIZE = 2**100
+
 _ON = ("1", "true", "yes", "on")
 _OFF = ("0", "false", "no", "off")
+# Bytes of a path (PATH_MAX in linux/limits.h).
+_MAX_PATH = 4095
 # The largest id the kernel hands out is 2^32 - 2: -1 means "no change" to chown(2).
 _MAX_ID = 2**32 - 2
 
 
 def size(raw: object) -> int:
-    """Bytes, from `512M`, `2GiB`, `1.5G`, `500MB` or a plain number."""
-    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
+    """Bytes, from `512M`, `2GiB`, `1.5G`, `500MB` or a plain number; at most 2^100."""
+    if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= _MAX_SIZE:
         return raw
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(raw).strip().lower())
-    if isinstance(raw, str) and found and found[2] in _UNITS:
+    # More digits than Python turns into a number are no size, either.
+    found = (
+        re.fullmatch(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*([a-z]*)", raw.strip().lower())
+        if isinstance(raw, str)
+        else None
+    )
+    if found and found[2] in _UNITS:
         whole, unit = found[1], _UNITS[found[2]]
-        with suppress(ValueError, OverflowError):  # more digits than Python reads
-            return int(whole) * unit if whole.isdigit() else int(float(whole) * unit)
+        bytes_ = int(whole) * unit if whole.isdigit() else int(float(whole) * unit)
+        if bytes_ <= _MAX_SIZE:
+            return bytes_
     raise ValueError("a size such as 512M, 2GiB or a number of bytes")
 
 
@@ -122,9 +132,9 @@ def count(raw: object) -> int:
     """How often a flag that may be repeated was given."""
     if isinstance(raw, bool):
         return int(raw)
-    if isinstance(raw, int) and raw >= 0:
+    if isinstance(raw, int) and 0 <= raw < 10**9:
         return raw
-    if isinstance(raw, str) and raw.strip().isascii() and raw.strip().isdigit():
+    if isinstance(raw, str) and re.fullmatch(r"[0-9]{1,9}", raw.strip()):
         return int(raw)
     raise ValueError("0, 1 or 2")
 
@@ -145,7 +155,7 @@ def endpoint(raw: object) -> str:
 
 def path(raw: object, base: Path) -> Path:
     """An absolute path: `~` is expanded, a relative one is taken from `base`. It need not exist."""
-    if not isinstance(raw, str) or not raw or "\0" in raw:
+    if not isinstance(raw, str) or not raw or "\0" in raw or len(os.fsencode(raw)) > _MAX_PATH:
         raise ValueError("a path")
     try:
         expanded = expand_home(raw)

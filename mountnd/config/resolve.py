@@ -152,10 +152,11 @@ def _memory_that_will_not_fit(memory: ResolvedOption) -> list[str]:
     limit = memory_limit.limit()
     if memory.layer is Layer.TABLE_DEFAULT or memory_limit.fits(limit, memory.value):
         return []
-    return [
+    line = (
         f"{memory.origin}: {size_text(memory.value)} of memory will not fit: {_limit_text(limit)}, and the kernel ends "
         f"what takes more. Without it mountnd would take {size_text(memory_limit.shares(limit).blocks)}."
-    ]
+    )
+    return [line]
 
 
 def _limit_text(limit: memory_limit.Limit) -> str:

@@ -69,7 +69,10 @@ def anonymous_or_profile(
         anonymous = replace(anonymous, value=None, origin=f"not used: {profile.origin}")
     if profile.value is not None and profile.value not in (known := aws_profiles()):
         if profile.layer is not Layer.PRESET:
-            hint = did_you_mean(profile.value, known) or f"; to make it: aws configure --profile {profile.value}"
+            hint = (
+                did_you_mean(profile.value, known)
+                or f"; to make it: aws configure --profile {shlex.quote(profile.value)}"
+            )
             raise UsageError(f"{profile.origin}: the AWS files have no profile {profile.value}{hint}")
         profile = replace(
             profile, value=None, origin=f"default AWS credential chain, for lack of a profile {profile.value}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -66,7 +67,7 @@ def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[tupl
     shown = " ".join(shlex.quote(word) for word in words)
     if "://" in last or (read_pasted(last) and ("/" in last or ":" in last) and not (cwd / last).is_dir()):
         if len(words) == 2 and not _names_source(words[0], file):
-            raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.quote(last)} {words[0]}")
+            raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.join([last, words[0]])}")
         raise UsageError(f"the mountpoint is missing: mountnd {shown} DIR")
     if "/" not in last and len(words) != 2 and _names_source(last, file) and not (sources and (cwd / last).is_dir()):
         what = "a source of the config file" if last in file.sources else "a preset"
@@ -198,6 +199,11 @@ def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
             bucket, _ = split_bucket(rest)
         except ValueError as error:
             raise UsageError(f"{url}: {error}") from None
+        if not bucket.startswith("arn:") and ("@" in bucket or ":" in bucket):
+            raise UsageError(
+                "an s3:// URL names no keys, and no host: write s3://BUCKET/PREFIX, put keys into ~/.aws/credentials "
+                "(--profile NAME), and name a server with --endpoint-url"
+            )
         if not bucket.startswith("arn:") and not is_bucket(bucket):
             raise UsageError(f"{url}: {bucket!r} is not a bucket name; write s3://BUCKET/PREFIX")
         return f"s3://{rest}"
@@ -217,8 +223,15 @@ def _is_scheme(scheme: str, store_schemes: SchemeNames) -> bool:
 
 
 def _last_component(url: str) -> str:
-    """What a source is called when nobody named it."""
-    return url.rstrip("/").rpartition("/")[2] or "source"
+    """What a source is called when nobody named it. The name becomes a directory, and a heading: a query or a user is
+    no part of it."""
+    scheme, there, rest = url.partition("://")
+    if not there:
+        return url.rstrip("/").rpartition("/")[2] or "source"
+    if scheme.lower() in ("http", "https"):
+        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host, slash, path = rest.partition("/")
+    return f"{host.rpartition('@')[2]}{slash}{path}".rstrip("/").rpartition("/")[2] or "source"
 
 
 def check_distinct(sources: Sequence[ParsedSource]) -> None:

@@ -2,7 +2,9 @@
 
     run         a mount's life, from the checks to the clean-up (`run_mount`)
     unmount     ending a mount: who holds it, and waiting until its daemon is gone
-    control     the control socket: requests of other verbs to a running mount
+    hung        daemons that hang: finding out, and ending them
+    control     the control socket: answers to requests of other verbs
+    ask         those requests
     mountpoint  the directory that is mounted on: made, checked, removed
     lookup      which daemon serves a mountpoint
     detach      fork, and the pipe by which the child tells its parent that it is ready
@@ -11,6 +13,7 @@
     mounts      what the kernel has mounted, and whether it answers
     host        checks of the machine, each with the command that fixes what is missing
     logs        where messages go
+    privacy     what others may see of a daemon
     signals     being ended in the middle of something
 
 Other rooms call `run`, `unmount` and `control`; the verbs and the demo also read `host`, `mounts`, `rundir` and

@@ -1,4 +1,4 @@
-"""The control socket: how `mountnd stats` and other verbs talk to a running mount.
+"""The control socket: how `mountnd stats` and other verbs talk to a running mount. Its daemon's end; `ask` is theirs.
 
 One request and one answer a connection, each a line of JSON: {"verb": "stats", ...} -> {"ok": ANYTHING}
 or {"error": LINE}. The socket lies in the run directory, which nobody but its user (and root) may enter;
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
 import socketserver
 import sys
 import threading
@@ -25,7 +24,10 @@ from typing import Any
 
 from ..errors import MountError, MountndError
 from ..workers import start
-from . import lookup, mounts, rundir
+from . import mounts, rundir
+from .ask import address_of, receive, request
+
+__all__ = ["Handler", "request", "serving"]
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,9 @@ Handler = Callable[[dict[str, Any]], Any]
 
 # A request is a verb and a path or two; anything longer is not ours.
 _REQUEST_BYTES = 64 << 10
-# A client has its request ready when it connects; a silent one must not keep a thread for ever.
+# Requests served at once; a thread and a descriptor each.
+_AT_ONCE = 32
+# A client has its request ready when it connects; one that is silent, or trickles, must not keep a thread for ever.
 _REQUEST_S = 5.0
 # How often a daemon looks whether its socket and its record are still there: two calls of stat(2).
 CHECK_S = 0.5
@@ -47,11 +51,15 @@ class _RequestHandler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         try:
-            line = self.rfile.readline(_REQUEST_BYTES)
-            request = json.loads(line)
-            handler = self.server.handlers[request["verb"]]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
-            self._reply({"error": f"unknown request ({type(e).__name__}: {e})"})
+            request = _parse(receive(self.connection, _REQUEST_BYTES, _REQUEST_S))
+            handler = self.server.handlers.get(request["verb"])
+            if handler is None:
+                raise MountError(f"unknown request: there is no verb {request['verb'][:40]!r}")
+        except MountndError as e:
+            self._reply({"error": str(e)})
+            return
+        except OSError as e:
+            self._reply({"error": f"unknown request: it did not come ({type(e).__name__})"})
             return
         try:
             self._reply({"ok": handler(request)})
@@ -76,7 +84,27 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
     def __init__(self, address: str, handlers: Mapping[str, Handler]) -> None:
         self.handlers = handlers
+        self._free = threading.BoundedSemaphore(_AT_ONCE)
         super().__init__(address, _RequestHandler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._free.acquire(blocking=False):
+            with suppress(OSError):
+                request.setblocking(False)
+                request.send(b'{"error": "too many requests at once; try again"}\n')
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be made
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def get_request(self) -> tuple[Any, Any]:
         try:
@@ -89,14 +117,15 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         log.debug("a control connection broke: %s", sys.exc_info()[1])
 
 
-@contextmanager
-def _address(mountpoint: Path, place: Path) -> Iterator[str]:
-    """An address of the mount's socket in the run directory `place`; by a descriptor, for a path may have 107 bytes."""
-    fd = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _parse(line: bytes) -> dict[str, Any]:
+    """A request: an object with a verb. Raises MountError."""
     try:
-        yield f"/proc/self/fd/{fd}/{rundir.stem(mountpoint)[-8:]}.sock"
-    finally:
-        os.close(fd)
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        raise MountError("unknown request: it is not a line of JSON") from None
+    if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
+        raise MountError("unknown request: it is not an object with a verb")
+    return request
 
 
 @contextmanager
@@ -145,7 +174,7 @@ class _Door:
     def open(self) -> None:
         """Make the socket. Raises MountError, OSError."""
         place = rundir.run_dir()
-        with _address(self._mountpoint, place) as address:
+        with address_of(self._mountpoint, place) as address:
             # Only a dead daemon's socket can be in the way: the mountpoint is claimed (rundir) before it is served.
             Path(address).unlink(missing_ok=True)
             self._server = _Server(address, self._handlers)
@@ -203,62 +232,3 @@ class _Door:
             return os.stat(self._path).st_ino == self._inode
         except OSError:
             return False
-
-
-def request(mountpoint: Path, verb: str, *, seconds: float = 60.0, **arguments: Any) -> Any:
-    """Send a request to the daemon of the mount at `mountpoint` (resolved) and return its answer.
-
-    Raises MountError: no mount of this user there, no answer within `seconds`, or the daemon's own refusal.
-    """
-    record = lookup.daemon_of(mountpoint)
-    if record is None and lookup.is_ours(mountpoint):
-        raise MountError(
-            f"{mountpoint}: its daemon is dead, or can write to no run directory (mountnd doctor says why)."
-        )
-    if record is None or not record.alive():
-        raise MountError(f"{mountpoint} is not a mount of yours (mountnd doctor lists them).")
-    end = time.monotonic() + lookup.RESTORE_S
-    while (answer := _ask(record, mountpoint, verb, seconds, arguments)) is None:
-        if not lookup.is_ours(mountpoint) or time.monotonic() > end:
-            raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) has no control socket.")
-        time.sleep(0.05)
-    return _parse_reply(mountpoint, answer)
-
-
-def _ask(
-    record: rundir.Record, mountpoint: Path, verb: str, seconds: float, arguments: Mapping[str, Any]
-) -> bytes | None:
-    """The line that the daemon answers; None where there is no socket of it. Raises MountError."""
-    for place in rundir.candidates(os.environ, os.getuid()):
-        if rundir.open_place(place) is None:  # none, or somebody else's: he would answer
-            continue
-        try:
-            with _address(mountpoint, place) as address, socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(seconds)
-                s.connect(address)
-                with s.makefile("rwb") as stream:
-                    stream.write(json.dumps({**arguments, "verb": verb}).encode() + b"\n")
-                    stream.flush()
-                    line: bytes = stream.readline()
-                    return line
-        except (FileNotFoundError, ConnectionRefusedError):
-            continue
-        except TimeoutError:
-            raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) does not answer.") from None
-        except OSError as e:
-            raise MountError(f"{mountpoint}: its daemon (pid {record.pid}) cannot be reached: {e.strerror}.") from e
-    return None
-
-
-def _parse_reply(mountpoint: Path, line: bytes) -> Any:
-    if not line:
-        raise MountError(f"{mountpoint}: its daemon ended without an answer.")
-    try:
-        answer = json.loads(line)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict) or not {"ok", "error"} & set(answer):
-        raise MountError(f"{mountpoint}: what its daemon answered makes no sense.")
-    if "error" in answer:
-        raise MountError(f"{mountpoint}: {answer['error']}")
-    return answer["ok"]

@@ -25,12 +25,15 @@ from typing import Any
 
 from ..config import working_directory
 from ..errors import MountError, MountndError
-from . import mounts
+from ..foreign_text import line
+from . import logs, mounts
 
 log = logging.getLogger(__name__)
 
 # How long a child may take to end after SIGTERM before it is killed.
 _END_S = 3.0
+# What is kept of what C libraries print before the mount is ready.
+_PRINTED_BYTES = 1 << 16
 
 
 class Reporter:
@@ -183,11 +186,11 @@ def early_output(path: str, report: Reporter) -> Iterator[Callable[[], None]]:
             return
         ended = True
         try:
-            log_fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            log_fd = logs.open_log(path)
         except OSError:  # its directory was removed, or is full: a mount that works goes on without
             log_fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(log_fd, printed())
+            os.write(log_fd, "".join(f"{line(text)}\n" for text in printed()).encode(errors="backslashreplace"))
         except OSError:
             pass
         for fd in (1, 2):
@@ -195,15 +198,15 @@ def early_output(path: str, report: Reporter) -> Iterator[Callable[[], None]]:
         os.close(log_fd)
         os.close(kept)
 
-    def printed() -> bytes:
-        return os.pread(kept, os.fstat(kept).st_size, 0)
+    def printed() -> list[str]:
+        return os.pread(kept, min(os.fstat(kept).st_size, _PRINTED_BYTES), 0).decode(errors="replace").splitlines()
 
     try:
         yield end
     except BaseException:
         if not ended:
-            for line in printed().decode(errors="replace").splitlines():
-                report.say(line)
+            for text in printed():
+                report.say(text)
         raise
     finally:
         end()
@@ -249,6 +252,6 @@ def _messages(fd: int, seconds: float) -> Iterator[dict[str, Any]]:
         if not chunk:
             return
         *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield json.loads(line)
+        for message in lines:
+            yield json.loads(message)
     raise TimeoutError

@@ -12,9 +12,6 @@ from typing import NamedTuple
 
 from . import mounts
 
-# One directory for each FUSE connection that lives, by the minor number of its device.
-_CONNECTIONS = Path("/sys/fs/fuse/connections")
-
 
 class Copy(NamedTuple):
     """Another place of a mount: a path here (`pid` 0), or in the mount namespace of a process."""
@@ -39,7 +36,7 @@ def holders(device: str) -> str:
     if held := copies(device):
         return "; ".join(str(copy) for copy in held)
     # The kernel says that it lives; the process is one that this user may not look at.
-    if (_CONNECTIONS / device.partition(":")[2]).exists():
+    if (mounts.CONNECTIONS / device.partition(":")[2]).exists():
         return "A program of another user still has it in a mount namespace of its own"
     return ""
 

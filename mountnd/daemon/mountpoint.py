@@ -134,10 +134,8 @@ def _unmount_dead(path: Path, mounted: mounts.Mount, say: Callable[[str], None])
     record = rundir.find(path)
     ours = mounted.fstype == mounts.FSTYPE and (record is not None or mounted.user_id == os.getuid())
     if ours and record is not None and record.alive():
-        shown = ", ".join(url for _, url in record.sources) or mounted.source
-        raise MountError(
-            f"{path} is mounted already ({shown}, process {record.pid}). End it with: mountnd umount {path}"
-        )
+        shown, end = ", ".join(url for _, url in record.sources) or mounted.source, shlex.join(["umount", str(path)])
+        raise MountError(f"{path} is mounted already ({shown}, process {record.pid}). End it with: mountnd {end}")
     answer = mounts.probe(path, _ANSWER_S)
     if answer is None:
         command = _command_to_end(path, mounted, ours)

@@ -10,8 +10,9 @@ import re
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import MountError
@@ -20,7 +21,11 @@ from ..errors import MountError
 FSTYPE = "fuse.mountnd"
 
 MOUNTINFO = Path("/proc/self/mountinfo")
+# One directory for each FUSE connection that lives, by the minor number of its device.
+CONNECTIONS = Path("/sys/fs/fuse/connections")
 
+# How long a process that was killed may take to go.
+_KILLED_S = 1.0
 # Symbolic links followed by `resolve` before it gives up: the kernel's own limit (MAXSYMLINKS).
 _MAX_LINKS = 40
 
@@ -101,18 +106,38 @@ def is_mounted(path: Path, device: str) -> bool:
 
 
 def resolve(path: Path) -> Path:
-    """`path` absolute and without symbolic links, never looking into a mount that stands at its last component."""
+    """`path` absolute and without symbolic links, never looking into a FUSE mount, nor at a mountpoint: what lies
+    inside one stays as it is written, links there included.
+
+    Component by component, as the kernel does, with the mount table for a map: stat(2) or readlink(2) of anything at or
+    below a mount whose daemon hangs would hang, too.
+    """
     table = mounts()
     mounted, fuse = {m.path for m in table}, {m.path for m in table if m.fstype.startswith("fuse")}
-    path = Path(os.path.abspath(path))
-    if path in mounted or not fuse.isdisjoint(path.parents):
-        return path
-    for _ in range(_MAX_LINKS):
-        path = Path(os.path.realpath(path.parent)) / path.name if path.name else path
-        if path in mounted or not path.is_symlink():
-            break
-        path = Path(os.path.normpath(path.parent / os.readlink(path)))
-    return path
+    done, pending, links = Path("/"), list(reversed(Path(os.path.abspath(path)).parts[1:])), 0
+    while pending:
+        name = pending.pop()
+        if name == "..":
+            done = done.parent
+            continue
+        done /= name
+        if done in mounted or not fuse.isdisjoint((done, *done.parents)) or links == _MAX_LINKS:
+            continue
+        try:
+            target = os.readlink(done)
+        except OSError:
+            continue  # no link, or not there
+        links += 1
+        parts = Path(target).parts
+        done = Path("/") if parts[:1] == ("/",) else done.parent
+        pending += [part for part in reversed(parts) if part != "/"]
+    return done
+
+
+def answers(paths: Collection[Path], seconds: float) -> dict[Path, int | None]:
+    """As `probe`, for several mounts side by side: `seconds` for all of them."""
+    end, started = time.monotonic() + seconds, {path: _start(partial(os.statvfs, path)) for path in paths}
+    return {path: _finish(pid, max(0.0, end - time.monotonic())) for path, pid in started.items()}
 
 
 def call_in_child(function: Callable[[], object], seconds: float) -> int | None:
@@ -121,6 +146,10 @@ def call_in_child(function: Callable[[], object], seconds: float) -> int | None:
     A process, because one that waits for a hung FUSE daemon can be killed and a thread cannot. Call it
     only while this process has no threads, or with a function that takes no lock.
     """
+    return _finish(_start(function), seconds)
+
+
+def _start(function: Callable[[], object]) -> int:
     pid = os.fork()
     if pid == 0:
         status = 255
@@ -132,13 +161,20 @@ def call_in_child(function: Callable[[], object], seconds: float) -> int | None:
             status = e.errno or 255
         finally:
             os._exit(status)
+    return pid
+
+
+def _finish(pid: int, seconds: float) -> int | None:
+    done = False
     try:
-        if not wait_exit(pid, seconds):
-            os.kill(pid, signal.SIGKILL)
-            return None
+        done = wait_exit(pid, seconds)
     finally:
-        _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)
+        if not done:
+            os.kill(pid, signal.SIGKILL)
+            # A daemon that took the request and never answers keeps it from dying; then it is left to init.
+            wait_exit(pid, _KILLED_S)
+        reaped, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if done and reaped else None
 
 
 def probe(path: Path, seconds: float) -> int | None:
@@ -147,6 +183,26 @@ def probe(path: Path, seconds: float) -> int | None:
     By statvfs(2), not by stat(2): the kernel answers that from its cache, long after the daemon died.
     """
     return call_in_child(lambda: os.statvfs(path), seconds)
+
+
+def top_of(path: Path) -> Path:
+    """The mountpoint of the mountnd mount that `path` (resolved) lies in; the path itself where it lies in none."""
+    inside = [m.path for m in mounts() if m.fstype == FSTYPE and path.is_relative_to(m.path)]
+    return max(inside, key=lambda place: len(place.parts), default=path)
+
+
+def is_in_fuse(path: Path) -> bool:
+    """Whether `path` (resolved) is, or lies inside, a FUSE mount: looking at it may hang."""
+    return any(m.fstype.startswith("fuse") and path.is_relative_to(m.path) for m in mounts())
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether process `pid` was stopped, by a signal or a debugger."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return text[text.rindex(b")") + 2 :][:1] in (b"T", b"t")
 
 
 def wait_exit(pid: int, seconds: float) -> bool:

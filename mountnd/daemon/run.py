@@ -14,7 +14,8 @@ from pathlib import Path
 from .. import fusermount
 from ..config.options import MountConfig
 from ..errors import MountError
-from . import detach, host, logs, mountpoint, mounts, rundir, signals
+from ..redaction import redacted
+from . import detach, host, logs, mountpoint, mounts, privacy, rundir, signals
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def run_mount(
     """
     # A umask that takes rights from ourselves would lock us out of our own files.
     os.umask(os.umask(0o077) & 0o077)
+    privacy.hide_arguments()
     config = _absolute(config)
     _check_machine(config, say)
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
@@ -91,6 +93,7 @@ def _in_front(
     config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None], introduce: Callable[[], None]
 ) -> int:
     with _claimed(config, made, str(config.log_file or "")) as record:
+        privacy.hide_memory()
         if config.log_file:
             logs.to_file(config.log_file, config.verbose, config.debug, own=False)
         else:
@@ -116,6 +119,7 @@ def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[
         # First: a daemon that is refused must not touch another's log.
         with _claimed(config, made, str(path)) as record:
             logs.to_file(path, config.verbose, config.debug, own=own)
+            privacy.hide_memory()
             with detach.early_output(str(path), report) as end_early_output:
                 stop = logs.forward(report.say, config.verbose, config.debug)
 
@@ -156,7 +160,7 @@ def _claimed(config: MountConfig, made: bool, log_name: str) -> Iterator[rundir.
         pid=os.getpid(),
         started=start,
         since=time.time(),
-        sources=tuple((s.name, s.url or str(s.urls)) for s in config.sources),
+        sources=tuple((s.name, redacted(s.url) or str(s.urls)) for s in config.sources),
         made=made,
         log=log_name,
     )
@@ -180,10 +184,13 @@ def _leave(record: rundir.Record) -> None:
     """Clean up at the end. A mount that is still there is left, with its record: it says "not connected" rather than
     looking like an empty dataset, and the next mount removes it."""
     path = Path(record.mountpoint)
-    now = rundir.find(path)
+    try:
+        now, mounted = rundir.find(path), mounts.mount_at(path)
+    except (OSError, MountError) as e:  # no descriptor is free
+        log.error("%s: what is mounted there cannot be seen: %s", path, e)
+        return
     if now is not None and now.alive() and now.pid != record.pid:
         return  # a later mount at the same place
-    mounted = mounts.mount_at(path)
     if mounted is not None and mounted.fstype == mounts.FSTYPE:
         log.error("%s is still mounted; the next mount there, or mountnd umount, removes it", path)
         return

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -63,7 +64,7 @@ class Record:
 
     def alive(self) -> bool:
         """Whether the daemon that wrote it still runs."""
-        return started(self.pid) == self.started
+        return started(self.pid) == self.started or _is_hidden(self.pid)
 
 
 def started(pid: int) -> int | None:
@@ -75,6 +76,18 @@ def started(pid: int) -> int | None:
     # The name (field 2) is in brackets and may hold anything, brackets too: count from the last one.
     fields = text[text.rindex(b")") + 2 :].split()
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process of ours that /proc does not show: mounted with hidepid=2, it shows none that hides its
+    memory, as daemons do."""
+    if os.path.exists(f"/proc/{pid}"):
+        return False
+    try:
+        os.kill(pid, 0)
+    except (OSError, OverflowError):
+        return False
+    return pid > 0
 
 
 def candidates(environ: Mapping[str, str], uid: int) -> list[Path]:
@@ -222,7 +235,7 @@ def claim(record: Record) -> Path:
 def _served(record: Record) -> MountError:
     return MountError(
         f"{record.mountpoint} is being served already by process {record.pid}; "
-        f"end it with: mountnd umount {record.mountpoint}"
+        f"end it with: mountnd umount {shlex.quote(record.mountpoint)}"
     )
 
 

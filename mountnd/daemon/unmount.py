@@ -1,6 +1,7 @@
 """Unmounting: who holds a mount, how to end it, and waiting until its daemon is gone.
 
-Reads only /proc, so it neither hangs on a mount that hangs nor wakes one that is busy.
+Reads only /proc and the run directory, so it neither hangs on a mount that hangs nor wakes one that is busy. (`hung`
+looks at mounts from a process of its own.)
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from pathlib import Path
 
 from .. import fusermount
 from ..errors import MountError
-from . import elsewhere, lookup, mounts, rundir
+from . import ask, elsewhere, hung, lookup, mounts, rundir
 from .mountpoint import remove_made
 
 # A daemon that was unmounted closes its connections and goes; at most it waits for one request.
 _GONE_S = 10.0
+
+# How long a daemon that has not ended may take to say that it lives.
+_ANSWER_S = 3.0
 
 # After a lazy unmount the daemon lives as long as the last open file does; only see whether it goes at once. The same
 # where another mount namespace still has it.
@@ -58,6 +62,8 @@ def _uses(proc: Path, path: str) -> str:
                 return "open file"
         except OSError:
             pass
+    if _waits_in_kernel(proc):
+        return ""  # perhaps on a page fault, with the lock that reading its maps would wait for
     try:
         maps = (proc / "maps").read_text(errors="surrogateescape")
     except OSError:
@@ -67,6 +73,13 @@ def _uses(proc: Path, path: str) -> str:
     if any(len(f := line.split(maxsplit=5)) == 6 and _inside(f[5], wanted) for line in maps.split("\n")):
         return "mapped file"
     return ""
+
+
+def _waits_in_kernel(proc: Path) -> bool:
+    try:
+        return (proc / "stat").read_bytes().rpartition(b") ")[2][:1] == b"D"
+    except OSError:
+        return True  # it has just gone
 
 
 def holders(path: Path) -> Iterator[Holder]:
@@ -84,11 +97,13 @@ def holders(path: Path) -> Iterator[Holder]:
 def unmount(directory: Path, *, lazy: bool = False) -> str:
     """Unmount a mountnd mount, and wait until its daemon is gone.
 
+    A daemon that hangs is killed, so that the mount can always be ended.
+
     Args:
         lazy: take it out of the tree at once; it ends when the last program closes its last file.
 
     Returns:
-        "" or a line for the person (the daemon still serves open files).
+        "" or a line for the person (the daemon still serves open files, or was killed).
 
     Raises:
         MountError: not a mount of mountnd's, or busy (names the holders), or not permitted.
@@ -106,11 +121,33 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
             f"To unmount it: sudo umount {shlex.quote(str(path))}"
         )
     os.chdir("/")  # `mountnd umount .` must not be its own holder
+    hangs = lazy and hung.hangs(path, record)  # to be found out while it is there
     complaint = fusermount.unmount(path, lazy=lazy)
     still = mounts.mount_at(path) if complaint else None
     if still is not None and still.device == mounted.device:
-        raise MountError(_why_not(path, mounted, complaint))
-    return _after_unmount(path, mounted.device, record, lazy)
+        raise MountError(_why_not(path, mounted, record, complaint))
+    if record is None:
+        return _without_record(path, mounted.device) if hangs else ""
+    owner = os.getuid() if mounted.user_id is None else mounted.user_id
+    if hangs or mounts.is_stopped(record.pid):
+        return _end_hung(path, mounted.device, record, owner)
+    return _after_unmount(path, mounted.device, record, owner, lazy)
+
+
+def unmount_all(*, lazy: bool = False) -> Iterator[str]:
+    """Unmount this user's mounts of mountnd, the innermost first: a line for each where there is something to say.
+
+    Raises MountError at the end, with what could not be unmounted and why.
+    """
+    ours = [m.path for m in reversed(mounts.mounts()) if m.fstype == mounts.FSTYPE and m.user_id == os.getuid()]
+    failed = []
+    for path in dict.fromkeys(ours):
+        try:
+            yield unmount(path, lazy=lazy)
+        except MountError as e:
+            failed.append(str(e))
+    if failed:
+        raise MountError("; ".join(failed))
 
 
 def _enclosing(path: Path) -> str:
@@ -120,8 +157,26 @@ def _enclosing(path: Path) -> str:
     return f" (it lies inside the mount {inside})" if inside else ""
 
 
-def _why_not(path: Path, mounted: mounts.Mount, complaint: str) -> str:
+def _end_hung(path: Path, device: str, record: rundir.Record, owner: int) -> str:
+    held = elsewhere.holders(device)
+    done = hung.end(record, device, owner)
+    _free(path, record)
+    if owner == os.getuid():
+        ask.remove_socket(path)
+    there = f" {held}; there it answers no more." if held else ""
+    return f"{path} is unmounted. Its daemon (pid {record.pid}) {done}.{there}"
+
+
+def _without_record(path: Path, device: str) -> str:
+    if hung.abort(device):
+        return f"{path} is unmounted. Its daemon did not answer and left no record; its requests were aborted."
+    return f"{path} is unmounted. Its daemon did not answer and left no record; to find it: pgrep -af mountnd"
+
+
+def _why_not(path: Path, mounted: mounts.Mount, record: rundir.Record | None, complaint: str) -> str:
     quoted = shlex.quote(str(path))
+    if record is not None and hung.hangs(path, record):
+        return f"{path} is busy, and its daemon (pid {record.pid}) hangs. To end both: mountnd umount --lazy {quoted}"
     below = [m.path for m in mounts.mounts() if m.path != path and m.path.is_relative_to(path)]
     if below:
         return f"{path} is busy: {below[0]} is mounted inside it; unmount that first."
@@ -136,9 +191,7 @@ def _why_not(path: Path, mounted: mounts.Mount, complaint: str) -> str:
     )
 
 
-def _after_unmount(path: Path, device: str, record: rundir.Record | None, lazy: bool) -> str:
-    if record is None:
-        return ""
+def _after_unmount(path: Path, device: str, record: rundir.Record, owner: int, lazy: bool) -> str:
     if lazy:
         # Here and not at the daemon's end, so that the mountpoint is free for another mount now.
         _free(path, record)
@@ -149,6 +202,8 @@ def _after_unmount(path: Path, device: str, record: rundir.Record | None, lazy: 
     held = "" if gone else elsewhere.holders(device)
     if not gone and not held:
         gone = wait_gone(record, _GONE_S)
+    if not gone and not held and not ask.answers(path, _ANSWER_S):
+        return _end_hung(path, device, record, owner)  # nobody uses it any more
     _free(path, record)
     if gone:
         return ""

@@ -93,6 +93,8 @@ class Store(Protocol):
     pins: whether `read` is refused by the server itself when the object changed (If-Match, generation);
         False means the weaker before/after comparison.
     notice: what a person should be told of how requests are signed; "" for nothing, and before the first request.
+    exposure: what others on the network can read of signed requests, as plain http shows it; "" for nothing, and before
+        the first request.
     region: where the bucket is; "" where there is no such thing, and before the first request.
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     once: the same store with one attempt a call, for asking whether the store is there at all.
@@ -109,6 +111,9 @@ class Store(Protocol):
 
     @property
     def notice(self) -> str: ...
+
+    @property
+    def exposure(self) -> str: ...
 
     @property
     def region(self) -> str: ...
@@ -181,6 +186,10 @@ class StoreBase:
         return ""
 
     @property
+    def exposure(self) -> str:
+        return ""
+
+    @property
     def region(self) -> str:
         return ""
 
@@ -217,6 +226,10 @@ class WrappingStore:
     @property
     def notice(self) -> str:
         return self._store.notice
+
+    @property
+    def exposure(self) -> str:
+        return self._store.exposure
 
     @property
     def region(self) -> str:

@@ -15,6 +15,7 @@ from ...regular_file import UntrustedDirectory
 from ...report.figures import size
 from .. import tables
 from ..flags import TableCommand, with_options
+from ..streams import show
 
 # `ls` shows the objects used last; a cache holds thousands.
 LISTED_MAX = 40
@@ -38,7 +39,7 @@ def cache(inputs: ConfigInputs, action: str, what: str | None) -> None:
         root.open()
         _ACTIONS[action](root, what)
     except FileNotFoundError:
-        click.echo(f"{root}: empty")
+        show(f"{root}: empty")
     except UntrustedDirectory as e:
         raise MountError(f"{e.filename} is not used as a cache, and left alone: {e.strerror}") from None
     except OSError as e:
@@ -54,17 +55,17 @@ def _ls(root: PrivatePath, what: str | None) -> None:
     ]  # fmt: skip
     tables.show(["Held", "of", "Last used", "Object"], rows)
     more = f", of which {LISTED_MAX} are shown" if len(found) > LISTED_MAX else ""
-    click.echo(f"{root}: {size(sum(e.disk for e in found))} on disk, {len(found)} objects{more}")
+    show(f"{root}: {size(sum(e.disk for e in found))} on disk, {len(found)} objects{more}")
 
 
 def _clear(root: PrivatePath, what: str | None) -> None:
     freed = directory.clear(root, None if what is None else lambda source, key: what in source or what in key)
-    click.echo(f"{root}: {size(freed)} freed")
+    show(f"{root}: {size(freed)} freed")
 
 
 def _verify(root: PrivatePath, what: str | None) -> None:
     v = directory.verify(root)
-    click.echo(f"{root}: {v.blocks} blocks in {v.files} files checked")
+    show(f"{root}: {v.blocks} blocks in {v.files} files checked")
     if v.bad_blocks or v.bad_files:
         raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged and have been dropped")
 

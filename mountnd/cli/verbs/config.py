@@ -14,6 +14,7 @@ from ...config.parsers import size_text
 from ...config.resolve import ConfigInputs, resolve_mount
 from .. import tables
 from ..flags import TableCommand, complete_word, with_options
+from ..streams import show
 
 
 @click.command(cls=TableCommand)
@@ -29,19 +30,18 @@ def config(inputs: ConfigInputs, words: tuple[str, ...]) -> None:
     file, head = f"Config file: {inputs.file.path or 'none'}", ["Setting", "Value", "From"]
     if words:
         resolved = resolve_mount(words, inputs)
-        click.echo(file)
+        show(file)
         for source in resolved.sources:
             url, preset = source.config.url, source.config.preset
-            click.echo()
+            show("")
             rows = [["url", url or "signed links", f"preset {preset}" if preset else "given"]]
             tables.show(head, rows + list(_rows(source.options)), title=f"Source {source.config.name}")
-        click.echo()
+        show("")
         tables.show(head, _rows(resolved.options), title=f"Mount {resolved.config.mountpoint}")
-        for notice in resolved.notices:
-            click.echo(notice)
+        show(*resolved.notices)
         return
     options = inputs.all_options()
-    click.echo(f"{file}\n")
+    show(file, "")
     tables.show(head, _rows(options), title="Every mount, unless set otherwise")
     _list("Sources", (f"{name}  {entry.url or entry.preset}" for name, entry in inputs.file.sources.items()))
     _list("Mounts", (f"{where}  {' '.join(e.sources)}".rstrip() for where, e in inputs.file.mounts.items()))
@@ -55,7 +55,7 @@ def _rows(options: ResolvedOptions) -> Iterator[list[str]]:
 def _list(title: str, lines: Iterable[str]) -> None:
     found = list(lines)
     if found:
-        click.echo("\n".join([f"\n{title} of the config file", *(f"  {line}" for line in found)]))
+        show("", f"{title} of the config file", *(f"  {line}" for line in found))
 
 
 def value_text(option: Option, value: Any) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
 from ...daemon import mounts, rundir, signals
 from ...demo import processes
 from ...errors import MountError, UsageError
+from ...foreign_text import line
 
 _NEEDED = ("moto", "flask", "boto3", "nibabel", "numpy", "PIL")
 _PICTURE = "mountnd-demo.png"
@@ -54,7 +56,7 @@ def _run(picture: Path, keep: bool, console: Console) -> None:
         directory = processes.scratch(stack) / "dataset"
         typed = processes.mount(stack, "s3://mountnd-demo", directory, server.url)
         console.print("\n[bold]2.[/] It is mounted by the command that you would type:")
-        console.print(f"   [cyan]{shlex.join(typed)}[/]", soft_wrap=True)
+        console.print(f"   [cyan]{_plain(shlex.join(typed))}[/]", soft_wrap=True)
         console.print("\n[bold]3.[/] Its files are there, though no byte of them was fetched yet:")
         console.print(_tree(directory))
         console.print("[bold]4.[/] nibabel, in a process of its own, reads a header and one slice:")
@@ -62,7 +64,7 @@ def _run(picture: Path, keep: bool, console: Console) -> None:
         _report(done, console)
         requests, fetched = server.counts()
         console.print(_table(server.bytes, fetched, requests, time.perf_counter() - start))
-        console.print(f"The slice is drawn in {picture}", soft_wrap=True)
+        console.print(f"The slice is drawn in {_plain(picture)}", soft_wrap=True)
         if keep:
             _leave_running(directory, server, stack, console)
             return
@@ -71,26 +73,28 @@ def _run(picture: Path, keep: bool, console: Console) -> None:
 
 def _tree(directory: Path) -> Tree:
     """What `ls -R` would print, drawn."""
-    drawn = Tree(f"[cyan]{directory}[/]")
+    drawn = Tree(f"[cyan]{_plain(directory)}[/]")
     branches = {directory: drawn}
     for parent, below, files in os.walk(directory):
         below.sort()
         for name in below:
-            branches[Path(parent, name)] = branches[Path(parent)].add(f"[cyan]{name}[/]")
+            branches[Path(parent, name)] = branches[Path(parent)].add(f"[cyan]{_plain(name)}[/]")
         for name in sorted(files):
             size = os.stat(os.path.join(parent, name)).st_size
-            branches[Path(parent)].add(f"{name}  [dim]{_mib(size) if size >= 1 << 20 else f'{size} B'}[/]")
+            branches[Path(parent)].add(f"{_plain(name)}  [dim]{_mib(size) if size >= 1 << 20 else f'{size} B'}[/]")
     return drawn
 
 
 def _report(done: dict[str, Any], console: Console) -> None:
     shape = " x ".join(map(str, done["shape"]))
+    header, drawn = _plain(done["header_file"]), _plain(done["slice_file"])
     zooms = " x ".join(map(str, done["zooms"][:3]))
     console.print(
-        f"   header of {done['header_file']}:\n      {shape} voxels, {zooms} mm, {done['zooms'][3]} s", soft_wrap=True
+        f"   header of {header}:\n      {shape} voxels, {zooms} mm, {done['zooms'][3]} s",
+        soft_wrap=True,
     )
     size = " x ".join(map(str, done["slice_shape"]))
-    console.print(f"   slice of {done['slice_file']}:\n      {size} voxels in {done['seconds'] * 1000:.0f} ms\n")
+    console.print(f"   slice of {drawn}:\n      {size} voxels in {done['seconds'] * 1000:.0f} ms\n")
 
 
 def _table(stored: int, fetched: int, requests: int, seconds: float) -> Table:
@@ -104,6 +108,11 @@ def _table(stored: int, fetched: int, requests: int, seconds: float) -> Table:
     return table
 
 
+def _plain(text: object) -> str:
+    """A path as it is, in rich's markup."""
+    return escape(line(text))
+
+
 def _mib(size: int) -> str:
     return f"{size / (1 << 20):.1f} MiB"
 
@@ -114,5 +123,5 @@ def _leave_running(directory: Path, server: processes.Server, stack: ExitStack, 
         raise MountError(f"{directory} no longer has a daemon.")
     server.outlive(record.pid, directory.parent)
     stack.pop_all()  # from now on others end it
-    console.print(f"\nLeft running. Look at [cyan]{directory}[/]; to end the mount and the server, type:")
-    console.print(f"   [cyan]mountnd umount {shlex.quote(str(directory))}[/]", soft_wrap=True)
+    console.print(f"\nLeft running. Look at [cyan]{_plain(directory)}[/]; to end the mount and the server, type:")
+    console.print(f"   [cyan]mountnd umount {_plain(shlex.quote(str(directory)))}[/]", soft_wrap=True)

@@ -13,6 +13,7 @@ from .. import tables
 from ..diagnose_machine import diagnose_machine
 from ..diagnose_source import DIRECTORIES_MAX, diagnose_source, hidden_keys
 from ..flags import TableCommand, with_options
+from ..streams import show
 
 # A source answers one small question within a second or two, or something is wrong.
 _PROBE_S = 15.0
@@ -50,19 +51,19 @@ def _print(findings: Iterable[Finding]) -> None:
     tables.show(["", "Finding"], [[f.level, f.what] for f in found])
     wrong = [f for f in found if f.level != "ok" and f.fix]
     if wrong:
-        click.echo("\nTo fix it:")
+        show("", "To fix it:")
     for finding in wrong:
-        click.echo(f"  {finding.what}\n      {finding.fix}")  # not in the table: a command must not be broken
+        show(f"  {finding.what}", f"      {finding.fix}")  # not in the table: a command must not be broken
 
 
 def _print_keys(keys: list[tuple[str, str]], complete: bool) -> None:
-    click.echo()
+    show("")
     if keys:
         tables.show(["Key", "Why it is not shown"], [[_printable(key), reason] for key, reason in keys])
     else:
-        click.echo("Every key is shown under its own name.")
+        show("Every key is shown under its own name.")
     if not complete:
-        click.echo(f"Stopped after {DIRECTORIES_MAX} directories; name a longer PREFIX for the others.")
+        show(f"Stopped after {DIRECTORIES_MAX} directories; name a longer PREFIX for the others.")
 
 
 def _printable(key: str) -> str:

@@ -11,6 +11,7 @@ from ...config.presets import Preset, find, load_all, names
 from ...errors import UsageError
 from .. import tables
 from ..flags import TableCommand
+from ..streams import show
 
 
 @click.command(cls=TableCommand)
@@ -20,7 +21,7 @@ def presets(name: str | None) -> None:
     if name is None:
         rows = [[preset.name, preset.title, access(preset)] for preset in load_all().values()]
         tables.show(["Name", "Dataset", "Access"], rows)
-        click.echo("\nMore about one: mountnd presets NAME    To mount one: mountnd NAME DIR")
+        show("", "More about one: mountnd presets NAME    To mount one: mountnd NAME DIR")
         return
     preset = find(name)
     if preset is None:

@@ -21,8 +21,8 @@ def refresh(path: Path) -> None:
     a second.
     """
     path = mounts.resolve(path)
-    inside = [m.path for m in mounts.mounts() if m.fstype == mounts.FSTYPE and path.is_relative_to(m.path)]
-    if not inside:
+    top = mounts.top_of(path)
+    mounted = mounts.mount_at(top)
+    if mounted is None or mounted.fstype != mounts.FSTYPE:
         raise MountError(f"{path} is not inside a mountnd mount")
-    top = max(inside, key=lambda place: len(place.parts))
     control.request(top, "refresh", path=os.fspath(path.relative_to(top)) if path != top else "")

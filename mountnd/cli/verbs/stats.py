@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from ...daemon import control, mounts
 from ...report.figures import figures, rows, size
-from .. import tables
+from .. import streams, tables
 from ..flags import PathArgument
 
 WATCH_S = 1.0
@@ -27,11 +26,11 @@ def stats(directory: Path, as_json: bool, watch: bool) -> None:
     Counted since it was mounted. What the kernel serves from its own cache never reaches the mount and is not
     counted.
     """
-    mountpoint = mounts.resolve(directory)
+    mountpoint = mounts.top_of(mounts.resolve(directory))
     while True:
         answer = control.request(mountpoint, "stats")
         if as_json:
-            click.echo(json.dumps(answer, indent=None if watch else 2, sort_keys=True))
+            streams.show_json(answer, indent=None if watch else 2)
         else:
             if watch:
                 click.clear()

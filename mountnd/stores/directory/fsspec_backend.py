@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
+from ...redaction import identity, redacted
 from ..base import Deadline, ObjectId, ObjectStat
 from ..facts import SECONDS_END, UNKNOWN_MTIME_NS, datetime_of, size_of
 from ..http.etag_trust import EtagTrust
@@ -83,16 +84,16 @@ class FsspecBackend:
             more = bytes_options(protocol, options)
             self._bytes = self._names if more == dict(options) else filesystem(protocol, **plain, **more)
         except ImportError as error:
-            raise ConfigError(f"{url}: needs a package that is not installed: {error}") from error
+            raise ConfigError(f"{redacted(url)}: needs a package that is not installed: {error}") from error
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"{url}: no file system for it: {error}") from error
+            raise ConfigError(f"{redacted(url)}: no file system for it: {error}") from error
         self._base: str = base.rstrip("/")
         self._name = self._base.rpartition("/")[2]
         # Whether the URL names a file: found out with the first request; a final slash says no.
         self._single: bool | None = False if url.endswith("/") else None
-        self.url = url.rstrip("/")
+        self.url = redacted(url).rstrip("/")
         marks = [mark for mark in (asker, settings_mark(protocol, conf.get(protocol, {}), os.environ)) if mark]
-        self.source = self.url + ("#" + ",".join(marks) if marks else "")
+        self.source = identity(url).rstrip("/") + ("#" + ",".join(marks) if marks else "")
 
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if self._is_single(deadline):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ...errors import NotFound, StoreError
+from ...redaction import identity, redacted
 from ..base import Deadline, ObjectId, ObjectStat, Page
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
@@ -30,13 +31,13 @@ class HttpBackend:
 
     def __init__(self, url: str) -> None:
         self._web = WebClient(connections=_SIDE_BY_SIDE)
-        self._trust = EtagTrust(url)
+        self._trust = EtagTrust(redacted(url))
         self.trust: EtagTrust | None = self._trust
         self._reads = VersionedReads(self._trust)
         self._is_page = urlsplit(url).path.endswith("/") or not urlsplit(url).path
         self._url = url if not self._is_page or urlsplit(url).path else url + "/"
         self._name = unquote(urlsplit(url).path.rpartition("/")[2])
-        self.url = self.source = url.rstrip("/")
+        self.url, self.source = redacted(url).rstrip("/"), identity(url).rstrip("/")
 
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if not self._is_page:

@@ -20,7 +20,7 @@
     timeouts       how long connecting and silence may last
 
 Who may call whom: `reading` > `etag_trust` | `versions` > `etag_samples` > `etags`; `web_requests` > `client` >
-`connections` > `connection` > `connecting` | `faults` > the rest. `s3/`, `directory/` and `links/` use all of it. Locks
-stand in `connections`, `connecting`, `etag_trust` (which takes those of `etag_samples`) and `reading`; no request is made
-under one.
+`connections` > `connection` > `connecting` | `faults` > the rest. `s3/`, `directory/` and `links/` use all of it.
+Locks stand in `connections`, `connecting`, `etag_trust` (which takes those of `etag_samples`) and `reading`; no request
+is made under one.
 """

@@ -123,8 +123,8 @@ def _link(url: str, name: str, where: str) -> SignedLink:
     try:
         parts = urlsplit(url)
         ends = expiry(url)
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(f"{where}: not a link that can be read: {error}") from None
+    except (ValueError, OverflowError):  # whose text quotes the link, signature included
+        raise ConfigError(f"{where}: not a link that can be read") from None
     name = (name or unquote(parts.path)).rstrip("/").rpartition("/")[2]
     if not parts.hostname or not name or name in (".", "..") or "\0" in name:
         raise ConfigError(f"{where}: a link to no file: {url.partition('?')[0]}")

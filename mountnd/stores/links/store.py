@@ -22,6 +22,7 @@ from ...errors import ConfigError, Forbidden, LinkExpired, NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
+from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.web_requests import WebRequests
 from ..s3.translate import BY_CODE
@@ -71,6 +72,14 @@ class SignedLinkStore(StoreBase):
         self._web = WebClient(codes=BY_CODE)
         self._trust = EtagTrust(self.url)
         self._reads = VersionedReads(self._trust)
+
+    @property
+    def exposure(self) -> str:
+        link = next((link for link in self._links.values() if is_exposed(link.url)), None)
+        if link is None:
+            return ""
+        host = urlsplit(link.url).hostname
+        return f"{self.url}: signed links are sent to {host} unencrypted; others on the network can read and use them"
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
+from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
@@ -96,6 +97,16 @@ class S3Store(StoreBase):
     def notice(self) -> str:
         clients = self._clients.made()
         return clients.access.notice if clients else ""
+
+    @property
+    def exposure(self) -> str:
+        clients = self._clients.made()
+        if clients is None or clients.access.unsigned or not is_exposed(clients.access.endpoint):
+            return ""
+        return (
+            f"{self.url}: signed requests go to {clients.access.endpoint} unencrypted; others on the network can read "
+            "the data and session tokens (not the secret key). Use https:// if the server has it"
+        )
 
     @property
     def region(self) -> str:

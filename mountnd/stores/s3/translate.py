@@ -25,6 +25,7 @@ from ...errors import (
     Unreachable,
     WrongRegion,
 )
+from ...foreign_text import as_region
 from ..facts import datetime_of
 from ..http.status import error_type
 
@@ -175,7 +176,7 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     """The error in a botocore response, by its `Error.Code`, else by its HTTP status."""
     fault, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = str(fault.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
-    region = str(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region", "") or fault.get("Region", ""))
+    region = as_region(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region", "") or fault.get("Region", ""))
     if status == 407:  # never S3's
         return _build(Unreachable, subject, "407", "it needs a user and password, or rejected those given")
     kind = BY_CODE.get(code) or error_type(status)

@@ -1,4 +1,4 @@
-"""Limits of processes, threads and descriptors: a start says so, what passes is recovered from, no dead mount is left."""
+"""Limits of processes, threads and descriptors: a start says so, what passes is recovered from, no dead mount stays."""
 
 from __future__ import annotations
 

@@ -144,7 +144,11 @@ class TestMounted:
             args = [sys.executable, "-c", code, str(place.path)]
             root = Path(__file__).parents[3]
             done = subprocess.run(args, capture_output=True, text=True, timeout=20, check=True, cwd=root)
-            assert "ends when they close them" in done.stdout
+            assert (
+                f"{place.path} is unmounted. Its daemon (pid {daemon.pid}) was stopped and was killed." in done.stdout
+            )
             assert mounts.mount_at(place.path) is None
+            assert not daemon.alive()
         finally:
-            os.kill(daemon.pid, signal.SIGKILL)
+            if daemon.alive():
+                os.kill(daemon.pid, signal.SIGKILL)
