@@ -15,7 +15,8 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     config/     options, config file, presets
     descriptors  how many files may be open
     fusermount  unmounting
-    errors  stats  workers  known to everyone (workers knows errors)
+    private_directory  directories that nobody else may write, held open: caches, the run directory
+    errors  regular_file  stats  workers  known to everyone (workers knows errors)
 """
 
 __version__ = "0.1.0"
