@@ -17,7 +17,8 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     descriptors  how many files may be open
     memory_limit  how much memory may be used
     fusermount  unmounting
-    errors  stats  workers  known to everyone (workers knows errors)
+    private_directory  directories that nobody else may write, held open: caches, the run directory
+    errors  regular_file  stats  workers  known to everyone (workers knows errors)
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it
 """
 

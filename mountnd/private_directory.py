@@ -110,11 +110,13 @@ class PrivateDirectory:
 
     def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
         """A descriptor of a regular file of ours or of root's that others may not write."""
-        self._check_folder(name)
+        slash = name.find("/")
+        if slash > 0 and name[:slash] not in self._checked:
+            self.check(name[:slash])
         fd, info = open_checked(name, flags | os.O_NOFOLLOW, self._fd)
-        if why := objection(info, self._owners, ""):
+        if info.st_mode & 0o022 or info.st_uid not in self._owners:
             os.close(fd)
-            raise Untrusted(errno.EACCES, why, os.path.join(self.path, name))
+            raise Untrusted(errno.EACCES, objection(info, self._owners, ""), os.path.join(self.path, name))
         return fd
 
     def create(self, name: str) -> int:

@@ -13,6 +13,8 @@ from pathlib import Path
 from ..daemon import host, mounts, rundir
 from ..daemon.host import Finding
 from ..errors import MountError
+from ..private_directory import PrivatePath
+from ..regular_file import UntrustedDirectory
 
 # A mount answers in milliseconds, or its daemon hangs or waits for a dead network.
 _ANSWER_S = 3.0
@@ -44,6 +46,16 @@ def _cache(directory: Path | None, size: int | None) -> Finding:
             f"the cache directory {directory} lies in a mount that does not answer",
             "choose another: --cache-dir DIR",
         )
+    from ..assembly import blocks_dir, names_dir_of
+
+    for part in (PrivatePath(directory), blocks_dir(directory), names_dir_of(directory)):
+        try:
+            part.open()
+        except UntrustedDirectory as e:
+            what = f"{e.filename} is not used as a cache: {e.strerror}"
+            return Finding("bad", what, "choose another: --cache-dir DIR")
+        except OSError:
+            pass  # not there yet, or what follows says why
     existing = next(p for p in (directory, *directory.parents) if os.path.lexists(p))
     if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
         return Finding(

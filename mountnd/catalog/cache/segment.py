@@ -104,19 +104,24 @@ class Segment:
             if zlib.crc32(tail) != crc:
                 raise DamagedSegment("its index is damaged")
             self._start, self._index = start, tail[: self.count * _ROW.size]
-            rows = list(_ROW.iter_unpack(self._index))
+            self.latest = self.written = float("-inf")
+            keys = []
+            for key, _, at, written, *_ in _ROW.iter_unpack(self._index):
+                keys.append(key)
+                if self.latest < at < _LAST:
+                    self.latest = at
+                if not written <= self.written:
+                    self.written = written
             # As numbers, which a search compares without a call for each.
-            self._hashes = array("Q", b"".join(row[0] for row in rows))
+            self._hashes = array("Q", b"".join(keys))
             if sys.byteorder == "little":
                 self._hashes.byteswap()
-            self.written = max((row[3] for row in rows), default=float("-inf"))
             if not self.written < _LAST:
                 raise DamagedSegment("its times are impossible")
             self.invalidations: list[Invalidation] = [
                 (_text(prefix), float(at)) for prefix, at in json.loads(tail[self.count * _ROW.size :])
             ]
-            times = (*(row[2] for row in rows), *(at for _, at in self.invalidations))
-            self.latest = max((at for at in times if at < _LAST), default=float("-inf"))
+            self.latest = max([self.latest, *(at for _, at in self.invalidations if at < _LAST)])
         except (ValueError, TypeError, OverflowError, RecursionError) as e:
             raise DamagedSegment(f"its index is damaged: {e}") from e
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from mountnd.daemon import rundir
 from mountnd.errors import MountError
+from tests.support import strangers
 
 ME = os.getpid()
 
@@ -196,3 +198,76 @@ def test_a_record_is_replaced_where_it_is(place):
     rundir.replace_own(dead())  # another daemon's
     assert rundir.find(Path("/mnt/x")) == record(device="0:7")
     assert list(place.iterdir()) == [path]
+
+
+def test_records_of_the_wrong_form_are_none_and_are_replaced(place):
+    path = rundir.claim(record())
+    good = json.loads(path.read_text())
+    for name, wrong in (
+        ("mountpoint", 1), ("pid", "1"), ("pid", None), ("pid", True), ("started", 1.5), ("since", "x"),
+        ("since", None), ("sources", [1]), ("sources", None), ("made", 1), ("log", []), ("device", 0), ("more", 1),
+    ):  # fmt: skip
+        path.write_text(json.dumps({**good, name: wrong}))
+        assert rundir.records() == [], (name, wrong)
+        assert rundir.find(Path("/mnt/x")) is None
+    for text in ("", "[]", "null", "[" * 100_000, " " * (5 << 20)):
+        path.write_text(text)
+        assert rundir.records() == []
+    rundir.claim(record())
+    assert rundir.records() == [record()]
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files away")
+@pytest.mark.parametrize("kind", strangers.KINDS)
+def test_what_is_no_record_is_not_waited_for(place, kind):
+    path = rundir.claim(dead())
+    strangers.plant_special(path, kind)
+    strangers.plant_special(place / "other-12345678.json", kind)
+    strangers.plant_special(path.with_suffix(".log"), kind)
+    assert rundir.records() == []
+    rundir.clean(set(), 1e12)
+    if kind == "directory":
+        with pytest.raises(MountError, match=r"cannot be removed|log .* is no file"):
+            rundir.claim(record())
+        with pytest.raises(MountError, match="is no file"):
+            rundir.log_path(Path("/mnt/x"))
+    else:
+        assert rundir.claim(record()) == path
+        assert rundir.records() == [record()]
+        assert rundir.log_path(Path("/mnt/x")) == path.with_suffix(".log")
+        assert not os.path.lexists(path.with_suffix(".log"))
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files away")
+def test_records_of_a_stranger_are_not_read(monkeypatch, tmp_path):
+    """In a directory of his, in one that all may write, and behind a link of his; and he is not asked instead of us."""
+    with strangers.shared_place() as shared:
+        place = shared / "mountnd"
+        monkeypatch.setattr(rundir, "candidates", lambda environ, uid: [place])
+        place.mkdir(0o700)
+        path = rundir.claim(record())
+        assert rundir.records() == [record()]
+        os.chown(path, strangers.UID, strangers.UID)
+        assert rundir.records() == []
+        os.chown(path, 0, 0)
+        for spoil, mend in (
+            (lambda: os.chown(place, strangers.UID, strangers.UID), lambda: os.chown(place, 0, 0)),
+            (lambda: place.chmod(0o777), lambda: place.chmod(0o700)),
+        ):
+            spoil()
+            assert rundir.records() == []
+            assert rundir.open_place(place) is None
+            assert not rundir.release(record())
+            with pytest.raises(MountError, match="No safe run directory"):
+                rundir.claim(record())
+            mend()
+            assert rundir.records() == [record()]
+        place.rename(shared / "real")
+        place.symlink_to("real")
+        strangers.give(place)
+        assert rundir.records() == []
+        with pytest.raises(MountError, match="No safe run directory"):
+            rundir.run_dir()
+        assert path.name in os.listdir(shared / "real")

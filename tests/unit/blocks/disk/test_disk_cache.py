@@ -238,11 +238,10 @@ def test_a_directory_of_another_user_is_not_used(root: Path, caplog: pytest.LogC
         through(harness, DATA)
         flush(harness)
     assert list(root.iterdir()) == []
-    said = (
-        f"{root}: cannot cache data here (it belongs to user 12345, who could put false data there; "
-        "choose a directory of your own); continuing with memory only"
-    )
-    assert [r.getMessage() for r in caplog.records if r.name.startswith("mountnd")] == [said]
+    why = "it belongs to user 12345, who could put false data there; choose a directory of your own"
+    assert [r.getMessage() for r in caplog.records if r.name.startswith("mountnd")] == [
+        f"{root}: cannot cache data here ({why}); continuing with memory only"
+    ]
 
 
 @pytest.fixture

@@ -18,3 +18,10 @@ def test_eviction_is_by_last_use_and_no_more_than_asked() -> None:
     assert eviction.headroom(100, 30, 10**6, 10**6) == 70
     assert eviction.headroom(10**6, 0, 60, 1000) == 10
     assert eviction.headroom(10**6, 0, 40, 1000) == -10
+
+
+def test_what_was_used_in_the_future_counts_as_longest_unused() -> None:
+    """Under a clock that was ahead. Clocks of one cluster may differ by a minute."""
+    files = [CacheFile("ahead", 10, 5000.0), CacheFile("old", 10, 100.0), CacheFile("new", 10, 1050.0)]
+    assert [h.path for h in eviction.victims(files, 30, now=1000.0)] == ["ahead", "old", "new"]
+    assert [h.path for h in eviction.victims(files, 30, now=6000.0)] == ["old", "new", "ahead"]
