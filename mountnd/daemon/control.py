@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MountError, MountndError
-from ..workers import start
+from ..threads import start
 from . import lookup, mounts, rundir
 
 log = logging.getLogger(__name__)
