@@ -36,6 +36,7 @@ from .stores.shared import by_identity
 from .vfs.inodes import Ownership
 from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
+from .waits import Reader
 from .workers import Waiter, Workers
 
 log = logging.getLogger(__name__)
@@ -189,18 +190,18 @@ def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
 def build(
     config: MountConfig,
     *,
-    interrupted: Callable[[], bool] = lambda: False,
+    reader: Callable[[], Reader] | None = None,
     standing_in: Callable[[], AbstractContextManager[object]] = nullcontext,
     polled: Callable[[], object] = lambda: None,
 ) -> Mount:
     """Wire up a mount, without the kernel. No request is made; threads start with the first.
 
-    `interrupted`, `standing_in`, `polled`: see `Waiter`.
+    `reader`, `standing_in`, `polled`: see `Waiter`.
     """
     stats, shares = Stats(), _shares()
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
-    waiter = Waiter(interrupted, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
+    waiter = Waiter(reader=reader, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
     limit = memory_limit.limit()
     fitting = memory_limit.shares(limit, blocks=config.memory, sources=len(config.sources))
     on_disk = _on_disk(config)

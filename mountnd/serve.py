@@ -21,6 +21,7 @@ from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
 from .probing import PROBE_S, check_readable, is_object, list_root, nothing_there
 from .stores.base import Store
+from .threads import check_room
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ KERNEL_TTL_INDEFINITE_S = 86_400.0 * 365
 # A thread that comes back from the network waits up to this long for the interpreter. Python's 5 ms is a sixth of a
 # round trip; a tenth of it gave ranged GETs beside a busy thread up to 4 times the throughput (measured).
 SWITCH_S = 0.0005
+# What a mount has with the first programs that read: those that serve the kernel, and some that make requests.
+THREADS = 80
 # Of each thread; there may be thousands. What is not touched is no memory, but counts against `ulimit -v`.
 STACK_BYTES = 1 << 20
 # Objects made before Python looks for cycles; its 700 are fewer than the blocks of one stream.
@@ -55,9 +58,11 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
 
     Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
     """
+    threading.stack_size(STACK_BYTES)
+    check_room(THREADS)  # before anything needs one: whatever fails for want of it would say something else
     # Imported here: it loads libfuse, and `mountnd doctor` probes a source where there is none.
     from .fuse.kernel import forgets_names
-    from .fuse.readers import interrupted
+    from .fuse.readers import KernelReader
     from .fuse.session import Session
     from .fuse.threads import LoopThreads
 
@@ -66,11 +71,10 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
-    threading.stack_size(STACK_BYTES)
     threads = LoopThreads()
 
     def wire_up(config: MountConfig) -> Mount:
-        return build(config, interrupted=interrupted, standing_in=threads.waiting, polled=threads.poll)
+        return build(config, reader=KernelReader, standing_in=threads.waiting, polled=threads.poll)
 
     config, mount = _open(config, wire_up)
     try:

@@ -4,7 +4,7 @@ A thread that must answer somebody waits through a `Waiter`: it looks meanwhile 
 that it waits, so that another thread takes its place. An `Awaited` future counts who waits; when the last one has left
 and nobody came back for `GRACE_S`, it is abandoned: what would bring it is cancelled.
 
-Lock order: `_counts` and `_Later._lock` are leaves.
+Lock order: `_counts`, `Waiter._lock` and `_Later._lock` are leaves.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, Protocol, TypeVar
 
-from .errors import Cancelled, Interrupted, TimedOut
+from .errors import Cancelled, Interrupted, MountError, TimedOut
+from .threads import start
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# How often a waiting thread looks whether its reader was killed: well below the second that a person at a terminal
-# grants Ctrl-C. Where many wait, each looks less often, so that all together look so many times in a second: a look
-# costs some 20 microseconds of the interpreter, which others need meanwhile.
-POLL_S, POLL_MAX_S = 0.1, 0.4
-LOOKS_PER_S = 2_500
+# How often it is looked whether readers got a signal: well below the second that a person at a terminal grants Ctrl-C.
+# And how many looks come before one whether they have ended, which takes system calls for each.
+POLL_S, LOOKS_PER_GONE = 0.1, 10
+# So many looks find nobody before the thread that looks ends.
+QUIET_LOOKS = 20
+_LONG_S = 3600.0
 
 # What nobody waits for is cancelled after this long. A program that gets a signal while it reads (a timer, a child
 # that ended) asks for the same bytes again at once, and a request that is about to be answered is worth its connection.
@@ -82,66 +83,143 @@ class Awaited(Future[T]):
             self._abandon()
 
 
+class Reader(Protocol):
+    """Whoever waits for the answer that a thread is to give."""
+
+    def has_signal(self) -> bool:
+        """Whether it got a signal. Called from any thread, but only while it is waited; takes no time."""
+        ...
+
+    def is_gone(self) -> bool:
+        """Whether it has ended. Called now and then from any thread, also a moment later."""
+        ...
+
+
+class _AnyReader:
+    def __init__(self, interrupted: Callable[[], bool]) -> None:
+        self.has_signal = interrupted
+
+    def is_gone(self) -> bool:
+        return False
+
+
+class _Wait:
+    """One thread that waits. `ended`: its reader does not wait any more."""
+
+    __slots__ = ("_woken", "ended", "reader")
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.ended = reader, False
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def wake(self, *_: object) -> None:
+        with suppress(RuntimeError):  # it was woken already
+            self._woken.release()
+
+    def sleep(self, seconds: float) -> None:
+        self._woken.acquire(timeout=seconds)
+
+
 class Waiter:
     """How a thread that must answer somebody waits for a future.
 
+    While anybody waits, one thread more looks after all: a thousand that looked for themselves would take the
+    interpreter from each other. Where the system grants none, they look for themselves.
+
     Args:
-        interrupted: True when whoever waits for the answer got a signal, or is gone; called on the waiting thread.
+        interrupted: True when whoever waits for the answer got a signal; called on any thread.
+        reader: makes a `Reader`, on the thread that waits, instead of asking `interrupted`.
         standing_in: a context for the time that a thread waits: where it serves the kernel, others must be left to do
             so. Entered at the first wait that is not over at once.
-        polled: called now and then by every thread that waits.
+        polled: called now and then while anybody waits.
     """
 
     def __init__(
         self,
         interrupted: Callable[[], bool] = lambda: False,
         *,
+        reader: Callable[[], Reader] | None = None,
         standing_in: Callable[[], AbstractContextManager[object]] = nullcontext,
         polled: Sequence[Callable[[], object]] = (),
     ) -> None:
-        self._interrupted, self._standing_in, self._polled = interrupted, standing_in, polled
-        self._waiting = 0  # guarded by `_counts`
+        anybody = _AnyReader(interrupted)
+        self._reader = reader or (lambda: anybody)
+        self._standing_in, self._polled = standing_in, polled
+        self._lock = threading.Lock()  # a leaf: what libfuse says of a request holds while it is held
+        self._waits: dict[_Wait, None] = {}
+        self._watched = False
 
     def __call__(self, future: Future[T], seconds: float = float("inf")) -> T:
         """The future's result. Raises what it raises, Interrupted, or TimedOut after `seconds`."""
         if future.done():
-            return _result(future, 0)
-        with _counts:
-            self._waiting += 1
+            return _result(future)
+        wait = _Wait(self._reader())
         awaited = future if isinstance(future, Awaited) else None
         if awaited is not None:
             awaited.hold()
+        self._begin(wait)
         try:
+            future.add_done_callback(wait.wake)
             with self._standing_in():
-                return self._wait(future, seconds)
+                self._wait(wait, future, seconds)
+            return _result(future)
         finally:
-            with _counts:
-                self._waiting -= 1
+            with self._lock:
+                del self._waits[wait]
             if awaited is not None:
                 awaited.release()
 
-    def _wait(self, future: Future[T], seconds: float) -> T:
+    def _wait(self, wait: _Wait, future: Future[T], seconds: float) -> None:
         end = time.monotonic() + seconds
-        left = seconds
-        while True:
-            step = min(max(POLL_S, min(POLL_MAX_S, self._waiting / LOOKS_PER_S)), left)
-            try:
-                return _result(future, step)
-            except FutureTimeout:
-                if future.done():  # it came just now, or the call itself ended with a TimeoutError of its own
-                    return _result(future, 0)
-            if self._interrupted():
-                raise Interrupted("interrupted by a signal")
-            for poll in self._polled:
-                poll()
+        while not future.done():
             left = end - time.monotonic()
             if left <= 0:
                 raise TimedOut(f"no answer within {seconds:.0f} s")
+            wait.sleep(min(left, _LONG_S if self._watched else POLL_S))
+            if not self._watched:
+                self._look([wait])
+            if wait.ended and not future.done():
+                raise Interrupted("interrupted by a signal")
+
+    def _begin(self, wait: _Wait) -> None:
+        with self._lock:
+            self._waits[wait] = None
+            if self._watched:
+                return
+            self._watched = True
+        try:
+            start(threading.Thread(target=self._watch, name="watch", daemon=True))
+        except MountError:
+            self._watched = False
+
+    def _watch(self) -> None:
+        quiet = looks = 0
+        while True:
+            time.sleep(POLL_S)
+            with self._lock:
+                quiet = 0 if self._waits else quiet + 1
+                if quiet > QUIET_LOOKS:
+                    self._watched = False
+                    return
+                waits = list(self._waits)
+            looks += 1
+            self._look(waits, gone=looks % LOOKS_PER_GONE == 0)
+
+    def _look(self, waits: Sequence[_Wait], *, gone: bool = False) -> None:
+        for wait in waits:
+            with self._lock:
+                ended = wait in self._waits and wait.reader.has_signal()
+            if ended or (gone and wait.reader.is_gone()):
+                wait.ended = True
+                wait.wake()
+        for poll in self._polled:
+            poll()
 
 
-def _result(future: Future[T], timeout: float) -> T:
+def _result(future: Future[T]) -> T:
     try:
-        return future.result(timeout)
+        return future.result(0)
     except CancelledError:
         raise Cancelled("the request was cancelled") from None
 
@@ -165,8 +243,8 @@ class _Later:
                 return
             self._runs = True
             try:
-                threading.Thread(target=self._work, name="later", daemon=True).start()
-            except (RuntimeError, MemoryError):
+                start(threading.Thread(target=self._work, name="later", daemon=True))
+            except MountError:
                 self._runs = False  # the limit of threads is reached: the next call tries again
 
     def _work(self) -> None:

@@ -23,9 +23,10 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from .errors import MountError
+from .threads import start
 from .waits import Awaited, Waiter
 
-__all__ = ["Task", "Waiter", "Workers", "cancels", "start"]
+__all__ = ["Task", "Waiter", "Workers", "cancels"]
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +39,6 @@ TURN_S = 0.1
 
 _this_thread = threading.local()
 _ends = threading.Lock()  # what ends tasks that run
-
-
-def start(thread: threading.Thread) -> None:
-    """Start a thread. Raises MountError where the system grants none."""
-    try:
-        thread.start()
-    except (RuntimeError, MemoryError):
-        raise MountError(
-            "the system grants no more threads: a limit of processes (ulimit -u) or of memory is reached. "
-            "End some programs, or raise it"
-        ) from None
 
 
 class Task(Generic[T]):

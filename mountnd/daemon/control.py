@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MountError, MountndError
-from ..workers import start
+from ..threads import start
 from . import mounts, rundir
 from .ask import address_of, receive, request
 

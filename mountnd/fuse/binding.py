@@ -42,6 +42,9 @@ lib.fuse_invalidate_path.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 lib.fuse_session_process_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 lib.fuse_session_receive_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 lib.fuse_get_context.restype = ctypes.POINTER(mfusepy.fuse_context)
+# Without releasing the interpreter: it takes less time than that, and a thousand are asked for in a row.
+_is_interrupted = ctypes.PyDLL(lib._name, handle=lib._handle).fuse_req_interrupted
+_is_interrupted.argtypes = [ctypes.c_void_p]
 _free = ctypes.CDLL(None).free
 _free.argtypes = [ctypes.c_void_p]
 
@@ -72,17 +75,22 @@ def is_serving() -> bool:
     return hasattr(_serving, "session")
 
 
-def interrupted() -> bool:
-    """Whether the reader of the request that this thread serves got a signal. Poll it in every long wait.
-
-    False on threads that serve none: before the first session libfuse would crash there.
+def request() -> tuple[int, int]:
+    """The request that this thread serves, for `is_interrupted`, and the thread that it is made for, as the system
+    numbers that. Zeros on a thread that serves none: before the first session libfuse would crash there.
     """
-    return is_serving() and bool(lib.fuse_interrupted())
+    if not is_serving():
+        return 0, 0
+    context = lib.fuse_get_context()
+    # High-level libfuse keeps the request right behind the context that it gives (struct fuse_context_i in lib/fuse.c,
+    # the same in all of libfuse 3).
+    request = ctypes.c_void_p.from_address(ctypes.addressof(context.contents) + ctypes.sizeof(mfusepy.fuse_context))
+    return request.value or 0, int(context.contents.pid)
 
 
-def reader() -> int:
-    """The thread (as the system numbers it) whose request this thread serves; 0 where that is not known."""
-    return int(lib.fuse_get_context().contents.pid) if is_serving() else 0
+def is_interrupted(request: int) -> bool:
+    """Whether the reader of a request got a signal. Only until that is answered; on any thread."""
+    return bool(_is_interrupted(request))
 
 
 def serve_requests(session: ctypes.c_void_p) -> None:

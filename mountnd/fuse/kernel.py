@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..threads import start
 from ..vfs.inodes import Attributes
-from ..workers import start
 from . import binding
 
 log = logging.getLogger(__name__)

@@ -9,28 +9,23 @@ error: whoever else waits for the same page asks for it again.
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from . import binding
 
-# How often a thread that serves a request looks for its reader, in seconds.
-LOOK_S = 1.0
 
-_thread = threading.local()
+class KernelReader:
+    """The reader of the request that this thread serves; of nobody's on another thread."""
 
+    def __init__(self) -> None:
+        self._request, self._thread = binding.request()
 
-def interrupted() -> bool:
-    """Whether the reader of the request that this thread serves got a signal, or is gone. For `Waiter`."""
-    if binding.interrupted():
-        return True
-    now = time.monotonic()
-    if now - getattr(_thread, "looked", 0.0) < LOOK_S:
-        return False
-    _thread.looked = now
-    return is_gone(binding.reader())
+    def has_signal(self) -> bool:
+        return bool(self._request) and binding.is_interrupted(self._request)
+
+    def is_gone(self) -> bool:
+        return is_gone(self._thread)
 
 
 def is_gone(

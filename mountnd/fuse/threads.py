@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from ..errors import MountError
-from ..workers import start
+from ..threads import start
 from . import binding, kernel
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ import pytest
 
 from mountnd import workers as module
 from mountnd.errors import Cancelled, Interrupted, MountError, TimedOut
-from mountnd.workers import Waiter, Workers, cancels, start
+from mountnd.threads import start
+from mountnd.workers import Waiter, Workers, cancels
 from tests.support.waiting import holds_within
 
 WAIT = 20  # seconds; only ever reached by a failure

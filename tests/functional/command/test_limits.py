@@ -1,4 +1,4 @@
-"""Limits of processes, threads and descriptors: a start says so, what passes is recovered from, no dead mount stays."""
+"""Limits of processes, threads and descriptors: said at a start, recovered from, and no mount is left dead."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def daemon_pid(user: UserMachine, where: Path) -> str:
 
 def assert_ended(user: UserMachine, where: Path, pid: str) -> None:
     """The daemon is gone, and so is its mount."""
-    assert holds_within(lambda: user.run("kill", "-0", pid).code != 0), "the daemon goes on"
+    ended = lambda: user.run("ps", "-o", "stat=", "-p", pid).out.strip() in ("", "Z")  # noqa: E731
+    assert holds_within(ended), "the daemon goes on"
     assert holds_within(lambda: user.run("grep", "-F", f" {where} ", "/proc/self/mountinfo").out == ""), "a dead mount"
 
 
@@ -66,8 +67,8 @@ class TestStart:
         flags = ["--foreground"] if front else []
         done = user.run("prlimit", f"--nproc={most}:{most}", "python", "-m", "mountnd", *source, where, *flags)
         assert done.code == 1, done
-        said = [line for line in done.err.splitlines() if line]
-        assert len(said) == 1 and "limit" in said[0], done.err
+        said = [line for line in done.err.splitlines() if "read unsigned" not in line]
+        assert len(said) == 1 and said[0].startswith("mountnd: ") and "limit" in said[0], done.err
         assert user.run("grep", "-F", f" {where} ", "/proc/self/mountinfo").out == ""
         assert not where.exists()
 
@@ -81,11 +82,11 @@ class TestWhatPasses:
         assert user.mountnd(*source, where).code == 0
         pid = daemon_pid(user, where)
         assert user.run("ls", where / "d").code == 0
-        assert user.run("prlimit", "--pid", pid, "--nproc=1:1000000", root=True).code == 0
+        assert user.run("prlimit", "--pid", pid, "--nproc=1:").code == 0
         waits = user.run("timeout", "2", "cat", where / "d/f0")
         assert (waits.code, waits.out) == (124, ""), "nobody fetches it, and nobody says that it is not there"
         assert user.run("ls", where / "d").out.split() == [f"f{i}" for i in range(8)]
-        assert user.run("prlimit", "--pid", pid, "--nproc=1000000:1000000", root=True).code == 0
+        assert user.run("prlimit", "--pid", pid, "--nproc=5000:").code == 0
         for i in range(8):
             assert user.run("sh", "-c", f"wc -c < {where}/d/f{i}").out.strip() == "70000"
         assert user.mountnd("umount", where).code == 0
@@ -114,6 +115,6 @@ class TestEnd:
         where = user.home / limit[:5]
         assert user.mountnd(*source, where).code == 0
         pid = daemon_pid(user, where)
-        assert user.run("prlimit", "--pid", pid, f"--{limit}", root=True).code == 0
+        assert user.run("prlimit", "--pid", pid, f"--{limit}").code == 0
         assert user.run("kill", pid).code == 0
         assert_ended(user, where, pid)

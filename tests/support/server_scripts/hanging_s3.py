@@ -71,6 +71,7 @@ class Server:
                 return False
         if ended is not None:
             ended.cancel()
+            await asyncio.wait([ended])
         status, headers, body = self.answer(method, target, head)
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"Date: {DATE}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
