@@ -110,13 +110,17 @@ def test_a_page_of_links_is_led_on_by_the_same_rules(
     page = b'<a href="k">k</a>'
     elsewhere.play({"GET *": Answer(200, {"Content-Length": str(len(page))}, page)})
     tls_stage.play({"GET *": leads(f"{elsewhere.url}/")})
+    store = http_store(f"{tls_stage.url}/")
     with pytest.raises(BadAnswer, match="from https to http"):
-        first_name(http_store(f"{tls_stage.url}/"))
+        first_name(store)
+    store.close()
     stage.play(
         {"GET /a/": leads("/b/"), "GET /b/": Answer(200, {"Content-Length": str(len(page))}, page), "HEAD *": HEAD}
     )
-    (stat,), _ = listed(http_store(f"{stage.url}/a/"), "")
+    store = http_store(f"{stage.url}/a/")
+    (stat,), _ = listed(store, "")
     assert stat.id.key == "k"
+    store.close()
     assert elsewhere.log() == []
 
 
