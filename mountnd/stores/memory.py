@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import Archived, BadAnswer, Changed, NotFound, TimedOut
+from ..errors import Archived, BadAnswer, Changed, NotFound
 from .base import Deadline, ObjectId, ObjectStat, Page, StoreBase
 
 # S3 gives at most this many keys and prefixes a page, whatever is asked for.
@@ -161,8 +161,7 @@ class MemoryStore(StoreBase):
         self.calls.append(call)
         if self.fault is not None:
             self.fault(call)
-        if deadline.left() <= 0:
-            raise TimedOut(f"{self.url}: no answer in time")
+        deadline.check(self.url)
 
     def _stat(self, key: str) -> ObjectStat:
         found = self._objects[key]

@@ -29,6 +29,8 @@ from .timeouts import IDLE_S
 
 # What is received in one turn, some 0.5 ms; and what is so short that it waits for none, as a reader may wait for it.
 _TURN, _SHORT = 1 << 20, 128 << 10
+# A document is received in pieces of this many bytes at most.
+_PIECE = 256 << 10
 # After its turn a long body is left alone this long: at 90 MB/s, six records.
 _GATHER_S = 0.001
 
@@ -79,7 +81,8 @@ class Connection:
     @property
     def reusable(self) -> bool:
         """Whether another request can be sent: all of the last answer was received, and it does not end with that."""
-        return self._answer is not None and self._answer.isclosed() and not self._answer.will_close
+        answer = self._answer
+        return answer is not None and answer.isclosed() and not answer.will_close and not self.was_shut
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
         """Send a request without a body and wait for the head of its answer.
@@ -106,7 +109,7 @@ class Connection:
             if (answer.length or 0) + len(body) > most or len(body) > most:
                 raise BadAnswer(f"{subject}: an answer of more than {most >> 10} KiB", code="Body")
             self._socket.settimeout(_time_left(deadline))
-            body += answer.read1(most)  # what is there, so that one that is too long is noticed
+            body += answer.read1(_PIECE)  # what is there, so that one that is too long is noticed
             if answer.length == 0:
                 answer.close()
         if answer.length:

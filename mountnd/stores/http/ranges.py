@@ -42,5 +42,5 @@ def check_range(
         place = parse_content_range(content_range)
         good = place is not None and place[:2] == (start, stop) and length in (None, stop - start)
     if not good:
-        got = content_range or ("the whole object" if status == 200 else "a part that it does not name")
+        got = (content_range or "")[:100] or ("the whole object" if status == 200 else "a part that it does not name")
         raise BadAnswer(f"{subject}: asked for bytes {start}-{stop - 1}, got {got}", code="Content-Range")

@@ -183,7 +183,7 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
     if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):
         kind = WrongRegion
-    if kind is WrongRegion and not region and (where := _origin(meta.get("HTTPHeaders", {}).get("location"))):
+    if 300 <= status < 400 and not region and (where := _origin(meta.get("HTTPHeaders", {}).get("location"))):
         return BadAnswer(
             f"{subject}: the server leads to {where}, which is not followed, as names, bytes and credentials are for "
             f"this server; if it is right, name it with --endpoint-url ({code or status})",

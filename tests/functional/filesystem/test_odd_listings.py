@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,13 +113,41 @@ def test_a_server_that_sorts_by_directories_does_not_go_back(fresh: Fresh, tmp_p
         assert door.listdir("d") == {name.removesuffix("/x").encode() for name in names}
 
 
-@pytest.mark.parametrize("token", ["same", "back"])
+@pytest.mark.parametrize("token", ["same", "back", "cycle", "fresh"])
 def test_pages_without_end_are_an_error(fresh: Fresh, server: Quirky, token: str) -> None:
     server.hold({f"d/f{n:02}": b"x" for n in range(20)}, page=6, token=token)
     door = fresh(server.url, "s3://bkt", timeout=20)
     assert errno_from(door.listdir, "d") == errno.EIO
     server.switch(token="honest")
     assert len(door.listdir("d")) == 20
+
+
+@pytest.mark.parametrize("token", ["cycle", "fresh"])
+@pytest.mark.parametrize("row", [{"Size": "many"}, {"Key": None}], ids=["no sizes", "no keys"])
+def test_pages_of_nothing_to_show_end_at_the_deadline(
+    fresh: Fresh, server: Quirky, token: str, row: dict[str, object]
+) -> None:
+    server.hold({f"d/f{n:02}": thing(b"x", row=row) for n in range(20)}, page=6, token=token)
+    door = fresh(server.url, "s3://bkt", timeout=3)
+    begun = time.monotonic()
+    assert errno_from(door.listdir, "d") in (errno.EIO, errno.ETIMEDOUT)
+    assert time.monotonic() - begun < 3 + 10
+
+
+def test_empty_pages_with_tokens_that_never_came_end_at_the_deadline(fresh: Fresh, server: Quirky) -> None:
+    server.hold({"d/f": b"x"}, empty_pages=10**9)
+    door = fresh(server.url, "s3://bkt", timeout=3)
+    begun = time.monotonic()
+    assert errno_from(door.listdir, "d") in (errno.EIO, errno.ETIMEDOUT)
+    assert time.monotonic() - begun < 3 + 10
+
+
+def test_a_server_that_does_not_know_the_prefix_shows_nothing_from_elsewhere(fresh: Fresh, server: Quirky) -> None:
+    """Its keys need not be in order: what is from elsewhere may stand between rows that are not."""
+    server.hold({"d/a": b"1", "e/b": b"22", "f": b"333", "d/c": b"4"}, prefix="ignored")
+    door = fresh(server.url, "s3://bkt")
+    assert door.listdir("d") == {b"a", b"c"}
+    assert door.listdir("e") == {b"b"}
 
 
 @pytest.mark.kernel

@@ -38,7 +38,9 @@ class World:
     html: keys whose GET answers status 200 with an HTML page, of the length that the object has
     portal: everything is answered so, listings and HEADs, too
     page: keys on a page at most
-    token: "honest", "absent" (IsTruncated without a token), "same" (one token for ever), "back" (pages begin again)
+    token: "honest", "absent" (IsTruncated without a token), "same" (one token for ever), "back" (pages begin again),
+        "cycle" (behind the last page comes the second), "fresh" (the same, and no token comes twice)
+    prefix: "honest", or "ignored" (keys from everywhere are listed)
     empty_pages: that many empty pages with fresh tokens before each page that is not
     hollow: prefixes, each ending in "/", that listings show although no key lies below (MinIO: of deleted versions)
     v1_only: list-type=2 is unknown: "ignored" (answered as version 1), "refused" (501) or "invalid" (400)
@@ -66,7 +68,7 @@ class World:
         self.empty_pages = 0
         self.hollow = []
         self.v1_only = ""
-        self.start_after = self.encoding = "honest"
+        self.start_after = self.encoding = self.prefix = "honest"
         self.list_rules = None
         self.head_rules = None
         self.get_rules = None
@@ -218,7 +220,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         after = start_after if v2 else query.get("marker", "")
         empties = 0
         if v2 and (token := query.get("continuation-token")):
-            empties, _, after = token.removeprefix("t").partition("~")
+            empties, _, after = token.partition("#")[0].removeprefix("t").partition("~")
             empties = int(empties)
         if world.token == "back" and after:
             after = ""
@@ -231,8 +233,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             truncated, last = True, after
         else:
             empties = -1
+<<<<<<< HEAD
             for key in sorted({*things, *world.hollow}, key=lambda k: k.encode("utf-8", "surrogateescape")):
                 if not key.startswith(prefix):
+=======
+            for key in sorted(things, key=lambda k: k.encode("utf-8", "surrogateescape")):
+                if not key.startswith(prefix) and world.prefix == "honest":
+>>>>>>> dd26a368da1dbafa525710ba1eca27b9b1c2d779
                     continue
                 cut = key.find(delimiter, len(prefix)) if delimiter else -1
                 common = key[: cut + len(delimiter)] if cut >= 0 else ""
@@ -253,10 +260,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             head += "<EncodingType>url</EncodingType>"
         if world.token == "same" and v2:
             truncated = True
+        if world.token in ("cycle", "fresh") and v2 and not truncated:
+            truncated, last = True, sorted(things)[min(most, len(things)) - 1]
         head += f"<IsTruncated>{str(truncated).lower()}</IsTruncated>"
         if truncated and world.token != "absent":
             if v2:
                 token = "t-1~same" if world.token == "same" else f"t{empties + 1}~{last}"
+                token += f"#{next(numbers)}" if world.token == "fresh" else ""
                 head += f"<NextContinuationToken>{escape(token)}</NextContinuationToken>"
             elif delimiter:
                 head += f"<NextMarker>{self.text(last, query)}</NextMarker>"

@@ -60,6 +60,20 @@ def test_empty_pages_are_passed_over(ask: Ask) -> None:
     assert stats.snapshot()[LISTS] == 3
 
 
+def test_pages_of_nothing_to_show_are_passed_over_and_told_of(ask: Ask) -> None:
+    pages = {None: Page([], [], "1", ("x",)), "1": Page([], [], "2", ("y",)), "2": Page([stat("a")], [], "3", ("z",))}
+    requests, _, _ = ask(lambda prefix, token, **_: pages[token])
+    assert requests.list("") == Page([stat("a")], [], "3", ("x", "y", "z"))
+
+
+def test_a_row_from_elsewhere_is_found_in_the_middle_of_a_page(ask: Ask) -> None:
+    page = Page([stat("d/a"), stat("x"), stat("d/b")], ["d/c/", "y/", "d/e/"], None)
+    requests, _, _ = ask(lambda prefix, **_: page)
+    got = requests.list("d/")
+    assert ([s.id.key for s in got.objects], got.prefixes) == (["d/a", "d/b"], ["d/c/", "d/e/"])
+    assert [text[:3] for text in got.unshowable] == ["'x'", "'y/"]
+
+
 def test_an_empty_page_that_ends_the_listing_is_one(ask: Ask) -> None:
     requests, stats, _ = ask(lambda prefix, token, **_: Page([], [], None))
     assert requests.list("") == Page([], [], None)

@@ -26,7 +26,7 @@ _REFERENCES_MAX = 100_000
 
 def repaired(body: bytes) -> bytes | None:
     """XML in UTF-8 without what the rules forbid; None when there is nothing of the kind, or it defines entities, or
-    has more than a page can have."""
+    has more of them than a page can."""
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body or body.count(b"&") > _REFERENCES_MAX:
         return None
     text = body.decode("utf-8", "surrogateescape").translate(_STAND_IN)
