@@ -131,7 +131,7 @@ def identity(url: str) -> str:
         name, colon, _ = match[1].partition(":")
         return f"://{name if colon or not _is_web(match) else _digest(name)}@"
 
-    url = _USER.sub(user, url, count=1)
+    url = _ODD_PASSWORD.sub("://", _USER.sub(user, url, count=1))
     return _PARAMETER.sub(lambda m: f"{m[1]}{m[2]}{m[3]}{_digest(m[4])}", url)
 
 

@@ -135,15 +135,18 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
 
 
 def unmount_all(*, lazy: bool = False) -> Iterator[str]:
-    """Unmount this user's mounts of mountnd, the innermost first: a line for each where there is something to say.
+    """Unmount the mounts that this user's run directories know of, the innermost first: a line for each.
 
     Raises MountError at the end, with what could not be unmounted and why.
     """
-    ours = [m.path for m in reversed(mounts.mounts()) if m.fstype == mounts.FSTYPE and m.user_id == os.getuid()]
+    recorded = {(record.mountpoint, record.device) for record in rundir.records()}
+    ours = [
+        m.path for m in reversed(mounts.mounts()) if m.fstype == mounts.FSTYPE and (str(m.path), m.device) in recorded
+    ]
     failed = []
     for path in dict.fromkeys(ours):
         try:
-            yield unmount(path, lazy=lazy)
+            yield unmount(mount.path, lazy=lazy)
         except MountError as e:
             failed.append(str(e))
     if failed:

@@ -45,8 +45,8 @@ def run(
     """As `run_mountnd`, in a working directory that may hang: `-P`, or Python itself would look for modules there."""
     return subprocess.run(
         [MOUNTND[0], "-P", *MOUNTND[1:], *map(str, args)],
-        cwd=cwd, env={**environment(), **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
-        check=False,
+        cwd=cwd, env={**environment(), **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=timeout, check=False,
     )  # fmt: skip
 
 
