@@ -140,11 +140,10 @@ def unmount_all(*, lazy: bool = False) -> Iterator[str]:
     Raises MountError at the end, with what could not be unmounted and why.
     """
     recorded = {(record.mountpoint, record.device) for record in rundir.records()}
-    ours = [
-        m.path for m in reversed(mounts.mounts()) if m.fstype == mounts.FSTYPE and (str(m.path), m.device) in recorded
-    ]
     failed = []
-    for path in dict.fromkeys(ours):
+    for mount in reversed(mounts.mounts()):
+        if mount.fstype != mounts.FSTYPE or (str(mount.path), mount.device) not in recorded:
+            continue
         try:
             yield unmount(mount.path, lazy=lazy)
         except MountError as e:
