@@ -129,7 +129,7 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
     if record is None:
         return _without_record(path, mounted.device) if hangs else ""
     owner = os.getuid() if mounted.user_id is None else mounted.user_id
-    if hangs or mounts.is_stopped(record.pid):
+    if hangs or hung.is_stopped(record):
         return _end_hung(path, mounted.device, record, owner)
     return _after_unmount(path, mounted.device, record, owner, lazy)
 
@@ -204,7 +204,7 @@ def _after_unmount(path: Path, device: str, record: rundir.Record, owner: int, l
     held = "" if gone else elsewhere.holders(device)
     if not gone and not held:
         gone = wait_gone(record, _GONE_S)
-    if not gone and not held and not ask.answers(path, _ANSWER_S):
+    if not gone and not held and not ask.answers(path, _ANSWER_S) and not (gone := wait_gone(record, 0)):
         return _end_hung(path, device, record, owner)  # nobody uses it any more
     _free(path, record)
     if gone:
