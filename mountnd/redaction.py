@@ -72,12 +72,12 @@ _ODD_PASSWORD = re.compile(r"://[^/?#\s\"'<>@:]{0,256}:(?!\d{1,5}(?:[/?#\s\"'>)\
 # Values shorter than this are not replaced by value: they would be found in the middle of other words.
 _LEARNT_LENGTH = 8
 _VARIABLES = re.compile(r"(SECRET|TOKEN|PASSW|PASSPHRASE|PWD|CREDENTIAL|_SAS$|ACCOUNT_KEY|API_KEY|CONNECTION_STRING)")
-_learnt: set[str] = set()
+_learnt: tuple[str, ...] = ()  # the longest first: one may be part of another
 
 
 def redacted(text: str) -> str:
     """`text` with every secret that can be recognised replaced. Linear in its length."""
-    for value in _learnt.copy():  # at once: another thread may learn one
+    for value in _learnt:
         text = text.replace(value, HIDDEN)
     if "://" in text:
         text = _USER.sub(_hide_user, text)
@@ -95,8 +95,9 @@ def redacted(text: str) -> str:
 def learn(value: str | None) -> None:
     """From now on `value`, a secret of this process, is replaced wherever it stands. One too short to be told from
     other words is left to the rules."""
+    global _learnt
     if value and len(value) >= _LEARNT_LENGTH:
-        _learnt.add(value)
+        _learnt = tuple(sorted({*_learnt, value}, key=len, reverse=True))
 
 
 def learn_url(url: str) -> None:
@@ -131,7 +132,7 @@ def identity(url: str) -> str:
         name, colon, _ = match[1].partition(":")
         return f"://{name if colon or not _is_web(match) else _digest(name)}@"
 
-    url = _USER.sub(user, url, count=1)
+    url = _ODD_PASSWORD.sub("://", _USER.sub(user, url, count=1))
     return _PARAMETER.sub(lambda m: f"{m[1]}{m[2]}{m[3]}{_digest(m[4])}", url)
 
 

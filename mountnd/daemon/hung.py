@@ -24,11 +24,16 @@ def hangs(path: Path, record: rundir.Record | None) -> bool:
 
     One that only waits for its source still answers on the socket.
     """
-    if record is not None and mounts.is_stopped(record.pid):
+    if record is not None and is_stopped(record):
         return True
     if mounts.probe(path, _ANSWER_S) is not None:
         return False
     return record is None or not ask.answers(path, _ANSWER_S)
+
+
+def is_stopped(record: rundir.Record) -> bool:
+    """Whether the daemon was stopped, by a signal or a debugger."""
+    return record.alive() and mounts.is_stopped(record.pid)
 
 
 def end(record: rundir.Record, device: str, owner: int) -> str:
@@ -45,8 +50,11 @@ def end(record: rundir.Record, device: str, owner: int) -> str:
         return "has ended"
     try:
         # The descriptor is of one process: what is true of the pid now is true of it.
-        if rundir.started(record.pid) != record.started or _user_of(record.pid) != owner:
+        if (since := rundir.started(record.pid)) is None:  # /proc hides it (hidepid=2)
             return f"{state}; to end it: kill -9 {record.pid}"
+        if since != record.started or _user_of(record.pid) != owner:
+            abort(device)
+            return "did not answer, and is another process than its record says: nothing was killed"
         signal.pidfd_send_signal(fd, signal.SIGKILL)
     except OSError as e:
         return f"{state} and cannot be killed ({e.strerror}); to end it: sudo kill -9 {record.pid}"

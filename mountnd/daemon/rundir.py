@@ -81,13 +81,13 @@ def started(pid: int) -> int | None:
 def _is_hidden(pid: int) -> bool:
     """Whether there is a process of ours that /proc does not show: mounted with hidepid=2, it shows none that hides its
     memory, as daemons do."""
-    if os.path.exists(f"/proc/{pid}"):
+    if pid <= 0 or os.path.exists(f"/proc/{pid}"):
         return False
     try:
         os.kill(pid, 0)
     except (OSError, OverflowError):
         return False
-    return pid > 0
+    return True
 
 
 def candidates(environ: Mapping[str, str], uid: int) -> list[Path]:

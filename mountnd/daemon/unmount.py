@@ -129,21 +129,23 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
     if record is None:
         return _without_record(path, mounted.device) if hangs else ""
     owner = os.getuid() if mounted.user_id is None else mounted.user_id
-    if hangs or mounts.is_stopped(record.pid):
+    if hangs or hung.is_stopped(record):
         return _end_hung(path, mounted.device, record, owner)
     return _after_unmount(path, mounted.device, record, owner, lazy)
 
 
 def unmount_all(*, lazy: bool = False) -> Iterator[str]:
-    """Unmount this user's mounts of mountnd, the innermost first: a line for each where there is something to say.
+    """Unmount the mounts that this user's run directories know of, the innermost first: a line for each.
 
     Raises MountError at the end, with what could not be unmounted and why.
     """
-    ours = [m.path for m in reversed(mounts.mounts()) if m.fstype == mounts.FSTYPE and m.user_id == os.getuid()]
+    recorded = {(record.mountpoint, record.device) for record in rundir.records()}
     failed = []
-    for path in dict.fromkeys(ours):
+    for mount in reversed(mounts.mounts()):
+        if mount.fstype != mounts.FSTYPE or (str(mount.path), mount.device) not in recorded:
+            continue
         try:
-            yield unmount(path, lazy=lazy)
+            yield unmount(mount.path, lazy=lazy)
         except MountError as e:
             failed.append(str(e))
     if failed:
@@ -202,7 +204,7 @@ def _after_unmount(path: Path, device: str, record: rundir.Record, owner: int, l
     held = "" if gone else elsewhere.holders(device)
     if not gone and not held:
         gone = wait_gone(record, _GONE_S)
-    if not gone and not held and not ask.answers(path, _ANSWER_S):
+    if not gone and not held and not ask.answers(path, _ANSWER_S) and not (gone := wait_gone(record, 0)):
         return _end_hung(path, device, record, owner)  # nobody uses it any more
     _free(path, record)
     if gone:

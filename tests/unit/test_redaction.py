@@ -72,7 +72,7 @@ def test_other_text_stays(text: str) -> None:
 
 
 def test_what_was_learned_is_hidden_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_learnt", set())
+    monkeypatch.setattr(redaction, "_learnt", ())
     redaction.learn_environment(
         {
             "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",

@@ -15,6 +15,7 @@
     redirects      which redirects are followed                  (pure)
     ranges         is an answer the range that was asked for?    (pure)
     status         HTTP status -> class of StoreError            (pure)
+    exposure       whether what is sent can be read on the way
     proxy          which proxy a URL is fetched through, by the environment
     trust          whose certificates are trusted, by the environment and the AWS profile
     timeouts       how long connecting and silence may last

@@ -258,3 +258,31 @@ def test_doctor_is_content_with_a_machine_where_it_works(user: UserMachine) -> N
     done = user.mountnd("doctor")
     assert done.code == 0, done.out + done.err
     assert "bad" not in done.out
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_daemon_that_hangs_is_ended_by_its_user(user: UserMachine, source: list[str], hidden: bool) -> None:
+    """Its memory is closed to its user, and with hidepid=2 all of /proc/PID; it can be ended all the same."""
+    where = user.home / "brains"
+    if hidden:
+        assert user.run("mount", "-o", "remount,hidepid=2", "/proc", root=True).code == 0
+    try:
+        assert user.mountnd(*source, where).code == 0
+        pid = user.run("sh", "-c", f"cat {user.home}/run/mountnd/*.json").out.split('"pid": ')[1].split(",")[0]
+        assert user.run("cat", f"/proc/{pid}/environ").code != 0  # where a child's keys would stand
+        assert user.mountnd("stats", where).code == 0
+        assert user.mountnd("doctor").out.count(str(where)) >= 1
+        assert user.run("sh", "-c", f"kill -STOP {pid}").code == 0
+        done = user.mountnd("umount", "--lazy", where)
+        assert done.code == 0
+        assert user.run("grep", "-F", f" {where} ", "/proc/self/mountinfo").out == ""
+        if hidden:
+            # Whether the number is still the same process cannot be seen; then nothing is killed on suspicion.
+            assert f"kill -9 {pid}" in done.err
+            user.run("kill", "-9", pid, root=True)
+        else:
+            assert "was stopped and was killed" in done.err
+            _nothing_left(user, where)
+    finally:
+        if hidden:
+            user.run("mount", "-o", "remount,hidepid=0", "/proc", root=True)

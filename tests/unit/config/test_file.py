@@ -113,3 +113,29 @@ def test_xdg_ignores_relative_directories(monkeypatch: pytest.MonkeyPatch) -> No
     assert xdg_directory({"XDG_CONFIG_HOME": "/etc/x"}, "XDG_CONFIG_HOME", "~/.config") == Path("/etc/x")
     assert xdg_directory({"XDG_CONFIG_HOME": "x"}, "XDG_CONFIG_HOME", "~/.config") == Path("/home/ada/.config")
     assert xdg_directory({}, "XDG_CONFIG_HOME", "~/.config") == Path("/home/ada/.config")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "[" * 5000 + "]" * 5000,
+        "x = " + "{a=" * 5000,
+        "[defaults]\nmemory = " + "9" * 5000,
+        "[defaults]\nmemory = 0x" + "f" * 5000,
+        "[defaults]\nmemory = '" + "9" * 5000 + "'",
+        "[defaults]\nmemory = '1" + "0" * 400 + ".0G'",
+        "[defaults]\nuid = 0x" + "f" * 5000,
+        "[defaults]\nttl = 0x" + "f" * 5000,
+        "[defaults]\nverbose = '" + "9" * 5000 + "'",
+        "[defaults]\ncache_dir = '" + "d" * 5000 + "'",
+        "[sources.x]\nurl = 0x" + "f" * 5000,
+        "[defaults]\nttl = 1979-99-99",
+    ],
+)
+def test_numbers_and_depths_out_of_range_are_told_of(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value).startswith(str(path)) or "memory" in str(caught.value)
+    assert len(str(caught.value)) < 1000

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import sys
+import threading
 
 import pytest
 
@@ -108,3 +111,40 @@ def test_warnings_are_forwarded_until_it_is_ended(tmp_path):
     stop()
     log.warning("later")
     assert said == ["read unsigned"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_log_is_its_owners_alone(tmp_path, own):
+    path = tmp_path / "log"
+    path.write_text("before\n")
+    path.chmod(0o644)
+    logs.to_file(path, 0, False, own=own)
+    assert path.stat().st_mode & 0o777 == 0o600
+    logging.getLogger("mountnd.x").warning("after")
+    assert path.read_text().startswith("before\n") is not own
+    path.rename(tmp_path / "log.1")
+    logging.getLogger("mountnd.x").warning("in a new one")
+    assert own or path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pipe_that_nobody_reads_is_told_of_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MountError, match="cannot be written"):
+        logs.check(tmp_path / "pipe")
+
+
+def test_what_nobody_catches_goes_to_the_log(tmp_path):
+    hooks = threading.excepthook, sys.unraisablehook
+    try:
+        logs.to_file(tmp_path / "log", 0, False, own=False)
+
+        def fail():
+            raise ValueError("sig\nforged https://u:PLANTED@h/")
+
+        thread = threading.Thread(target=fail, name="worker")
+        thread.start()
+        thread.join()
+    finally:
+        threading.excepthook, sys.unraisablehook = hooks
+    text = (tmp_path / "log").read_text()
+    assert "uncaught in worker" in text and "PLANTED" not in text and "\nforged" not in text

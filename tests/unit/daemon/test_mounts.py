@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from mountnd.daemon import mounts
 
 TEXT = r"""22 1 0:21 / / rw,relatime - ext4 /dev/root rw
@@ -79,3 +81,46 @@ def test_wait_exit_sees_a_zombie_and_an_unknown_pid():
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
     assert mounts.wait_exit(pid, 10)
     assert not mounts.wait_exit(os.getpid(), 0)
+
+
+LOOP = "1 0 0:1 / / rw - ext4 d rw\n2 1 0:40 / /T/mnt ro - fuse.mountnd s ro,user_id=0\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("mnt", "mnt"),
+        ("mnt/a/b", "mnt/a/b"),
+        ("link", "mnt"),
+        ("link/a", "mnt/a"),
+        ("inside", "mnt/sub"),
+        ("inside/../x", "x"),  # as the shell means it: `..` is taken before links, as when it was mounted
+        ("up", "."),
+        ("up/mnt/a", "mnt/a"),
+        ("far", "mnt/sub/deep"),
+        ("circle/x", "circle/x"),
+    ],
+)
+def test_resolve_never_looks_into_a_mount(tmp_path, monkeypatch, typed, found):
+    """The table says that something is mounted at `mnt`, and whatever looks there fails the test."""
+    tmp_path = tmp_path.resolve()
+    table = tmp_path / "mountinfo"
+    table.write_text(LOOP.replace("/T", str(tmp_path)))
+    monkeypatch.setattr(mounts, "MOUNTINFO", table)
+    for name, target in {
+        "link": "mnt",
+        "inside": str(tmp_path / "mnt" / "sub"),
+        "up": "mnt/..",
+        "far": "inside/deep",
+        "circle": "circle",
+    }.items():
+        (tmp_path / name).symlink_to(target)
+    looked = []
+
+    def readlink(path, real=os.readlink):
+        looked.append(str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    assert mounts.resolve(tmp_path / typed) == Path(os.path.normpath(tmp_path / found))
+    assert not [path for path in looked if Path(path).is_relative_to(tmp_path / "mnt")]
