@@ -233,13 +233,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             truncated, last = True, after
         else:
             empties = -1
-<<<<<<< HEAD
             for key in sorted({*things, *world.hollow}, key=lambda k: k.encode("utf-8", "surrogateescape")):
-                if not key.startswith(prefix):
-=======
-            for key in sorted(things, key=lambda k: k.encode("utf-8", "surrogateescape")):
                 if not key.startswith(prefix) and world.prefix == "honest":
->>>>>>> dd26a368da1dbafa525710ba1eca27b9b1c2d779
                     continue
                 cut = key.find(delimiter, len(prefix)) if delimiter else -1
                 common = key[: cut + len(delimiter)] if cut >= 0 else ""
