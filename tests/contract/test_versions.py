@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.errors import Changed, Intercepted
+from mountnd.errors import Changed, Intercepted, NotFound
 from mountnd.stores.base import ObjectStat
 from mountnd.stores.notes import FileNotes
 from mountnd.stores.s3 import S3Store
@@ -288,3 +288,29 @@ def test_two_mounts_of_a_source_forget_nothing_that_the_other_learnt(quirky: Qui
     learns.close()
     idle.close()
     assert notes.read() == learnt
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 501])
+@pytest.mark.parametrize(
+    "quirks", [{"if_match": "refused"}, {"etag_listing": "other"}, {"etag_answer": "absent"}], ids=str
+)
+def test_where_heads_are_not_taken_a_get_decides(quirky: Quirky, status: int, quirks: dict[str, str]) -> None:
+    quirky.hold({"k": thing(OLD, mtime=WHEN)}, head=status, **quirks)
+    store = store_of(quirky)
+    stat = stat_of(store)
+    assert whole(store, store.relied(stat)) == OLD
+    quirky.switch(buckets={"bkt": {"k": thing(NEW, mtime=WHEN + 100)}})
+    with pytest.raises(Changed):
+        read(store, stat.id, 0, 10)
+    store.close()
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 501])
+def test_what_a_key_is_where_heads_are_not_taken(quirky: Quirky, status: int) -> None:
+    quirky.hold({"k": thing(OLD, mtime=WHEN)}, head=status)
+    store = store_of(quirky)
+    found = store.head("k", deadline=soon())
+    assert (found.size, found.mtime_ns, found.id) == (len(OLD), WHEN * 10**9, stat_of(store).id)
+    with pytest.raises(NotFound):
+        store.head("absent", deadline=soon())
+    store.close()

@@ -27,7 +27,7 @@ from .clients import Clients, RenewingClients
 from .key_rules import is_valid_key
 from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
-from .object_requests import ObjectRequests
+from .object_requests import ObjectRequests, is_about_heads
 
 
 class S3Store(StoreBase):
@@ -214,14 +214,22 @@ class S3Store(StoreBase):
         if not is_valid_key(key):
             raise NotFound(f"{self.url}: {key!r} is not UTF-8, which S3 keys are", code="InvalidURI")
 
-    @staticmethod
-    def _head(clients: Clients, key: str, deadline: Deadline) -> HTTPMessage:
-        subject = clients.subject(key)
+    def _head(self, clients: Clients, key: str, deadline: Deadline) -> HTTPMessage:
+        """The headers of a HEAD; where HEADs are refused, what a GET of the first byte says.
+
+        A HEAD has no body, so that it does not say why; the refusal of a GET has a code.
+        """
+        requests = self._requests(clients, key, 0, (), deadline)
         try:
-            return clients.names.head(key, subject, deadline)
+            return clients.names.head(key, requests.subject, deadline)
         except StoreError as error:
-            if error.code.isdigit() and not isinstance(error, NotFound):
+            if is_about_heads(error) or (error.code.isdigit() and not isinstance(error, NotFound)):
                 with suppress(BadAnswer):  # of an empty object, which has no byte to give
-                    # A HEAD has no body, so it does not say why; the refusal of a GET has a code.
-                    clients.http.read(key, 0, [memoryview(bytearray(1))], subject, deadline)
+                    found = requests.first(memoryview(bytearray(1)))
+                    said = HTTPMessage()
+                    for name, text in (("etag", found.etag), ("last-modified", found.date)):
+                        said[name] = text
+                    if found.size is not None:
+                        said["content-length"] = str(found.size)
+                    return said
             raise

@@ -45,6 +45,8 @@ class World:
     hollow: prefixes, each ending in "/", that listings show although no key lies below (MinIO: of deleted versions)
     v1_only: list-type=2 is unknown: "ignored" (answered as version 1), "refused" (501) or "invalid" (400)
     start_after: "honest", or "ignored"
+    inclusive: pages begin with the key that the one before ended with
+    head: status of HEADs of objects, whatever is there; null: as it should be
     encoding: "honest", or "ignored" (keys as they are, whatever XML allows)
     list_rules: a listing is refused (403) unless one of these fits: {"delimiter": "/", "prefix": regular expression,
         "max_keys": n}; null: all are allowed
@@ -69,6 +71,8 @@ class World:
         self.hollow = []
         self.v1_only = ""
         self.start_after = self.encoding = self.prefix = "honest"
+        self.inclusive = False
+        self.head = None
         self.list_rules = None
         self.head_rules = None
         self.get_rules = None
@@ -173,6 +177,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise Refusal(*world.skew_refusal)
 
     def give(self, things, key, headers):
+        if self.command == "HEAD" and world.head is not None:
+            raise Refusal(world.head, "NotImplemented")
         rules = world.head_rules if self.command == "HEAD" else world.get_rules
         if rules is not None and not any(re.fullmatch(rule, key) for rule in rules):
             raise Refusal(403, "AccessDenied")
@@ -241,7 +247,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 name = common or key
                 if name not in things and not common:
                     continue
-                if name.encode("utf-8", "surrogateescape") <= after.encode("utf-8", "surrogateescape") or name in seen:
+                at, behind = name.encode("utf-8", "surrogateescape"), after.encode("utf-8", "surrogateescape")
+                if at < behind or (at == behind and not world.inclusive) or name in seen:
                     continue
                 if len(rows) == most:
                     truncated = True
