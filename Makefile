@@ -15,7 +15,7 @@ setup: $(VENV)/.demo ## .venv with mountnd and the demo; installs fuse3 where it
 	@bin/setup-packages fuse3
 
 test-setup: setup $(VENV)/.dev ## what `make test` and `make check` need beside
-	@bin/setup-packages nifti-bin tinyproxy
+	@bin/setup-packages libfaketime nifti-bin tinyproxy
 
 bench-setup: setup $(VENV)/.bench ## what `make bench` needs beside (root)
 	@bin/setup-packages gcc nginx-light libnginx-mod-http-lua s3fs
