@@ -168,16 +168,16 @@ def read_page(prefix: str, page: Page, *, check_order: bool) -> PageContents:
     return PageContents(classify(prefix, objects, prefixes, page.unshowable), last, in_order)
 
 
+def ends_of(page: Page) -> tuple[bytes, bytes]:
+    """The first and the last key or common prefix of a page, in the store's order; b"" of an empty one."""
+    firsts = [sort_key(stat.id.key) for stat in page.objects[:1]] + [sort_key(common) for common in page.prefixes[:1]]
+    return min(firsts, default=b""), last_of(page)
+
+
 def last_of(page: Page) -> bytes:
     """The last key or common prefix of a page, in the store's order; b"" of an empty one."""
     ends = [sort_key(stat.id.key) for stat in page.objects[-1:]] + [sort_key(common) for common in page.prefixes[-1:]]
     return max(ends, default=b"")
-
-
-def first_of(page: Page) -> bytes:
-    """The first key or common prefix of a page, in the store's order; b"" of an empty one."""
-    ends = [sort_key(stat.id.key) for stat in page.objects[:1]] + [sort_key(common) for common in page.prefixes[:1]]
-    return min(ends, default=b"")
 
 
 def inside(prefix: str, page: Page) -> Page:

@@ -33,8 +33,7 @@ from ..model.keys import (
     Hidden,
     PageContents,
     directory_may_follow,
-    first_of,
-    last_of,
+    ends_of,
     read_page,
     resolve,
     sort_key,
@@ -212,7 +211,8 @@ class PagedListing:
         contents = read_page(self.prefix, answer, check_order=page == 0)
         if page == 0:
             self._in_order = contents.in_order
-        self._check_progress(page, start, (first_of(answer), last_of(answer)), contents, answer.token)
+        if page > 0 or answer.token is not None:
+            self._check_progress(page, start, ends_of(answer), contents, answer.token)
         if page == 1:
             contents.contents.rows.pop(self._repeated, None)
         return contents, None if answer.token is None else _Start(answer.token, last=contents.last)

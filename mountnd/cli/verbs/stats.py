@@ -48,4 +48,4 @@ def _table(answer: dict[str, Any]) -> None:
     tables.show(["", *columns], table)
     memory = answer["memory"]
     parts = f"{size(memory['blocks'])} for blocks, {size(memory['names'])} for the names of each source"
-    click.echo(f"Memory: {parts}; {memory['origin']} is {size(memory['bytes'])}")
+    streams.show(f"Memory: {parts}; {memory['origin']} is {size(memory['bytes'])}")

@@ -259,7 +259,7 @@ def test_requests_that_had_not_begun_are_not_made_and_owners_go() -> None:
         for n in range(40):
             walk.open(f"a/f_{n:04d}.nii")
         with harness.fetcher.lock:
-            waiting = len(harness.fetcher._owned)
+            waiting = len(harness.fetcher._owners._owned)
         assert waiting > MAX_AHEAD // 2
         for n in range(MISSES_TOLERATED + 1):
             walk.open(f"a/f_{200 + 40 * n:04d}.nii")
@@ -269,4 +269,4 @@ def test_requests_that_had_not_begun_are_not_made_and_owners_go() -> None:
         late = [f"a/f_{n:04d}.nii" for n in range(40, 40 + MAX_AHEAD)]
         assert not set(read) & set(late), "predictions of which the walk opened none"
         assert harness.count("prefetch.cancelled.requests") >= len(late)
-        assert not harness.fetcher._owned
+        assert not harness.fetcher._owners._owned
