@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, nullcontext, suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from .errors import Cancelled, Interrupted, MountError, TimedOut
@@ -106,19 +107,16 @@ class _AnyReader:
 class _Wait:
     """One thread that waits. `ended`: its reader does not wait any more."""
 
-    __slots__ = ("_woken", "ended", "reader")
+    __slots__ = ("_woken", "ended", "reader", "wake")
 
     def __init__(self, reader: Reader) -> None:
         self.reader, self.ended = reader, False
-        self._woken = threading.Lock()
-        self._woken.acquire()
-
-    def wake(self, *_: object) -> None:
-        with suppress(RuntimeError):  # it was woken already
-            self._woken.release()
+        self._woken: SimpleQueue[object] = SimpleQueue()
+        self.wake = self._woken.put  # takes any argument, as a future gives itself
 
     def sleep(self, seconds: float) -> None:
-        self._woken.acquire(timeout=seconds)
+        with suppress(Empty):
+            self._woken.get(timeout=seconds)
 
 
 class Waiter:
@@ -212,7 +210,7 @@ class Waiter:
                 ended = wait in self._waits and wait.reader.has_signal()
             if ended or (gone and wait.reader.is_gone()):
                 wait.ended = True
-                wait.wake()
+                wait.wake(None)
         for poll in self._polled:
             poll()
 

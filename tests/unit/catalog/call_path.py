@@ -45,7 +45,8 @@ def _file_of(frame: FrameType) -> str | None:
 
 
 def record(call: Callable[[], Any]) -> list[Entrance]:
-    """Every entrance while `call` runs, on all threads that begin meanwhile and on this one."""
+    """Every entrance while `call` runs, on this thread and on those that begin meanwhile, but for the one that looks
+    after all that wait (`waits`), which no call passes."""
     entrances: list[Entrance] = []
 
     def profile(frame: FrameType, event: str, _: object) -> None:
@@ -59,8 +60,9 @@ def record(call: Callable[[], Any]) -> list[Entrance]:
             caller = caller.f_back
         if not callers or callers[0] != file:
             depth = sum(a != b for a, b in zip([file, *callers], [*callers, ""], strict=True)) - 1
-            name = frame.f_code.co_qualname
-            entrances.append(Entrance(threading.current_thread().name, depth, file, name))
+            name, thread = frame.f_code.co_qualname, threading.current_thread().name
+            if thread != "watch":
+                entrances.append(Entrance(thread, depth, file, name))
 
     before = sys.getprofile(), threading.getprofile()
     threading.setprofile(profile)
