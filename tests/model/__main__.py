@@ -24,10 +24,11 @@ def main() -> int:
     parser.add_argument("--door", choices=DOORS, default="vfs")
     parser.add_argument("--examples", type=int, help="2000 for the vfs, 50 for the mount")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--shrink", action="store_true", help="look for fewer steps that fail, too: takes minutes")
     asked = parser.parse_args()
     make, usual = DOORS[asked.door]
     examples = asked.examples or usual
-    machine = make(examples, seeded=False)
+    machine = make(examples, shrink=asked.shrink)
     print(f"{asked.door}: {examples} examples, --seed {asked.seed}", flush=True)
     begun = time.monotonic()
     run_state_machine_as_test(seed(asked.seed)(machine), settings=machine.TestCase.settings)

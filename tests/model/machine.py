@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-from collections.abc import Callable
 from errno import EISDIR
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from .keys import close, key_sets, keys, segments
+from .bodies import FIRST, SIZES, body, brief
+from .keys import keys
 from .oracle import DIRECTORY, File, Oracle, Pin, Refusal
+from .paths import draw_path, outcome_of, raw
 from .reference import showable
 from .worlds import World, open_file
 
-# Of objects: none, less than a page, more than a block, several blocks.
-SIZES = [0, 1, 5000, 66_000, 200_000]
-FIRST = 1_600_000_000
 CHANGES = ["created", "same size", "other size", "deleted", "as before", "same bytes"]
-
-
-def body(key: str, number: int, size: int) -> bytes:
-    """Bytes that tell by any eight of them whose they are."""
-    seed = hashlib.sha256(f"{key}\0{number}".encode("utf-8", "surrogateescape")).digest()
-    return (seed * (size // len(seed) + 1))[:size]
 
 
 class Machine(RuleBasedStateMachine):
@@ -38,6 +29,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.files: dict[str, File] = {}
         self.number = 0
+        self.recent: list[str] = []
         self.open: dict[int, tuple[bytes, Pin]] = {}
         self.closed: list[tuple[float, Pin]] = []
         logging.getLogger("mountnd").setLevel(logging.CRITICAL)
@@ -47,7 +39,7 @@ class Machine(RuleBasedStateMachine):
         raise NotImplementedError
 
     @initialize(
-        sizes=key_sets,
+        sizes=st.dictionaries(keys, st.integers(0, 1), min_size=2, max_size=8),
         page=st.sampled_from([1, 2, 7, 1000]),
         flat=st.booleans(),
         root=st.sampled_from(["", "", "a/"]),
@@ -60,8 +52,7 @@ class Machine(RuleBasedStateMachine):
         self.oracle = Oracle(self.files, root, self.world.ttl, self.world.lag)
 
     def takes(self, key: str) -> bool:
-        """Whether the bucket takes such a key."""
-        return True
+        return True  # every key
 
     def new(self, key: str, size: int) -> File:
         self.number += 1
@@ -74,6 +65,7 @@ class Machine(RuleBasedStateMachine):
             self.files.pop(key, None)
         else:
             self.files[key] = file
+        self.recent = [*self.recent[-2:], key]
         self.world.set(key, file)
         self.oracle.change(self.world.now(), self.files)
 
@@ -87,6 +79,8 @@ class Machine(RuleBasedStateMachine):
                 self.set(key, self.new(key, data.draw(st.sampled_from(SIZES))))
             return
         key = data.draw(st.sampled_from(opened or sorted(self.files)))
+        if data.draw(st.booleans()):
+            self.look_around(key)  # so that what was is known
         old = self.files[key]
         size = len(old.body) if how == "same size" else data.draw(st.sampled_from(SIZES))
         self.set(key, None if how == "deleted" else self.new(key, size))
@@ -94,6 +88,8 @@ class Machine(RuleBasedStateMachine):
             self.set(key, old)
         elif how == "same bytes":
             self.set(key, File(old.body, self.new(key, 0).mtime))
+        for handle in [handle for handle, (_, pin) in self.open.items() if pin.key == key][:1]:
+            self.check_read(handle, data, mapped=False)
 
     @rule(data=st.data(), kind=st.sampled_from(["get", "list", "give back", "give back with other keys"]))
     def permit(self, data: st.DataObject, kind: str) -> None:
@@ -116,6 +112,8 @@ class Machine(RuleBasedStateMachine):
     @rule(part=st.sampled_from([0.3, 1.05, 1.05]))
     def pass_time(self, part: float) -> None:
         self.world.wait((self.world.ttl + self.world.lag) * part)
+        if self.recent:
+            self.look_around(self.recent[-1])
 
     @rule(kill=st.booleans())
     def restart(self, kill: bool) -> None:
@@ -128,23 +126,35 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def refresh(self, data: st.DataObject) -> None:
         path = self.draw_path(data)
-        outcome = self.outcome(lambda: DIRECTORY if self.world.door.stat(self.raw(path)).is_dir else "a file")
+        outcome = outcome_of(lambda: DIRECTORY if self.world.door.stat(raw(path)).is_dir else "a file")
         try:
-            self.world.refresh(self.raw(path))
+            self.world.refresh(raw(path))
         except OSError:
             return
         key = self.root + "".join(name + "/" for name in path)
         if outcome == DIRECTORY or not path:
             self.oracle.refreshed.append((key, self.world.now()))
+        for key in self.recent[-1:]:
+            self.look_around(key)
 
     # -- programs
 
     @rule(data=st.data())
     def look(self, data: st.DataObject) -> None:
-        path = self.draw_path(data)
+        self.check_look(self.draw_path(data))
+
+    def look_around(self, key: str) -> None:
+        """At a key, and its directory."""
+        path = key[len(self.root) :].rstrip("/").split("/") if key.startswith(self.root) else []
+        if all(map(showable, path)):
+            self.check_look(path)
+            self.check_list(path[:-1])
+
+    def check_look(self, path: list[str]) -> None:
+        """What stat says of a path is allowed."""
         now = self.world.now()
         allowed = self.oracle.look_up(now, path)
-        outcome = self.outcome(lambda: self.world.door.stat(self.raw(path)))
+        outcome = outcome_of(lambda: self.world.door.stat(raw(path)))
         if isinstance(outcome, int):
             assert outcome in allowed, (path, os.strerror(outcome), allowed)
         elif outcome.is_dir:
@@ -159,10 +169,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def list_directory(self, data: st.DataObject) -> None:
-        path = self.draw_path(data, whole=True)
+        self.check_list(self.draw_path(data, whole=True))
+
+    def check_list(self, path: list[str]) -> None:
+        """What a directory holds is allowed, name by name."""
         now = self.world.now()
         allowed, directory = self.oracle.look_up(now, path), self.root + "".join(name + "/" for name in path)
-        outcome = self.outcome(lambda: self.world.door.rows(self.raw(path)))
+        outcome = outcome_of(lambda: self.world.door.rows(raw(path)))
         if isinstance(outcome, int):
             not_one = allowed - {DIRECTORY}
             errnos = {one if isinstance(one, int) else 20 for one in not_one} | self.oracle.may_fail_to_list(
@@ -185,21 +198,21 @@ class Machine(RuleBasedStateMachine):
         path = self.draw_path(data, files=True)
         now = self.world.now()
         allowed = self.oracle.look_up(now, path)
-        outcome = self.outcome(lambda: (open_file(self.world.door, self.raw(path)),))
+        outcome = outcome_of(lambda: (open_file(self.world.door, raw(path)),))
         key = self.root + "/".join(path)
         if isinstance(outcome, int):
             assert outcome in allowed or (outcome == EISDIR and DIRECTORY in allowed), (path, outcome, brief(allowed))
             return
         handle, pins = outcome[0], self.pins(path, now)
         versions = {one for one in allowed if isinstance(one, File)}
-        opened = [pin for raw, pin in self.open.values() if raw == self.raw(path)]
+        opened = [pin for where, pin in self.open.values() if where == raw(path)]
         if opened:
             pin = opened[0]
         else:
             since = min([self.oracle.believed(now, key), *(pin.since for pin in pins)])
             pin = Pin(key, versions.union(*(pin.versions for pin in pins)), since)
             pin.given = any(pin.given for pin in pins)
-        self.open[handle] = self.raw(path), pin
+        self.open[handle] = raw(path), pin
         assert versions or opened or pins, (path, "was opened", brief(allowed))
         self.check_attributes(handle)
         if data.draw(st.booleans()):
@@ -222,7 +235,7 @@ class Machine(RuleBasedStateMachine):
         offset = data.draw(st.sampled_from([0, 1, size // 2, max(0, size - 7), size]))
         length = data.draw(st.sampled_from([1, 100, 4096, 300_000]))
         call = (lambda: self.world.map(path, handle, length, offset)) if mapped else None
-        outcome = self.outcome(call or (lambda: self.world.door.pread(handle, length, offset)))
+        outcome = outcome_of(call or (lambda: self.world.door.pread(handle, length, offset)))
         now = self.world.now()
         versions = pin.versions | self.oracle.replacements(now, pin)
         if isinstance(outcome, int):
@@ -265,30 +278,9 @@ class Machine(RuleBasedStateMachine):
         return [pin for pin in [*(pin for _, pin in self.open.values()), *closed] if pin.key == key]
 
     def draw_path(self, data: st.DataObject, *, files: bool = False, whole: bool = False) -> list[str]:
-        """A path that is there, was there, or may never have been."""
-        moments = self.oracle.moments(float("-inf"))[-4:]
-        if files and data.draw(st.integers(0, 5)):
-            tree = moments[-1][2]
-            shown = [key for d in tree.directories() for key in tree.listing(d).values() if not key.endswith("/")]
-            if shown:
-                return data.draw(st.sampled_from(sorted(shown)))[len(self.root) :].split("/")
-        known = {key[len(self.root) :] for _, keys, _ in moments for key in keys if key.startswith(self.root)}
-        paths = sorted({tuple(key.rstrip("/").split("/")) for key in known} | ({()} if whole else set()))
-        made = st.lists(st.one_of(close, segments), min_size=1, max_size=3).map(tuple)
-        drawn = data.draw(st.one_of(st.sampled_from(paths), st.sampled_from(paths), made) if paths else made)
-        cut = 0 if files else data.draw(st.integers(0, max(0, len(drawn) - 1)))
-        names = [name for name in drawn if showable(name)]
-        return names[: len(names) - cut] if len(names) > cut else names
-
-    def raw(self, path: list[str]) -> bytes:
-        return "/".join(path).encode("utf-8", "surrogateescape")
-
-    @staticmethod
-    def outcome(call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except OSError as error:
-            return error.errno
+        """A path that is there, or was lately, or never was."""
+        trees = [tree for *_, tree in self.oracle.moments(float("-inf"))[-4:]]
+        return draw_path(data, trees, self.recent, self.root, files=files, whole=whole)
 
     def teardown(self) -> None:
         try:
@@ -298,8 +290,3 @@ class Machine(RuleBasedStateMachine):
             if hasattr(self, "world"):
                 self.world.end()
             logging.getLogger("mountnd").setLevel(logging.NOTSET)
-
-
-def brief(outcomes: set[Any]) -> list[object]:
-    """For messages: files by size, mtime and first bytes."""
-    return [(len(one.body), one.mtime, one.body[:8]) if isinstance(one, File) else one for one in outcomes]
