@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.support import tree
-from tests.support.doors import Door, Fresh, KernelDoor, errno_from, read, read_handle
+from tests.support.doors import Door, Fresh, KernelDoor, VfsDoor, errno_from, open_door, read, read_handle
 from tests.support.proxy import Proxy
 from tests.support.tree import KIB, MIB, version, versions_in
 from tests.support.waiting import holds_within
@@ -132,6 +134,24 @@ class TestReplacedWhileOpen:
         old.put(KEY, version(NEW, size))
         assert whole(door) in (errno.ESTALE, version(NEW, size))
         assert whole(door) == version(NEW, size)
+
+
+def test_who_asks_between_close_and_its_end_sees_the_new_object(old: tree.Bucket, tmp_path: Path) -> None:
+    """The kernel tells of close(2) (flush), and a moment later that the file is closed (release)."""
+    with open_door("vfs", tmp_path, old.url, f"s3://{old.name}", ttl="indefinite") as door:
+        assert isinstance(door, VfsDoor)
+        handle = door.open(KEY)
+        assert old_or_stale(door, handle, 4 * KIB, 0)
+        old.put(KEY, version(NEW, OLD_SIZE + MIB))
+        assert not old_or_stale(door, handle, 4 * KIB, FAR)
+        assert door.stat(KEY).size == OLD_SIZE
+        door.vfs.flush(handle)
+        release = threading.Timer(0.05, door.vfs.release, [handle])
+        release.start()
+        try:
+            assert door.stat(KEY).size == OLD_SIZE + MIB
+        finally:
+            release.join()
 
 
 def test_a_server_that_does_not_know_if_match(fresh: Fresh, proxy: Proxy, old: tree.Bucket) -> None:

@@ -57,3 +57,10 @@ def test_permission_bits_hold_for_other_users(open_to_all: Fresh, dataset: tree.
     assert "denied" in as_other(closed, "ls {}")
     assert "denied" in as_other(closed, "cat {}/" + FILE)
     assert str(tree.FILES[FILE]) in as_other(closed, "stat -c %s {}/" + FILE)
+
+
+def test_other_users_change_nothing(open_to_all: Fresh, dataset: tree.Bucket) -> None:
+    """The kernel looks at the mount before the permission bits: read-only, for everybody."""
+    door = open_to_all(dataset.url, f"s3://{dataset.name}", allow_other=True)
+    for program in ("echo x >> {}/" + FILE, "mkdir {}/new", "rm -f {}/" + FILE, "chmod 600 {}/" + FILE):
+        assert "Read-only file system" in as_other(door, f"({program})"), program
