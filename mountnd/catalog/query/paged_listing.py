@@ -28,15 +28,7 @@ from ...stores.paging import goes_back
 from ...workers import Task
 from ..model.answer import RequestMark
 from ..model.grouping import Directory, Grouper, OutOfOrder
-from ..model.keys import (
-    Contents,
-    Hidden,
-    PageContents,
-    directory_may_follow,
-    read_page,
-    resolve,
-    sort_key,
-)
+from ..model.keys import Contents, Hidden, PageContents, directory_may_follow, read_page, resolve, sort_key
 from ..model.listing import HIDDEN_MAX, Listing, join_pages
 from ..model.table import Table, tabulate
 from ..requests import Requests
