@@ -104,11 +104,13 @@ class PageContents(NamedTuple):
         contents: what it tells.
         last: where it ends: the last key or common prefix, less the directory's prefix, as `sort_key` gives it.
         in_order: whether keys and common prefixes came in byte order, as S3 promises.
+        ends: its first and last key or common prefix, whole; b"" and b"" of an empty one.
     """
 
     contents: Contents
     last: bytes
     in_order: bool
+    ends: tuple[bytes, bytes] = (b"", b"")
 
 
 class Resolved(NamedTuple):
@@ -164,8 +166,9 @@ def read_page(prefix: str, page: Page, *, check_order: bool) -> PageContents:
     if check_order:
         keys, commons = [sort_key(stat.id.key) for stat in objects], [sort_key(common) for common in prefixes]
         in_order = keys == sorted(keys) and commons == sorted(commons)
-    last = last_of(page)[len(sort_key(prefix)) :]
-    return PageContents(classify(prefix, objects, prefixes, page.unshowable), last, in_order)
+    ends = ends_of(page)
+    last = ends[1][len(sort_key(prefix)) :]
+    return PageContents(classify(prefix, objects, prefixes, page.unshowable), last, in_order, ends)
 
 
 def ends_of(page: Page) -> tuple[bytes, bytes]:

@@ -28,16 +28,7 @@ from ...stores.paging import goes_back
 from ...workers import Task
 from ..model.answer import RequestMark
 from ..model.grouping import Directory, Grouper, OutOfOrder
-from ..model.keys import (
-    Contents,
-    Hidden,
-    PageContents,
-    directory_may_follow,
-    ends_of,
-    read_page,
-    resolve,
-    sort_key,
-)
+from ..model.keys import Contents, Hidden, PageContents, directory_may_follow, read_page, resolve, sort_key
 from ..model.listing import HIDDEN_MAX, Listing, join_pages
 from ..model.table import Table, tabulate
 from ..requests import Requests
@@ -211,21 +202,18 @@ class PagedListing:
         contents = read_page(self.prefix, answer, check_order=page == 0)
         if page == 0:
             self._in_order = contents.in_order
-        if page > 0 or answer.token is not None:
-            self._check_progress(page, start, ends_of(answer), contents, answer.token)
+        self._check_progress(page, start, contents, answer.token)
         if page == 1:
             contents.contents.rows.pop(self._repeated, None)
         return contents, None if answer.token is None else _Start(answer.token, last=contents.last)
 
-    def _check_progress(
-        self, page: int, start: _Start, ends: tuple[bytes, bytes], contents: PageContents, token: str | None
-    ) -> None:
+    def _check_progress(self, page: int, start: _Start, contents: PageContents, token: str | None) -> None:
         """Raises BadAnswer where a listing would go on for ever: keys that go back, or a page or token seen before."""
         if start.last and self._requests.flat and self._in_order:
             lowest = min(contents.contents.rows, default=b"")
             if lowest and goes_back(lowest, start.last):
                 raise BadAnswer(f"the listing of {self.prefix!r}: {lowest!r} comes after {start.last!r}", code="Order")
-        marks: set[Hashable] = {mark for mark in (token, ends) if mark not in (None, (b"", b""))}
+        marks: set[Hashable] = {mark for mark in (token, contents.ends) if mark not in (None, (b"", b""))}
         with self._lock:
             if page < len(self._page_starts) - 1:
                 return  # it was pushed out, and is read again

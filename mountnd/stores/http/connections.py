@@ -39,7 +39,8 @@ class Connections:
         self._lock = threading.Lock()
         self._idle: list[tuple[Route, Connection, float]] = []
         self._turn = threading.Lock()
-        descriptors.spare(self.close)
+        self._closed = False
+        descriptors.spare(self.drop_idle)
 
     @contextmanager
     def ask(
@@ -98,6 +99,11 @@ class Connections:
         self._release(route, connection)
 
     def close(self) -> None:
+        """Drop the idle connections, and keep none from now on: those in use are closed when their requests end."""
+        self._closed = True
+        self.drop_idle()
+
+    def drop_idle(self) -> None:
         """Drop the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
@@ -118,16 +124,14 @@ class Connections:
             connection.close()
 
     def _release(self, route: Route, connection: Connection) -> None:
-        kept, oldest = connection.reusable, None
-        if kept:
+        surplus: Connection | None = connection
+        if connection.reusable:
             with self._lock:
-                self._idle.append((route, connection, time.monotonic()))
-                if len(self._idle) > self._connections:
-                    oldest = self._idle.pop(0)[1]
-        else:
-            connection.close()
-        if oldest is not None:
-            oldest.close()
+                if not self._closed:
+                    self._idle.append((route, connection, time.monotonic()))
+                    surplus = self._idle.pop(0)[1] if len(self._idle) > self._connections else None
+        if surplus is not None:
+            surplus.close()
 
     def _connect(self, route: Route, deadline: Deadline, allowed: Callable[[str], bool] | None) -> Connection:
         if route.https and self._context is None:
