@@ -72,6 +72,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
     threads = LoopThreads()
+    session: Session | None = None
 
     def wire_up(config: MountConfig) -> Mount:
         return build(config, reader=KernelReader, standing_in=threads.waiting, polled=threads.poll)
@@ -109,10 +110,12 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
         with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
             session.run(mounted)
     finally:
-        mount.close()
-    if session.is_left:
-        log.error("%s: no process more is granted to unmount it; this one becomes fusermount3", config.mountpoint)
-        fusermount.become(config.mountpoint)
+        try:
+            mount.close()
+        finally:
+            if session is not None and session.is_left:
+                log.error("%s: no process is granted to unmount it; this one becomes fusermount3", config.mountpoint)
+                fusermount.become(config.mountpoint)
 
 
 class _Place:

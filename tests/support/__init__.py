@@ -8,6 +8,8 @@ Processes (nothing that a test waits for runs inside the test's own process):
     children        programs and Python code that read a mount, killed when they hang
     servers         S3, file, scripted and silent servers; `server_scripts/` holds the programs of the last three
     quirky          an S3 server whose quirks are switches
+    hanging         an S3 server that lets requests hang, and programs that wait for it by the hundred, which
+                    `waiting_programs` forks
     raw             a server that says bytes, whatever is asked
     key_sources     where a program finds its AWS keys, and how they change
     proxy           counts the requests to a server and misbehaves as told; `proxy_server` is its process
