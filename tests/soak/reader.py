@@ -2,7 +2,8 @@
 
     python -m tests.soak.reader KIND MNT WORLD SEED SECONDS PAUSE
 
-KIND is one of KINDS. Prints `ready`, reads until SECONDS have passed, with PAUSE seconds between operations, and prints its `tally.Tally` as JSON. A mount that is gone (its daemon was killed) ends it, too.
+KIND is one of KINDS. Prints `ready`, reads until SECONDS have passed, with PAUSE seconds between operations, and prints
+its `tally.Tally` as JSON. A mount that is gone (its daemon was killed) ends it, too.
 """
 
 from __future__ import annotations
