@@ -112,7 +112,7 @@ class ReaderProcess:
         argv = [sys.executable, "-m", "tests.soak.reader", kind, str(mounted.path), world.to_json()]
         argv += [str(seed), str(seconds), str(pause)]
         self.process = subprocess.Popen(
-            argv, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            argv, cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
     def wait_until_it_reads(self) -> None:
@@ -137,7 +137,7 @@ class ReaderProcess:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(START_S)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+        for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError, ValueError):
                     pipe.close()

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount a small disk"),
 ]
 
-SEED = 11
+SEED, SECONDS = 11, 5.0
 HANG_S = 170.0
 
 
@@ -40,9 +40,10 @@ def short() -> Scale:
 
 @pytest.mark.parametrize("part", [parts.under_faults, parts.disk_full, parts.bit_flips], ids=lambda part: part.__name__)
 def test_a_part(part: Callable[[Path, float, int, Scale], Report], short: Scale, tmp_path: Path) -> None:
-    report = part(tmp_path, 5.0, SEED, short)
+    report = part(tmp_path, SECONDS, SEED, short)
     print(report.tally.table(), *report.figures, sep="\n")
     assert report.violations == []
+    assert report.seconds >= SECONDS
     assert sum(outcomes.get("ok", 0) for outcomes in report.tally.counts.values()) > 100
 
 
