@@ -9,6 +9,7 @@ import http.client
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -41,6 +42,8 @@ class Connections:
         self._turn = threading.Lock()
         self._closed = False
         descriptors.spare(self.drop_idle)
+        # A request that outlives its mount may still leave one here, of clients that nobody else knows.
+        weakref.finalize(self, _close_all, self._idle).atexit = False
 
     @contextmanager
     def ask(
@@ -106,9 +109,9 @@ class Connections:
     def drop_idle(self) -> None:
         """Drop the idle connections."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for _, connection, _ in idle:
-            connection.close()
+            idle = self._idle[:]
+            self._idle.clear()
+        _close_all(idle)
 
     def _idle_connection(self, route: Route, allowed: Callable[[str], bool] | None) -> Connection | None:
         """The idle connection used last (its TCP window is the widest), None when there is none that lives."""
@@ -138,3 +141,8 @@ class Connections:
             self._context = self._make_context()
         sock = descriptors.opening(lambda: connect(route, self._context, deadline, allowed))
         return Connection(sock, route.place, self._turn)
+
+
+def _close_all(idle: list[tuple[Route, Connection, float]]) -> None:
+    for _, connection, _ in idle:
+        connection.close()
