@@ -141,9 +141,8 @@ def _memory_that_will_not_fit(memory: ResolvedOption) -> list[str]:
         return []
     taken = size_text(memory_limit.shares(limit).blocks)
     why = f"{_limit_text(limit)}, and the kernel ends what takes more"
-    return [
-        f"{memory.origin}: {size_text(memory.value)} of memory will not fit: {why}. Without it mountnd would take {taken}."
-    ]
+    chosen = f"{memory.origin}: {size_text(memory.value)} of memory"
+    return [f"{chosen} will not fit: {why}. Without it mountnd would take {taken}."]
 
 
 def _limit_text(limit: memory_limit.Limit) -> str:
