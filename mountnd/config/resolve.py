@@ -152,11 +152,10 @@ def _memory_that_will_not_fit(memory: ResolvedOption) -> list[str]:
     limit = memory_limit.limit()
     if memory.layer is Layer.TABLE_DEFAULT or memory_limit.fits(limit, memory.value):
         return []
-    line = (
-        f"{memory.origin}: {size_text(memory.value)} of memory will not fit: {_limit_text(limit)}, and the kernel ends "
-        f"what takes more. Without it mountnd would take {size_text(memory_limit.shares(limit).blocks)}."
-    )
-    return [line]
+    taken = size_text(memory_limit.shares(limit).blocks)
+    why = f"{_limit_text(limit)}, and the kernel ends what takes more"
+    chosen = f"{memory.origin}: {size_text(memory.value)} of memory"
+    return [f"{chosen} will not fit: {why}. Without it mountnd would take {taken}."]
 
 
 def _limit_text(limit: memory_limit.Limit) -> str:
