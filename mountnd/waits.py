@@ -49,11 +49,14 @@ class Awaited(Future[T]):
     """A future that knows whether anybody waits for it.
 
     Args:
-        abandon: called, on another thread, when nobody has waited for `GRACE_S` who did before, and it is not done.
+        abandon: gives what is called, on another thread, when nobody has waited for `GRACE_S` who did before, and it
+            is not done. (A weak reference: whoever brings it refers to it, and a cycle would keep both.)
         parts: futures of which this one is made: who waits for it waits for them.
     """
 
-    def __init__(self, abandon: Callable[[], object] = _nothing, parts: Sequence[Future[Any]] = ()) -> None:
+    def __init__(
+        self, abandon: Callable[[], Callable[[], object] | None] = _nothing, parts: Sequence[Future[Any]] = ()
+    ) -> None:
         super().__init__()
         self._abandon, self._waiting = abandon, 0
         self._parts = [part for part in parts if isinstance(part, Awaited)]
@@ -75,13 +78,9 @@ class Awaited(Future[T]):
         if not left and not self.done():
             later(GRACE_S, self._leave)
 
-    def settle(self) -> None:
-        """There is nothing to abandon any more. (Whoever brings it refers to it: this ends that cycle.)"""
-        self._abandon = _nothing
-
     def _leave(self) -> None:
-        if not self._waiting and not self.done():
-            self._abandon()
+        if not self._waiting and not self.done() and (abandon := self._abandon()) is not None:
+            abandon()
 
 
 class Reader(Protocol):
@@ -105,7 +104,7 @@ class _AnyReader:
 
 
 class _Wait:
-    """One thread that waits. `ended`: its reader does not wait any more."""
+    """One thread that waits. `ended`: its reader does not wait any more. `wake(anything)`: on any thread."""
 
     __slots__ = ("_woken", "ended", "reader", "wake")
 

@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
+from weakref import WeakMethod
 
 from .errors import MountError
 from .threads import start
@@ -48,11 +49,11 @@ class Task(Generic[T]):
         queued, began: when, in monotonic seconds.
     """
 
-    __slots__ = ("_ended_by", "args", "began", "call", "cancelled", "future", "queued")
+    __slots__ = ("__weakref__", "_ended_by", "args", "began", "call", "cancelled", "future", "queued")
 
     def __init__(self, call: Callable[..., T], args: tuple[Any, ...]) -> None:
         self.call, self.args = call, args
-        self.future: Awaited[T] = Awaited(self.cancel)
+        self.future: Awaited[T] = Awaited(WeakMethod(self.cancel))
         self.queued = self.began = time.monotonic()
         self.cancelled = False
         self._ended_by: Callable[[], object] | None = None
@@ -69,7 +70,6 @@ class Task(Generic[T]):
             self.future.set_result(result)
         finally:
             _this_thread.task = self._ended_by = None
-            self.future.settle()
 
     def cancel(self) -> None:
         """Nobody wants it any more: dropped where it is queued; what it waits for is ended where it runs.
@@ -77,7 +77,6 @@ class Task(Generic[T]):
         Then it fails promptly with whatever error that is, usually `errors.Cancelled`.
         """
         if self.future.cancel():
-            self.future.settle()
             return
         with _ends:
             self.cancelled, end = True, self._ended_by
