@@ -23,8 +23,8 @@ from .directory_stores import http_store
 
 ETAG = '"00112233445566778899aabbccddeeff"'
 SECONDS = 0.6
-# What a busy machine may add; far from the ten seconds of silence after which a store gives up by itself.
-SLACK_S = 4.0
+# What a busy machine may add; less than the ten seconds of silence after which a store gives up by itself.
+SLACK_S = 8.0
 
 
 @pytest.fixture(scope="module")
