@@ -154,10 +154,11 @@ def test_a_marker_at_the_root_is_no_report() -> None:
 
 def test_a_page_ends_with_the_greater_of_its_last_key_and_prefix() -> None:
     page = Page([stat("d/a"), stat("d/m")], ["d/b/", "d/z/"], None)
-    contents, last, in_order = read_page("d/", page, check_order=True)
+    contents, last, in_order, ends = read_page("d/", page, check_order=True)
     assert (last, in_order, list(contents.rows)) == (b"z/", True, [b"a", b"m", b"b/", b"z/"])
+    assert ends == (b"d/a", b"d/z/")
     assert read_page("d/", Page([stat("d/é")], []), check_order=True).last == "é".encode()
-    assert read_page("d/", Page([], []), check_order=True)[1:] == (b"", True)
+    assert read_page("d/", Page([], []), check_order=True)[1:] == (b"", True, (b"", b""))
     assert last_of(Page([stat("z")], ["a/"])) == b"z"
 
 
