@@ -104,10 +104,10 @@ def read_words(data: bytes) -> None:
     """A command line's words: what to mount and where."""
     words = [part.decode("utf-8", "surrogateescape") for part in lines(data, 3) if b"\0" not in part]
     parser = SourceParser(file.ConfigFile(), _BASE)
-    word, mountpoint = split_words(words, file.ConfigFile(), _BASE)
-    source = parser.parse(word) if word is not None else parser.from_mountpoint(mountpoint)
-    if not source.url:
-        check_links(source, None)
+    names, mountpoint = split_words(words, file.ConfigFile(), _BASE)
+    for source in [parser.parse(name) for name in names] or [parser.from_mountpoint(mountpoint)]:
+        if not source.url:
+            check_links(source, None)
 
 
 # -- signed links

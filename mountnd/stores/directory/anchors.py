@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from html import unescape
 
 from ...errors import BadAnswer
@@ -54,5 +55,6 @@ def _href(page: str, at: int) -> tuple[str, int]:
     while at < stop and (found := _ATTRIBUTE.match(page, at, stop)):
         at = found.end()
         if found[1] and found[1].lower() == "href" and not href:
-            href = unescape((found[2] or "").strip("\"'")).strip()
+            with suppress(ValueError):  # a character reference of more digits than Python reads: no link
+                href = unescape((found[2] or "").strip("\"'")).strip()
     return href, at
