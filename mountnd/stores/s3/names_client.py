@@ -6,6 +6,7 @@ from http.client import HTTPMessage
 from typing import Any
 
 from ...errors import ServerFault
+from ...foreign_text import as_region
 from ..base import Deadline
 from .http_client import HttpClient
 from .translate import Subject
@@ -47,4 +48,4 @@ class NamesClient:
     def bucket_region(self, subject: Subject, deadline: Deadline) -> str:
         """`x-amz-bucket-region` of an unsigned HEAD, which S3 gives with 200, 301 and 403 alike; "" without it."""
         reply = self._http.ask("HEAD", "", {}, subject, deadline, most=0, signed=False)
-        return reply.headers.get("x-amz-bucket-region", "")
+        return as_region(reply.headers.get("x-amz-bucket-region", ""))  # it goes into the name of the host that is asked
