@@ -36,6 +36,17 @@ def test_an_open_region_is_asked_by_one_unsigned_head(make: Make, stage: Scripte
 
 
 @pytest.mark.usefixtures("signed")
+@pytest.mark.parametrize("said", ["evil.example.org/", "x; touch y", "eu-west-1.evil", "\x1b[31m", "e" * 300])
+def test_what_can_be_no_region_is_none(make: Make, stage: Scripted, said: str) -> None:
+    """A region becomes part of a host name, and of a command that is suggested."""
+    stage.play({**ALL, "HEAD /bkt": Answer(301, {"x-amz-bucket-region": said, "Content-Length": "0"})})
+    store = make(region=None)
+    first_name(store)
+    assert store.region == "us-east-1"
+    assert scopes(stage.log()) == {"", "test/us-east-1"}
+
+
+@pytest.mark.usefixtures("signed")
 def test_a_server_that_knows_no_regions_is_in_us_east_1(make: Make, stage: Scripted) -> None:
     ask_all(make(region=None))
     assert scopes(stage.log()) == {"", "test/us-east-1"}

@@ -48,4 +48,4 @@ class NamesClient:
     def bucket_region(self, subject: Subject, deadline: Deadline) -> str:
         """`x-amz-bucket-region` of an unsigned HEAD, which S3 gives with 200, 301 and 403 alike; "" without it."""
         reply = self._http.ask("HEAD", "", {}, subject, deadline, most=0, signed=False)
-        return as_region(reply.headers.get("x-amz-bucket-region", ""))  # it goes into the name of the host that is asked
+        return as_region(reply.headers.get("x-amz-bucket-region", ""))  # which becomes part of a host name
