@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup test-setup bench-setup demo test check fuzz mutants soak bench lock audit floors dist clean
+.PHONY: help setup test-setup bench-setup demo test check newcomer fuzz mutants soak bench lock audit floors dist clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ check: test-setup ## style, types and the import contract
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+newcomer: test-setup ## README's first steps typed in a bare Debian with make and python3 (root; some minutes)
+	@bin/setup-packages debootstrap
+	@$(BIN)/python -m tests.newcomer
 
 fuzz: test-setup $(VENV)/.fuzz ## foreign bytes for every parser, FUZZ_SECONDS=60 each; FUZZ="listing headers" for some
 	@$(BIN)/python -m tests.fuzz $(FUZZ)

@@ -9,6 +9,8 @@ import tempfile
 
 import pytest
 
+from mountnd.daemon import rundir
+
 from .promises import plugin
 from .support.certificates import PrivateCA, make_private_ca
 
@@ -19,7 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give the run, and every process it starts, an environment of its own.
 
     `AWS_*` and `MOUNTND_*` of whoever runs the tests go away (a developer's keys must neither be needed
-    nor used), and the XDG directories lie in a temporary one. Without this line botocore would ask the
+    nor used), and the XDG directories lie in a temporary one, as does the run directory, so that nobody's own mounts
+    are seen or ended. Without this line botocore would ask the
     link-local address of EC2 for credentials, and wait.
     """
     global _home
@@ -36,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     runtime = os.path.join(_home, "run")
     os.mkdir(runtime, 0o700)  # a run directory that others may write is refused
     os.environ["XDG_RUNTIME_DIR"] = runtime
+    os.environ[rundir.VARIABLE] = os.path.join(runtime, "mountnd")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@
     tables            tables and labelled lines on the terminal
     diagnose_machine  what `mountnd doctor` looks at on this machine
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source
+    install_helper    a link by which mount(8) and fstab find mountnd
     mount_helper      arguments that mount(8) gives to /sbin/mount.fuse.mountnd
     options_page      writes the option table into help/configuration.md
 

@@ -75,7 +75,7 @@ def _run_directory() -> Finding:
     try:
         return Finding("ok", f"run directory {rundir.run_dir()}")
     except MountError as e:
-        return Finding("bad", str(e), "export XDG_RUNTIME_DIR=$(mktemp -d)")
+        return Finding("bad", str(e), f"export {rundir.VARIABLE}=$(mktemp -d)")
 
 
 def _mounts() -> Iterator[Finding]:

@@ -9,7 +9,8 @@
     lookup      which daemon serves a mountpoint
     detach      fork, and the pipe by which the child tells its parent that it is ready
     elsewhere   where a mount still is after it was unmounted here
-    rundir      records of who is mounted where
+    rundir      the run directory: records of who is mounted where
+    record      one such record
     mounts      what the kernel has mounted, and whether it answers
     host        checks of the machine, each with the command that fixes what is missing
     logs        where messages go

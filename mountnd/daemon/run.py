@@ -46,6 +46,7 @@ def run_mount(
     privacy.hide_arguments()
     config = _absolute(config)
     _check_machine(config, say)
+    rundir.run_dir()  # where there can be none, that is said before anything is made
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
     made = mountpoint.prepare(config.mountpoint, say)
     try:

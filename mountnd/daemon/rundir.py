@@ -3,7 +3,8 @@
 It is `$XDG_RUNTIME_DIR/mountnd`, else `/run/user/UID/mountnd`, else `/tmp/mountnd-UID`: the first that is safe and can
 be written. It belongs to the user and is open to nobody else (0700). A mount is looked for in all of them, because the
 variable may differ between the shell that mounted and the one that unmounts, and because any of them may be removed (a
-logout takes `/run/user/UID` away) or fill up meanwhile.
+logout takes `/run/user/UID` away) or fill up meanwhile. Where `MOUNTND_RUN_DIR` names a directory, that one takes the
+place of all of them.
 
 What lies in it is reached through the directory's descriptor, never by a path or a link (`private_directory`). A record
 is claimed by link(2), which is atomic: of two daemons for one mountpoint the second finds the first.
@@ -21,77 +22,35 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import MountError
 from ..private_directory import PrivateDirectory
 from ..regular_file import UntrustedDirectory
+from .record import Record as Record
+from .record import parse
+from .record import started as started
 
-# A log is kept after its mount has ended, to be looked at; after a week nobody will.
-LOGS_KEPT_S = 7 * 86400
+VARIABLE = "MOUNTND_RUN_DIR"
+# A log is kept after its mount has ended, to be looked at; after a week nobody will, nor through more than these.
+LOGS_KEPT_S, LOGS_KEPT = 7 * 86400, 20
+# What is empty or unfinished may be another process's that works on it right now; after an hour it is not.
+LEFT_S = 3600
 # The names of what lies there, by `stem`. Nothing else is read or removed.
 _RECORD_NAME = re.compile(r".*-[0-9a-f]{8}\.json", re.DOTALL)
 _LOG_NAME = re.compile(r"(.+)\.log(?:\.1)?", re.DOTALL)
+# Sockets (`ask.address_of`) by the hash of their mount, and records that were not finished.
+_SOCKET_NAME = re.compile(r"([0-9a-f]{8})\.sock")
+_TEMPORARY_NAME = re.compile(r"tmp[0-9a-f]{8}\.tmp")
 # A record of a mount of very many sources.
 _RECORD_BYTES = 4 << 20
-_KINDS = {"mountpoint": str, "pid": int, "started": int, "made": bool, "log": str, "device": str}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One mount.
-
-    Attributes:
-        mountpoint: absolute, resolved.
-        pid: of the daemon.
-        started: field 22 of its /proc/PID/stat (clock ticks after boot): a reused pid does not match.
-        since: seconds since the epoch when it was mounted.
-        sources: names and URLs.
-        made: mountnd made the mountpoint, and removes it when the mount ends.
-        log: where the daemon logs, "" for the terminal.
-        device: "major:minor" of what it mounted, "" until it has.
-    """
-
-    mountpoint: str
-    pid: int
-    started: int
-    since: float
-    sources: tuple[tuple[str, str], ...] = ()
-    made: bool = False
-    log: str = ""
-    device: str = ""
-
-    def alive(self) -> bool:
-        """Whether the daemon that wrote it still runs."""
-        return started(self.pid) == self.started or _is_hidden(self.pid)
-
-
-def started(pid: int) -> int | None:
-    """When process `pid` started, in clock ticks after boot; None where there is none, or only its zombie."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return None
-    # The name (field 2) is in brackets and may hold anything, brackets too: count from the last one.
-    fields = text[text.rindex(b")") + 2 :].split()
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def _is_hidden(pid: int) -> bool:
-    """Whether there is a process of ours that /proc does not show: mounted with hidepid=2, it shows none that hides its
-    memory, as daemons do."""
-    if pid <= 0 or os.path.exists(f"/proc/{pid}"):
-        return False
-    try:
-        os.kill(pid, 0)
-    except (OSError, OverflowError):
-        return False
-    return True
 
 
 def candidates(environ: Mapping[str, str], uid: int) -> list[Path]:
     """Where the run directory of `uid` may be, best first. Pure."""
+    if environ.get(VARIABLE):
+        return [Path(environ[VARIABLE])]
     found = []
     if environ.get("XDG_RUNTIME_DIR"):
         found.append(Path(environ["XDG_RUNTIME_DIR"]) / "mountnd")
@@ -122,20 +81,26 @@ def run_dir() -> Path:
             pass  # its parent is missing
         except OSError as e:
             refused.append(f"{path}: {e.strerror}")
+    if os.environ.get(VARIABLE):
+        why = "; ".join(refused) or f"the directory above {path} is missing"
+        raise MountError(f"No safe run directory: {why}. {VARIABLE} names it; set it to another, or unset it.")
     why = "; ".join(refused) or "there is no /tmp"
-    raise MountError(f"No safe run directory: {why}. Set XDG_RUNTIME_DIR to a directory of yours.")
+    raise MountError(f"No safe run directory: {why}. Set {VARIABLE} to a directory of yours that is closed to others.")
 
 
 def _unusable(path: Path, uid: int) -> str:
     """Make `path` and say why it must not be the run directory, "" when it may. Raises OSError where it cannot be."""
+    named = bool(os.environ.get(VARIABLE))
+    if named and not path.is_absolute():
+        return "is relative; a daemon works elsewhere"
     shared = path.parent == Path("/tmp")  # anybody may have made a directory of our name there
-    if not shared and path.parent.stat().st_uid != uid:
+    if not shared and not named and path.parent.stat().st_uid != uid:
         return f"lies in a directory that is not user {uid}'s"  # `su` and `sudo -E` keep the variable of somebody else
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
     try:
         held = PrivateDirectory.open(path, follow=False, owners={uid})
-        if not shared:
+        if not shared and not named:  # what the user names may be used for something else, too
             held.hide()
         closed = not held.info.st_mode & 0o077
     except (UntrustedDirectory, NotADirectoryError):
@@ -168,13 +133,8 @@ def log_path(mountpoint: Path) -> Path:
 def _read(held: PrivateDirectory, name: str) -> Record | None:
     """A record; None where there is none, or it was not written by this version."""
     try:
-        fields = json.loads(held.read(name, _RECORD_BYTES))
-        fields["sources"] = tuple((str(name), str(url)) for name, url in fields["sources"])
-        record = Record(**fields)
-        right = all(type(getattr(record, name)) is kind for name, kind in _KINDS.items()) and record.pid > 0
-        right = right and "\0" not in record.mountpoint + record.log + record.device
-        return replace(record, since=float(record.since)) if right else None
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return parse(held.read(name, _RECORD_BYTES))
+    except OSError:
         return None
 
 
@@ -278,7 +238,9 @@ def _files(record: Record) -> list[tuple[PrivateDirectory, str]]:
 
 
 def clean(mounted: set[str], now: float) -> list[Record]:
-    """Remove the records of dead daemons whose mountpoint is no longer mounted, and old logs.
+    """Remove the records of dead daemons whose mountpoint is no longer mounted, and what no record belongs to.
+
+    That is: logs that are old, empty, or not among the newest `LOGS_KEPT`, sockets, and unfinished records.
 
     Args:
         mounted: paths where something is mounted.
@@ -286,17 +248,32 @@ def clean(mounted: set[str], now: float) -> list[Record]:
 
     Returns the records removed.
     """
-    place = open_place(run_dir())
-    entries = place.entries() if place is not None else []
-    names = {entry.name for entry in entries}
-    for entry in entries:
-        if place is None or not (log := _LOG_NAME.fullmatch(entry.name)) or f"{log[1]}.json" in names:
-            continue
-        with suppress(FileNotFoundError):
-            info = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(info.st_mode) and info.st_mtime < now - LOGS_KEPT_S:
-                place.remove(entry.name)
     stale = [r for r in records() if not r.alive() and r.mountpoint not in mounted]
     for record in stale:
         release(record)
+    for path in candidates(os.environ, os.getuid()):
+        if (place := open_place(path)) is not None:
+            _clean(place, now)
     return stale
+
+
+def _clean(place: PrivateDirectory, now: float) -> None:
+    """Remove what no record belongs to from one run directory."""
+    entries = place.entries()
+    recorded = {entry.name.removesuffix(".json") for entry in entries if _RECORD_NAME.fullmatch(entry.name)}
+    hashes = {name[-8:] for name in recorded}
+    logs: list[tuple[float, str]] = []
+    for entry in entries:
+        log, socket = _LOG_NAME.fullmatch(entry.name), _SOCKET_NAME.fullmatch(entry.name)
+        with suppress(FileNotFoundError):
+            info = entry.stat(follow_symlinks=False)
+            left = info.st_mtime < now - LEFT_S
+            if log and log[1] not in recorded and stat.S_ISREG(info.st_mode):
+                if info.st_mtime < now - LOGS_KEPT_S or (left and not info.st_size):
+                    place.remove(entry.name)
+                else:
+                    logs.append((info.st_mtime, entry.name))
+            elif left and ((socket and socket[1] not in hashes) or _TEMPORARY_NAME.fullmatch(entry.name)):
+                place.remove(entry.name)
+    for _, name in sorted(logs, reverse=True)[LOGS_KEPT:]:
+        place.remove(name)

@@ -34,6 +34,8 @@ def _environment() -> dict[str, str]:
     foreign = ("AWS_", "MOUNTND_")
     proxies = ("http_proxy", "https_proxy", "all_proxy")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign) and k.lower() not in proxies}
+    if own := os.environ.get("MOUNTND_RUN_DIR"):  # where the mount is recorded; this process looks there, too
+        kept["MOUNTND_RUN_DIR"] = own
     # The children import the mountnd that started them, also from a checkout that is not installed.
     path = [str(Path(__file__).parents[2]), kept.get("PYTHONPATH", "")]
     fixed = {"AWS_EC2_METADATA_DISABLED": "true", "MOUNTND_CACHE_SIZE": "0"}  # nor does it leave a cache behind

@@ -203,7 +203,7 @@ def read_notes(path: Path) -> None:
 @contextmanager
 def records_opened() -> Iterator[Run]:
     """The run directory with one record, the input."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as home, patch.dict(os.environ, XDG_RUNTIME_DIR=home):
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as home, patch.dict(os.environ, MOUNTND_RUN_DIR=home):
         path = rundir.run_dir() / f"{rundir.stem(Path('/m'))}.json"
 
         def run(data: bytes) -> None:

@@ -30,7 +30,7 @@ def _record() -> rundir.Record:
 @contextmanager
 def _run_directory() -> Iterator[Path]:
     """A run directory of its own, with a record of this process as the daemon."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as home, patch.dict(os.environ, XDG_RUNTIME_DIR=home):
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as home, patch.dict(os.environ, MOUNTND_RUN_DIR=home):
         yield rundir.claim(_record()).parent
 
 

@@ -41,7 +41,7 @@ def mount(url: str, bucket: str, home: Path) -> Iterator[tuple[Path, int]]:
     """A mountpoint and its daemon's pid."""
     at = home / "mnt"
     at.mkdir()
-    own = {name: str(home) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")}
+    own = {name: str(home) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "MOUNTND_RUN_DIR")}
     command = [sys.executable, "-m", "mountnd", f"s3://{bucket}", str(at), "-f", "--anonymous"]
     command += ["--endpoint-url", url, "--ttl", "indefinite", "--cache-dir", str(home / "cache")]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | own)

@@ -46,9 +46,9 @@ class Recorder:
         if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not self._full():
             return
         root = self._config.rootpath
-        for name, page in pages(root / "mountnd/help"):
+        for name, page in pages(root):
             wrong = [*unheld(page, lambda name: name), *unproven(page, self._outcomes, may_skip, root / "tests")]
-            self._problems += [line(f"mountnd/help/{name}", *problem) for problem in wrong]
+            self._problems += [line(name, *problem) for problem in wrong]
         if self._problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -8,12 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 PROMISES = "<!-- promises -->"  # the line of a page whose statements all name tests
+NO_PROMISES = re.compile(r"^<!-- no promises on this page: .+ -->$", re.MULTILINE)  # that of one that makes none
+# What a mark of a code block means (`blocks.py`): the test that does it.
+_BLOCK_TESTS = {
+    "run": "test_documents.py::test_what_is_to_be_typed_works",
+    "parsed": "test_blocks.py::test_what_is_to_be_read_is_read",
+}
 
 _COMMENT = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)
 _CODE = re.compile(r"(`+)(?:.|\n)*?\1")
 _LINK = re.compile(r"\]\([^)\s]*\)")
 _SENTENCE_END = re.compile(r"[.!?][)\"”*\]]*\s+(?=[\"“(*\[]*[A-Z])")
 _BULLET = re.compile(r"\s*(?:[-*+]|\d+\.)\s+")
+_SECTION = re.compile(r"<!--\s*section (tests|no promise)\b:?\s*(.*?)\s*-->$")
+_OF_BLOCK = re.compile(r"\s*<!--\s*(?:tests|no promise|run|parsed|not run)\b")
 _RULE = re.compile(r"\|[\s:|-]+\|?$")
 
 
@@ -38,10 +46,14 @@ class Statement:
 
 @dataclass
 class _Block:
-    """Lines that belong together: a paragraph, an item, a table row or a code block."""
+    """Lines that belong together: a paragraph, an item, a table row or a code block.
+
+    `section`: what the page says of all statements below a heading, as the comment's kind and names.
+    """
 
     kind: str
     line: int
+    section: tuple[str, str] = ("", "")
     lines: list[str] = field(default_factory=list)
 
 
@@ -53,11 +65,17 @@ def promises(page: str) -> bool:
 def statements(page: str) -> Iterator[Statement]:
     """The statements of a Markdown page, in their order."""
     for block in _blocks(page.splitlines()):
-        yield from _statements(block)
+        kind, names = block.section
+        for statement in _statements(block):
+            if kind and statement.promise and not statement.tests:
+                statement = replace(
+                    statement, tests=tuple(names.split()) if kind == "tests" else (), promise=kind == "tests"
+                )
+            yield statement
 
 
 def _blocks(lines: list[str]) -> Iterator[_Block]:
-    block = _Block("", 0)
+    block, section = _Block("", 0), ("", "")
     fence = header = ""
     comment = False  # within a comment of several lines
     for number, line in enumerate(lines, 1):
@@ -68,18 +86,21 @@ def _blocks(lines: list[str]) -> Iterator[_Block]:
             continue
         if kind == "code" and not line.strip():
             continue  # its comment may stand behind an empty line
-        if not comment and kind == "code" and not line.lstrip().startswith("<!-- tests") and "no promise" not in line:
+        if not comment and kind == "code" and not _OF_BLOCK.match(line):
             yield block
             block = _Block("", 0)
-        if not comment and (not line.strip() or line.startswith("#") or line in (PROMISES, "---")):
+        of_section = None if comment else _SECTION.match(line)
+        if not comment and (not line.strip() or line.startswith("#") or line in (PROMISES, "---") or of_section):
             if block.lines:
                 yield block
             block, header = _Block("", 0), ""
+            if of_section or line.startswith("#"):
+                section = (of_section[1], of_section[2]) if of_section else ("", "")
             continue
         if not comment and (start := re.match(r"\s*(`{3,}|~{3,})", line)):
             if block.lines:
                 yield block
-            block, fence = _Block("code", number, [line]), start[1]
+            block, fence = _Block("code", number, section, [line]), start[1]
             continue
         if not comment and line.startswith("|"):
             if block.lines:
@@ -88,37 +109,51 @@ def _blocks(lines: list[str]) -> Iterator[_Block]:
             if not header:
                 header = line  # the first row names the columns
             elif not _RULE.match(line):
-                yield _Block("row", number, [line])
+                yield _Block("row", number, section, [line])
             continue
         if not comment and _BULLET.match(line) and kind != "code":
             if block.lines:
                 yield block
-            block = _Block("text", number)
+            block = _Block("text", number, section)
         if not block.lines and not block.kind:
-            block = _Block("text", number)
+            block = _Block("text", number, section)
         block.lines.append(line)
         comment = "<!--" in line.rpartition("-->")[2] or (comment and "-->" not in line)
     if block.lines:
         yield block
 
 
-def _statements(block: _Block) -> Iterator[Statement]:
+def _statements(block: _Block) -> list[Statement]:
     text = "\n".join(block.lines)
-    at, line = 0, block.line
+    at, line, found = 0, block.line, list[Statement]()
     for comment in _COMMENT.finditer(text):
         before = text[at : comment.start()]
-        first, _, rest = comment[1].partition(":")
-        if first.strip() not in ("tests", "no promise"):
+        meant = _meaning(*comment[1].partition(":")[::2])
+        if meant is None:
             continue
-        named = tuple(rest.split()) if first == "tests" else ()
         broken = block.kind == "text" and not before.rpartition("\n")[2].strip()
-        last = Statement(0, "", named, first == "tests", broken)
-        yield from _sentences(before, line, block.kind, last)
+        last = Statement(0, "", *meant, broken)
+        found += _sentences(before, line, block.kind, last)
+        if comment[1].startswith("paragraph"):
+            found = [s if s.tests or not s.promise else replace(last, line=s.line, text=s.text) for s in found]
         line += before.count("\n") + comment[0].count("\n")
         at = comment.end()
     rest = text[at:]
     if _COMMENT.sub("", rest).strip(" |\n"):
-        yield from _sentences(rest, line, block.kind, Statement(0, ""))
+        found += _sentences(rest, line, block.kind, Statement(0, ""))
+    return found
+
+
+def _meaning(kind: str, rest: str) -> tuple[tuple[str, ...], bool] | None:
+    """The tests that a comment names, and whether it makes a promise; None for a comment of another kind."""
+    match " ".join(kind.split()).removeprefix("paragraph "):
+        case "tests":
+            return tuple(rest.split()), True
+        case "run" | "parsed" as mark:
+            return (_BLOCK_TESTS[mark],), True
+        case "no promise" | "not run":
+            return (), False
+    return None
 
 
 def _sentences(text: str, line: int, kind: str, last: Statement) -> Iterator[Statement]:
@@ -136,7 +171,7 @@ def _sentences(text: str, line: int, kind: str, last: Statement) -> Iterator[Sta
         start = end
 
 
-def pages(help_pages: Path) -> Iterator[tuple[str, str]]:
-    """(name, text) of each page of the help."""
-    for path in sorted(help_pages.glob("*.md")):
-        yield path.name, path.read_text()
+def pages(root: Path) -> Iterator[tuple[str, str]]:
+    """(path, text) of README and of each page of the help, in the checkout at `root`."""
+    for path in [*root.glob("README.md"), *sorted(root.glob("mountnd/help/*.md"))]:
+        yield str(path.relative_to(root)), path.read_text()

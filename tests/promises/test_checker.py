@@ -67,6 +67,55 @@ def test_statements_of_every_kind() -> None:
     assert not promises(PAGE.replace(PROMISES, "<!-- other -->"))
 
 
+MARKED = """# A title
+
+<!-- section tests: a.py::test_a -->
+One. Two. <!-- tests: a.py::test_b -->
+
+Three. Four. Five. <!-- no promise --> Six. <!-- paragraph
+tests: a.py::test_c --> Seven.
+
+## Another
+
+Eight.
+- Nine. Ten. <!-- paragraph no promise -->
+
+```sh
+ls
+```
+<!-- run -->
+
+```toml
+```
+<!-- parsed -->
+
+```sh
+shutdown
+```
+<!-- not run: it would end -->
+"""
+
+
+def test_comments_for_a_section_a_paragraph_and_blocks() -> None:
+    a, b, c = (f"a.py::test_{letter}" for letter in "abc")
+    found = {s.text.split("\n")[0]: (s.tests, s.promise) for s in statements(MARKED)}
+    assert found == {
+        "One.": ((a,), True),
+        "Two.": ((b,), True),
+        "Three.": ((c,), True),
+        "Four.": ((c,), True),
+        "Five.": ((), False),
+        "Six.": ((c,), True),
+        "Seven.": ((a,), True),
+        "Eight.": ((), True),
+        "Nine.": ((), False),
+        "Ten.": ((), False),
+        "```sh ls ```": (("test_documents.py::test_what_is_to_be_typed_works",), True),
+        "```toml ```": (("test_blocks.py::test_what_is_to_be_read_is_read",), True),
+        "```sh shutdown ```": ((), False),
+    }
+
+
 def wrong(page: str) -> list[str]:
     return [problem for _, problem in unheld(page, find)]
 

@@ -74,9 +74,7 @@ class isolated:
         os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
         for name in ("CACHE", "CONFIG", "DATA", "STATE"):
             os.environ[f"XDG_{name}_HOME"] = str(self._where / "xdg" / name.lower())
-        run = self._where / "run"
-        run.mkdir(mode=0o700)
-        os.environ["XDG_RUNTIME_DIR"] = str(run)
+        os.environ["MOUNTND_RUN_DIR"] = str(self._where / "run")
 
     def __exit__(self, *_: object) -> None:
         os.environ.clear()

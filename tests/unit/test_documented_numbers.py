@@ -7,6 +7,7 @@ from pathlib import Path
 from mountnd.blocks.stream import FAILED_S
 from mountnd.catalog import requests
 from mountnd.catalog.model.permissions import FEWER_KEYS, FORBIDDEN_S, LEARNT_S
+from mountnd.config import presets
 from mountnd.config.options import MountConfig, SourceConfig
 from mountnd.serve import KERNEL_TTL_S
 from mountnd.stores.links import store as links
@@ -30,3 +31,8 @@ def test_how_long_failures_and_refusals_are_remembered() -> None:
 
 def test_how_often_other_keys_are_looked_for() -> None:
     assert (RENEW_S, requests.LOOK_S, links.RENEW_S) == (3, 3, 3)
+
+
+def test_how_many_presets_there_are() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"It knows {len(presets.load_all())}." in readme

@@ -9,6 +9,7 @@ import click
 from ...config.resolve import ConfigInputs, resolve_source
 from ...daemon.host import Finding
 from ...errors import UsageError
+from .. import install_helper as helper
 from .. import tables
 from ..diagnose_machine import diagnose_machine
 from ..diagnose_source import DIRECTORIES_MAX, diagnose_source, hidden_keys
@@ -22,14 +23,20 @@ _PROBE_S = 15.0
 @click.command(cls=TableCommand)
 @click.argument("source", required=False)
 @click.option("--keys", metavar="PREFIX", help="also list the keys below PREFIX that the tree cannot show")
+@click.option("--install-helper", is_flag=True, help="have mount(8) and /etc/fstab find mountnd (as root); no checks")
 @with_options("doctor")
-def doctor(inputs: ConfigInputs, source: str | None, keys: str | None) -> int:
+def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_helper: bool) -> int:
     """Check what mounting needs; say what is wrong and the command that fixes it.
 
     Checks the FUSE device, libfuse, fusermount3, the cache directory and your mounts. With SOURCE (a preset, a
     name of the config file, or a URL) also whether it can be reached and listed, and how its requests are
     signed. Exit code 1 when something is bad.
     """
+    if install_helper:
+        if source is not None or keys is not None:
+            raise UsageError("--install-helper goes alone: mountnd doctor --install-helper")
+        show(helper.install_helper())
+        return 0
     if keys is not None and source is None:
         raise UsageError("--keys needs a source: mountnd doctor SOURCE --keys PREFIX")
     resolved = resolve_source(source, inputs) if source else None

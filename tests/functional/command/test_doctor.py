@@ -166,9 +166,17 @@ def test_a_cache_directory_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_run_directory_that_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a variable that names a directory of somebody else, another place is found."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/proc/1")
+    monkeypatch.delenv("MOUNTND_RUN_DIR")
     _, said = doctor()
     assert "run directory" in said
     assert "/proc/1" not in said
+
+
+def test_a_run_directory_that_is_named_and_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOUNTND_RUN_DIR", str(tmp_path / "absent" / "run"))
+    code, said = doctor()
+    assert code == 1
+    assert "absent/run is missing" in said and "export MOUNTND_RUN_DIR=$(mktemp -d)" in said
 
 
 SOURCE = SourceConfig(name="x", url="s3://x")

@@ -88,8 +88,7 @@ def test_umount_all_leaves_mounts_of_other_run_directories_alone(
     source: Sequence[str], where: Path, tmp_path: Path
 ) -> None:
     """Others on a machine may be root, too."""
-    (tmp_path / "run").mkdir(mode=0o700)
-    other = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    other = {"MOUNTND_RUN_DIR": str(tmp_path / "run")}
     second = tmp_path / "second"
     assert run(*source, where).returncode == 0
     try:

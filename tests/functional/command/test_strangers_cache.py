@@ -289,7 +289,7 @@ def test_a_run_directory_with_foreign_things(
 ) -> None:
     runtime = tmp_path / "runtime"
     runtime.mkdir(0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setenv("MOUNTND_RUN_DIR", str(runtime / "mountnd"))
     Mounted(source, where, tmp_path / "cache").check()
     stem = next(path.stem for path in (runtime / "mountnd").glob("*.log"))
     for name in (f"{stem}.json", f"{stem}.log", "other-12345678.json", "other-12345678.log", f"{stem[-8:]}.sock"):

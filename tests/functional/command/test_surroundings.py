@@ -204,6 +204,7 @@ def test_a_full_run_directory(
         except OSError:
             pass
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        monkeypatch.delenv("MOUNTND_RUN_DIR")
         done = run_mountnd(*source, where)
         assert done.returncode == 0, done.stderr
         assert (where / KEY).read_bytes() == BODY
@@ -213,13 +214,14 @@ def test_a_full_run_directory(
         assert run_mountnd("umount", where).returncode == 0
         assert wait_gone(record, GONE_S)
         assert not where.exists()
+        Path(record.log).unlink()  # it lies among the user's own
 
 
 def test_a_umask_that_forbids_everything_and_children_that_nobody_waits_for(
     source: Sequence[str], where: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "runtime").mkdir(0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("MOUNTND_RUN_DIR", str(tmp_path / "runtime" / "mountnd"))
     code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execvp(sys.argv[1], sys.argv[1:])"
     within = in_shell(f'umask 0777; exec {sys.executable} -c "{code}" "$@"')
     done = run_mountnd(*source, where, within=within)

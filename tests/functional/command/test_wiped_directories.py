@@ -33,6 +33,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "runtime"
     path.mkdir(0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(path))
+    monkeypatch.delenv(rundir.VARIABLE)
     return path
 
 

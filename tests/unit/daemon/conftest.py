@@ -66,6 +66,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setenv(rundir.VARIABLE, str(runtime / "mountnd"))
     here = Place(tmp_path.resolve() / "mnt", runtime)
     yield here
     for process in here.started:

@@ -21,7 +21,7 @@ def place(tmp_path, monkeypatch):
     """A run directory with a name longer than a socket's may be, and a record of this process in it."""
     runtime = tmp_path / ("long" * 40)
     runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setenv(rundir.VARIABLE, str(runtime / "mountnd"))
     started = rundir.started(os.getpid())
     assert started is not None
     rundir.claim(rundir.Record(mountpoint=str(MOUNT), pid=os.getpid(), started=started, since=0.0))

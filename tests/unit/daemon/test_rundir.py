@@ -20,10 +20,9 @@ ME = os.getpid()
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch) -> Path:
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    return runtime / "mountnd"
+    path = tmp_path / "mountnd"
+    monkeypatch.setenv(rundir.VARIABLE, str(path))
+    return path
 
 
 def record(mountpoint: str = "/mnt/x", **fields: object) -> rundir.Record:
@@ -50,6 +49,39 @@ def test_places_in_order_of_preference():
     assert len(rundir.candidates({"XDG_RUNTIME_DIR": "/run/user/7"}, 7)) == 2
 
 
+def test_one_variable_takes_the_place_of_all_of_them():
+    assert rundir.candidates({"MOUNTND_RUN_DIR": "/x/y", "XDG_RUNTIME_DIR": "/r"}, 7) == [Path("/x/y")]
+    assert rundir.candidates({"MOUNTND_RUN_DIR": ""}, 7) == rundir.candidates({}, 7)
+
+
+@pytest.mark.parametrize(
+    ("made", "named", "says"),
+    [
+        (None, "absent/run", r"the directory above .*/absent/run is missing"),
+        (0o755, "here", r"here is not a directory of user \d+ with mode 0700"),
+        (None, "../run", r"\.\./run is relative"),
+    ],
+)
+def test_a_named_directory_that_cannot_be_used_is_told_of(monkeypatch, tmp_path, made, named, says):
+    """No other place is taken, and its mode is not changed: it may be used for something else, too."""
+    if made is not None:
+        (tmp_path / named).mkdir()
+        (tmp_path / named).chmod(made)
+    monkeypatch.setenv(rundir.VARIABLE, named if named.startswith(".") else str(tmp_path / named))
+    with pytest.raises(MountError, match=says + r".*MOUNTND_RUN_DIR names it"):
+        rundir.run_dir()
+    if made is not None:
+        assert stat.S_IMODE((tmp_path / named).stat().st_mode) == made
+
+
+def test_a_named_directory_is_made_where_anybody_may_make_one(monkeypatch, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch").chmod(0o1777)
+    monkeypatch.setenv(rundir.VARIABLE, str(tmp_path / "scratch" / "mine"))
+    assert rundir.run_dir() == tmp_path / "scratch" / "mine"
+    assert stat.S_IMODE((tmp_path / "scratch" / "mine").stat().st_mode) == 0o700
+
+
 def test_the_directory_is_closed_to_others_even_under_a_wide_umask(place):
     before = os.umask(0)
     try:
@@ -60,6 +92,7 @@ def test_the_directory_is_closed_to_others_even_under_a_wide_umask(place):
 
 
 def test_a_runtime_directory_of_somebody_else_is_passed_over(monkeypatch):
+    monkeypatch.delenv(rundir.VARIABLE)
     monkeypatch.setattr(rundir.os, "getuid", lambda: 4_000_000_123)
     monkeypatch.setattr(rundir, "candidates", lambda environ, uid: [Path("/usr/mountnd"), Path("/nowhere/mountnd")])
     with pytest.raises(MountError, match="No safe run directory"):
@@ -67,6 +100,7 @@ def test_a_runtime_directory_of_somebody_else_is_passed_over(monkeypatch):
 
 
 def test_a_shared_place_must_be_ours_alone(monkeypatch, tmp_path):
+    monkeypatch.delenv(rundir.VARIABLE)
     uid = os.getuid()
     planted = Path(f"/tmp/mountnd-test-{ME}")
     monkeypatch.setattr(rundir, "candidates", lambda environ, uid: [planted])
@@ -140,12 +174,45 @@ def test_logs_outlive_their_mount_by_a_week(place):
     path = rundir.claim(record())
     logs = [path.with_suffix(".log"), path.with_suffix(".log.1"), place / "other-1.log", place / "other-1.log.1"]
     for log in logs:
-        log.touch()
+        log.write_text("something was wrong\n")
     now = logs[0].stat().st_mtime
     rundir.clean(set(), now + rundir.LOGS_KEPT_S - 60)
     assert all(log.exists() for log in logs)
     rundir.clean(set(), now + rundir.LOGS_KEPT_S + 60)
     assert [log.exists() for log in logs] == [True, True, False, False]
+
+
+def test_what_no_record_belongs_to_is_removed(place):
+    """Empty logs, sockets and unfinished records that a killed daemon has left; not what a living one uses."""
+    path = rundir.claim(record())
+    own = [path.with_suffix(".log"), path.with_name(f"{path.stem[-8:]}.sock")]
+    left = [place / name for name in ("other-87654321.log", "87654321.sock", "tmp87654321.tmp")]
+    foreign = [place / name for name in ("notes.txt", "87654321.socket", "my.tmp")]
+    for file in (*own, *left, *foreign):
+        file.touch()
+    now = left[0].stat().st_mtime
+    rundir.clean(set(), now + rundir.LEFT_S - 60)  # their daemon may be about to begin
+    assert all(file.exists() for file in (*own, *left, *foreign))
+    rundir.clean(set(), now + rundir.LEFT_S + 60)
+    assert [file for file in (*own, *left, *foreign) if not file.exists()] == left
+
+
+def test_of_many_logs_the_newest_stay(place):
+    rundir.run_dir()
+    logs = [place / f"mnt-{at:08x}.log" for at in range(rundir.LOGS_KEPT + 5)]
+    for at, log in enumerate(logs):
+        log.write_text("something was wrong\n")
+        os.utime(log, (1e9 + at, 1e9 + at))
+    rundir.clean(set(), 1e9 + 100)
+    assert [log.exists() for log in logs] == [False] * 5 + [True] * rundir.LOGS_KEPT
+
+
+def test_every_place_is_cleaned(two_places):
+    for place in two_places:
+        place.mkdir(0o700)
+        (place / "mnt-87654321.log").write_text("something was wrong\n")
+    rundir.clean(set(), 1e12)
+    assert [list(place.iterdir()) for place in two_places] == [[], []]
 
 
 def test_a_zombie_is_not_alive():
@@ -161,6 +228,7 @@ def test_a_zombie_is_not_alive():
 
 @pytest.fixture
 def two_places(monkeypatch, tmp_path) -> list[Path]:
+    monkeypatch.delenv(rundir.VARIABLE)
     places = [tmp_path / "one" / "mountnd", tmp_path / "two" / "mountnd"]
     for path in places:
         path.parent.mkdir(mode=0o700)
@@ -245,7 +313,7 @@ def test_records_of_a_stranger_are_not_read(monkeypatch, tmp_path):
     """In a directory of his, in one that all may write, and behind a link of his; and he is not asked instead of us."""
     with strangers.shared_place() as shared:
         place = shared / "mountnd"
-        monkeypatch.setattr(rundir, "candidates", lambda environ, uid: [place])
+        monkeypatch.setenv(rundir.VARIABLE, str(place))
         place.mkdir(0o700)
         path = rundir.claim(record())
         assert rundir.records() == [record()]
