@@ -7,6 +7,7 @@
     tables            tables and labelled lines on the terminal
     diagnose_machine  what `mountnd doctor` looks at on this machine
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source
+    remedies          what to do about an error of a source   (pure)
     mount_helper      arguments that mount(8) gives to /sbin/mount.fuse.mountnd
     options_page      writes the option table into help/configuration.md
 
