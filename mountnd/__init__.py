@@ -5,6 +5,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     cli/        what a person types
     demo/  report/  the demo's server and reader; a mount's counters as figures
     serve       one running mount
+    offline     what a mount without a network has to show
     probing     what a source is asked before it is mounted
     assembly    from a configuration to the objects of a mount; names the concrete classes
     daemon/     the process around a mount

@@ -19,10 +19,9 @@ PROBE_S = 15.0
 _NEIGHBOURS = 1000
 
 
-def list_root(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page:
+def list_root(store: Store, deadline: Deadline, *, limit: int = 1) -> Page:
     """Whether the store answers: up to `limit` entries of its root. Raises what the store does; the message names the
     source."""
-    deadline = Deadline(seconds)
     try:
         # Without retries: a refused connection or an unknown host at start-up is a mistake to be reported at once.
         return store.once.list_page(store.root, limit=limit, deadline=deadline)
@@ -30,24 +29,24 @@ def list_root(store: Store, seconds: float = PROBE_S, *, limit: int = 1) -> Page
         return store.list_page(store.root, limit=limit, deadline=deadline)
 
 
-def is_object(store: Store, seconds: float = PROBE_S) -> bool:
+def is_object(store: Store, deadline: Deadline) -> bool:
     """Whether the root, without its last "/", is the key of an object. False where that cannot be found out."""
     if not store.root or not store.flat:
         return False
     try:
-        store.once.head(store.root[:-1], deadline=Deadline(seconds))
+        store.once.head(store.root[:-1], deadline=deadline)
     except StoreError:
         return False
     return True
 
 
-def nothing_there(store: Store, seconds: float = PROBE_S) -> NotFound:
+def nothing_there(store: Store, deadline: Deadline) -> NotFound:
     """The error about a prefix under which nothing lies, with names beside it that look like it, from one listing."""
     parent, _, name = store.root.rstrip("/").rpartition("/")
     parent = f"{parent}/" if parent else ""
     found = f"{store.url}: nothing lies below this prefix"
     try:
-        page = store.once.list_page(parent, limit=_NEIGHBOURS, deadline=Deadline(seconds))
+        page = store.once.list_page(parent, limit=_NEIGHBOURS, deadline=deadline)
     except StoreError:
         return NotFound(f"{found}. Check its spelling: keys are case-sensitive", code="NoSuchPrefix")
     names = [key[len(parent) :].rstrip("/") for key in [*page.prefixes, *(stat.id.key for stat in page.objects)]]
@@ -64,7 +63,7 @@ def similar(name: str, names: Sequence[str], *, limit: int = 3) -> list[str]:
     return (by_case or difflib.get_close_matches(name, names, n=limit, cutoff=0.75))[:limit]
 
 
-def check_readable(store: Store, objects: Sequence[ObjectStat], seconds: float = PROBE_S) -> str:
+def check_readable(store: Store, objects: Sequence[ObjectStat], deadline: Deadline) -> str:
     """Read one byte of one of `objects`, the largest: what a person should know, "" for nothing.
 
     Raises BadAnswer for a server that does not know ranges, where no large object can be read.
@@ -75,7 +74,7 @@ def check_readable(store: Store, objects: Sequence[ObjectStat], seconds: float =
     stat = max(held, key=lambda stat: stat.size)
     try:
         # The last byte: an answer with the whole object would do for the first.
-        store.once.read(stat.id, stat.size - 1, [memoryview(bytearray(1))], deadline=Deadline(seconds))
+        store.once.read(stat.id, stat.size - 1, [memoryview(bytearray(1))], deadline=deadline)
     except Forbidden as error:
         return f'{error}. Its names can be seen, and what may not be read answers "Permission denied"'
     except Archived as error:

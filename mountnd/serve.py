@@ -19,8 +19,9 @@ from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
+from .offline import as_known_object, cached
 from .probing import PROBE_S, check_readable, is_object, list_root, nothing_there
-from .stores.base import Store
+from .stores.base import Deadline, Store
 from .threads import check_room
 
 log = logging.getLogger(__name__)
@@ -165,53 +166,73 @@ def _import_ahead() -> None:
 def _open(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
     """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
 
-    A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise.
+    A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within
+    `config.timeout` for all of them.
     """
+    deadline = Deadline(min(PROBE_S, config.timeout))
     mount = wire_up(config)
     try:
-        sources = tuple(_probed(source, mount, config) for source in config.sources)
+        sources = tuple(_probed(source, mount, config, deadline) for source in config.sources)
         if sources != config.sources:
             mount.close()
             config = replace(config, sources=sources)
             mount = wire_up(config)
             for source in sources:
-                _probed(source, mount, config)
+                _probed(source, mount, config, deadline)
+        if config.offline:
+            _tell_cached(mount, config)
     except BaseException:
         mount.close()
         raise
     return config, mount
 
 
-def _probed(source: SourceConfig, mount: Mount, config: MountConfig) -> SourceConfig:
+def _probed(source: SourceConfig, mount: Mount, config: MountConfig, deadline: Deadline) -> SourceConfig:
     """The source, or the one object that it names. What a person should know is logged: it goes to the terminal."""
     store, catalogue = mount.stores[source.name], mount.catalogues[source.name]
     if config.offline:
-        return source
+        return source if catalogue.is_kept() else as_known_object(source, config) or source
     if not source.probe:
         log.warning("%s: not asked whether it can be listed (--no-probe)", store.url)
         return source
-    seconds = min(PROBE_S, config.timeout)
     try:
-        page = catalogue.prime_root(lambda limit: list_root(store, seconds, limit=limit))
+        page = catalogue.prime_root(lambda limit: list_root(store, deadline, limit=limit))
     except Forbidden as error:
-        if is_object(store, seconds):
+        if is_object(store, deadline):
             return replace(source, one_object=True)
         raise _advised(error, store) from error
     except (Unreachable, TimedOut) as error:
         if not catalogue.out_of_reach(error):
+            if (single := as_known_object(source, config)) is not None:
+                return single
             raise
         log.warning("%s. Its names are known from an earlier mount: what is cached can be read, the rest cannot", error)
         return source
     if page.objects:
-        if warning := check_readable(store, page.objects, seconds):
+        if warning := check_readable(store, page.objects, deadline):
             log.warning("%s", warning)
     elif not page.prefixes and not page.unshowable and page.token is None:
-        if is_object(store, seconds):
+        if is_object(store, deadline):
             return replace(source, one_object=True)
         if store.root:
-            raise nothing_there(store, seconds)
+            raise nothing_there(store, deadline)
         log.warning("%s is empty", store.url)
     return source
+
+
+def _tell_cached(mount: Mount, config: MountConfig) -> None:
+    """Say what is there without a network. Raises MountError where it is nothing."""
+    found = [(mount.stores[source.name].url, cached(mount, config, source.name)) for source in config.sources]
+    if any(held.names or held.bytes for _, held in found):
+        for url, held in found:
+            log.warning("%s: offline: %s", url, held)  # until `ready` warnings go to the terminal
+    else:
+        urls = ", ".join(url for url, _ in found)
+        where = f" in {config.cache_dir}" if config.cache_dir is not None and config.cache_size != 0 else ""
+        raise MountError(
+            f"{urls}: nothing is cached{where}, so there is nothing to show offline. Mount it once without --offline, "
+            "and read what is needed"
+        )
 
 
 def _advised(error: Forbidden, store: Store) -> Forbidden:

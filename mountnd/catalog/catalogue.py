@@ -194,8 +194,16 @@ class Catalogue:
         Returns whether the top of the tree is known at all, from this mount or an earlier one.
         """
         self._requests.report_outage(why)
+        return self.is_kept()
+
+    def is_kept(self) -> bool:
+        """Whether the top of the tree is known without asking, whatever its age."""
         self._cache.recall(self.root.key)
         return self._memory.has(self.root.key)
+
+    def count_kept(self, until: float) -> tuple[int, bool]:
+        """Names that are known without asking, and whether all were counted before `until` (monotonic seconds)."""
+        return self._cache.count_kept(self.root.key, until)
 
     def close(self) -> None:
         """Write what is kept across restarts. Idempotent."""

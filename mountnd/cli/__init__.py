@@ -8,6 +8,7 @@
     diagnose_machine  what `mountnd doctor` looks at on this machine
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source
     install_helper    a link by which mount(8) and fstab find mountnd
+    remedies          what to do about an error of a source   (pure)
     mount_helper      arguments that mount(8) gives to /sbin/mount.fuse.mountnd
     options_page      writes the option table into help/configuration.md
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,9 +10,9 @@ from pathlib import Path
 from ..config.options import SourceConfig
 from ..config.presets import Preset
 from ..daemon.host import Finding
-from ..errors import Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError, Unreachable, WrongRegion
-from ..foreign_text import as_region
+from ..errors import StoreError
 from ..stores.base import Deadline, Store
+from .remedies import suggest_fix
 
 # `--keys` looks into so many directories below its prefix; a whole archive would take hours and cost money.
 DIRECTORIES_MAX = 1000
@@ -36,25 +35,28 @@ def diagnose_source(
     except StoreError as e:
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
         return
+    deadline = Deadline(seconds)
     try:
-        page = list_root(store, seconds, limit=1000 if store.flat else 1)
+        page = list_root(store, deadline, limit=1000 if store.flat else 1)
         if page.objects or page.prefixes or page.unshowable or page.token is not None:
             yield Finding("ok", f"{store.url} can be listed")
-        elif is_object(store, seconds):
+        elif is_object(store, deadline):
             yield Finding("ok", f"{store.url} is one object")
         elif store.root:
-            raise nothing_there(store, seconds)
+            raise nothing_there(store, deadline)
         else:
             yield Finding("warn", f"{store.url} is empty")
-        if warning := check_readable(store, page.objects, seconds):
+        if warning := check_readable(store, page.objects, deadline):
             yield Finding("warn", warning)
         elif page.objects:
             yield Finding("ok", "its objects can be read")
         yield from _access(store, source)
         if store.exposure:
             yield Finding("warn", store.exposure)
-        yield from _versions(store, seconds)
+        yield from _versions(store, deadline)
     except StoreError as e:
+        if store.keys:
+            yield Finding("ok", f"requests are signed with {store.keys}")
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
     finally:
         store.close()
@@ -73,45 +75,17 @@ def _access(store: Store, source: SourceConfig) -> Iterator[Finding]:
         yield Finding("ok", "requests are not signed")
     elif store.notice:
         yield Finding("ok", store.notice)
-    elif source.profile:
-        yield Finding("ok", f"requests are signed with profile {source.profile}")
-    elif source.url.startswith("s3://"):
-        yield Finding("ok", "requests are signed with the credentials of the default AWS credential chain")
+    elif store.keys:
+        yield Finding("ok", f"requests are signed with {store.keys}")
 
 
-def _versions(store: Store, seconds: float) -> Iterator[Finding]:
+def _versions(store: Store, deadline: Deadline) -> Iterator[Finding]:
     """Whether the server's ETags tell versions apart, as far as a page of keys and what mounts have learnt says."""
     if store.flat:
         with suppress(StoreError):  # a policy may forbid it
-            store.list_page(store.root, delimiter="", deadline=Deadline(seconds))
+            store.list_page(store.root, delimiter="", deadline=deadline)
     for remark in store.remarks:
         yield Finding("warn", f"{store.url}: {remark}")
-
-
-def suggest_fix(error: StoreError, source: SourceConfig, preset: Preset | None) -> str:
-    """What to do about an error of a source, as a command where there is one. Pure."""
-    if isinstance(error, LinkExpired):
-        return "ask the data's owner for new links, and pass the file with --urls FILE"
-    if isinstance(error, Forbidden) and preset is not None and preset.keys:
-        return preset.keys
-    if isinstance(error, NoCredentials):
-        profile = f" --profile {shlex.quote(source.profile)}" if source.profile else ""
-        return f"aws configure{profile}   (or, for a public bucket: --anonymous)"
-    if isinstance(error, Forbidden):
-        if source.anonymous:
-            return "use keys that may list it: --profile NAME"
-        prefix = "; where only a prefix may be listed: s3://BUCKET/PREFIX" if source.url.startswith("s3://") else ""
-        return f"use other keys: --profile NAME   (for a public bucket: --anonymous{prefix})"
-    if isinstance(error, WrongRegion):
-        region = as_region(error.region)
-        return f"--region {shlex.quote(region)}" if region else "--region with the region that the bucket is in"
-    if isinstance(error, NoSuchBucket):
-        return "check the bucket's name, and --endpoint-url when it is not on AWS"
-    if isinstance(error, NotFound):
-        return "check the URL"
-    if isinstance(error, Unreachable):
-        return f"curl -I {shlex.quote(source.endpoint_url or 'https://s3.amazonaws.com')}"
-    return "try again; --debug shows the requests" if error.transient else ""
 
 
 def hidden_keys(source: SourceConfig, prefix: str, seconds: float) -> tuple[list[tuple[str, str]], bool]:

@@ -176,11 +176,19 @@ def _options_of(path: Path, where: str, table: Mapping[str, Any], known: list[Op
     return found
 
 
+_OPTION_NAMES = frozenset(option.name for option in OPTIONS)
+_BELOW = ": options stand in a table, write [defaults] above it"
+
+
 def _check_keys(path: Path, where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
     names = list(known)
     for key in table:
         if key not in names:
-            hint = did_you_mean(key, names) or f": it may hold {', '.join(names)}"
+            hint = (
+                did_you_mean(key, names)
+                or (_BELOW if not where and key in _OPTION_NAMES else "")
+                or f": it may hold {', '.join(names)}"
+            )
             raise ConfigError(f"{path}: {where}unknown key {key}{hint}")
 
 

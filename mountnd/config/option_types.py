@@ -125,8 +125,12 @@ def parse(option: Option, written: RawValue) -> Any:
     try:
         return option.kind.parse(written.raw, written.base)
     except ValueError as e:
-        named = "" if option.name.replace("_", "-") in written.origin.lower().replace("_", "-") else f" {option.name}"
-        raise UsageError(f"{written.origin}{named}: {shown(written.raw)} is not {e}") from None
+        raise UsageError(f"{named(written.origin, option.name)}: {shown(written.raw)} is not {e}") from None
+
+
+def named(origin: str, name: str) -> str:
+    """`origin`, as a person would point at it, with the option's name: a table of the config file says only which."""
+    return origin if name.replace("_", "-") in origin.lower().replace("_", "-") else f"{origin} {name}"
 
 
 def shown(raw: object) -> str:

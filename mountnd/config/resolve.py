@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import memory_limit
-from ..errors import UsageError
+from ..errors import ConfigError, UsageError
 from .file import ConfigFile, MountEntry, find, load, xdg_directory
 from .home import NO_HOME
 from .layers import Layer, Layers, RawValues, ResolvedOption, ResolvedOptions, from_environment, resolve_option
@@ -131,7 +131,7 @@ class ConfigInputs:
         if parsed.url:
             options["urls"] = replace(options["urls"], value=None)  # for another source of this mount
         else:
-            check_links(parsed, options["urls"].value)
+            check_links(parsed, options["urls"].value, options["urls"].origin)
         if parsed.pasted and parsed.pasted.notice:
             notices = [*notices, parsed.pasted.notice]
         values = {name: option.value for name, option in options.items()}
@@ -210,8 +210,8 @@ def resolve_mount(words: Sequence[str], inputs: ConfigInputs) -> ResolvedMount:
     listed = entry.sources if entry else ()
     if typed:
         parsed = [parser.parse(word) for word in typed]
-    elif listed:
-        parsed = [parser.parse(word) for word in listed]
+    elif entry and listed:
+        parsed = _listed(entry, parser, inputs.file)
     else:
         parsed = [parser.from_mountpoint(mountpoint)]
     check_distinct(parsed)
@@ -225,6 +225,18 @@ def resolve_mount(words: Sequence[str], inputs: ConfigInputs) -> ResolvedMount:
     values = {name: option.value for name, option in options.items()}
     config = MountConfig(mountpoint=mountpoint, sources=tuple(source.config for source in sources), **values)
     return ResolvedMount(config, options, sources)
+
+
+def _listed(entry: MountEntry, parser: SourceParser, file: ConfigFile) -> list[ParsedSource]:
+    """The sources that an entry of the config file lists. Raises ConfigError, which names the entry."""
+    try:
+        parsed = [parser.parse(word) for word in entry.sources]
+        check_distinct(parsed)
+    except ConfigError:
+        raise
+    except UsageError as e:
+        raise ConfigError(f'{file.path}: [mounts."{entry.where}"] sources: {e}') from None
+    return parsed
 
 
 def resolve_source(word: str, inputs: ConfigInputs) -> ResolvedSource:

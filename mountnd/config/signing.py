@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .layers import Layer, Layers, RawValues, ResolvedOption
-from .option_types import parse
+from .option_types import named, parse
 from .options import BY_NAME
 from .parsers import did_you_mean
 from .presets import Preset
@@ -37,7 +37,7 @@ def never_sign(preset: Preset, layers: Layers, *, single: bool) -> tuple[Layers,
     for layer, values in layers.items():
         signs = [] if layer is Layer.PRESET else [name for name in _CHOICES if name in values and _signs(name, values)]
         if signs:
-            origin = values[signs[0]].origin
+            origin = named(values[signs[0]].origin, signs[0])
             if layer is Layer.SOURCE_ENTRY or (single and layer in (Layer.TYPED, Layer.MOUNT_ENTRY)):
                 raise UsageError(
                     f"{origin}: {preset.name} is public and is always read unsigned; leave it out"
@@ -63,7 +63,8 @@ def anonymous_or_profile(
     """
     if anonymous.value and profile.value is not None:
         if anonymous.layer == profile.layer:
-            raise UsageError(f"{anonymous.origin} and {profile.origin} exclude each other: sign, or do not")
+            both = f"{named(anonymous.origin, 'anonymous')} and {named(profile.origin, 'profile')}"
+            raise UsageError(f"{both} exclude each other: sign, or do not")
         if anonymous.layer < profile.layer:
             return anonymous, replace(profile, value=None, origin=f"not used: {anonymous.origin}")
         anonymous = replace(anonymous, value=None, origin=f"not used: {profile.origin}")
@@ -73,7 +74,7 @@ def anonymous_or_profile(
                 did_you_mean(profile.value, known)
                 or f"; to make it: aws configure --profile {shlex.quote(profile.value)}"
             )
-            raise UsageError(f"{profile.origin}: the AWS files have no profile {profile.value}{hint}")
+            raise UsageError(f"{named(profile.origin, 'profile')}: the AWS files have no profile {profile.value}{hint}")
         profile = replace(
             profile, value=None, origin=f"default AWS credential chain, for lack of a profile {profile.value}"
         )

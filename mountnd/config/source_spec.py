@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import ConfigError, UsageError
 from . import presets
 from .file import ConfigFile, MountEntry
+from .option_types import named
 from .parsers import did_you_mean, is_bucket, split_bucket
 from .pasted import Pasted, read_pasted
 from .presets import Preset
@@ -176,6 +177,8 @@ class SourceParser:
         if entry.url:
             pasted = read_pasted(entry.url)
             try:
+                if not pasted and presets.find(entry.url.partition("/")[0]):
+                    return replace(self.parse(entry.url), name=name, entry=name)
                 if pasted and "://" not in pasted.word:
                     return replace(self.parse(pasted.word), name=name, entry=name, pasted=pasted)
                 base = file.path.parent if file.path else Path("/")
@@ -189,8 +192,12 @@ class SourceParser:
 
 def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
     """The URL as stores take it. Raises UsageError for one that no store can open."""
-    scheme, _, rest = url.partition("://")
+    scheme, found, rest = url.partition("://")
     scheme = scheme.lower()
+    if not found:
+        raise UsageError(
+            f"{url}: not a URL; for a bucket write s3://{url.strip('/')}, for a local directory file:///PATH"
+        )
     if not _is_scheme(scheme, store_schemes):
         hint = did_you_mean(scheme, SCHEMES.split()) or "; buckets are s3://BUCKET or gs://BUCKET, files file:///PATH"
         raise UsageError(f"{url}: mountnd cannot read {scheme}:// URLs{hint}")
@@ -246,10 +253,11 @@ def check_distinct(sources: Sequence[ParsedSource]) -> None:
         seen.add(source.name)
 
 
-def check_links(source: ParsedSource, urls: Path | None) -> None:
-    """Refuse a dataset of signed links without the file that holds them (UsageError)."""
+def check_links(source: ParsedSource, urls: Path | None, origin: str = "") -> None:
+    """Refuse a dataset of signed links without the file that holds them (UsageError). `origin`: what named the file."""
     if urls is None:
         how = source.preset.links if source.preset else "give the file of links with --urls FILE"
         raise UsageError(f"{source.name} is read by signed links, and their file is missing: {how}")
     if not urls.is_file():
-        raise UsageError(f"{urls}: no such file of signed links for {source.name}")
+        of = f"{named(origin, 'urls')}: " if origin else ""
+        raise UsageError(f"{of}{urls}: no such file of signed links for {source.name}")

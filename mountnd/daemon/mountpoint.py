@@ -35,6 +35,10 @@ def prepare(path: Path, say: Callable[[str], None]) -> bool:
         MountError: it is a file, is not empty, is mounted already, or cannot be made; with the line to type.
     """
     mounted = mounts.mount_at(path)
+    if outer := mounts.enclosing(path):
+        raise MountError(
+            f"{path} lies inside the mount {outer.path} ({outer.source}), which is read-only. {_use_home(path)}"
+        )
     made = _unmount_dead(path, mounted, say) if mounted else _displace(path, say)
     try:
         st = os.stat(path)
@@ -51,6 +55,13 @@ def prepare(path: Path, say: Callable[[str], None]) -> bool:
         raise MountError(f"{path} is a file; a mountpoint must be an empty directory.")
     _check_usable(path)
     return made
+
+
+def dangling(typed: Path, resolved: Path) -> str:
+    """How an error about `resolved` begins where a link that leads nowhere was typed; "" for all else."""
+    if mounts.is_in_fuse(resolved) or not os.path.islink(typed) or os.path.exists(resolved):
+        return ""
+    return f"{typed} is a link to {resolved}, which is not there: "
 
 
 def remove_made(path: Path, *, owner: int | None = None) -> None:
@@ -89,14 +100,36 @@ def _make(path: Path) -> None:
     except FileExistsError:
         return  # somebody else just made it
     except FileNotFoundError:
+        _check_writable_disk(path)
         raise MountError(f"{path} cannot be made: {path.parent} is missing. Type: {_install(path)}") from None
     except OSError as e:
+        _check_writable_disk(path)
         raise MountError(f"{path} is missing and cannot be made ({e.strerror}). {_hint(path)}") from e
+
+
+def _check_writable_disk(path: Path) -> None:
+    """Raise MountError where nobody can make `path`, not root either: its file system is read-only."""
+    parent = _existing(path)
+    try:
+        read_only = os.statvfs(parent).f_flag & os.ST_RDONLY or os.path.realpath(parent).startswith(_UNMADE)
+    except OSError:
+        return
+    if read_only:
+        raise MountError(f"{path} is missing and cannot be made: {parent} is read-only. {_use_home(path)}")
+
+
+# File systems of the kernel's own, in which no directory can be made.
+_UNMADE = ("/proc", "/sys")
+
+
+def _existing(path: Path) -> Path:
+    """The nearest directory above `path` that is there."""
+    return next(p for p in path.parents if p.exists())
 
 
 def _install(path: Path) -> str:
     """The command that makes `path` for this user; without sudo where the user may."""
-    parent = next(p for p in path.parents if p.exists())
+    parent = _existing(path)
     if os.access(parent, os.W_OK):
         return f"mkdir -p {shlex.quote(str(path))}"
     return f"sudo install -d -o $USER {shlex.quote(str(path))}"

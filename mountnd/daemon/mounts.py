@@ -100,6 +100,15 @@ def mount_at(path: Path) -> Mount | None:
     return next((m for m in reversed(mounts()) if m.path == path), None)
 
 
+def enclosing(path: Path) -> Mount | None:
+    """The mount of mountnd's that `path` (resolved) lies inside, without being its mountpoint."""
+    around = [m for m in mounts() if path.is_relative_to(m.path)]
+    inner = next(
+        (m for m in reversed(around) if m.path == max((m.path for m in around), key=lambda p: len(p.parts))), None
+    )
+    return inner if inner is not None and inner.fstype == FSTYPE and inner.path != path else None
+
+
 def is_mounted(path: Path, device: str) -> bool:
     """Whether `device` ("major:minor") is mounted at exactly this (resolved) path."""
     return any(m.path == path and m.device == device for m in mounts())

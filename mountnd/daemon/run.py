@@ -44,11 +44,14 @@ def run_mount(
     # A umask that takes rights from ourselves would lock us out of our own files.
     os.umask(os.umask(0o077) & 0o077)
     privacy.hide_arguments()
-    config = _absolute(config)
+    typed, config = config.mountpoint.expanduser(), _absolute(config)
     _check_machine(config, say)
     rundir.run_dir()  # where there can be none, that is said before anything is made
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
-    made = mountpoint.prepare(config.mountpoint, say)
+    try:
+        made = mountpoint.prepare(config.mountpoint, say)
+    except MountError as e:
+        raise MountError(f"{mountpoint.dangling(typed, config.mountpoint)}{e}") from e
     try:
         with signals.raised():
             if config.foreground:

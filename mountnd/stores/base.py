@@ -93,6 +93,7 @@ class Store(Protocol):
     pins: whether `read` is refused by the server itself when the object changed (If-Match, generation);
         False means the weaker before/after comparison.
     notice: what a person should be told of how requests are signed; "" for nothing, and before the first request.
+    keys: where the keys come from that sign requests, in words; "" for none, and before the first request.
     exposure: what others on the network can read of signed requests, as plain http shows it; "" for nothing, and before
         the first request.
     region: where the bucket is; "" where there is no such thing, and before the first request.
@@ -111,6 +112,9 @@ class Store(Protocol):
 
     @property
     def notice(self) -> str: ...
+
+    @property
+    def keys(self) -> str: ...
 
     @property
     def exposure(self) -> str: ...
@@ -186,6 +190,10 @@ class StoreBase:
         return ""
 
     @property
+    def keys(self) -> str:
+        return ""
+
+    @property
     def exposure(self) -> str:
         return ""
 
@@ -226,6 +234,10 @@ class WrappingStore:
     @property
     def notice(self) -> str:
         return self._store.notice
+
+    @property
+    def keys(self) -> str:
+        return self._store.keys
 
     @property
     def exposure(self) -> str:

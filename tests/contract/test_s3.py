@@ -10,7 +10,7 @@ import pytest
 
 from mountnd.errors import Archived, Changed, NoSuchBucket, Unreachable
 from mountnd.probing import list_root
-from mountnd.stores.base import ObjectId
+from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
@@ -94,17 +94,17 @@ class TestWeed(StoreContract):
 
 def test_a_probe_lists_one_name_and_once(make: Make, stage: Scripted) -> None:
     store = Retrying(make(anonymous=True), random=lambda: 0.0)
-    list_root(store)
+    list_root(store, Deadline(15))
     ((method, target, _),) = stage.log()
     assert method == "GET"
     assert parse_qs(urlsplit(target).query)["max-keys"] == ["1"]
     assert parse_qs(urlsplit(target).query)["delimiter"] == ["/"]
     stage.play({"GET *": Answer(407, {"Content-Length": "0"})})
     with pytest.raises(Unreachable):
-        list_root(store)
+        list_root(store, Deadline(15))
     assert len(stage.log()) == 1  # what cannot be reached at start-up is told at once
     stage.play({"GET *": [Answer(503, {"Content-Length": "0"}), LIST]})
-    list_root(store)
+    list_root(store, Deadline(15))
     assert len(stage.log()) == 2  # what is busy is tried again
     store.close()
 

@@ -165,6 +165,18 @@ def objects(root: Root) -> list[CachedObject]:
     return sorted(found.values(), key=lambda e: (-e.used, e.source, e.key))
 
 
+def held_bytes(root: Root, source: str, until: float) -> tuple[int, bool]:
+    """Bytes that the cache holds of one source, and whether all were counted before `until` (monotonic seconds)."""
+    n = 0
+    for _, file in _chunks(CacheDirectory.of(root)):
+        if file.identity.id.source == source:
+            span, size = file.identity.span, file.identity.size
+            n += sum(block_size(i, size) for i, s in zip(range(*span), file.checksums(span), strict=True) if s)
+        if time.monotonic() > until:
+            return n, False
+    return n, True
+
+
 def clear(root: Root, which: Callable[[str, str], bool] | None = None) -> int:
     """Remove everything, or the objects for which `which(source, key)` holds. Returns the bytes that this freed."""
     freed, root = 0, CacheDirectory.of(root)

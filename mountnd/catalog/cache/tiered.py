@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from ...errors import Forbidden
 from ...stats import LISTINGS_RECALLED, Stats
@@ -78,6 +79,23 @@ class TieredCache:
         self._report(prefix, listing)  # this mount's log has not told it
         self._stats.add(LISTINGS_RECALLED)
         return True
+
+    def count_kept(self, root: str, until: float) -> tuple[int, bool]:
+        """Names at and below a directory in the listings that lead there, and whether all were counted before `until`
+        (monotonic seconds). Takes nothing into memory."""
+        count, queue = 0, [root]
+        while queue:
+            prefix = queue.pop()
+            known = self.memory.find(prefix)
+            listing = known.listing if known is not None else self._disk.get(prefix) if self._disk is not None else None
+            if listing is None:
+                continue
+            count += len(listing)
+            names = map(listing.name, range(len(listing)))
+            queue += [prefix + name.decode("utf-8", "surrogateescape") for name in names if name.endswith(b"/")]
+            if time.monotonic() > until:
+                return count, not queue
+        return count, True
 
     def invalidate(self, prefix: str, name: bytes) -> None:
         """Believe nothing of a name any more."""

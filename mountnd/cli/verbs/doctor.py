@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Iterable
 
 import click
@@ -9,6 +11,7 @@ import click
 from ...config.resolve import ConfigInputs, resolve_source
 from ...daemon.host import Finding
 from ...errors import UsageError
+from ...foreign_text import line
 from .. import install_helper as helper
 from .. import tables
 from ..diagnose_machine import diagnose_machine
@@ -18,6 +21,8 @@ from ..streams import show
 
 # A source answers one small question within a second or two, or something is wrong.
 _PROBE_S = 15.0
+# Columns before a finding.
+_INDENT = 6
 
 
 @click.command(cls=TableCommand)
@@ -54,13 +59,18 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_h
 
 
 def _print(findings: Iterable[Finding]) -> None:
-    found = list(findings)
-    tables.show(["", "Finding"], [[f.level, f.what] for f in found])
-    wrong = [f for f in found if f.level != "ok" and f.fix]
-    if wrong:
-        show("", "To fix it:")
-    for finding in wrong:
-        show(f"  {finding.what}", f"      {finding.fix}")  # not in the table: a command must not be broken
+    """Each finding once, with what mends it on the next line: that is not broken, so that it can be copied."""
+    for finding in findings:
+        first, *more = textwrap.wrap(line(finding.what), _width(), break_long_words=False, break_on_hyphens=False) or [
+            ""
+        ]
+        show(f"{finding.level:<{_INDENT}}{first}", *(" " * _INDENT + text for text in more))
+        if finding.level != "ok" and finding.fix:
+            show(f"{'fix':<{_INDENT}}{finding.fix}")
+
+
+def _width() -> int:
+    return max(40, shutil.get_terminal_size().columns) - _INDENT
 
 
 def _print_keys(keys: list[tuple[str, str]], complete: bool) -> None:

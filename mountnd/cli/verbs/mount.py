@@ -10,8 +10,9 @@ import click
 from ...config import presets
 from ...config.options import MountConfig, SourceConfig
 from ...config.resolve import ConfigInputs, ResolvedMount, resolve_mount
-from ...errors import Forbidden
+from ...errors import Forbidden, StoreError
 from ..flags import TableCommand, complete_word, with_options
+from ..remedies import next_step
 from ..streams import say
 
 
@@ -80,10 +81,17 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
 
     try:
         serve_mount(config, ready)
-    except Forbidden as e:
-        if hint := keys_hint(config.sources, str(e)):
+    except StoreError as e:
+        if hint := keys_hint(config.sources, str(e)) if isinstance(e, Forbidden) else "":
             raise type(e)(f"{e}. {hint}", code=e.code) from e
+        if step := next_step(e, _source_of(config.sources, str(e))):
+            raise type(e)(f"{e}. Next: {step}", code=e.code) from e
         raise
+
+
+def _source_of(sources: tuple[SourceConfig, ...], message: str) -> SourceConfig:
+    """The source that an error of ours is about; the first where it names none."""
+    return next((source for source in sources if source.url and source.url.rstrip("/") in message), sources[0])
 
 
 def keys_hint(sources: tuple[SourceConfig, ...], message: str) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from ...errors import NotFound, StoreError
+from ...errors import BadAnswer, NotFound, StoreError
 from ...redaction import identity, redacted
 from ..base import Deadline, ObjectId, ObjectStat, Page
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
+from ..http.faults import WEB_PAGE
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.versions import Answer
+from ..http.web_page import described, is_index, is_page_name
 from ..http.web_requests import WebRequests
 from .anchors import anchors
 from .base import DirectoryName
@@ -42,8 +44,13 @@ class HttpBackend:
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if not self._is_page:
             return [] if directory else [DirectoryName(self._name, self.stat(self._name, deadline))]
-        place, body = self._web.document(self._url_of(directory), f"{self.url}: {directory!r}", deadline)
+        place, body = self._web.document(self._url_of(directory), self._called(directory), deadline)
         names = sorted(links(place, body), key=lambda name: name.encode("utf-8", "surrogateescape"))[:most]
+        if not names and not is_index(body):
+            raise BadAnswer(
+                f"{self._called(directory)}: the server answered with {described(body)} that names no files",
+                code=WEB_PAGE,
+            )
         files = [name for name in names if not name.endswith("/")]
         found = [DirectoryName(name[:-1], None) for name in names if name.endswith("/")]
         if files:
@@ -57,7 +64,13 @@ class HttpBackend:
     def stat(self, key: str, deadline: Deadline) -> ObjectStat:
         if not self._is_page and key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {key!r}")
-        return self._trust.relied(self._stat(key, self._web.head(self._url_of(key), f"{self.url}: {key!r}", deadline)))
+        found = self._web.head(self._url_of(key), self._called(key), deadline)
+        if not self._is_page and found.kind.lower().startswith("text/html") and not is_page_name(self._name):
+            raise BadAnswer(
+                f"{self.url}: a web page and not a file of data; if it is a directory's, write {self.url}/",
+                code=WEB_PAGE,
+            )
+        return self._trust.relied(self._stat(key, found))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
         if not self._is_page and id.key != self._name:
@@ -70,10 +83,14 @@ class HttpBackend:
         self._web.close()
 
     def _requests(self, key: str, start: int, views: Sequence[memoryview], deadline: Deadline) -> WebRequests:
-        url, name = self._url_of(key), f"{self.url}: {key!r}"
+        url, name = self._url_of(key), self._called(key)
         return WebRequests(
             self._web, url, start, views, name, deadline, self._web.head, lambda: self.stat(key, deadline)
         )
+
+    def _called(self, key: str) -> str:
+        """How messages name a file or directory."""
+        return f"{self.url}: {key!r}" if key and self._is_page else self.url
 
     def _url_of(self, key: str) -> str:
         return self._url + quote(key, safe=_SAFE, errors="surrogateescape") if self._is_page else self._url

@@ -11,13 +11,14 @@
     connection     one of them: a request, and the body of its answer into views, or as a document
     connecting     host and port -> connected socket: name, TCP, tunnel, TLS
     answers        the head of an answer, within limits
-    faults         what sockets and HTTP raise -> StoreError     (pure)
+    faults         what sockets and HTTP raise -> StoreError: the table of network failures     (pure)
     redirects      which redirects are followed                  (pure)
     ranges         is an answer the range that was asked for?    (pure)
     status         HTTP status -> class of StoreError            (pure)
     exposure       whether what is sent can be read on the way
     proxy          which proxy a URL is fetched through, by the environment
     trust          whose certificates are trusted, by the environment and the AWS profile
+    web_page       pages for people where data was asked for    (pure)
     timeouts       how long connecting and silence may last
 
 Who may call whom: `reading` > `etag_trust` | `versions` > `etag_samples` > `etags`; `web_requests` > `client` >

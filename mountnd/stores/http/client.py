@@ -19,7 +19,7 @@ from . import redirects
 from .connecting import Route
 from .connection import Connection
 from .connections import Connections
-from .faults import error_from_exception
+from .faults import TLS_ONLY, error_from_exception, is_told_to_use_tls
 from .ranges import check_range, parse_content_range
 from .status import error_type
 from .trust import settle_trust
@@ -141,7 +141,7 @@ class WebClient:
             route = _route(url, name, allowed)
 
             def translate(error: Exception, route: Route = route) -> StoreError:
-                return error_from_exception(error, name, str(route.proxy or ""))
+                return error_from_exception(error, name, str(route.proxy or ""), route.place)
 
             target = redirects.target_of(url)
             with self._connections.ask(route, method, target, headers, name, deadline, translate, allowed=allowed) as (
@@ -165,6 +165,10 @@ class WebClient:
                 f"{name}: the proxy {proxy} needs a user and password, or rejected those given", code="407"
             )
         kind, label = error_type(status), f"HTTP {status}"
+        if status == 400 and is_told_to_use_tls(_refusal(reply, name, deadline)):
+            return BadAnswer(
+                f"{name}: {_route(reply.url, name).place} speaks TLS (https), and was asked without", code=TLS_ONLY
+            )
         if self._codes and (found := re.search(rb"<Code>(\w{1,64})</Code>", _refusal(reply, name, deadline))):
             label = found[1].decode()
             kind = self._codes.get(label, kind)

@@ -8,6 +8,7 @@ Lock order: `_lock` is a leaf: it guards the look-ups under way.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 import ssl
@@ -154,6 +155,9 @@ def _look_up(host: str, port: int) -> list[_Address]:
     return [(family, address) for family, _, _, _, address in found]
 
 
+_NO_NETWORK = (errno.ENETUNREACH, errno.EADDRNOTAVAIL)
+
+
 def _connect_to_one(addresses: list[_Address], deadline: Deadline) -> socket.socket:
     failed: OSError | None = None
     for family, address in addresses:
@@ -167,7 +171,8 @@ def _connect_to_one(addresses: list[_Address], deadline: Deadline) -> socket.soc
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             sock.close()
-            failed = error
+            if failed is None or error.errno not in _NO_NETWORK:
+                failed = error  # a machine without IPv6 says so after what IPv4 said
         except BaseException:
             sock.close()
             raise

@@ -1,6 +1,7 @@
 """A file of signed links, as it was pasted from an e-mail -> names and URLs. Pure.
 
-Lines such as these (fastMRI's), plain URLs, empty lines and `#` comments:
+Lines such as these (fastMRI's), plain URLs, empty lines and `#` comments. The whole e-mail may be there: in its
+prose only signed links count, and beside these no address that is not signed.
 
     curl -C - "https://host/v2.0/knee.tar.xz?AWSAccessKeyId=…&Signature=…&Expires=1700000000" --output knee.tar.xz
 
@@ -14,17 +15,25 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from html import unescape
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import ConfigError
 from ..facts import SECONDS_END
+from .mail import text_of
 
 # What mail programs make of quotes.
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
 _MARKS = re.compile(r"^[>\s$]+")  # of a forwarded mail, a shell's prompt
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _OUTPUT = re.compile(r"(?:--output=|-o(?=[^-\s]))(.+)", re.DOTALL)
+
+# What begins a line that is a command; what is an address in prose, and which of those are signed.
+_COMMAND = re.compile(r"(?:curl|wget|aria2c)\s", re.IGNORECASE)
+_IN_PROSE = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+_SIGNED = re.compile(r"[?&](?:x-amz-)?(?:signature|expires)=", re.IGNORECASE)
+_NEVER = float("inf")
 
 # Characters of a line, all that belongs to it joined: signed URLs have some 2,000.
 _LINE_MAX = 64 << 10
@@ -43,16 +52,19 @@ class SignedLink(NamedTuple):
 
 def parse_links(text: str, path: str) -> list[SignedLink]:
     """The links of `text`, in order. Raises ConfigError, naming `path` and the line."""
+    found = [one for number, line in _joined(text_of(text), path) for one in _read(line, f"{path}, line {number}")]
+    if any(one.signed for one in found):
+        found = [one for one in found if one.signed or one.is_command]
     links: dict[str, SignedLink] = {}
-    for number, line in _joined(text, path):
-        found = _links_of(line, f"{path}, line {number}")
-        if not found:
-            raise ConfigError(f"{path}, line {number}: no link in it; put # in front of it if it is a remark")
-        for link in found:
-            if links.setdefault(link.name, link) != link:
-                raise ConfigError(f"{path}, line {number}: a second link for the name {link.name!r}")
+    for one in found:
+        link, where = _link(one.url, one.name, one.where), one.where
+        old = links.setdefault(link.name, link)
+        if old.url.partition("?")[0] != link.url.partition("?")[0]:
+            raise ConfigError(f"{where}: a second link for the name {link.name!r}")
+        if (link.expires or _NEVER) > (old.expires or _NEVER):
+            links[link.name] = link  # of a later e-mail
     if not links:
-        raise ConfigError(f"{path}: no links in it; paste the e-mail's curl lines there")
+        raise ConfigError(f"{path}: no links in it; paste the e-mail there, or its curl lines")
     return list(links.values())
 
 
@@ -74,14 +86,28 @@ def expiry(url: str) -> float | None:
     return float(ends)
 
 
+class _Found(NamedTuple):
+    """An address in the text; `is_command`: of curl's, where every one is meant."""
+
+    url: str
+    name: str
+    where: str
+    is_command: bool
+    signed: bool
+
+
 def _joined(text: str, path: str) -> Iterator[tuple[int, str]]:
-    """(number of its first line, line) with continuations and wrapped quotes joined, remarks and quote marks gone."""
-    lines = [_MARKS.sub("", line.translate(_QUOTES)).rstrip() for line in text.lstrip("\ufeff").splitlines()]
+    """(number of its first line, line) with what belongs to a command joined, and remarks and quote marks gone."""
+    lines = [_MARKS.sub("", line.translate(_QUOTES)).rstrip() for line in text.splitlines()]
     at = 0
     while at < len(lines):
         first, line = at, lines[at]
         at += 1
         if not line or line.startswith("#"):
+            continue
+        if not _COMMAND.match(line):
+            if len(line) <= _LINE_MAX:
+                yield first + 1, line
             continue
         while at < len(lines) and len(line) <= _LINE_MAX:
             if line.endswith(("\\", "^")):
@@ -106,7 +132,12 @@ def _open_quote(line: str) -> bool:
     return False
 
 
-def _links_of(line: str, where: str) -> list[SignedLink]:
+def _read(line: str, where: str) -> list[_Found]:
+    """The addresses in a line."""
+    if not _COMMAND.match(line):
+        alone = _URL.match(line.strip("<>")) is not None and len(line.split()) == 1
+        urls = [found if alone else found.rstrip(".,;:!?)]*_") for found in _IN_PROSE.findall(unescape(line))]
+        return [_Found(url, "", where, False, _is_signed(url)) for url in urls if alone or _is_signed(url)]
     try:
         words = shlex.split(line)
     except ValueError:  # it ended in a backslash, which has gone since it was looked at
@@ -114,9 +145,16 @@ def _links_of(line: str, where: str) -> list[SignedLink]:
     urls = [word.strip("<>").replace("&amp;", "&") for word in words if _URL.match(word.strip("<>"))]
     names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-o", "--output")]
     names += [found[1] for word in words if (found := _OUTPUT.fullmatch(word))]
+    if not urls and names:
+        raise ConfigError(f"{where}: no link in it; put # in front of it if it is a remark")
     if urls and names and len(names) != len(urls):
         raise ConfigError(f"{where}: {len(urls)} links but {len(names)} names after --output")
-    return [_link(url, name, where) for url, name in zip(urls, names or [""] * len(urls), strict=False)]
+    pairs = zip(urls, names or [""] * len(urls), strict=False)
+    return [_Found(url, name, where, True, _is_signed(url)) for url, name in pairs]
+
+
+def _is_signed(url: str) -> bool:
+    return _SIGNED.search(url) is not None
 
 
 def _link(url: str, name: str, where: str) -> SignedLink:

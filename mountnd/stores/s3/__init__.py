@@ -11,10 +11,12 @@
     access/          how the bucket is reached: identity, credentials, endpoint, trust
     key_rules        which texts can be keys                                    (pure)
     translate        codes and exceptions of the libraries -> StoreError        (pure)
+    exceptions       the libraries' exceptions -> classes of StoreError         (pure)
+    key_faults       what is wrong with the keys, by each step of the chain, in words   (pure)
 
 Inside: store > clients | object_requests > names_client > http_client > signing | listing > access | key_rules |
-loop > translate. botocore finds credentials and endpoints, and signs; every request to the bucket goes by
-`stores/http`. Locks: `store`, `clients` and `signing` have their own, and all are leaves.
+loop > translate > exceptions | key_faults. botocore finds credentials and endpoints, and signs; every request to the
+bucket goes by `stores/http`. Locks: `store`, `clients` and `signing` have their own, and all are leaves.
 
 The libraries are imported when the first request is made (botocore: with the first store where there are AWS files),
 not with this module.

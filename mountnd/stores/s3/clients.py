@@ -39,7 +39,8 @@ class Clients(NamedTuple):
 
     def subject(self, key: str = "") -> Subject:
         access = self.access
-        return Subject(self.url, key, access.unsigned, access.region, str(access.proxy or ""))
+        proxy = str(access.proxy or "")
+        return Subject(self.url, key, access.unsigned, access.region, proxy, self.http.place, access.profile)
 
 
 class RenewingClients:

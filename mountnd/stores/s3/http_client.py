@@ -16,12 +16,12 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
-from ...errors import StoreError
+from ...errors import BadAnswer, StoreError
 from ..base import Deadline
 from ..http.connecting import Route
 from ..http.connection import Connection
 from ..http.connections import Connections
-from ..http.faults import error_from_exception
+from ..http.faults import TLS_ONLY, is_told_to_use_tls
 from ..http.ranges import check_range
 from ..http.versions import Answer, size_in
 from .access.connect import BucketAccess
@@ -41,6 +41,8 @@ class Reply(NamedTuple):
 
     def error(self, subject: Subject) -> StoreError:
         """What a status other than 200 or 206 means, by the `Error.Code`, else by the status."""
+        if self.status == 400 and is_told_to_use_tls(self.body):
+            return BadAnswer(f"{subject.url}: {subject.place} speaks TLS (https), and was asked without", code=TLS_ONLY)
         fault: dict[str, str] = {}
         try:
             root = ElementTree.fromstring(self.body)
@@ -57,13 +59,17 @@ class HttpClient:
 
     Args:
         connections: kept open when idle, at most; as many as callers may be open at once.
+
+    Attributes:
+        place: host that is asked, with its port where that is not the scheme's own.
     """
 
     def __init__(self, access: BucketAccess, bucket: str, *, requester_pays: bool, connections: int) -> None:
         parts = urlsplit(access.endpoint)
         https = parts.scheme == "https"
         self._route = Route(parts.hostname or "", parts.port or (443 if https else 80), https, access.proxy)
-        self._origin = f"{parts.scheme}://{self._route.place}"
+        self.place = self._route.place
+        self._origin = f"{parts.scheme}://{self.place}"
         self._bucket = parts.path.rstrip("/") + (f"/{bucket}" if access.path_style else "")
         self._headers = {"User-Agent": "mountnd"} | ({"x-amz-request-payer": "requester"} if requester_pays else {})
         self._signer = Signer(access)
@@ -96,7 +102,7 @@ class HttpClient:
         target = self._target(key)
         headers = self._sign("GET", target, headers, subject, deadline)
         with self._bytes.ask(
-            self._route, "GET", target, headers, subject, deadline, lambda error: _error_from_exception(error, subject)
+            self._route, "GET", target, headers, subject, deadline, lambda error: translate(error, subject)
         ) as (connection, answer):
             if answer.status not in (200, 206):
                 raise _reply(connection, answer, ERROR_BODY_MAX, subject, deadline).error(subject)
@@ -125,7 +131,7 @@ class HttpClient:
         target = self._target(key) + ("?" + _query(query) if query else "")
         headers = self._sign(method, target, self._headers, subject, deadline) if signed else self._headers
         with self._names.ask(
-            self._route, method, target, headers, subject, deadline, lambda error: _error_from_exception(error, subject)
+            self._route, method, target, headers, subject, deadline, lambda error: translate(error, subject)
         ) as (connection, answer):
             return _reply(connection, answer, most, subject, deadline)
 
@@ -168,9 +174,3 @@ def _reply(
         deadline.check(subject)
         body = b""  # the status of a refusal has said what matters
     return Reply(answer.status, answer.headers, body)
-
-
-def _error_from_exception(error: Exception, subject: Subject) -> StoreError:
-    if isinstance(error, http.client.HTTPException):
-        return error_from_exception(error, subject)
-    return translate(error, subject)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from http.client import HTTPMessage
 from typing import Any
 
-from ...errors import ServerFault
+from ...errors import Intercepted, ServerFault
 from ...foreign_text import as_region
 from ..base import Deadline
+from ..http.faults import WEB_PAGE
+from ..http.web_page import described, is_page
 from .http_client import HttpClient
 from .translate import Subject
 
@@ -31,6 +33,8 @@ class NamesClient:
         if reply.status != 200:
             raise reply.error(subject)
         body = reply.body
+        if is_page(body):
+            raise Intercepted(f"{subject.url}: {subject.place} answered with {described(body)}", code=WEB_PAGE)
         if body and not body.rstrip().endswith(b">"):
             raise ServerFault(f"{subject.url}: a listing was cut off on the way", code="ListObjectsV2")
         return body

@@ -99,6 +99,11 @@ class S3Store(StoreBase):
         return clients.access.notice if clients else ""
 
     @property
+    def keys(self) -> str:
+        clients = self._clients.made()
+        return clients.access.keys if clients else ""
+
+    @property
     def exposure(self) -> str:
         clients = self._clients.made()
         if clients is None or clients.access.unsigned or not is_exposed(clients.access.endpoint):

@@ -6,7 +6,9 @@ code; `store.py` then makes a GET, whose refusal has one.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,7 +29,10 @@ from ...errors import (
 )
 from ...foreign_text import as_region
 from ..facts import datetime_of
+from ..http import faults
 from ..http.status import error_type
+from . import key_faults
+from .exceptions import lookup
 
 BY_CODE: dict[str, type[StoreError]] = {
     "NoSuchKey": NotFound,
@@ -85,59 +90,35 @@ _ADVICE = {
     "SignatureDoesNotMatch": "the secret key does not match the access key: check the profile",
     "InvalidTokenId": "the server does not know this access key: check the profile and the endpoint",
     "InvalidClientTokenId": "the server does not know this access key: check the profile and the endpoint",
-    "ExpiredToken": "the session token has expired: get a new one (for example `aws sso login`)",
-    "InvalidToken": "the session token is not valid: get a new one (for example `aws sso login`)",
-    "TokenRefreshRequired": "the session token must be renewed (for example `aws sso login`)",
+    "ExpiredToken": "the session token has expired: get a new one (for example: aws sso login{profile})",
+    "ExpiredTokenException": "the session token has expired: get a new one (for example: aws sso login{profile})",
+    "InvalidToken": "the session token is not valid: get a new one (for example: aws sso login{profile})",
+    "TokenRefreshRequired": "the session token must be renewed (for example: aws sso login{profile})",
     "RequestTimeTooSkewed": "this machine's clock is wrong: set it",
+    "RequestExpired": "this machine's clock is wrong: set it",
     "InvalidPayer": "the bucket lets requesters pay, and this account cannot",
     "AllAccessDisabled": "the bucket's owner has disabled all access",
     "InvalidObjectState": "the object is archived and must be restored before it can be read",
 }
 
-# By class, looked up along the exception's own ancestry as `package.Class`, so that no library is imported for it.
-BY_CLASS: dict[str, type[StoreError]] = {
-    "botocore.NoCredentialsError": NoCredentials,
-    "botocore.PartialCredentialsError": NoCredentials,
-    "botocore.CredentialRetrievalError": NoCredentials,
-    "botocore.ProfileNotFound": NoCredentials,
-    "botocore.ConfigParseError": NoCredentials,
-    "botocore.ConfigNotFound": NoCredentials,
-    "botocore.InvalidConfigError": NoCredentials,
-    "botocore.InfiniteLoopConfigError": NoCredentials,
-    "botocore.UnknownCredentialError": NoCredentials,
-    "botocore.MetadataRetrievalError": NoCredentials,
-    "botocore.RefreshWithMFAUnsupportedError": NoCredentials,
-    "botocore.SSOError": NoCredentials,
-    "botocore.TokenRetrievalError": NoCredentials,
-    "botocore.LoginError": NoCredentials,
-    "botocore.ParamValidationError": NotFound,
-    "botocore.ValidationError": NotFound,
-    "botocore.InvalidRegionError": WrongRegion,
-    "botocore.ConnectTimeoutError": TimedOut,
-    "botocore.ReadTimeoutError": TimedOut,
-    "botocore.ConnectionError": Unreachable,
-    "botocore.HTTPClientError": Unreachable,
-    "botocore.IncompleteReadError": Unreachable,
-    "botocore.ResponseStreamingError": Unreachable,
-    "botocore.ChecksumError": BadAnswer,
-    "botocore.FlexibleChecksumError": BadAnswer,
-    "botocore.ResponseParserError": BadAnswer,
-    "botocore.BotoCoreError": StoreError,
-    "builtins.FileNotFoundError": NoCredentials,  # a credential process that is gone
-    "aiohttp.ServerTimeoutError": TimedOut,
-    "aiohttp.ClientError": Unreachable,
-    "asyncio.IncompleteReadError": Unreachable,
-    "builtins.TimeoutError": TimedOut,
-    "concurrent.CancelledError": TimedOut,
-    "asyncio.CancelledError": TimedOut,
-    "builtins.OSError": Unreachable,
-}
+# What servers are asked that give keys.
+_KEY_OPERATIONS = frozenset(
+    (
+        "AssumeRole",
+        "AssumeRoleWithWebIdentity",
+        "AssumeRoleWithSAML",
+        "GetRoleCredentials",
+        "GetSessionToken",
+        "CreateToken",
+    )
+)
 
 
 class Subject(NamedTuple):
     """What a request was about, for messages: url of the source, key ("" for the bucket), and how it was sent.
 
-    `proxy` is how messages name the proxy, "" without one.
+    `proxy` is how messages name the proxy, "" without one; `place`: host and port that were asked; `profile`: of the
+    AWS files, "" where the source names none.
     """
 
     url: str
@@ -145,18 +126,11 @@ class Subject(NamedTuple):
     unsigned: bool = False
     region: str = ""
     proxy: str = ""
+    place: str = ""
+    profile: str = ""
 
     def __str__(self) -> str:
         return f"{self.url}: {self.key!r}" if self.key else self.url
-
-
-def lookup(error: BaseException) -> tuple[str, type[StoreError]] | None:
-    """The entry of BY_CLASS nearest in the ancestry of `error`."""
-    for ancestor in type(error).__mro__:
-        name = f"{ancestor.__module__.partition('.')[0]}.{ancestor.__name__}"
-        if name in BY_CLASS:
-            return name, BY_CLASS[name]
-    return None
 
 
 def translate(error: BaseException, subject: Subject) -> StoreError:
@@ -165,11 +139,37 @@ def translate(error: BaseException, subject: Subject) -> StoreError:
         return error
     response = getattr(error, "response", None)  # botocore's ClientError
     if isinstance(response, Mapping) and "Error" in response:
-        return error_from_response(response, subject)
+        refused = error_from_response(response, subject)
+        return _of_keys(refused, subject, str(getattr(error, "operation_name", "")))
     name, kind = lookup(error) or ("", StoreError)
     if name == "botocore.ParamValidationError" and not subject.key:
         kind = NoSuchBucket
-    return _build(kind, subject, type(error).__name__, _first_paragraph(error))
+    if kind is NoCredentials and (words := key_faults.words(error, subject.profile)):
+        return NoCredentials(f"{subject.url}: {words}", code=type(error).__name__)
+    of_library = name.startswith(("botocore.", "aiohttp."))
+    if isinstance(error, HTTPException | OSError) and kind is not NoCredentials and not of_library:
+        code, said, kind = faults.describe(error, subject.place, subject.proxy)
+        return kind(f"{subject if kind is TimedOut else subject.url}: {said}", code=code)
+    if of_library and issubclass(kind, Unreachable | TimedOut):  # requests to the bucket are not theirs
+        server = _origin(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))) or "the server that gives them"
+        return kind(f"{subject.url}: the keys could not be had: {server} cannot be reached", code=type(error).__name__)
+    return _build(kind, subject, "", _first_paragraph(error), shown=type(error).__name__)
+
+
+def _of_keys(refused: StoreError, subject: Subject, operation: str) -> StoreError:
+    """`refused`; where it was STS or the like that refused, and not the bucket, it says so."""
+    if operation not in _KEY_OPERATIONS or isinstance(refused, WrongRegion):
+        return refused
+    of = f"of profile {subject.profile!r} " if subject.profile else ""
+    advice = _ADVICE.get(refused.code, "").format(profile=_profile_flag(subject))
+    why = advice or "check the role, and the keys that ask for it"
+    told = type(refused)(
+        f"{subject.url}: the keys {of}could not be had, {operation} was refused: {why} ({refused.code})"
+    )
+    told.code = refused.code
+    if isinstance(refused, Forbidden) and isinstance(told, Forbidden):
+        told.server_time = refused.server_time
+    return told
 
 
 def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreError:
@@ -195,14 +195,19 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     return error
 
 
-def _build(kind: type[StoreError], subject: Subject, code: str, said: str, region: str = "") -> StoreError:
-    """`kind` with one line for a person; `said` is what server or library had to say."""
+def _build(
+    kind: type[StoreError], subject: Subject, code: str, said: str, region: str = "", *, shown: str = ""
+) -> StoreError:
+    """`kind` with one line for a person; `said` is what server or library had to say.
+
+    `code` is the provider's, and shown; without one the error gets `shown` for a code, which is not.
+    """
     said = " ".join(said.split()) or "the server refused"
     if kind is WrongRegion:
         advice = f"use --region {region}" if region else "name its region with --region"
         return WrongRegion(f"{subject.url}: the bucket is in another region: {advice}", code=code, region=region)
     if code in _ADVICE:
-        message = f"{subject}: {_ADVICE[code]}"
+        message = f"{subject}: {_ADVICE[code].format(profile=_profile_flag(subject))}"
     elif kind is NoSuchBucket:
         message = f"{subject.url}: no such bucket; check its name and the endpoint"
     elif kind is NotFound:
@@ -220,9 +225,17 @@ def _build(kind: type[StoreError], subject: Subject, code: str, said: str, regio
     elif kind is Unreachable:
         through = f" through the proxy {subject.proxy}" if subject.proxy else ""
         message = f"{subject.url}: no connection{through}, or it broke: {said}"
+    elif kind is Throttled:
+        message = f"{subject}: the server is busy, and asks to come back later"
+    elif kind is ServerFault:
+        message = f"{subject}: the server failed"
     else:
         message = f"{subject}: {said}"
-    return kind(f"{message} ({code})", code=code)
+    return kind(f"{message} ({code})" if code else message, code=code or shown)
+
+
+def _profile_flag(subject: Subject) -> str:
+    return f" --profile {shlex.quote(subject.profile)}" if subject.profile else ""
 
 
 def _origin(location: str | None) -> str:

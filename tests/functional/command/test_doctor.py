@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.cli.diagnose_source import suggest_fix
+from mountnd.cli.remedies import suggest_fix
 from mountnd.config.options import SourceConfig
 from mountnd.config.presets import find
 from mountnd.daemon.unmount import wait_gone
@@ -139,7 +139,7 @@ def test_live_and_dead_mounts(kept: tree.Bucket, where: Path) -> None:
     assert wait_gone(record, 20)
     code, said = doctor()
     assert code == 1
-    assert f"      mountnd umount --lazy {where}\n" in said
+    assert f"fix   mountnd umount --lazy {where}\n" in said
     assert run_mountnd("umount", "--lazy", where).returncode == 0
     assert doctor()[0] == 0
 

@@ -154,7 +154,7 @@ def test_a_device_that_only_root_may_open(user: UserMachine, source: list[str]) 
     assert not where.exists()
     done = user.mountnd("doctor")
     assert done.code == 1
-    assert "/dev/fuse (mode 0600) is not open to this user\n      sudo chmod 0666 /dev/fuse\n" in done.out
+    assert "/dev/fuse (mode 0600) is not open to this user\nfix   sudo chmod 0666 /dev/fuse\n" in done.out
 
 
 def test_a_user_without_a_name(user: UserMachine, source: list[str]) -> None:

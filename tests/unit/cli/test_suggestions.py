@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mountnd.cli.diagnose_source import suggest_fix
+from mountnd.cli.remedies import suggest_fix
 from mountnd.config.options import SourceConfig
 from mountnd.errors import WrongRegion
 from mountnd.stores.s3.translate import Subject, error_from_response

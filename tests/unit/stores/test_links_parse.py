@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import quopri
+
 import pytest
 
 from mountnd.errors import ConfigError
@@ -63,7 +66,6 @@ def test_two_links_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("https://h/a\nDear user,\n", 2, "no link"),
         ("\n\ncurl -C - --output knee.tar.xz", 3, "no link"),
         ("https://h/a?Expires=soon", 1, "cannot|can be read"),
         ("https://h/a?X-Amz-Date=yesterday&X-Amz-Expires=5", 1, "can be read"),
@@ -85,6 +87,69 @@ def test_a_bad_line_is_named(text: str, line: int, words: str) -> None:
 def test_a_file_without_links(text: str) -> None:
     with pytest.raises(ConfigError, match=r"mail\.txt: no links"):
         parse_links(text, "mail.txt")
+
+
+MAIL = f"""Dear researcher,
+
+thank you for your interest; don't share these links. See https://fastmri.med.nyu.edu/faq.html for questions.
+To download, use curl with these lines (it's best to use a screen):
+
+curl -C - "{KNEE}" --output knee.tar.xz
+If that doesn't work, try {KNEE.replace("knee_singlecoil", "brain")}.
+
+https://fastmri.med.nyu.edu/
+The fastMRI team's "dataset" group
+"""
+
+
+def quoted_printable(text: str) -> str:
+    return quopri.encodestring(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MAIL,
+        MAIL.replace("\n", "\r\n"),
+        "\n".join(f"> {line}" for line in MAIL.splitlines()),
+        quoted_printable(MAIL),
+        (
+            f"From: x@y.z\nSubject: fastMRI\nContent-Type: text/plain; charset=utf-8\nMIME-Version: 1.0\n"
+            f"Content-Transfer-Encoding: quoted-printable\n\n{quoted_printable(MAIL)}"
+        ),
+        (
+            f"MIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n"
+            f"{base64.encodebytes(MAIL.encode()).decode()}"
+        ),
+        (
+            "Received: by x\n"
+            f"Content-Type: multipart/alternative; boundary=B\n\n--B\nContent-Type: text/plain\n\n{MAIL}\n"
+            "--B\nContent-Type: text/html\n\n<p>https://h/x?Signature=no</p>\n--B--\n"
+        ),
+    ],
+    ids=["pasted", "CRLF", "quoted", "quoted-printable", "eml", "base64", "two parts"],
+)
+def test_the_whole_mail_may_be_pasted(text: str) -> None:
+    found = {link.name: link for link in parse_links(text, "mail.txt")}
+    assert set(found) == {"knee.tar.xz", "brain_train.tar.xz"}
+    assert found["knee.tar.xz"] == SignedLink("knee.tar.xz", KNEE, 1700000000.0)
+
+
+def test_links_of_a_page_of_html() -> None:
+    text = f'<p>See <a href="https://x.org/faq.html">here</a>: <a href="{KNEE.replace("&", "&amp;")}">knee</a></p>'
+    assert one(text) == SignedLink("knee_singlecoil_train.tar.xz", KNEE, 1700000000.0)
+
+
+def test_of_two_mails_the_later_link_counts() -> None:
+    later = KNEE.replace("1700000000", "1800000000")
+    assert one(f"{KNEE}\n{later}\n").url == later
+    assert one(f"{later}\n{KNEE}\n").url == later
+
+
+@pytest.mark.parametrize("signature", ["3Dab", "AB=", "17"])
+def test_a_signature_that_looks_quoted_is_left_alone(signature: str) -> None:
+    url = f"https://h/a.h5?AWSAccessKeyId=AK&Expires=1700000000&Signature={signature}"
+    assert one(f'curl "{url}"').url == url
 
 
 def test_when_links_end() -> None:

@@ -22,7 +22,8 @@ from mountnd.errors import (
     Unreachable,
     WrongRegion,
 )
-from mountnd.stores.s3.translate import BY_CLASS, BY_CODE, Subject, error_from_response, lookup, translate
+from mountnd.stores.s3.exceptions import BY_CLASS, lookup
+from mountnd.stores.s3.translate import BY_CODE, Subject, error_from_response, translate
 
 HERE = Subject("s3://b", "k", region="us-east-1")
 
@@ -106,7 +107,9 @@ def test_an_exception_means(name: str, kind: type[StoreError]) -> None:
     assert type(said) is kind
     assert "\n" not in str(said)
     assert "Debug source" not in str(said)
-    assert said.code == what
+    assert what not in str(said)
+    if kind is not TimedOut and not issubclass(getattr(import_module(module), what), OSError):
+        assert said.code == what
 
 
 def test_what_is_translated_already_stays() -> None:
@@ -191,7 +194,7 @@ def test_a_proxy_is_named_where_it_may_be_to_blame() -> None:
     for error in (ConnectionRefusedError(111, "refused"), OSError("Tunnel connection failed: 403 Filtered")):
         said = translate(error, behind)
         assert type(said) is Unreachable
-        assert "through the proxy http://proxy.lab:3128" in str(said)
+        assert "the proxy http://proxy.lab:3128" in str(said)
         assert "proxy" not in str(translate(error, HERE))
     said = error_from_response(response("407", 407), behind)
     assert type(said) is Unreachable

@@ -22,7 +22,7 @@ from ...http.trust import Trust, settle_trust
 from ..translate import Subject, translate
 from .bucket_options import BucketOptions
 from .clock import ServerClock
-from .credential_chain import Wanted, find, find_anew, give, new_session
+from .credential_chain import Wanted, find, find_anew, give, named_profile, new_session, origin
 from .credentials import Credentials
 
 DEFAULT_REGION = "us-east-1"
@@ -41,6 +41,7 @@ class BucketAccess:
         trust: whose certificates are trusted.
         proxy: what requests go through, None where they go directly.
         notice: how requests are signed, when a person may be surprised by it; else "".
+        profile: of the AWS files, "" where none is named. `keys`: where the keys come from, in words; "" without any.
         in_region: the same with the bucket in another region; awaited on the loop that `connect` ran on.
     """
 
@@ -55,6 +56,8 @@ class BucketAccess:
     trust: Trust
     proxy: Proxy | None
     notice: str
+    profile: str
+    keys: str
     in_region: Callable[[str], Coroutine[Any, Any, BucketAccess]]
 
 
@@ -71,7 +74,8 @@ async def connect(
         clock: what is known of the server's.
         monotonic: seconds, by which keys are kept.
     """
-    subject, clock = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True), clock or ServerClock()
+    clock, profile = clock or ServerClock(), options.profile or named_profile()
+    subject = Subject(f"s3://{options.bucket}", unsigned=options.anonymous is True, profile=profile)
     with _translated(subject):
         wanted = Wanted(options.bucket, options.profile, options.anonymous, options.signs, options.directory)
         session = new_session(wanted, clock)
@@ -112,6 +116,8 @@ async def connect(
                     trust,
                     proxy,
                     notice,
+                    profile,
+                    origin(found, profile),
                     in_region,
                 )
 
@@ -124,8 +130,8 @@ def _translated(subject: Subject) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except (ValueError, FileNotFoundError) as error:  # a bad URL; a credential process that is not there
-        raise StoreError(f"{subject.url}: {error}", code=type(error).__name__) from error
+    except ValueError as error:  # a bad URL
+        raise StoreError(f"{subject.url}: {error}", code="URL") from error
     except Exception as error:
         raise translate(error, subject) from error
 

@@ -107,6 +107,35 @@ def give(session: Any, credentials: Credentials) -> None:
     session.register_component("credential_provider", Provider())
 
 
+def named_profile() -> str:
+    """The profile that the environment names, as botocore reads it; "" for none."""
+    return os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE") or ""
+
+
+# What botocore calls where keys were found (`method` of its credentials), in words.
+_ORIGINS = {
+    "env": "the keys of the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "shared-credentials-file": "the keys{of} in the AWS credentials file",
+    "config-file": "the keys{of} in the AWS config file",
+    "sso": "keys of the SSO session{of}",
+    "login": "keys of the login session{of}",
+    "assume-role": "keys of the role{of}",
+    "assume-role-with-web-identity": "keys of a role, by a web identity",
+    "custom-process": "keys of the credential process{of}",
+    "container-role": "keys of the role of this container",
+    "iam-role": "keys of the role of this machine",
+}
+
+
+def origin(found: Any, profile: str) -> str:
+    """Where credentials of botocore's came from, in words; "" for none. Pure."""
+    if found is None:
+        return ""
+    method = str(getattr(found, "method", ""))
+    of = f" of profile {profile!r}" if profile else " of the default profile"
+    return _ORIGINS.get(method, f"keys found by {method or 'the AWS chain'}").format(of=of)
+
+
 def _working_directory() -> str:
     try:
         return os.getcwd()
