@@ -34,6 +34,14 @@ version into Changed.
 
 from __future__ import annotations
 
+# Of every verb: what each means.
+EXIT_CODES = {
+    0: "done",
+    1: "it failed: the machine, the mountpoint or the source does not allow it; `doctor`: something is wrong",
+    2: "invalid arguments or configuration; nothing was done",
+    130: "interrupted (Ctrl-C), as shells have it: 128 + 2",
+}
+
 
 class MountndError(Exception):
     """Root of the tree. `str()` of it is one line for a person: what, why, and what to do.
