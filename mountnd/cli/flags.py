@@ -165,7 +165,7 @@ class MountArgument(PathArgument):
 
 def json_option(what: str) -> Callable[[Function], Function]:
     """`--json`, given to the callback as `as_json`. `what`: what is printed, for the help."""
-    help_ = f"As JSON: {what[0].lower()}{what[1:]} (keys: mountnd help commands)"
+    help_ = f"As JSON: {what[0].lower()}{what[1:].rstrip('.')} (keys: mountnd help commands)"
     return click.option("--json", "as_json", is_flag=True, help=help_)
 
 

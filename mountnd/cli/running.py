@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any, NamedTuple
 
 from .. import stats
@@ -19,6 +20,10 @@ from . import streams, tables
 # A daemon in good health answers in milliseconds; `ls` must not keep anybody waiting for one that is not.
 _ANSWER_S = 3.0
 _AT_ONCE = 8
+
+_HEAD = ["Mountpoint", "Source", "Since", "Read", "Fetched", "State"]
+# Between columns.
+_GAP = 2
 
 # State -> what it means and what to do, for all but "ok".
 _ADVICE = {
@@ -96,11 +101,18 @@ def _look_at(path: Path, mounted: mounts.Mount | None, record: rundir.Record | N
 
 
 def show(found: Sequence[RunningMount]) -> None:
-    """The mounts as a table, and what to do about those that are not well."""
+    """The mounts as a table, or some lines each where that is too wide (a path must not be broken, to be copied); and
+    what to do about those that are not well."""
     if not found:
         streams.show("Nothing is mounted. To mount something: mountnd openneuro DIR (`mountnd presets` lists names)")
         return
-    tables.show(["Mountpoint", "Source", "Since", "Read", "Fetched", "State"], [_row(mount) for mount in found])
+    rows = [_row(mount) for mount in found]
+    widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
+    if sum(widths) + _GAP * (len(widths) - 1) <= get_terminal_size().columns:
+        tables.show(_HEAD, rows)
+    else:
+        for where, source, since, read, fetched, state in rows:
+            streams.show(f"{where}: {state}", f"    {source}", f"    since {since}, {read} read, {fetched} fetched")
     for mount in found:
         if advice := _ADVICE.get(mount.state):
             pid = mount.record.pid if mount.record else 0

@@ -21,6 +21,10 @@ _WIDTH = 100
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 _CELL = re.compile(r"(?<!\\)\|")
 _LINK = re.compile(r"\[([^\]]*)\]\(([a-z-]+)\.md(?:#[^)]*)?\)")
+# What makes text of a cell bold or code, and takes no place.
+_MARKS = re.compile(r"[`*\\]")
+# Between columns, and at the edges.
+_GAP = 3
 _COMMENT = re.compile(r"[ \t]*<!--.*?-->", re.DOTALL)
 
 
@@ -93,19 +97,24 @@ def _rendered(page: str) -> Iterator[str]:
 
 
 def with_narrow_tables(page: str, width: int) -> str:
-    """`page` with a list in place of each table whose longest words do not fit side by side into `width`. Pure."""
+    """`page` with a list in place of each table that would have a word broken to fit into `width`. Pure."""
     return _TABLE.sub(lambda table: _narrow(table[0].splitlines(), width), page)
 
 
 def _narrow(lines: list[str], width: int) -> str:
     head, _, *rows = [[cell.strip() for cell in _CELL.split(line.strip().strip("|"))] for line in lines]
-    # What makes a word in Markdown bold or code takes no place; two spaces go between columns.
-    longest = [max(len(re.sub(r"[`*\\]", "", word)) for cell in column for word in cell.split() or [""])
-               for column in zip(head, *rows, strict=False)]  # fmt: skip
-    if sum(longest) + 2 * len(longest) <= width:
+    if _fits([[_MARKS.sub("", cell) for cell in column] for column in zip(head, *rows, strict=False)], width):
         return "\n".join(lines) + "\n"
     told = []
     for first, *others in rows:
         named = (f"{name}: {cell}" if name else cell for name, cell in zip(head[1:], others, strict=False) if cell)
         told.append(f"- {first}: {'; '.join(named)}".replace("\\|", "|"))
     return "\n".join(told) + "\n"
+
+
+def _fits(columns: list[list[str]], width: int) -> bool:
+    """Whether rich, which makes the widest columns narrower until all is in, breaks no word of the cells."""
+    whole = [max(map(len, column)) for column in columns]
+    room = width - _GAP * len(columns)
+    widest = next((w for w in range(max(whole), 0, -1) if sum(min(w, most) for most in whole) <= room), 0)
+    return all(len(word) <= widest for column in columns for cell in column for word in cell.split())
