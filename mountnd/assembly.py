@@ -64,9 +64,10 @@ class Mount(NamedTuple):
     memory: dict[str, Any]
 
     def counters(self) -> dict[str, Any]:
-        """What `mountnd stats` shows: counters of the whole mount and of each source, and what memory they may take."""
+        """What `mountnd stats` shows: counters of the whole and of each source, failures, what memory they may take."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
-        return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory}
+        failures = self.vfs.failures()
+        return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
 
     def end_workers(self) -> None:
         """Make no more requests: the threads end that wait for some."""

@@ -34,6 +34,14 @@ version into Changed.
 
 from __future__ import annotations
 
+# Of every verb: what each means.
+EXIT_CODES = {
+    0: "done",
+    1: "it failed: the machine, the mountpoint or the source does not allow it; `doctor`: something is wrong",
+    2: "invalid arguments or configuration; nothing was done",
+    130: "interrupted (Ctrl-C), as shells have it: 128 + 2",
+}
+
 
 class MountndError(Exception):
     """Root of the tree. `str()` of it is one line for a person: what, why, and what to do.
@@ -66,9 +74,13 @@ class StoreError(MountndError):
 
     Attributes:
         transient: a retry may help; `stores/retry.py` makes it, within a deadline.
+        request_id: what the provider calls the request, by which its operators find it; "" where untold.
+        reason: what happened, in two or three words; failures are counted by it.
     """
 
     transient = False
+    request_id = ""
+    reason = "other"
 
     def __init__(self, message: str = "", *, code: str = "") -> None:
         super().__init__(message)
@@ -78,6 +90,7 @@ class StoreError(MountndError):
 class NotFound(StoreError):
     """Attributes: passing: it holds for this call only, as where a listing that could tell is refused."""
 
+    reason = "not found"
     passing = False
 
 
@@ -88,27 +101,30 @@ class NoSuchBucket(NotFound):
 class Forbidden(StoreError):
     """Attributes: server_time: the server's clock as it refused, in seconds since the epoch; None where not told."""
 
+    reason = "access denied"
     server_time: float | None = None
 
 
 class NoCredentials(Forbidden):
-    pass
+    reason = "no credentials"
 
 
 class LinkExpired(Forbidden):
-    pass
+    reason = "link expired"
 
 
 class Archived(StoreError):
-    pass
+    reason = "archived"
 
 
 class Changed(StoreError):
-    pass
+    reason = "changed while open"
 
 
 class WrongRegion(StoreError):
     """Attributes: region: where the bucket lives, "" when the server did not tell."""
+
+    reason = "wrong region"
 
     def __init__(self, message: str = "", *, code: str = "", region: str = "") -> None:
         super().__init__(message, code=code)
@@ -116,30 +132,35 @@ class WrongRegion(StoreError):
 
 
 class Cancelled(StoreError):
-    pass
+    reason = "cancelled"
 
 
 class BadAnswer(StoreError):
-    pass
+    reason = "bad answer"
 
 
 class Intercepted(BadAnswer):
+    reason = "intercepted"
     transient = True
 
 
 class Throttled(StoreError):
+    reason = "throttled"
     transient = True
 
 
 class ServerFault(StoreError):
+    reason = "server error"
     transient = True
 
 
 class Unreachable(StoreError):
+    reason = "no connection"
     transient = True
 
 
 class TimedOut(StoreError):
+    reason = "no answer in time"
     transient = True
 
 

@@ -5,11 +5,13 @@
     flags             the option table as flags of a verb
     streams           the standard streams, also where they are closed; lines for the person
     tables            tables and labelled lines on the terminal
+    running           the mounts that run, and which of them a path lies in
     diagnose_machine  what `mountnd doctor` looks at on this machine
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source
     install_helper    a link by which mount(8) and fstab find mountnd
     remedies          what to do about an error of a source   (pure)
     mount_helper      arguments that mount(8) gives to /sbin/mount.fuse.mountnd
+    man_page          writes the manual page help/mountnd.1
     options_page      writes the option table into help/configuration.md
 
 `main` calls a verb's module, a verb calls the others; verbs do not know each other. A verb is imported when it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import click
 
 from ..config.dash_o import parse_dash_o
-from ..config.option_types import Option, RawValue
+from ..config.option_types import DIR, FILE, Option, RawValue
 from ..config.options import OPTIONS, for_verb
 from ..config.presets import names
 from ..config.resolve import read_inputs
-from ..errors import UsageError
+from ..config.signing import aws_profiles
+from ..errors import MountndError, UsageError
 
 Function = Callable[..., Any]
 
@@ -37,6 +39,15 @@ class TableOption(click.Option):
             super().__init__([*declared, both, option.name], is_flag=True, **common)
         else:
             super().__init__([*declared, option.flag, option.name], metavar=option.kind.metavar, **common)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        if self.option.name == "profile":
+            return [CompletionItem(name) for name in aws_profiles(os.environ) if name.startswith(incomplete)]
+        if self.option.kind in (FILE, DIR):
+            return [CompletionItem(incomplete, type="dir" if self.option.kind is DIR else "file")]
+        return super().shell_complete(ctx, incomplete)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         record = super().get_help_record(ctx)
@@ -140,9 +151,36 @@ class PathArgument(click.ParamType):  # type: ignore[type-arg]  # generic from c
         return [CompletionItem(incomplete, type="file")]
 
 
+class MountArgument(PathArgument):
+    """A mountpoint, or a path inside a mount; completed by the mounts that run, then by directories."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        from ..daemon import rundir
+
+        found = [r.mountpoint for r in rundir.records() if r.alive() and r.mountpoint.startswith(incomplete)]
+        return [CompletionItem(path) for path in found] or [CompletionItem(incomplete, type="dir")]
+
+
+def json_option(what: str) -> Callable[[Function], Function]:
+    """`--json`, given to the callback as `as_json`. `what`: what is printed, for the help."""
+    help_ = f"As JSON: {what[0].lower()}{what[1:].rstrip('.')} (keys: mountnd help commands)"
+    return click.option("--json", "as_json", is_flag=True, help=help_)
+
+
 def complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-    """Shell completion of a source or a mountpoint: presets' names, then directories."""
+    """Shell completion of a source or a mountpoint: names of sources and presets, then directories."""
     from click.shell_completion import CompletionItem
 
-    named = [CompletionItem(name) for name in names() if name.startswith(incomplete)] if incomplete else []
+    known = dict.fromkeys([*_configured(), *names()]) if incomplete else {}
+    named = [CompletionItem(name) for name in known if name.startswith(incomplete)]
     return named or [CompletionItem(incomplete, type="dir")]
+
+
+def _configured() -> list[str]:
+    """The sources of the config file; none where it cannot be read, which completion does not complain of."""
+    try:
+        return list(read_inputs({}).file.sources)
+    except MountndError:
+        return []

@@ -1,6 +1,6 @@
 """`mountnd`: finds the verb, runs it, and turns every error into one line on stderr and an exit code.
 
-Exit codes: 0 done; 1 it failed; 2 invalid arguments or configuration; 130 interrupted.
+Exit codes: `errors.EXIT_CODES`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..foreign_text import line
 from ..redaction import learn_environment
 from . import streams
 from .mount_helper import mountnd_arguments
-from .verbs import VERBS, load
+from .verbs import ALIASES, VERBS, load
 
 _ABOUT = """Mount datasets in S3 (and elsewhere) as a tree of plain, read-only files.
 
@@ -43,13 +43,15 @@ class VerbGroup(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        if cmd_name not in VERBS and cmd_name not in ALIASES:
             return None
-        command = load(cmd_name)
+        command = load(ALIASES.get(cmd_name, cmd_name))
         if not any(_DEBUG[0] in param.opts for param in command.params):
             # `main` looks for it in the arguments; here it only must not be an unknown option.
             help_ = "show tracebacks"
             command.params.append(click.Option(["--debug", "_debug"], is_flag=True, expose_value=False, help=help_))
+        if not any("--quiet" in param.opts for param in command.params):
+            command.params.append(_quiet())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -58,8 +60,8 @@ class VerbGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         at = self.first_word(args)
-        if at is not None and args[at] in VERBS:
-            args = [args[at], *args[:at], *args[at + 1 :]]
+        if at is not None and (args[at] in VERBS or args[at] in ALIASES):
+            args = [ALIASES.get(args[at], args[at]), *args[:at], *args[at + 1 :]]
         elif at is not None or (args and not all(arg in ("-h", "--help", "--version") for arg in args)):
             args = ["mount", *args]
         elif not args and not ctx.resilient_parsing:
@@ -82,8 +84,8 @@ class VerbGroup(click.Group):
     def _takes_next(self, arg: str) -> bool:
         """Whether the argument after the option `arg` is its value."""
         if not arg.startswith("--"):
-            return arg.endswith("o") and arg[1:-1].strip("fv") == ""  # -o OPTS, also -fo OPTS
-        if "=" in arg or arg in ("--help", "--version", "--debug"):
+            return arg.endswith("o") and arg[1:-1].strip("fqv") == ""  # -o OPTS, also -fo OPTS
+        if "=" in arg or arg in ("--help", "--version", "--debug", "--quiet"):
             return False
         for option in OPTIONS:
             if arg == option.flag:
@@ -126,6 +128,16 @@ class VerbGroup(click.Group):
             if message:
                 streams.say(f"mountnd: {one_line(message)}")
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _quiet() -> click.Option:
+    """-q, of every verb."""
+
+    def set_quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        ctx.meta[streams.QUIET] = value
+
+    help_ = "print errors and what was asked for, no remarks"
+    return click.Option(["-q", "--quiet", "_quiet"], is_flag=True, expose_value=False, callback=set_quiet, help=help_)
 
 
 def describe(error: BaseException) -> tuple[str, int]:

@@ -23,13 +23,18 @@ def _lines() -> Iterator[str]:
     for option in OPTIONS:
         key = f"`{option.name}`" if option.in_file else ""
         default = option.default_text.replace("|", "\\|")
-        yield f"| {_flag(option)} | `{option.variable}` | {key} | {default} | {option.help} |"
+        yield f"| {_code(option)} | `{option.variable}` | {key} | {default} | {option.help} |"
 
 
-def _flag(option: Option) -> str:
-    flag = option.flag if option.kind.metavar or option.kind.counts else f"--[no-]{option.flag[2:]}"
-    value = f" {option.kind.metavar}".replace("|", "\\|") if option.kind.metavar else ""
-    return f"`{option.short}`, `{flag}{value}`" if option.short else f"`{flag}{value}`"
+def _code(option: Option) -> str:
+    return ", ".join(f"`{word}`" for word in flag(option).replace("|", "\\|").split(", "))
+
+
+def flag(option: Option) -> str:
+    """How the flag is written: `-v, --verbose`, `--ttl SECONDS|indefinite`, `--[no-]probe`."""
+    long = option.flag if option.kind.metavar or option.kind.counts else f"--[no-]{option.flag[2:]}"
+    value = f" {option.kind.metavar}" if option.kind.metavar else ""
+    return f"{option.short}, {long}{value}" if option.short else f"{long}{value}"
 
 
 def with_table(page: str) -> str:

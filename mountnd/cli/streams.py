@@ -10,12 +10,16 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from .. import foreign_text
 from ..redaction import redacted
+
+# Key of the context's `meta` that -q sets.
+QUIET = "mountnd.quiet"
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
@@ -47,6 +51,18 @@ def say(line: str) -> None:
         discard(2)  # a mount must not fail because nobody listens
 
 
+def remark(line: str) -> None:
+    """As `say`, but for what -q leaves out: all that is no error."""
+    if not is_quiet():
+        say(line)
+
+
+def is_quiet() -> bool:
+    """Whether -q was typed."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
 def say_traceback(error: BaseException) -> None:
     """Where an error came from, on stderr (--debug)."""
     try:
@@ -59,6 +75,16 @@ def show(*lines: object) -> None:
     """Lines for the person, on stdout; each argument is one."""
     for line in lines:
         click.echo(foreign_text.line(line))
+
+
+def show_script(text: str) -> None:
+    """A program of our own making, on stdout, as it is."""
+    click.echo(text)
+
+
+def page(lines: Iterable[str]) -> None:
+    """A long text of our own making, in the person's pager where stdout is a terminal."""
+    click.echo_via_pager(lines)
 
 
 def show_json(value: Any, indent: int | None = None) -> None:

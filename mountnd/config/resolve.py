@@ -239,6 +239,22 @@ def _listed(entry: MountEntry, parser: SourceParser, file: ConfigFile) -> list[P
     return parsed
 
 
+def is_source(word: str, inputs: ConfigInputs) -> bool:
+    """Whether a word alone names a source rather than a mountpoint. What the config file mounts at a directory of that
+    name goes before a source."""
+    if (
+        not word
+        or word.startswith(("/", "./", "../", "~"))
+        or entry_for(Path(os.path.abspath(inputs.cwd / word)), inputs.file)
+    ):
+        return False
+    try:
+        inputs.parser().parse(word)
+    except UsageError:
+        return "://" in word
+    return True
+
+
 def resolve_source(word: str, inputs: ConfigInputs) -> ResolvedSource:
     """One source by its name or URL, without a mount (`mountnd doctor SOURCE`). Raises UsageError."""
     parsed = inputs.parser().parse(word)

@@ -1,4 +1,4 @@
-"""What a program saw as "Input/output error" stands in the log: once a cause, and again after a while.
+"""What a program saw as an error of its file: once a cause in the log, and counted by reason for `mountnd stats`.
 
 Lock: `FailureLog._lock` is a leaf.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 from ..catalog.catalogue import Catalogue
 from ..errors import Forbidden, NotFound, StoreError
@@ -23,30 +24,78 @@ REPEAT_S = 300.0
 CAUSES_MAX = 1_000
 
 
-class FailureLog:
-    """Listings and look-ups that failed.
+class Failure(NamedTuple):
+    """One failure.
 
-    Args:
-        clock: monotonic seconds.
+    Attributes:
+        at: seconds since the epoch.
+        path: from the mount's root.
+        reason: `StoreError.reason`.
+        message: a line for a person.
+        request_id: the provider's name of the request, "" where untold.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    at: float
+    path: str
+    reason: str
+    message: str
+    request_id: str
+
+
+class FailureLog:
+    """Reads, listings and look-ups that failed.
+
+    Args:
+        clock: monotonic seconds; wall: seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, wall: Callable[[], float] = time.time) -> None:
+        self._clock, self._wall = clock, wall
         self._lock = threading.Lock()
         self._told: OrderedDict[Hashable, float] = OrderedDict()
+        self._counts: Counter[str] = Counter()
+        self._last: Failure | None = None
 
-    def report(self, catalogue: Catalogue, directory: str, what: str, error: StoreError) -> None:
-        """Something failed, unless that is an ordinary answer (no such name, access denied).
+    def report(self, catalogue: Catalogue, directory: str, what: str, error: StoreError, path: str = "") -> None:
+        """A listing or a look-up failed. Counted and logged, unless that is an ordinary answer: no such name is
+        neither, and access denied is counted only.
 
         Args:
             directory: key prefix of the directory that was listed, or that the name is in.
             what: the line's beginning, such as `s3://bucket/d/ cannot be listed`.
+            path: of what failed, from the mount's root.
         """
-        if isinstance(error, NotFound | Forbidden):
+        if isinstance(error, NotFound):
+            return
+        self._count(path, error)
+        if isinstance(error, Forbidden):
             return
         # A server that does not answer is one cause, however many directories it is asked for.
         place = "" if error.transient else directory
-        cause = (id(catalogue), place, type(error), error.code)
+        self._tell((id(catalogue), place, type(error), error.code), what, error)
+
+    def read_failed(self, path: str, error: StoreError, *, why: str = "cannot be read") -> None:
+        """An open file at `path` (from the mount's root) could not be read. Logged once for each path and reason."""
+        self._count(path, error)
+        self._tell((path, type(error), error.code), f"/{path} {why}", error)
+
+    def summary(self) -> dict[str, Any]:
+        """What `mountnd stats` shows: `count`, `by_reason` (the most frequent first), `last` (None without one)."""
+        with self._lock:
+            counts, last = self._counts.most_common(), self._last
+        return {
+            "count": sum(count for _, count in counts),
+            "by_reason": dict(counts),
+            "last": last._asdict() if last else None,
+        }
+
+    def _count(self, path: str, error: StoreError) -> None:
+        failure = Failure(self._wall(), f"/{path}", error.reason, str(error), error.request_id)
+        with self._lock:
+            self._counts[error.reason] += 1
+            self._last = failure
+
+    def _tell(self, cause: Hashable, what: str, error: StoreError) -> None:
         now = self._clock()
         with self._lock:
             if now - self._told.get(cause, float("-inf")) < REPEAT_S:
@@ -55,4 +104,4 @@ class FailureLog:
             self._told.move_to_end(cause)
             if len(self._told) > CAUSES_MAX:
                 self._told.popitem(last=False)
-        log.warning("%s: %s", what, error)
+        log.warning("%s: %s%s", what, error, f" [request {error.request_id}]" if error.request_id else "")

@@ -61,7 +61,8 @@ class Namespace:
             entry = parent.catalogue.lookup(parent.entry, name)
         except StoreError as e:
             shown = parent.catalogue.display(parent.entry.key) + name.decode("utf-8", "backslashreplace")
-            self._failures.report(parent.catalogue, parent.entry.key, f"{shown} cannot be looked up", e)
+            path = self.path(parent) + name.decode("utf-8", "backslashreplace")
+            self._failures.report(parent.catalogue, parent.entry.key, f"{shown} cannot be looked up", e, path)
             raise
         return Inode(self._number(parent.catalogue, entry), parent.catalogue, entry)
 
@@ -110,6 +111,16 @@ class Namespace:
         """Where the root lists several sources: their names and inodes, from the `first` on."""
         rows = list(self._sources.items())
         yield from rows[first:]
+
+    def path(self, inode: Inode) -> str:
+        """The path of `inode` from the mount's root, for messages: no slash before it, one behind a directory's."""
+        if inode.catalogue is None:
+            return ""
+        key = inode.entry.key.removeprefix(inode.catalogue.root.key)
+        if not self._sources:
+            return key
+        source = next(name for name, top in self._sources.items() if top.catalogue is inode.catalogue)
+        return f"{source.decode('utf-8', 'backslashreplace')}/{key}"
 
     def salt(self, catalogue: Catalogue) -> bytes:
         """What tells the inode numbers of this source from those of others."""

@@ -14,6 +14,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..blocks.stream import Blocks, Stream
 from ..catalog.catalogue import Catalogue
@@ -123,7 +124,7 @@ class Vfs:
             except StoreError as e:
                 if not handle.reported:  # the kernel asks again page by page, and programs again and again
                     handle.reported = True
-                    log.warning("%s cannot be read: %s", handle.inode.entry.key, e)
+                    self._failures.read_failed(self._namespace.path(handle.inode), e)
                 raise
             else:
                 # Once bytes were given, the stream stays; before, another thread may have moved it meanwhile.
@@ -227,11 +228,16 @@ class Vfs:
         if scan is not None:
             scan.close()
 
+    def failures(self) -> dict[str, Any]:
+        """What programs saw fail, as `FailureLog.summary` has it."""
+        return self._failures.summary()
+
     # -- within
     def _listing_failed(self, inode: Inode, error: StoreError) -> None:
         assert inode.catalogue is not None
         shown = inode.catalogue.display(inode.entry.key)
-        self._failures.report(inode.catalogue, inode.entry.key, f"{shown} cannot be listed", error)
+        path = self._namespace.path(inode)
+        self._failures.report(inode.catalogue, inode.entry.key, f"{shown} cannot be listed", error, path)
 
     def _move(self, handle: Handle, stream: Stream) -> bool:
         """The store no longer has the version of `stream`: whether the handle can read the one there is now."""
@@ -256,6 +262,8 @@ class Vfs:
         assert catalogue is not None
         if not handle.pin.stale:
             handle.pin.stale = True
-            log.warning("%s changed or was deleted while it was open; its readers get ESTALE (%s)", key, why)
+            changed = Changed(f"its readers get ESTALE ({why})", code="Version")
+            path = self._namespace.path(handle.inode)
+            self._failures.read_failed(path, changed, why="changed or was deleted while it was open")
         catalogue.forget(key)
         return Changed(f"{key}: the version that was opened is gone")

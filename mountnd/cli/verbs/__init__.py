@@ -1,11 +1,12 @@
 """The verbs: one module each, which holds a click command of the same name.
 
-A new verb is a new module here and a line in `VERBS`.
+A new verb is a new module here and a line in `VERBS`. Words that are no verbs, but meant as such, are in `_SOUGHT`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -13,15 +14,51 @@ import click
 # Verb -> its line in `mountnd --help`, in that order.
 VERBS: Mapping[str, str] = {
     "mount": "mount a source (this verb may be left out)",
-    "umount": "unmount a directory",
-    "presets": "list the datasets known by name",
+    "umount": "unmount directories (also: unmount)",
+    "ls": "list your mounts, and what is wrong with them",
+    "presets": "list the datasets known by name, or search them",
     "config": "show the settings in effect, and where each comes from",
     "stats": "what a mount read, from where, and what it fetched",
+    "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",
     "doctor": "find out what is wrong, and the command that fixes it",
     "demo": "try it: a small dataset, a mount and a picture, without a network",
+    "help": "read the manual, page by page",
+    "completion": "what makes Tab complete all of this in your shell",
 }
+
+# Other words for a verb, which work as it does.
+ALIASES: Mapping[str, str] = {"unmount": "umount"}
+
+# Words that people look for -> what to type instead.
+_SOUGHT: Mapping[str, tuple[str, ...]] = {
+    "log": ("logs",), "journal": ("logs",), "errors": ("logs",),
+    "list": ("ls", "presets"), "mounts": ("ls",), "ps": ("ls",), "status": ("ls", "stats DIR"),
+    "show": ("ls", "config"), "df": ("ls",), "du": ("stats DIR",), "usage": ("stats DIR",),
+    "info": ("presets NAME", "stats DIR"),
+    "find": ("presets WORDS",), "search": ("presets WORDS",), "datasets": ("presets",), "sources": ("presets",),
+    "version": ("--version",), "man": ("help",), "docs": ("help",), "manual": ("help",),
+    "stop": ("umount DIR",), "eject": ("umount DIR",), "kill": ("umount DIR",), "end": ("umount DIR",),
+    "detach": ("umount --lazy DIR",), "start": ("mount SOURCE DIR",), "attach": ("mount SOURCE DIR",),
+    "check": ("doctor",), "diagnose": ("doctor",), "test": ("doctor", "demo"), "settings": ("config",),
+    "options": ("config", "mount --help"), "configure": ("config",), "update": ("refresh PATH",),
+    "reload": ("refresh PATH",), "sync": ("refresh PATH",), "clear": ("cache clear",), "clean": ("cache clear",),
+    "verify": ("cache verify",), "completions": ("completion",), "autocomplete": ("completion",),
+    "example": ("demo",), "tutorial": ("demo",), "top": ("stats DIR --watch",), "tail": ("logs -f DIR",),
+}  # fmt: skip
+# How like a verb a word must be to be taken for a slip of one.
+_LIKE = 0.75
+
+
+def near_verbs(word: str) -> str:
+    """`did you mean ...?` for a word that is meant as a verb: sought as one, or a slip of one; "" for others. Pure."""
+    folded = word.casefold()
+    found = _SOUGHT.get(folded)
+    if not found:
+        like = get_close_matches(folded, [*VERBS, *ALIASES], n=2, cutoff=_LIKE)
+        found = tuple(dict.fromkeys(ALIASES.get(verb, verb) for verb in like))
+    return f"did you mean {' or '.join(f'`mountnd {typed}`' for typed in found)}?" if found else ""
 
 
 def load(verb: str) -> click.Command:

@@ -1,50 +1,107 @@
-"""`mountnd config [[SOURCE] MOUNTPOINT]`: the settings in effect, each with where it came from."""
+"""`mountnd config [SOURCE] [MOUNTPOINT]`: the settings in effect, each with where it came from."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
 from ...config.layers import ResolvedOptions
 from ...config.option_types import MEMORY, MODE, SIZE, Option
 from ...config.parsers import size_text
-from ...config.resolve import ConfigInputs, resolve_mount
+from ...config.resolve import ConfigInputs, ResolvedSource, is_source, resolve_mount, resolve_source
 from .. import tables
-from ..flags import TableCommand, complete_word, with_options
-from ..streams import show
+from ..flags import TableCommand, complete_word, json_option, with_options
+from ..streams import show, show_json
 
 
 @click.command(cls=TableCommand)
-@click.argument("words", nargs=-1, metavar="[[SOURCE] MOUNTPOINT]", shell_complete=complete_word)
+@click.argument("words", nargs=-1, metavar="[SOURCE] [MOUNTPOINT]", shell_complete=complete_word)
+@json_option("The settings, each with its value and origin.")
 @with_options("config")
-def config(inputs: ConfigInputs, words: tuple[str, ...]) -> None:
-    """Show the settings that `mountnd [SOURCE] MOUNTPOINT` would have.
+def config(inputs: ConfigInputs, words: tuple[str, ...], as_json: bool) -> None:
+    """Show the settings that `mountnd [SOURCE] MOUNTPOINT` would have, or those of a SOURCE.
 
     Each is shown with where it came from. A flag overrides an environment variable,
     which overrides the config file, the preset and the default, in this order.
     Without arguments: the settings of every mount.
     """
-    file, head = f"Config file: {inputs.file.path or 'none'}", ["Setting", "Value", "From"]
-    if words:
-        resolved = resolve_mount(words, inputs)
-        show(file)
-        for source in resolved.sources:
-            url, preset = source.config.url, source.config.preset
-            show("")
-            rows = [["url", url or "signed links", f"preset {preset}" if preset else "given"]]
-            tables.show(head, rows + list(_rows(source.options)), title=f"Source {source.config.name}")
+    shown = _Shown(inputs)
+    if not words:
+        shown = shown._replace(options=inputs.all_options())
+    elif len(words) == 1 and is_source(words[0], inputs):
+        source = resolve_source(words[0], inputs)
+        shown = shown._replace(sources=(source,), notices=source.notices)
+    else:
+        mount = resolve_mount(words, inputs)
+        where, notices = mount.config.mountpoint, tuple(mount.notices)
+        shown = shown._replace(sources=mount.sources, mountpoint=where, options=mount.options, notices=notices)
+    if as_json:
+        show_json(_told(shown), indent=2)
+    else:
+        _print(shown)
+
+
+class _Shown(NamedTuple):
+    """What is shown: the settings of sources, and of the mount that shows them."""
+
+    inputs: ConfigInputs
+    sources: tuple[ResolvedSource, ...] = ()
+    mountpoint: Path | None = None
+    options: ResolvedOptions | None = None
+    notices: tuple[str, ...] = ()
+
+
+def _print(shown: _Shown) -> None:
+    file, head = shown.inputs.file, ["Setting", "Value", "From"]
+    show(f"Config file: {file.path or 'none'}")
+    for source in shown.sources:
         show("")
-        tables.show(head, _rows(resolved.options), title=f"Mount {resolved.config.mountpoint}")
-        show(*resolved.notices)
-        return
-    options = inputs.all_options()
-    show(file, "")
-    tables.show(head, _rows(options), title="Every mount, unless set otherwise")
-    _list("Sources", (f"{name}  {entry.url or entry.preset}" for name, entry in inputs.file.sources.items()))
-    _list("Mounts", (f"{where}  {' '.join(e.sources)}".rstrip() for where, e in inputs.file.mounts.items()))
+        rows = [_url_row(source), *_rows(source.options)]
+        tables.show(head, rows, title=f"Source {source.config.name}")
+    if shown.options:
+        show("")
+        title = f"Mount {shown.mountpoint}" if shown.mountpoint else "Every mount, unless set otherwise"
+        tables.show(head, _rows(shown.options), title=title)
+    show(*shown.notices)
+    if not shown.sources:
+        _list("Sources", (f"{name}  {entry.url or entry.preset}" for name, entry in file.sources.items()))
+        _list("Mounts", (f"{where}  {' '.join(e.sources)}".rstrip() for where, e in file.mounts.items()))
+
+
+def _url_row(source: ResolvedSource) -> list[str]:
+    url, preset = source.config.url, source.config.preset
+    return ["url", url or "signed links", f"preset {preset}" if preset else "given"]
+
+
+def _told(shown: _Shown) -> dict[str, Any]:
+    """The keys of `--json`; they stand in help/commands.md."""
+    file = shown.inputs.file
+    return {
+        "config_file": str(file.path) if file.path else None,
+        "mountpoint": str(shown.mountpoint) if shown.mountpoint else None,
+        "settings": _settings(shown.options or {}),
+        "sources": [
+            {
+                "name": source.config.name,
+                "url": source.config.url or None,
+                "preset": source.config.preset or None,
+                "settings": _settings(source.options),
+            }
+            for source in shown.sources
+        ],
+        "notices": list(shown.notices),
+    }
+
+
+def _settings(options: ResolvedOptions) -> dict[str, Any]:
+    return {
+        r.option.name: {"value": None if r.value is None else value_text(r.option, r.value), "from": r.origin}
+        for r in options.values()
+    }
 
 
 def _rows(options: ResolvedOptions) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -16,8 +17,8 @@ from .. import install_helper as helper
 from .. import tables
 from ..diagnose_machine import diagnose_machine
 from ..diagnose_source import DIRECTORIES_MAX, diagnose_source, hidden_keys
-from ..flags import TableCommand, with_options
-from ..streams import show
+from ..flags import TableCommand, json_option, with_options
+from ..streams import show, show_json
 
 # A source answers one small question within a second or two, or something is wrong.
 _PROBE_S = 15.0
@@ -29,8 +30,9 @@ _INDENT = 6
 @click.argument("source", required=False)
 @click.option("--keys", metavar="PREFIX", help="also list the keys below PREFIX that the tree cannot show")
 @click.option("--install-helper", is_flag=True, help="have mount(8) and /etc/fstab find mountnd (as root); no checks")
+@json_option("The findings, and what --keys lists.")
 @with_options("doctor")
-def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_helper: bool) -> int:
+def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_helper: bool, as_json: bool) -> int:
     """Check what mounting needs; say what is wrong and the command that fixes it.
 
     Checks the FUSE device, libfuse, fusermount3, the cache directory and your mounts. With SOURCE (a preset, a
@@ -51,11 +53,26 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_h
         findings += diagnose_source(
             resolved.config, resolved.preset, min(_PROBE_S, options["timeout"].value), options["cache_dir"].value
         )
-    _print(findings)
     bad = any(finding.level == "bad" for finding in findings)
+    listed = None
     if resolved and keys is not None and not bad:
-        _print_keys(*hidden_keys(resolved.config, keys, options["timeout"].value))
+        listed = hidden_keys(resolved.config, keys, options["timeout"].value)
+    if as_json:
+        show_json(_told(findings, listed), indent=2)
+    else:
+        _print(findings)
+        if listed is not None:
+            _print_keys(*listed)
     return 1 if bad else 0
+
+
+def _told(findings: list[Finding], listed: tuple[list[tuple[str, str]], bool] | None) -> dict[str, Any]:
+    """The keys of `--json`; they stand in help/commands.md."""
+    told: dict[str, Any] = {"findings": [finding._asdict() for finding in findings]}
+    if listed is not None:
+        told["keys"] = [{"key": _printable(key), "reason": reason} for key, reason in listed[0]]
+        told["complete"] = listed[1]
+    return told
 
 
 def _print(findings: Iterable[Finding]) -> None:

@@ -10,13 +10,27 @@ import click
 from ...config import presets
 from ...config.options import MountConfig, SourceConfig
 from ...config.resolve import ConfigInputs, ResolvedMount, resolve_mount
-from ...errors import Forbidden, StoreError
+from ...errors import Forbidden, StoreError, UsageError
 from ..flags import TableCommand, complete_word, with_options
 from ..remedies import next_step
-from ..streams import say
+from ..streams import remark
+from . import near_verbs
 
 
-@click.command(cls=TableCommand)
+class _MountCommand(TableCommand):
+    """`mount`, which also gets whatever begins with no verb."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = [arg for arg in args if not arg.startswith("-")]
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError:
+            if words and not presets.find(words[0]) and (hint := near_verbs(words[0])):
+                raise UsageError(f"{words[0]}: no such verb: {hint}") from None
+            raise
+
+
+@click.command(cls=_MountCommand)
 @click.argument("words", nargs=-1, metavar="[SOURCE...] MOUNTPOINT", shell_complete=complete_word)
 @with_options("mount")
 def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
@@ -34,18 +48,29 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
       mountnd openneuro indi s3://our-bucket/lab ~/brains
       mountnd s3://bucket/prefix DIR --endpoint-url https://s3.example.org
     """
-    resolved = resolve_mount(words, inputs)
+    try:
+        resolved = resolve_mount(words, inputs)
+    except UsageError as e:
+        raise _no_verb(words, inputs) or e from None
     from ...daemon import run_mount
 
     def introduce() -> None:
         for line in introduction(resolved):
-            say(line)
+            remark(line)
 
-    code = run_mount(resolved.config, serve=serve, say=say, introduce=introduce)
+    code = run_mount(resolved.config, serve=serve, say=remark, introduce=introduce)
     if code == 0 and not resolved.config.foreground:
         where = shlex.quote(str(resolved.config.mountpoint))
-        say(f"{resolved.config.mountpoint} is ready. To end it: mountnd umount {where}")
+        remark(f"{resolved.config.mountpoint} is ready. To end it: mountnd umount {where}")
     return code
+
+
+def _no_verb(words: tuple[str, ...], inputs: ConfigInputs) -> UsageError | None:
+    """What to say where the first word is no source, but may have been meant as a verb."""
+    first = words[0] if words else ""
+    if first in inputs.file.sources or presets.find(first) or not (hint := near_verbs(first)):
+        return None
+    return UsageError(f"{first}: no such verb or source: {hint}")
 
 
 def introduction(resolved: ResolvedMount) -> Iterator[str]:

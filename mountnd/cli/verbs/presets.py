@@ -1,32 +1,57 @@
-"""`mountnd presets [NAME]`: what can be mounted by name."""
+"""`mountnd presets [NAME | WORDS]`: what can be mounted by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import click
 
 from ...config.parsers import did_you_mean
-from ...config.presets import Preset, find, load_all, names
+from ...config.presets import Preset, find, names, search
 from ...errors import UsageError
 from .. import tables
-from ..flags import TableCommand
-from ..streams import show
+from ..flags import TableCommand, json_option
+from ..streams import show, show_json
+
+
+def _complete(_ctx: click.Context, _param: click.Parameter, word: str) -> list[str]:
+    return [name for name in names() if word in name]
 
 
 @click.command(cls=TableCommand)
-@click.argument("name", required=False, shell_complete=lambda _c, _p, word: [n for n in names() if word in n])
-def presets(name: str | None) -> None:
-    """List the datasets known by name, or tell all about one."""
-    if name is None:
-        rows = [[preset.name, preset.title, access(preset)] for preset in load_all().values()]
-        tables.show(["Name", "Dataset", "Access"], rows)
-        show("", "More about one: mountnd presets NAME    To mount one: mountnd NAME DIR")
-        return
-    preset = find(name)
-    if preset is None:
-        raise UsageError(f"{name}: no such preset{did_you_mean(name, names())} (`mountnd presets` lists them)")
-    tables.details(details(preset))
+@click.argument("words", metavar="[NAME | WORDS]", nargs=-1, shell_complete=_complete)
+@json_option("All about each that matches.")
+def presets(words: tuple[str, ...], as_json: bool) -> None:
+    """List the datasets known by name, tell all about one, or search them.
+
+    WORDS are looked for in names, titles, modalities and species; all of them must match:
+
+    \b
+      mountnd presets openneuro
+      mountnd presets eeg human
+    """
+    one = find(words[0]) if len(words) == 1 else None
+    found = [one] if one else search(words)
+    if not found:
+        said = " ".join(words)
+        raise UsageError(f"{said}: no such preset{did_you_mean(said, names())} (`mountnd presets` lists them)")
+    if as_json:
+        show_json([as_told(preset) for preset in found], indent=2)
+    elif one:
+        tables.details(details(one))
+    else:
+        tables.show(["Name", "Dataset", "Access"], [[p.name, p.title, access(p)] for p in found])
+        counted = f"{len(found)} of {len(names(aliases=False))} datasets" if words else f"{len(found)} datasets"
+        show("", counted)
+        show("More about one: mountnd presets NAME    To mount one: mountnd NAME DIR")
+
+
+def as_told(preset: Preset) -> dict[str, Any]:
+    """The keys of `--json`: those of the preset's file, its name, and how it is reached."""
+    told = {**asdict(preset), "settings": dict(preset.settings), "access": access(preset)}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in told.items()}
 
 
 def access(preset: Preset) -> str:
@@ -40,6 +65,8 @@ def details(preset: Preset) -> Iterator[tuple[str, str]]:
     """Labelled lines about one preset."""
     yield "Name", ", also ".join([preset.name, ", ".join(preset.aliases)] if preset.aliases else [preset.name])
     yield "Dataset", preset.title
+    yield "Modality", ", ".join(preset.modality)
+    yield "Species", ", ".join(preset.species)
     yield "Source", preset.url or "signed links"
     if region := preset.settings.get("region"):
         yield "Region", str(region)

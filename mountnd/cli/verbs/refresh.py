@@ -9,11 +9,11 @@ import click
 
 from ...daemon import control, mounts
 from ...errors import MountError
-from ..flags import PathArgument
+from ..flags import MountArgument
 
 
 @click.command()
-@click.argument("path", type=PathArgument())
+@click.argument("path", type=MountArgument())
 def refresh(path: Path) -> None:
     """Have the mount that PATH lies in forget the names at and below it.
 

@@ -1,29 +1,47 @@
-"""`mountnd umount DIR`, or `--all`: end a mount."""
+"""`mountnd umount DIR...`, or `--all`: end mounts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from ...daemon import mounts
 from ...daemon.unmount import unmount, unmount_all
-from ...errors import UsageError
-from ..flags import PathArgument
-from ..streams import say
+from ...errors import MountError, UsageError
+from ..flags import MountArgument
+from ..running import mount_of
+from ..streams import remark
 
 
-@click.command(short_help="End a mount.")
-@click.argument("directory", metavar="DIR", type=PathArgument(), required=False)
-@click.option("--all", "every", is_flag=True, help="All of your mounts, instead of one.")
-@click.option("--lazy", is_flag=True, help="Take it out of the tree now, also if programs still use it.")
-def umount(directory: Path | None, every: bool, lazy: bool) -> None:
-    """End the mount at DIR and wait until its daemon is gone.
+@click.command(short_help="End mounts.")
+@click.argument("directories", metavar="DIR...", type=MountArgument(), nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All of your mounts.")
+@click.option("-l", "--lazy", is_flag=True, help="Take it out of the tree now, also if programs still use it.")
+def umount(directories: tuple[Path, ...], every: bool, lazy: bool) -> None:
+    """End the mount at DIR, or that DIR lies inside, and wait until its daemon is gone. Several DIRs: each of them.
 
     When programs still use it they are named, and nothing is unmounted. With --lazy it disappears at
     once, and the daemon ends when the last program closes its last file. A daemon that hangs is killed.
     """
-    if every == (directory is not None):
-        raise UsageError("name one mount, or all: mountnd umount DIR, or mountnd umount --all")
-    for remark in unmount_all(lazy=lazy) if directory is None else [unmount(directory, lazy=lazy)]:
-        if remark:
-            say(remark)
+    if every == bool(directories):
+        raise UsageError("name mounts, or all: mountnd umount DIR, or mountnd umount --all")
+    for line in unmount_all(lazy=lazy) if every else _each(directories, lazy):
+        if line:
+            remark(line)
+
+
+def _each(directories: tuple[Path, ...], lazy: bool) -> Iterator[str]:
+    """End them one after the other: remarks. Raises MountError at the end, with what could not be ended and why."""
+    # Found before the first is ended: of two paths in one mount the second would lie in none.
+    tops = {mount_of(directory): mounts.resolve(directory) for directory in reversed(directories)}
+    failed = []
+    for top, named in reversed(tops.items()):
+        try:
+            said = unmount(top, lazy=lazy)
+            yield said or (f"{top} is unmounted" if named != top else "")
+        except MountError as e:
+            failed.append(str(e))
+    if failed:
+        raise MountError("; ".join(failed))

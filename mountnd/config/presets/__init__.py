@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,8 @@ class Preset:
         settings: the options it sets, as in `SETTINGS`.
         group: "featured" for the six that come first in the list, "more" for the others.
         title: a few words.
+        modality: what was recorded, as its field says it: MRI, EEG, EM, ...; species: of whom. Empty where title and
+            notes do not tell.
         licence, terms, terms_url, citation, home, layout: what a person should know; "" where unknown.
         keys: how to get credentials, where `anonymous` is false; one line.
         links: how to get the signed links, where there is no bucket to list; one line.
@@ -44,6 +46,8 @@ class Preset:
     title: str
     url: str = ""
     aliases: tuple[str, ...] = ()
+    modality: tuple[str, ...] = ()
+    species: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     group: str = "more"
     licence: str = ""
@@ -68,7 +72,9 @@ class Preset:
 
 
 _TEXTS = ("title", "url", "group", "licence", "terms", "terms_url", "citation", "home", "layout", "keys", "links")
-_LISTS = ("aliases", "notes")
+_LISTS = ("aliases", "modality", "species", "notes")
+# Words of up to so many letters are abbreviations.
+_ABBREVIATION = 3
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -138,6 +144,27 @@ def find(word: str) -> Preset | None:
     return None
 
 
-def names() -> list[str]:
-    """Every name and alias."""
-    return [name for preset in load_all().values() for name in (preset.name, *preset.aliases)]
+def names(*, aliases: bool = True) -> list[str]:
+    """Every name, and every alias."""
+    every = load_all().values()
+    return [name for preset in every for name in (preset.name, *(preset.aliases if aliases else ()))]
+
+
+def search(words: Iterable[str]) -> list[Preset]:
+    """The presets in whose name, aliases, title, modality or species every one of `words` occurs, in any case; all of
+    them for no words.
+
+    A word of up to three letters is an abbreviation and not looked for inside other words, but for one letter before
+    it: "eeg" finds iEEG and "mri" fMRI, "em" does not find NEMAR.
+    """
+    patterns = [re.compile(_pattern(word.casefold())) for part in words for word in part.split()]
+    return [preset for preset in load_all().values() if all(p.search(_searched(preset)) for p in patterns)]
+
+
+def _pattern(word: str) -> str:
+    quoted = re.escape(word)
+    return rf"\b[a-z]?{quoted}\b" if len(word) <= _ABBREVIATION else quoted
+
+
+def _searched(preset: Preset) -> str:
+    return "\n".join((preset.name, *preset.aliases, preset.title, *preset.modality, *preset.species)).casefold()

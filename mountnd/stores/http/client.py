@@ -21,7 +21,7 @@ from .connection import Connection
 from .connections import Connections
 from .faults import TLS_ONLY, error_from_exception, is_told_to_use_tls
 from .ranges import check_range, parse_content_range
-from .status import error_type
+from .status import error_type, request_id_in
 from .trust import settle_trust
 from .versions import Answer, size_in
 
@@ -172,7 +172,9 @@ class WebClient:
         if self._codes and (found := re.search(rb"<Code>(\w{1,64})</Code>", _refusal(reply, name, deadline))):
             label = found[1].decode()
             kind = self._codes.get(label, kind)
-        return kind(f"{name}: the server refused ({label})", code=label)
+        error = kind(f"{name}: the server refused ({label})", code=label)
+        error.request_id = request_id_in(reply.answer.headers.get)
+        return error
 
 
 def _context() -> ssl.SSLContext:

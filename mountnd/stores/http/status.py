@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from ...errors import (
     BadAnswer,
     Changed,
@@ -37,3 +40,18 @@ BY_STATUS: dict[int, type[StoreError]] = {
 def error_type(status: int) -> type[StoreError]:
     """The class for an HTTP status that is no success; a plain StoreError for one that nobody knows."""
     return BY_STATUS.get(status) or (ServerFault if status >= 500 else StoreError)
+
+
+# What providers call a request, in the order of preference: S3 and its like, Google, DANDI and others.
+_REQUEST_IDS = ("x-amz-request-id", "x-guploader-uploadid", "x-request-id")
+
+
+def request_id_in(header: Callable[[str], str | None], said: str = "") -> str:
+    """What the provider calls this request, "" where what stands there cannot be such a name.
+
+    Args:
+        header: gives a header of the answer by its lower-case name.
+        said: what the body calls it, for an answer without such a header.
+    """
+    found = next((text for name in _REQUEST_IDS if (text := header(name))), said)
+    return found if re.fullmatch(r"[A-Za-z0-9+/=_.:-]{1,128}", found) else ""

@@ -30,7 +30,7 @@ from ...errors import (
 from ...foreign_text import as_region
 from ..facts import datetime_of
 from ..http import faults
-from ..http.status import error_type
+from ..http.status import error_type, request_id_in
 from . import key_faults
 from .exceptions import lookup
 
@@ -190,6 +190,7 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
             code=code or str(status),
         )
     error = _build(kind, subject, code or str(status), str(fault.get("Message", "")), region)
+    error.request_id = request_id_in(meta.get("HTTPHeaders", {}).get, str(fault.get("RequestId", "")))
     if isinstance(error, Forbidden):
         error.server_time = _seconds(str(meta.get("HTTPHeaders", {}).get("date", "")))
     return error

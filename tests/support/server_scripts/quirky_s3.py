@@ -135,7 +135,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 status, more, body = self.act(split.path, query, headers)
             except Refusal as why:
                 text = f"<Error><Code>{why.code}</Code><Message>{why.code}</Message></Error>"
-                status, more, body = why.status, {"Content-Type": "application/xml", **why.headers}, text.encode()
+                status, more, body = (
+                    why.status,
+                    {"Content-Type": "application/xml", "x-amz-request-id": "QUIRKY1", **why.headers},
+                    text.encode(),
+                )
         self.send_response_only(status)
         if world.date_off is not None:
             said = time.time() + world.skew + world.date_off

@@ -1,0 +1,137 @@
+"""The mounts of this user that run, or were left behind: what `mountnd ls` shows, and what verbs take for a mount."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Any, NamedTuple
+
+from .. import stats
+from ..daemon import control, mounts, rundir
+from ..errors import MountError
+from ..report.figures import size
+from . import streams, tables
+
+# A daemon in good health answers in milliseconds; `ls` must not keep anybody waiting for one that is not.
+_ANSWER_S = 3.0
+_AT_ONCE = 8
+
+_HEAD = ["Mountpoint", "Source", "Since", "Read", "Fetched", "State"]
+# Between columns.
+_GAP = 2
+
+# State -> what it means and what to do, for all but "ok".
+_ADVICE = {
+    "starting": "it is just being mounted",
+    "ending": "it is unmounted here, and its daemon (pid {pid}) has not ended yet",
+    "stopped": "its daemon is stopped; to let it go on: kill -CONT {pid}",
+    "silent": "its daemon does not answer; to end it: mountnd umount --lazy {where}",
+    "dead": "its daemon is gone and left the mount behind; to remove it: mountnd umount {where}",
+}
+
+
+class RunningMount(NamedTuple):
+    """One mount.
+
+    Attributes:
+        state: "ok", or a word of `_ADVICE`.
+        record: what its daemon wrote, None where that is gone.
+        source: what the kernel shows as mounted, where there is no record.
+        counters: what its daemon counts (`assembly.Mount.counters`); empty where it did not answer.
+    """
+
+    mountpoint: Path
+    state: str
+    record: rundir.Record | None
+    source: str
+    counters: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys of `mountnd ls --json`; they stand in help/commands.md."""
+        record, total = self.record, self.counters.get("total", {})
+        answered = bool(self.counters)
+        return {
+            "mountpoint": str(self.mountpoint),
+            "state": self.state,
+            "sources": [{"name": name, "url": url} for name, url in record.sources]
+            if record
+            else [{"name": None, "url": self.source}],
+            "since": _iso(record.since) if record else None,
+            "pid": record.pid if record else None,
+            "log": record.log or None if record else None,
+            "bytes_read": total.get(stats.BYTES_ASKED, 0) if answered else None,
+            "bytes_fetched": total.get(stats.BYTES_FETCHED, 0) if answered else None,
+            "failures": self.counters.get("failures", {}).get("count", 0) if answered else None,
+        }
+
+
+def running() -> list[RunningMount]:
+    """All mounts of this user, in the order of their mountpoints. Looks into none of them: one might hang."""
+    uid = os.getuid()
+    here = {m.path: m for m in mounts.mounts() if m.fstype == mounts.FSTYPE and m.user_id in (None, uid)}
+    records: dict[Path, rundir.Record] = {}
+    for record in sorted(rundir.records(), key=lambda r: (r.alive(), r.since)):
+        records[Path(record.mountpoint)] = record
+    paths = sorted({*here, *(path for path, record in records.items() if record.alive())})
+    if not paths:
+        return []
+    with ThreadPoolExecutor(min(len(paths), _AT_ONCE)) as pool:
+        return list(pool.map(lambda path: _look_at(path, here.get(path), records.get(path)), paths))
+
+
+def _look_at(path: Path, mounted: mounts.Mount | None, record: rundir.Record | None) -> RunningMount:
+    state, counters = "ok", dict[str, Any]()
+    if record is None or not record.alive():
+        state = "dead"
+    elif mounted is None:
+        state = "ending" if record.device else "starting"
+    elif mounts.is_stopped(record.pid):
+        state = "stopped"
+    else:
+        try:
+            counters = control.request(path, "stats", seconds=_ANSWER_S)
+        except MountError:
+            state = "silent"
+    return RunningMount(path, state, record, mounted.source if mounted else "", counters)
+
+
+def show(found: Sequence[RunningMount]) -> None:
+    """The mounts as a table, or some lines each where that is too wide (a path must not be broken, to be copied); and
+    what to do about those that are not well."""
+    if not found:
+        streams.show("Nothing is mounted. To mount something: mountnd openneuro DIR (`mountnd presets` lists names)")
+        return
+    rows = [_row(mount) for mount in found]
+    widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
+    if sum(widths) + _GAP * (len(widths) - 1) <= get_terminal_size().columns:
+        tables.show(_HEAD, rows)
+    else:
+        for where, source, since, read, fetched, state in rows:
+            streams.show(f"{where}: {state}", f"    {source}", f"    since {since}, {read} read, {fetched} fetched")
+    for mount in found:
+        if advice := _ADVICE.get(mount.state):
+            pid = mount.record.pid if mount.record else 0
+            streams.show(f"{mount.mountpoint}: {advice.format(pid=pid, where=shlex.quote(str(mount.mountpoint)))}")
+
+
+def _row(mount: RunningMount) -> list[str]:
+    told, record = mount.as_json(), mount.record
+    sources = ", ".join(url for _, url in record.sources) if record else mount.source
+    since = datetime.fromtimestamp(record.since).astimezone().isoformat(" ", "minutes")[:16] if record else "?"
+    amounts = ["?" if told[key] is None else size(told[key]) for key in ("bytes_read", "bytes_fetched")]
+    failed = told["failures"]
+    return [str(mount.mountpoint), sources, since, *amounts, mount.state + (f", {failed} failures" if failed else "")]
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+
+
+def mount_of(path: Path) -> Path:
+    """The mountpoint of the mount that `path` is, or lies inside; `path` itself (resolved) where that is none."""
+    return mounts.top_of(mounts.resolve(path))

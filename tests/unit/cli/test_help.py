@@ -1,0 +1,112 @@
+"""`mountnd help`, the manual page and completion: what they are made from."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mountnd.cli.man_page import MAN_PAGE, man_page
+from mountnd.cli.verbs import ALIASES, VERBS, near_verbs
+from mountnd.cli.verbs.help import readable, topics, with_narrow_tables
+from mountnd.config.options import OPTIONS
+from mountnd.errors import EXIT_CODES, StoreError
+from tests.unit.cli.calls import call
+
+HELP = MAN_PAGE.parent
+TABLE = "| a | b |\n|---|---|\n| `x` | a-word-of-thirty-letters-or-so |\n| `y\\|z` | |\n"
+
+
+def test_every_page_is_a_topic_with_a_title() -> None:
+    assert set(topics()) == {path.stem for path in HELP.glob("*.md")}
+    assert all(topics().values())
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("page", topics())
+def test_a_page_fits_and_breaks_no_word(page: str, width: int) -> None:
+    answer = call(["help", page], {"COLUMNS": str(width)})
+    assert answer.code == 0
+    assert "<!--" not in answer.out and "…" not in answer.out
+    assert max(map(len, answer.out.splitlines())) <= width
+
+
+def test_comments_and_links_to_pages_are_not_shown() -> None:
+    text = (
+        "A sentence. <!-- tests:\nx::y --> Another: [names.md](names.md), [the rules](names.md#x), [home](https://x)."
+    )
+    assert readable(text) == (
+        "A sentence. Another: `mountnd help names`, the rules (`mountnd help names`), [home](https://x)."
+    )
+
+
+def test_a_table_that_would_break_a_word_becomes_a_list() -> None:
+    assert with_narrow_tables(TABLE, 80) == TABLE
+    assert with_narrow_tables(f"x\n\n{TABLE}\ny\n", 30) == (
+        "x\n\n- `x`: b: a-word-of-thirty-letters-or-so\n- `y|z`: \n\ny\n"
+    )
+
+
+@pytest.mark.parametrize("word", [*VERBS, *ALIASES, "Logs", "log", "umout", "confg"])
+def test_a_word_like_a_verb(word: str) -> None:
+    assert "mountnd" in near_verbs(word)
+
+
+@pytest.mark.parametrize("word", ["openneuro", "hcp", "s3://bucket", "lab", "", "/mnt/x", "ds000001", "he"])
+def test_a_word_unlike_any_verb(word: str) -> None:
+    assert near_verbs(word) == ""
+
+
+def test_the_commands_page_has_every_code_and_reason() -> None:
+    page = (HELP / "commands.md").read_text()
+    for code, meaning in EXIT_CODES.items():
+        assert f"| {code} | {meaning} |" in page
+
+    def reasons(kind: type[StoreError]) -> set[str]:
+        return {kind.reason}.union(*(reasons(below) for below in kind.__subclasses__()))
+
+    assert reasons(StoreError) - {"cancelled"} == set(
+        re.findall(r"`([a-z ]+)`", page[page.index("The reasons of failures") :].partition(".")[0])
+    )
+
+
+def test_the_manual_page_is_of_today() -> None:
+    page = man_page()
+    assert MAN_PAGE.read_text() == page, "run: python -m mountnd.cli.man_page"
+    plain = page.replace("\\-", "-")
+    for option in OPTIONS:
+        assert option.variable in plain and option.flag[2:] in plain
+    for verb in VERBS:
+        assert f".SS mountnd {verb}" in plain
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
+def test_the_manual_page_is_well_formed() -> None:
+    done = subprocess.run(["groff", "-ww", "-man", "-Tutf8", MAN_PAGE], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"MOUNTND(1)") >= 3
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_quiet_is_for_every_verb(verb: str) -> None:
+    assert "--quiet" in call([verb, "--help"]).out
+
+
+def test_quiet_leaves_out_remarks_and_no_error(tmp_path: Path) -> None:
+    for argv in (["-q", "openneuro", str(tmp_path / "m")], ["openneuro", str(tmp_path / "m"), "--quiet"]):
+        answer = call(argv)
+        assert (answer.code, answer.out, answer.err) == (0, "", "")
+        assert answer.config is not None
+    assert "ready" in call(["openneuro", str(tmp_path / "m")]).err
+    assert "did you mean" in call(["-q", "openneuo", str(tmp_path / "m")]).err
+
+
+def test_a_source_called_like_a_verb_that_is_none_is_a_source(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[sources.list]\nurl = "s3://lab"\n')
+    answer = call(["list", str(tmp_path / "m"), "--config", str(file)])
+    assert answer.config is not None
+    assert answer.config.sources[0].url == "s3://lab"
