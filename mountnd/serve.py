@@ -69,7 +69,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
 
     descriptors.raise_limit()
     memory_limit.use_few_arenas()
-    _import_ahead()
+    _import_ahead(config)
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
     threads = LoopThreads()
@@ -156,8 +156,12 @@ def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
     return KERNEL_TTL_INDEFINITE_S if frozen and forgets else KERNEL_TTL_S
 
 
-def _import_ahead() -> None:
-    """Import what is used while serving: see `LATE_MODULES`."""
+def _import_ahead(config: MountConfig) -> None:
+    """Import what is used while serving: see `LATE_MODULES`; and by the probes, whose time is for the network."""
+    if not config.offline and any(source.url.startswith("s3://") for source in config.sources):
+        from .stores.s3.access.connect import load_libraries
+
+        load_libraries()
     for name in LATE_MODULES:
         import_module(name)
     "".encode("idna")

@@ -143,7 +143,7 @@ def test_nothing_is_imported_once_it_is_mounted(quirky: Quirky, where: Path, tmp
     with log.open("wb") as err:
         process = subprocess.Popen(
             [sys.executable, "-X", "importtime", "-m", "mountnd", "s3://bkt", str(where), "--foreground", "--ttl", "0",
-             "--endpoint-url", url, "--region", "us-east-1", "--timeout", "3", "--cache-dir", str(tmp_path / "cache")],
+             "--endpoint-url", url, "--region", "us-east-1", "--timeout", "10", "--cache-dir", str(tmp_path / "cache")],
             env=env, stdin=subprocess.DEVNULL, stderr=err,
         )  # fmt: skip
     try:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from functools import partial
 from typing import Any
 
@@ -122,6 +123,13 @@ async def connect(
                 )
 
         return await in_region(known or configured or DEFAULT_REGION, guessed=not known)
+
+
+def load_libraries() -> None:
+    """Import what connecting needs. That takes a third of a second, on a busy machine several: too much to be done inside
+    a deadline that is there for the network."""
+    for name in ("aiobotocore.session", "botocore.auth", "botocore.awsrequest", "s3fs"):
+        import_module(name)
 
 
 @contextmanager
