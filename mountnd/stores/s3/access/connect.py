@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from ....errors import StoreError, WrongRegion
@@ -126,7 +126,7 @@ async def connect(
 
 
 def load_libraries() -> None:
-    """Import what connecting needs. That takes a third of a second, on a busy machine several: too much to be done inside
+    """Import what connecting needs. That takes a third of a second, on a busy machine several: too much to be done in
     a deadline that is there for the network."""
     for name in ("aiobotocore.session", "botocore.auth", "botocore.awsrequest", "s3fs"):
         import_module(name)
