@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from . import descriptors, fusermount, memory_limit
 from .assembly import Mount, build
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
+from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
 from .offline import as_known_object, cached
@@ -92,6 +94,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
             threads=threads,
             is_there=place.is_ours,
+            busy=partial(_tell_busy, config.mountpoint) if config.foreground else None,
             make_room=mount.end_workers,
         )
         # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
@@ -117,6 +120,12 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             if session is not None and session.is_left:
                 log.error("%s: no process is granted to unmount it; this one becomes fusermount3", config.mountpoint)
                 fusermount.become(config.mountpoint)
+
+
+def _tell_busy(mountpoint: Path) -> None:
+    """Say after Ctrl-C what keeps the mount."""
+    held = named_holders(mountpoint) or "a program of another user, or a mount inside it"
+    log.warning("%s is busy: %s. End them, or press Ctrl-C again to take it away from them", mountpoint, held)
 
 
 class _Place:

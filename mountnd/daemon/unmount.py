@@ -94,6 +94,11 @@ def holders(path: Path) -> Iterator[Holder]:
             yield Holder(int(name), comm, how)
 
 
+def named_holders(path: Path) -> str:
+    """The processes that keep the mount at `path` busy, for a message; "" where none is seen."""
+    return ", ".join(f"{held.name} (pid {held.pid}, {held.how})" for held in holders(path))
+
+
 def unmount(directory: Path, *, lazy: bool = False) -> str:
     """Unmount a mountnd mount, and wait until its daemon is gone.
 
@@ -182,9 +187,8 @@ def _why_not(path: Path, mounted: mounts.Mount, record: rundir.Record | None, co
     below = [m.path for m in mounts.mounts() if m.path != path and m.path.is_relative_to(path)]
     if below:
         return f"{path} is busy: {below[0]} is mounted inside it; unmount that first."
-    if held := list(holders(path)):
-        named = ", ".join(f"{h.name} (pid {h.pid}, {h.how})" for h in held)
-        return f"{path} is busy: {named}. End them, or: mountnd umount --lazy {quoted}"
+    if held := named_holders(path):
+        return f"{path} is busy: {held}. End them, or: mountnd umount --lazy {quoted}"
     if os.getuid() not in (0, mounted.user_id):
         return f"{path} was mounted by user {mounted.user_id}; only that user or root can unmount it: {complaint}"
     return (

@@ -51,6 +51,8 @@ class Session:
             told to forget them (`kernel.forgets_names`).
         threads: what serves it; whoever waits for the network on one of them says so there.
         is_there: whether it is this mount that stands at the mountpoint, and not a later one.
+        busy: says that programs still use the mount, after the first SIGINT; only a second one then takes it away.
+            None: the first does.
         make_room: ends threads and the like that are not needed to unmount, where a limit stands in the way.
     """
 
@@ -64,10 +66,11 @@ class Session:
         timeout: float,
         threads: LoopThreads,
         is_there: Callable[[], bool] = lambda: True,
+        busy: Callable[[], object] | None = None,
         make_room: Callable[[], object] = lambda: None,
     ) -> None:
         self._mountpoint, self._timeout, self._is_there = mountpoint, timeout, is_there
-        self._threads, self._make_room = threads, make_room
+        self._threads, self._make_room, self._busy = threads, make_room, busy
         self._invalidator = kernel.Invalidator()
         self._ready = threading.Event()
         self._stop_by, self._unmounted = float("inf"), False
@@ -115,6 +118,22 @@ class Session:
             self._stop_by = time.monotonic() + GRACE_S
             self._unmount()
 
+    def _interrupt(self) -> None:
+        """Unmount as `umount` does. A busy mount refuses that: `busy` says so, and the next time it goes lazily."""
+        busy, self._busy = self._busy, None
+        if busy is None or self._stop_by != float("inf"):
+            self.stop()
+            return
+        try:
+            complaint = descriptors.opening(lambda: fusermount.unmount(self._mountpoint))
+        except OSError:
+            self.stop()
+            return
+        if complaint and self._is_ours():
+            busy()
+        else:
+            self._unmounted, self._stop_by = True, time.monotonic() + GRACE_S
+
     def _make_threads(self) -> None:
         """All of them before there is a mount: where the system grants too few, none is left behind."""
         try:
@@ -127,8 +146,9 @@ class Session:
     def _serve(self, ready: Callable[[], None]) -> None:
         session = ctypes.c_void_p(binding.lib.fuse_get_session(self._fuse))
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: self.stop())
+            signal.signal(signal.SIGINT, lambda *_: self._interrupt())
         self._invalidator.serve(self._fuse, binding.lib.fuse_session_fd(session))
         if binding.MINOR < 17:
             _answer_init(session)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.errors import Archived, ConfigError, Forbidden, LinkExpired, NotFound
+from mountnd.errors import Archived, Changed, ConfigError, Forbidden, LinkExpired, NotFound
 from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.links.store import RENEW_S, SignedLinkStore
 
@@ -195,15 +195,29 @@ def test_codes_in_a_refusal_say_more_than_its_status(tmp_path: Path) -> None:
         store.close()
 
 
-def test_one_bad_link_hides_no_other(tmp_path: Path) -> None:
+def test_one_bad_link_hides_no_other_and_is_a_file_that_says_so(tmp_path: Path) -> None:
     one = {"Content-Range": "bytes 0-0/5", "Content-Length": "1", "ETag": '"t"'}
     with scripted_server({"GET /good": Answer(206, one, b"x")}) as server:
-        (tmp_path / "links").write_text(f"{server.url}/good\n{server.url}/gone\n{server.url}/old?Expires=1\n")
+        (tmp_path / "links").write_text(
+            f"curl {server.url}/good\ncurl {server.url}/gone\ncurl '{server.url}/old?Expires=1&Signature=hush'\n"
+        )
         store = SignedLinkStore(tmp_path / "links")
         page = store.list_page("", deadline=soon())
-        assert keys(page.objects) == ["good"]
-        assert ["gone" in text or "old" in text for text in page.unshowable] == [True, True]
-        assert keys(store.list_page("go", deadline=soon()).objects) == ["good"]
+        assert keys(page.objects) == ["gone.unavailable.txt", "good", "old.expired.txt"]
+        assert page.unshowable == ()
+        for stat in page.objects:
+            if stat.id.key == "good":
+                continue
+            assert store.head(stat.id.key, deadline=soon()) == stat
+            text = read(store, stat.id, 0, stat.size).decode()
+            assert stat.id.key.partition(".")[0] in text and str(tmp_path / "links") in text and "hush" not in text
+        old = next(stat for stat in page.objects if stat.id.key.startswith("old"))
+        assert "ended on 1970-01-01" in read(store, old.id, 0, old.size).decode()
+        assert read(store, old.id, 4, 3, 2) == read(store, old.id, 0, old.size)[4:9]
+        assert len([remark for remark in store.remarks if "gone" in remark or "old" in remark]) == 2
+        with pytest.raises(Changed):
+            read(store, old.id._replace(etag='"another"'), 0, 1)
+        assert keys(store.list_page("go", deadline=soon()).objects) == ["gone.unavailable.txt", "good"]
         store.close()
 
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ...errors import BadAnswer, NotFound, StoreError, Unreachable
+from ...errors import BadAnswer, Intercepted, NotFound, StoreError, Unreachable
 from ..base import Deadline
 from ..facts import size_of
 from . import redirects
 from .connecting import Route
 from .connection import Connection
 from .connections import Connections
-from .faults import TLS_ONLY, error_from_exception, is_told_to_use_tls
+from .faults import TLS_ONLY, WEB_PAGE, error_from_exception, is_told_to_use_tls
 from .ranges import check_range, parse_content_range
 from .status import error_type, request_id_in
 from .trust import settle_trust
@@ -164,6 +164,8 @@ class WebClient:
             return Unreachable(
                 f"{name}: the proxy {proxy} needs a user and password, or rejected those given", code="407"
             )
+        if status == 511:  # RFC 6585, section 6: a captive portal's
+            return Intercepted(f"{name}: this network wants you to sign in first (511)", code=WEB_PAGE)
         kind, label = error_type(status), f"HTTP {status}"
         if status == 400 and is_told_to_use_tls(_refusal(reply, name, deadline)):
             return BadAnswer(

@@ -1,5 +1,7 @@
 """A file of signed links shown as one flat directory: data sets that are given out by e-mail (fastMRI).
 
+A link that has ended, or that the server refuses, is shown as a small text that says so when it is read.
+
 Links end. When one is refused, the file is read anew: somebody may have put the next e-mail's lines there.
 
 Lock order: `SignedLinkStore._lock` is a leaf, held while the file is read.
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from ...errors import ConfigError, Forbidden, LinkExpired, NotFound, StoreError
+from ...errors import Changed, ConfigError, Forbidden, LinkExpired, NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
@@ -26,6 +28,7 @@ from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.web_requests import WebRequests
 from ..s3.translate import BY_CODE
+from .notes import Note, note_about
 from .parse import SignedLink, parse_links
 
 log = logging.getLogger(__name__)
@@ -69,6 +72,7 @@ class SignedLinkStore(StoreBase):
         self._clock, self._monotonic = clock, monotonic
         self._lock = threading.Lock()
         self._read_at = float("-inf")
+        self._notes: dict[str, Note] = {}  # by the names of their files
         self._web = WebClient(codes=BY_CODE)
         self._trust = EtagTrust(self.url)
         self._reads = VersionedReads(self._trust)
@@ -83,13 +87,13 @@ class SignedLinkStore(StoreBase):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        return self._trust.remarks
+        return (*self._trust.remarks, *(note.why.removeprefix(f"{self.url}: ") for note in self._notes.values()))
 
     def remember(self, notes: Notes) -> None:
         self._trust.remember(notes)
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
-        return self._trust.relied(stat)
+        return stat if stat.id.key in self._notes else self._trust.relied(stat)
 
     def list_page(
         self,
@@ -101,30 +105,32 @@ class SignedLinkStore(StoreBase):
         limit: int = 1000,
         deadline: Deadline,
     ) -> Page:
-        """Sizes are fetched side by side. A link that the server refuses is in `unshowable`, unless all are."""
+        """Sizes are fetched side by side. A link that the server refuses has a note in its place, unless all are."""
         after = (token if token is not None else start_after).encode()
         names = [name for name in self._links if name.startswith(prefix) and name.encode() > after]
         page, more = names[: min(limit, 1000)], len(names) > min(limit, 1000)
         objects: list[ObjectStat] = []
-        refused: list[StoreError] = []
+        refused: dict[str, StoreError] = {}
         if page:
             with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(page)), "links") as pool:
-                for answer in pool.map(lambda name: self._try(name, deadline), page):
+                answers = pool.map(lambda name: self._try(name, deadline), page)
+                for name, answer in zip(page, answers, strict=True):
                     if isinstance(answer, ObjectStat):
                         objects.append(answer)
                     else:
-                        refused.append(answer)
+                        refused[name] = answer
         if refused and not objects:
-            raise refused[0]
-        found = self._trust.settle(
-            Page(objects, [], page[-1] if more else None, tuple(str(error) for error in refused))
-        )
+            raise next(iter(refused.values()))
+        found = self._trust.settle(Page(objects, [], page[-1] if more else None))
         soon = Deadline(min(LOOK_AGAIN_S, deadline.left()))
         if self._reads.look_again(found.objects, lambda key: self._requests(key, self._links[key], 0, (), soon)):
-            return self._trust.settle(found)
-        return found
+            found = self._trust.settle(found)
+        noted = [self._note(name, error) for name, error in refused.items()]
+        return found._replace(objects=sorted([*found.objects, *noted], key=lambda stat: stat.id.key.encode()))
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        if (note := self._notes.get(key)) is not None:
+            return note.stat(self.source)
         found = self._ask(key, lambda link: self._web.first_byte(link.url, f"{self.url}: {key}", deadline))
         if found.size is None:
             raise StoreError(f"{self.url}: {key}: the server does not say how large it is", code="Content-Range")
@@ -133,6 +139,11 @@ class SignedLinkStore(StoreBase):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
+            return
+        if (note := self._notes.get(id.key)) is not None:
+            if self._read_anew(self.renewals.count):
+                raise Changed(f"{self.url}: {id.key}: there are new links now", code="Renewed")
+            note.read(id, start, views)
             return
 
         def read(link: SignedLink) -> None:
@@ -162,6 +173,14 @@ class SignedLinkStore(StoreBase):
             self._web.first_byte,
             lambda: self.head(key, deadline=deadline),
         )
+
+    def _note(self, name: str, error: StoreError) -> ObjectStat:
+        """The file that stands for a link that cannot be used."""
+        made = note_about(name, error, self._path)
+        if self._notes.get(made.name) != made:
+            log.warning("%s", made.why)
+            self._notes[made.name] = made
+        return made.stat(self.source)
 
     def _try(self, name: str, deadline: Deadline) -> ObjectStat | StoreError:
         try:
@@ -208,6 +227,7 @@ class SignedLinkStore(StoreBase):
                 log.warning("%s: it names other files now; mount it anew to see them", self.url)
                 return False
             self._links = links
+            self._notes.clear()
             self.renewals.count += 1
             return True
 

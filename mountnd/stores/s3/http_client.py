@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
-from ...errors import BadAnswer, StoreError
+from ...errors import BadAnswer, Forbidden, NotFound, StoreError
 from ..base import Deadline
 from ..http.connecting import Route
 from ..http.connection import Connection
@@ -24,6 +24,7 @@ from ..http.connections import Connections
 from ..http.faults import TLS_ONLY, is_told_to_use_tls
 from ..http.ranges import check_range
 from ..http.versions import Answer, size_in
+from ..http.web_page import described, is_page
 from .access.connect import BucketAccess
 from .signing import Signer
 from .translate import Subject, error_from_response, translate
@@ -51,7 +52,14 @@ class Reply(NamedTuple):
             pass  # that of a HEAD, or a proxy's page: the status has to do
         headers = {name.lower(): text for name, text in self.headers.items()}
         meta = {"HTTPStatusCode": self.status, "HTTPHeaders": headers}
-        return error_from_response({"Error": fault, "ResponseMetadata": meta}, subject)
+        error = error_from_response({"Error": fault, "ResponseMetadata": meta}, subject)
+        if "Code" in fault or not is_page(self.body) or type(error) not in (Forbidden, NotFound, StoreError):
+            return error
+        said = f"{subject.place} answered {self.status} with {described(self.body)}: a proxy's, or no S3 server's"
+        told = type(error)(f"{subject}: {said}", code=error.code)
+        if isinstance(error, Forbidden) and isinstance(told, Forbidden):
+            told.server_time = error.server_time
+        return told
 
 
 class HttpClient:

@@ -33,10 +33,10 @@ class NamesClient:
         if reply.status != 200:
             raise reply.error(subject)
         body = reply.body
-        if is_page(body):
-            raise Intercepted(f"{subject.url}: {subject.place} answered with {described(body)}", code=WEB_PAGE)
         if body and not body.rstrip().endswith(b">"):
             raise ServerFault(f"{subject.url}: a listing was cut off on the way", code="ListObjectsV2")
+        if is_page(body):
+            raise Intercepted(f"{subject.url}: {subject.place} answered with {described(body)}", code=WEB_PAGE)
         return body
 
     def head(self, key: str, subject: Subject, deadline: Deadline) -> HTTPMessage:

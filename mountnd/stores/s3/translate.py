@@ -17,6 +17,7 @@ from ...errors import (
     BadAnswer,
     Changed,
     Forbidden,
+    Intercepted,
     NoCredentials,
     NoSuchBucket,
     NotFound,
@@ -179,6 +180,8 @@ def error_from_response(response: Mapping[str, Any], subject: Subject) -> StoreE
     region = as_region(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region", "") or fault.get("Region", ""))
     if status == 407:  # never S3's
         return _build(Unreachable, subject, "407", "it needs a user and password, or rejected those given")
+    if status == 511:  # RFC 6585, section 6: a captive portal's
+        return Intercepted(f"{subject.url}: this network wants you to sign in first (511)", code=faults.WEB_PAGE)
     kind = BY_CODE.get(code) or error_type(status)
     # A request signed for another region is refused as malformed, and a HEAD of one by a bare 400.
     if region and region != subject.region and (code == "AuthorizationHeaderMalformed" or status == 400):

@@ -119,6 +119,29 @@ def test_foreground_until_ctrl_c(openneuro: str, where: Path) -> None:
     assert left_behind(where) == []
 
 
+def test_ctrl_c_while_busy_names_the_programs_and_a_second_one_detaches(openneuro: str, where: Path) -> None:
+    process = subprocess.Popen(
+        ["env", "--default-signal=INT", *cli.MOUNTND, "openneuro", where, "-f", "--endpoint-url", openneuro],
+        env=cli.environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        read_until("Ctrl-C unmounts it", process, process.stderr, cli.COMMAND_S)
+        with (where / KEY).open("rb") as held:
+            process.send_signal(signal.SIGINT)
+            read_until(f"(pid {os.getpid()}, open file)", process, process.stderr, cli.COMMAND_S)
+            assert is_mounted(where)
+            assert held.read() == BODY
+            process.send_signal(signal.SIGINT)
+            assert process.wait(GONE_S) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert left_behind(where) == []
+
+
 def test_a_signal_while_a_program_has_a_file_open(openneuro: str, where: Path) -> None:
     """The tree goes at once, the daemon some seconds later, and it still cleans up behind itself."""
     assert run_mountnd("openneuro", where, "--endpoint-url", openneuro).returncode == 0

@@ -66,6 +66,8 @@ def test_offline_makes_no_request(seen: list[str | Path], where: Path, proxy: Pr
     proxy.clear()
     done = run_mountnd(*seen, "--offline")
     assert done.returncode == 0, done.stderr
+    # sub-01, anat, and the two files
+    assert f"{seen[0]}: offline: 4 names, 0.2 MiB" in done.stderr
     as_before(where, errno.EIO)
     assert proxy.requests() == []
 
@@ -73,5 +75,29 @@ def test_offline_makes_no_request(seen: list[str | Path], where: Path, proxy: Pr
 def test_what_was_never_seen_is_not_mounted(seen: list[str | Path], where: Path, tmp_path: Path) -> None:
     done = run_mountnd(*seen, "--cache-dir", tmp_path / "another")
     assert done.returncode == 1
-    assert "no connection" in done.stderr
+    assert "refused the connection" in done.stderr or "closed the connection" in done.stderr
     assert not cli.is_mounted(where)
+
+
+def test_offline_with_nothing_cached_says_what_to_do(seen: list[str | Path], where: Path, tmp_path: Path) -> None:
+    for more in (["--cache-dir", tmp_path / "another"], ["--cache-size", "0"]):
+        done = run_mountnd(*seen, "--offline", *more)
+        assert done.returncode == 1
+        assert f"{seen[0]}: nothing is cached" in done.stderr
+        assert "without --offline" in done.stderr
+        assert "ready" not in done.stderr
+        assert not cli.is_mounted(where)
+
+
+@pytest.mark.parametrize("how", ["--offline", "out of reach"])
+def test_a_source_that_is_one_object(seen: list[str | Path], where: Path, proxy: Proxy, how: str) -> None:
+    proxy.up()
+    url, name = f"{seen[0]}/{READ}", READ.rpartition("/")[2]
+    assert run_mountnd(url, *seen[1:]).returncode == 0
+    assert (where / name).read_bytes() == BODY
+    assert run_mountnd("umount", where).returncode == 0
+    proxy.down()
+    done = run_mountnd(url, *seen[1:], *([how] if how == "--offline" else []))
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(where) == [name]
+    assert (where / name).read_bytes() == BODY
