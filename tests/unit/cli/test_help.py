@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mountnd.cli.man_page import MAN_PAGE, man_page
+from mountnd.cli.running import RunningMount
 from mountnd.cli.verbs import ALIASES, VERBS, near_verbs
 from mountnd.cli.verbs.help import readable, topics, with_narrow_tables
 from mountnd.config.options import OPTIONS
+from mountnd.daemon import rundir
 from mountnd.errors import EXIT_CODES, StoreError
+from mountnd.vfs.failures import FailureLog
 from tests.unit.cli.calls import call
 
 HELP = MAN_PAGE.parent
@@ -71,6 +77,51 @@ def test_the_commands_page_has_every_code_and_reason() -> None:
     assert reasons(StoreError) - {"cancelled"} == set(
         re.findall(r"`([a-z ]+)`", page[page.index("The reasons of failures") :].partition(".")[0])
     )
+
+
+def keys(value: Any, *, below: Collection[str] = ()) -> set[str]:
+    """The keys of what `--json` gives; of the objects in it, those of the lists, and of the keys in `below`."""
+    if isinstance(value, list):
+        return set().union(*(keys(item, below=below) for item in value))
+    if not isinstance(value, dict):
+        return set()
+    inner = (keys(item, below=below) for key, item in value.items() if isinstance(item, list) or key in below)
+    return set(value).union(*inner)
+
+
+def documented(verb: str) -> set[str]:
+    (row,) = [line for line in (HELP / "commands.md").read_text().splitlines() if line.startswith(f"| `{verb}`")]
+    return set(re.findall(r"`([a-z_]+)`", row.split("|")[3]))
+
+
+@pytest.mark.parametrize(
+    ("verb", "argv"),
+    [
+        ("presets", ["presets", "eeg"]),
+        ("config", ["config", "openneuro", "DIR/m"]),
+        ("cache ls", ["cache", "ls", "--cache-dir", "DIR"]),
+        ("cache clear", ["cache", "clear", "--cache-dir", "DIR"]),
+        ("cache verify", ["cache", "verify", "--cache-dir", "DIR"]),
+        ("doctor", ["doctor", "--cache-dir", "DIR"]),
+        ("ls", ["ls"]),
+    ],
+)
+def test_each_key_of_json_is_documented(verb: str, argv: list[str], tmp_path: Path) -> None:
+    answer = call([*(word.replace("DIR", str(tmp_path)) for word in argv), "--json"])
+    assert answer.code in (0, 1), answer.err
+    assert keys(json.loads(answer.out)) <= documented(verb)
+
+
+def test_the_keys_of_ls_and_stats_are_documented() -> None:
+    record = rundir.Record(mountpoint="/m", pid=1, started=1, since=1.0, sources=(("a", "s3://a"),))
+    failures = FailureLog()
+    failures.read_failed("a", StoreError("x"))
+    counters = {"total": {"bytes.asked": 5}, "sources": {}, "memory": {}, "failures": failures.summary()}
+    mount = RunningMount(Path("/m"), "ok", record, "s3://a", counters)
+    told = mount.as_json()
+    assert keys(told) <= documented("ls") and {"bytes_read", "failures", "since"} <= set(told)
+    assert (told["bytes_read"], told["failures"]) == (5, 1)
+    assert {"mountpoint", *keys(counters, below=("failures", "last"))} <= documented("stats DIR") | {"other"}
 
 
 def test_the_manual_page_is_of_today() -> None:
