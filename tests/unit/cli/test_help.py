@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from mountnd.vfs.failures import FailureLog
 from tests.unit.cli.calls import call
 
 HELP = MAN_PAGE.parent
+ROOT = HELP.parents[1]
 TABLE = "| a | b |\n|---|---|\n| `x` | a-word-of-thirty-letters-or-so |\n| `y\\|z` | |\n"
 
 
@@ -161,3 +164,29 @@ def test_a_source_called_like_a_verb_that_is_none_is_a_source(tmp_path: Path) ->
     answer = call(["list", str(tmp_path / "m"), "--config", str(file)])
     assert answer.config is not None
     assert answer.config.sources[0].url == "s3://lab"
+
+
+def on_a_terminal(*argv: str, env: dict[str, str]) -> bytes:
+    """What `mountnd ARGV` writes to a terminal."""
+    ours, theirs = os.openpty()
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "PAGER": "less", **env}
+    command = [sys.executable, "-P", "-m", "mountnd", *argv]
+    written = bytearray()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environ, cwd="/"):
+        os.close(theirs)
+        try:
+            while piece := os.read(ours, 1 << 16):
+                written += piece
+        except OSError:
+            pass  # EIO: the other side is closed
+    os.close(ours)
+    return bytes(written)
+
+
+def test_no_color_means_no_colour_on_a_terminal_either() -> None:
+    """Bold, which is no colour, may stay (no-color.org)."""
+    colour = re.compile(rb"\x1b\[(?:[0-9]+;)*(?:3|4|9|10)[0-7](?:;[0-9]+)*m")
+    assert colour.search(on_a_terminal("help", "names", env={"NO_COLOR": ""}))
+    for argv in (["help", "names"], ["presets", "eeg"]):
+        written = on_a_terminal(*argv, env={"NO_COLOR": "1"})
+        assert len(written) > 100 and not colour.search(written)
