@@ -80,7 +80,8 @@ def _lines() -> Iterator[str]:
 
 def _verb(verb: str) -> Iterator[str]:
     command = load(verb)
-    context = click.Context(command, info_name=f"mountnd {verb}")
+    # The names as the group has them: click keeps the first help option that it makes of a command.
+    context = click.Context(command, info_name=f"mountnd {verb}", help_option_names=["-h", "--help"])
     yield f".SS {_text(' '.join([context.command_path, *command.collect_usage_pieces(context)]))}"
     if verb == "mount":
         yield _text("As described above.")

@@ -84,7 +84,8 @@ def show_script(text: str) -> None:
 
 def page(lines: Iterable[str]) -> None:
     """A long text of our own making, in the person's pager where stdout is a terminal."""
-    click.echo_via_pager(lines)
+    # A pager gets colours where it shows them, which click finds out; where there is none, the terminal does.
+    click.echo_via_pager(lines, color=None if sys.stdin.isatty() else sys.stdout.isatty())
 
 
 def show_json(value: Any, indent: int | None = None) -> None:

@@ -65,7 +65,7 @@ def request(mountpoint: Path, verb: str, *, seconds: float = ANSWER_S, **argumen
             f"{mountpoint}: its daemon is dead, or can write to no run directory (mountnd doctor says why)."
         )
     if record is None or not record.alive():
-        raise MountError(f"{mountpoint} is not a mount of yours (mountnd doctor lists them).")
+        raise MountError(f"{mountpoint} is not a mount of yours (mountnd ls lists them).")
     end = time.monotonic() + lookup.RESTORE_S
     while (answer := _ask(record, mountpoint, verb, seconds, arguments)) is None:
         if not lookup.is_ours(mountpoint) or time.monotonic() > end:

@@ -24,5 +24,5 @@ def refresh(path: Path) -> None:
     top = mounts.top_of(path)
     mounted = mounts.mount_at(top)
     if mounted is None or mounted.fstype != mounts.FSTYPE:
-        raise MountError(f"{path} is not inside a mountnd mount")
+        raise MountError(f"{path} is not inside a mountnd mount (mountnd ls lists yours)")
     control.request(top, "refresh", path=os.fspath(path.relative_to(top)) if path != top else "")

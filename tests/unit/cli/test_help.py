@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mountnd.cli.man_page import MAN_PAGE, man_page
+from mountnd.cli.running import RunningMount
 from mountnd.cli.verbs import ALIASES, VERBS, near_verbs
 from mountnd.cli.verbs.help import readable, topics, with_narrow_tables
 from mountnd.config.options import OPTIONS
+from mountnd.daemon import rundir
 from mountnd.errors import EXIT_CODES, StoreError
+from mountnd.vfs.failures import FailureLog
 from tests.unit.cli.calls import call
 
 HELP = MAN_PAGE.parent
+ROOT = HELP.parents[1]
 TABLE = "| a | b |\n|---|---|\n| `x` | a-word-of-thirty-letters-or-so |\n| `y\\|z` | |\n"
 
 
@@ -73,6 +82,51 @@ def test_the_commands_page_has_every_code_and_reason() -> None:
     )
 
 
+def keys(value: Any, *, below: Collection[str] = ()) -> set[str]:
+    """The keys of what `--json` gives; of the objects in it, those of the lists, and of the keys in `below`."""
+    if isinstance(value, list):
+        return set().union(*(keys(item, below=below) for item in value))
+    if not isinstance(value, dict):
+        return set()
+    inner = (keys(item, below=below) for key, item in value.items() if isinstance(item, list) or key in below)
+    return set(value).union(*inner)
+
+
+def documented(verb: str) -> set[str]:
+    (row,) = [line for line in (HELP / "commands.md").read_text().splitlines() if line.startswith(f"| `{verb}`")]
+    return set(re.findall(r"`([a-z_]+)`", row.split("|")[3]))
+
+
+@pytest.mark.parametrize(
+    ("verb", "argv"),
+    [
+        ("presets", ["presets", "eeg"]),
+        ("config", ["config", "openneuro", "DIR/m"]),
+        ("cache ls", ["cache", "ls", "--cache-dir", "DIR"]),
+        ("cache clear", ["cache", "clear", "--cache-dir", "DIR"]),
+        ("cache verify", ["cache", "verify", "--cache-dir", "DIR"]),
+        ("doctor", ["doctor", "--cache-dir", "DIR"]),
+        ("ls", ["ls"]),
+    ],
+)
+def test_each_key_of_json_is_documented(verb: str, argv: list[str], tmp_path: Path) -> None:
+    answer = call([*(word.replace("DIR", str(tmp_path)) for word in argv), "--json"])
+    assert answer.code in (0, 1), answer.err
+    assert keys(json.loads(answer.out)) <= documented(verb)
+
+
+def test_the_keys_of_ls_and_stats_are_documented() -> None:
+    record = rundir.Record(mountpoint="/m", pid=1, started=1, since=1.0, sources=(("a", "s3://a"),))
+    failures = FailureLog()
+    failures.read_failed("a", StoreError("x"))
+    counters = {"total": {"bytes.asked": 5}, "sources": {}, "memory": {}, "failures": failures.summary()}
+    mount = RunningMount(Path("/m"), "ok", record, "s3://a", counters)
+    told = mount.as_json()
+    assert keys(told) <= documented("ls") and {"bytes_read", "failures", "since"} <= set(told)
+    assert (told["bytes_read"], told["failures"]) == (5, 1)
+    assert {"mountpoint", *keys(counters, below=("failures", "last"))} <= documented("stats DIR") | {"other"}
+
+
 def test_the_manual_page_is_of_today() -> None:
     page = man_page()
     assert MAN_PAGE.read_text() == page, "run: python -m mountnd.cli.man_page"
@@ -110,3 +164,29 @@ def test_a_source_called_like_a_verb_that_is_none_is_a_source(tmp_path: Path) ->
     answer = call(["list", str(tmp_path / "m"), "--config", str(file)])
     assert answer.config is not None
     assert answer.config.sources[0].url == "s3://lab"
+
+
+def on_a_terminal(*argv: str, env: dict[str, str]) -> bytes:
+    """What `mountnd ARGV` writes to a terminal."""
+    ours, theirs = os.openpty()
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "PAGER": "less", **env}
+    command = [sys.executable, "-P", "-m", "mountnd", *argv]
+    written = bytearray()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environ, cwd="/"):
+        os.close(theirs)
+        try:
+            while piece := os.read(ours, 1 << 16):
+                written += piece
+        except OSError:
+            pass  # EIO: the other side is closed
+    os.close(ours)
+    return bytes(written)
+
+
+def test_no_color_means_no_colour_on_a_terminal_either() -> None:
+    """Bold, which is no colour, may stay (no-color.org)."""
+    colour = re.compile(rb"\x1b\[(?:[0-9]+;)*(?:3|4|9|10)[0-7](?:;[0-9]+)*m")
+    assert colour.search(on_a_terminal("help", "names", env={"NO_COLOR": ""}))
+    for argv in (["help", "names"], ["presets", "eeg"]):
+        written = on_a_terminal(*argv, env={"NO_COLOR": "1"})
+        assert len(written) > 100 and not colour.search(written)

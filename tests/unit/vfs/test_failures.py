@@ -68,3 +68,29 @@ def test_no_more_is_remembered_than_is_of_use(caplog: pytest.LogCaptureFixture) 
     assert lines(caplog) == []
     failures.report(ONE, "0/", "x", errors.BadAnswer("no"))
     assert lines(caplog) == ["x: no"]
+
+
+def test_failures_are_counted_by_reason_and_the_last_one_is_kept() -> None:
+    failures = FailureLog(Clock(), wall=lambda: 12.5)
+    assert failures.summary() == {"count": 0, "by_reason": {}, "last": None}
+    for _ in range(2):
+        failures.read_failed("d/file", errors.Archived("it is archived"))
+    refused = errors.Forbidden("access denied")
+    refused.request_id = "REQ"
+    failures.report(ONE, "d/", "x", refused, "d")
+    failures.report(ONE, "d/", "x", errors.NotFound("an answer, and no failure"), "d/y")
+    summary = failures.summary()
+    assert (summary["count"], summary["by_reason"]) == (3, {"archived": 2, "access denied": 1})
+    assert summary["last"] == {
+        "at": 12.5, "path": "/d", "reason": "access denied", "message": "access denied", "request_id": "REQ"
+    }  # fmt: skip
+
+
+def test_a_failed_read_is_told_once_for_each_path_and_reason(caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureLog(Clock())
+    for path in ("a", "b", "a"):
+        failures.read_failed(path, errors.TimedOut("no answer"))
+    failures.read_failed("a", errors.ServerFault("500"))
+    assert lines(caplog) == [
+        "/a cannot be read: no answer", "/b cannot be read: no answer", "/a cannot be read: 500"
+    ]  # fmt: skip

@@ -42,6 +42,15 @@ def components(path: bytes) -> Sequence[bytes]:
     return [name for name in path.split(b"/") if name]
 
 
+def test_an_inode_has_the_path_that_leads_to_it(single: Namespace, store: MemoryStore, workers: Workers) -> None:
+    several = Namespace({"ds": catalogue(store, workers), "other": catalogue(store, workers)}, single=False)
+    for top, names in ((b"", single), (b"/other", several)):
+        for path in (b"/README", b"/sub-01/anat/T1w.nii"):
+            assert names.path(names.resolve(top + path)) == (top + path).decode()[1:]
+        assert names.path(names.resolve(top + b"/sub-01")) == (top + b"/sub-01/").decode()[1:]
+    assert single.path(single.root) == several.path(several.root) == ""
+
+
 def test_paths_lead_where_their_names_do(single: Namespace) -> None:
     assert single.resolve(b"/") == single.resolve_directory(b"") == single.root
     assert single.root.number == ROOT_NUMBER
