@@ -83,7 +83,11 @@ def _mounts() -> Iterator[Finding]:
     table = {m.path: m for m in mounts.mounts() if m.fstype == mounts.FSTYPE}
     rundir.clean({str(path) for path in table}, time.time())
     records = {path: rundir.find(path) for path in table}
-    ours = [path for path, record in records.items() if record is not None or table[path].user_id == os.getuid()]
+    # One without a record may have lost it; where the user names a run directory, it is rather recorded in another.
+    mine = {
+        path for path, mount in table.items() if mount.user_id == os.getuid() and not os.environ.get(rundir.VARIABLE)
+    }
+    ours = [path for path, record in records.items() if record is not None or path in mine]
     for path, answer in mounts.answers(ours, _ANSWER_S).items():
         yield _of_mount(path, table[path], records[path], answer)
 

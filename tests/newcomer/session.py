@@ -12,7 +12,7 @@ from tests.promises.blocks import Block
 
 _MARK = "@@newcomer@@"
 # All of it. `make setup` downloads, everything else takes seconds.
-SESSION_S = 900.0
+SESSION_S = 1800.0
 
 # beginning of a command -> what it must print (a regular expression)
 SAYS = {

@@ -105,6 +105,18 @@ def test_a_command_in_a_sentence_is_one(command: str) -> None:
     _read(words[1:])
 
 
+def test_what_make_is_asked_for_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (TESTS.parent / "Makefile").read_text(), re.MULTILINE))
+    asked = {name for text in PAGES.values() for name in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)}
+    assert {"setup", "demo", "newcomer"} <= asked <= targets
+
+
+def test_links_lead_to_files_that_are_there() -> None:
+    for page, text in PAGES.items():
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            assert ":" in link or ((TESTS.parent / page).parent / link.partition("#")[0]).exists(), (page, link)
+
+
 @pytest.mark.parametrize(
     "wrong", ["umount --absent DIR", "~/openneuro --tll 5", "cache polish", "openneuro DIR --urls"]
 )

@@ -95,6 +95,7 @@ def test_umount_all_leaves_mounts_of_other_run_directories_alone(
         assert run(*source, second, env=other).returncode == 0
         assert run("umount", "--all").returncode == 0
         assert mounts.mount_at(where) is None and mounts.mount_at(second) is not None
+        assert str(second) not in "".join(run("doctor").stdout.split()), "nor are they looked at"
     finally:
         assert run("umount", second, env=other).returncode == 0
 

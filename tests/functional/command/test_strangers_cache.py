@@ -257,7 +257,7 @@ def test_only_files_of_our_own_making_are_removed(cache: Path, place: Path) -> N
 @pytest.mark.parametrize("kind", ["fifo", "socket", "directory", "link"])
 def test_nothing_waits_for_what_is_no_file(source: list[str], where: Path, cache: Path, kind: str) -> None:
     """In the place of every file of a cache and of the run directory at once."""
-    planted = [*chunks(cache), *cache.glob("names/*/*"), names_of(cache) / "server.json"]
+    planted = list(dict.fromkeys([*chunks(cache), *cache.glob("names/*/*"), names_of(cache) / "server.json"]))
     for path in planted:
         strangers.plant_special(path, kind)
     mounted = Mounted(source, where, cache)
