@@ -87,10 +87,11 @@ class Retrying(WrappingStore):
         self._retry(lambda attempt: self._store.read(id, start, views, deadline=attempt), id.key, deadline)
 
     def _retry(self, call: Callable[[Deadline], T], what: str, deadline: Deadline) -> T:
-        failures = 0
+        failures, last = 0, None
         while True:
             subject = f"{self.url}: {what!r}" if what else self.url
-            deadline.check(subject)
+            if (why := deadline.over(subject)) is not None:
+                raise why if last is None or deadline.cancelled else last  # which says more than that time is over
             try:
                 return call(deadline.within(self._attempt_s))
             except StoreError as error:
@@ -98,7 +99,7 @@ class Retrying(WrappingStore):
                     raise why from error
                 if not error.transient:
                     raise
-                failures += 1
+                failures, last = failures + 1, error
                 pause = delay(failures, self._random(), throttled=isinstance(error, Throttled))
                 if pause >= deadline.left():
                     raise

@@ -35,7 +35,7 @@ def seen(server: str, proxy: Proxy, where: Path, tmp_path: Path) -> list[str | P
     url = f"s3://{bucket.name}"
     typed: list[str | Path] = [url, where, "--endpoint-url", proxy.url, "--anonymous", "--cache-dir", cache]
     typed += ["--ttl", "1", "--timeout", "5"]
-    done = run_mountnd(*typed)
+    done = run_mountnd(*typed, "--timeout", "60")
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(where / "sub-01/anat")) == ["read.nii", "unread.nii"]
     assert (where / READ).read_bytes() == BODY
@@ -73,7 +73,7 @@ def test_offline_makes_no_request(seen: list[str | Path], where: Path, proxy: Pr
 
 
 def test_what_was_never_seen_is_not_mounted(seen: list[str | Path], where: Path, tmp_path: Path) -> None:
-    done = run_mountnd(*seen, "--cache-dir", tmp_path / "another")
+    done = run_mountnd(*seen, "--cache-dir", tmp_path / "another", "--timeout", "60")
     assert done.returncode == 1
     assert "refused the connection" in done.stderr or "closed the connection" in done.stderr
     assert not cli.is_mounted(where)
@@ -93,7 +93,7 @@ def test_offline_with_nothing_cached_says_what_to_do(seen: list[str | Path], whe
 def test_a_source_that_is_one_object(seen: list[str | Path], where: Path, proxy: Proxy, how: str) -> None:
     proxy.up()
     url, name = f"{seen[0]}/{READ}", READ.rpartition("/")[2]
-    assert run_mountnd(url, *seen[1:]).returncode == 0
+    assert run_mountnd(url, *seen[1:], "--timeout", "60").returncode == 0
     assert (where / name).read_bytes() == BODY
     assert run_mountnd("umount", where).returncode == 0
     proxy.down()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .row import Row
 
-_OPEN = "--anonymous --region us-east-1 --timeout 5 --cache-size 0"
-_SIGNED = "--region us-east-1 --timeout 5 --cache-size 0 --endpoint-url {server}"
+_OPEN = "--anonymous --region us-east-1 --timeout 15 --cache-size 0"
+_SIGNED = "--region us-east-1 --timeout 15 --cache-size 0 --endpoint-url {server}"
 _DOCTOR = 40
 _KEYS: dict[str, str | None] = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 _NO_KEYS: dict[str, str | None] = dict.fromkeys((*_KEYS, "AWS_SESSION_TOKEN", "AWS_PROFILE"))
@@ -23,16 +23,16 @@ def _s3(endpoint: str, *says: str, **more: object) -> Row:
 
 
 def _doctor(endpoint: str, *says: str, **more: object) -> Row:
-    command = f"doctor s3://bkt --endpoint-url {endpoint} --anonymous --region us-east-1 --timeout 5"
+    command = f"doctor s3://bkt --endpoint-url {endpoint} --anonymous --region us-east-1 --timeout 15"
     return Row(command, 1, ("\nfix   ", *says), _DOCTOR, **more)  # type: ignore[arg-type]
 
 
 def _web(url: str, *says: str, **more: object) -> Row:
-    return Row(f"{url} {{mnt}} --timeout 5 --cache-size 0", 1, says, 2, never=("ready", "''", "(_ssl"), **more)  # type: ignore[arg-type]
+    return Row(f"{url} {{mnt}} --timeout 15 --cache-size 0", 1, says, 2, never=("ready", "''", "(_ssl"), **more)  # type: ignore[arg-type]
 
 
 def _refused(status: int, code: str, *says: str) -> Row:
-    """Keys of variables that the server refuses in this way."""
+    """Keys of variables that the server refuses in this way: for a busy one it is asked until --timeout."""
     switches = {"keys": ["OTHER"], "refusal": [status, code]}
     return Row(f"s3://bkt {{mnt}} {_SIGNED}", 1, says, 2, env=_KEYS, switches=switches)
 
@@ -69,7 +69,7 @@ ROWS = [
     _doctor("http://192.0.2.1", "no network leads to 192.0.2.1", "connect this machine", within=_OFF),
     _web("http://192.0.2.1/x/", "no network leads to 192.0.2.1", within=_OFF),
     Row(
-        "openneuro {mnt} --timeout 5 --cache-size 0",
+        "openneuro {mnt} --timeout 15 --cache-size 0",
         1,
         ("s3.", "cannot be looked up", "--offline"),
         2,
@@ -93,7 +93,7 @@ ROWS = [
     _doctor("{server}", "answered with a web page", "browser", switches={"portal": True}),
     _web("{server}/data/", "web page", "browser", switches={"portal": True}),
     _web("{server}/data/scan.nii.gz", "a web page and not a file of data", switches={"portal": True}),
-    Row("doctor {server}/data/ --timeout 5", 1, ("web page", "\nfix   "), _DOCTOR, switches={"portal": True}),
+    Row("doctor {server}/data/ --timeout 15", 1, ("web page", "\nfix   "), _DOCTOR, switches={"portal": True}),
     # servers that are busy, or fail
     _refused(503, "SlowDown", "the server is busy", "SlowDown", "try again"),
     _refused(429, "", "the server is busy", "429"),
