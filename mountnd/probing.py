@@ -13,10 +13,16 @@ from .blocks.geometry import BLOCK
 from .errors import Archived, BadAnswer, Forbidden, NotFound, ServerFault, StoreError, Throttled
 from .stores.base import Deadline, ObjectStat, Page, Store
 
-# What start-up may take of the 20 s that the waiting parent grants.
-PROBE_S = 15.0
+# What start-up may take of the 20 s that the waiting parent grants, and what it is given however short `--timeout` is:
+# the first request looks names up, connects, and finds out where the bucket is.
+PROBE_S, PROBE_MIN_S = 15.0, 5.0
 # Names beside the one that is missing: one page.
 _NEIGHBOURS = 1000
+
+
+def probe_seconds(timeout: float) -> float:
+    """How long the probe of a source may take where one operation may take `timeout` seconds."""
+    return min(PROBE_S, max(timeout, PROBE_MIN_S))
 
 
 def list_root(store: Store, deadline: Deadline, *, limit: int = 1) -> Page:

@@ -22,7 +22,7 @@ from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
 from .offline import as_known_object, cached
-from .probing import PROBE_S, check_readable, is_object, list_root, nothing_there
+from .probing import check_readable, is_object, list_root, nothing_there, probe_seconds
 from .stores.base import Deadline, Store
 from .threads import check_room
 
@@ -182,7 +182,7 @@ def _open(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple
     A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within
     `config.timeout` for all of them.
     """
-    deadline = Deadline(min(PROBE_S, config.timeout))
+    deadline = Deadline(probe_seconds(config.timeout))
     mount = wire_up(config)
     try:
         sources = tuple(_probed(source, mount, config, deadline) for source in config.sources)

@@ -51,6 +51,10 @@ class FileNotes:
     def write(self, notes: Mapping[str, str]) -> None:
         """Keep `notes` instead of what stood there. The file is whole at every moment."""
         try:
-            self._directory.open(make=True).write(self._name, json.dumps(dict(notes)).encode())
+            directory = self._directory.open(make=True)
+        except OSError:
+            return  # whoever keeps listings there says why
+        try:
+            directory.write(self._name, json.dumps(dict(notes)).encode())
         except OSError as e:
             log.warning("%s: what is learnt of the server is not kept: %s", self._path, e.strerror or e)

@@ -19,6 +19,7 @@ from mountnd.blocks.readahead.window import WindowPolicy
 from mountnd.blocks.stream import Blocks
 from mountnd.catalog.catalogue import Catalogue
 from mountnd.errors import Forbidden
+from mountnd.private_directory import PrivatePath
 from mountnd.stats import Stats
 from mountnd.stores.base import Renewals
 from mountnd.stores.memory import Call
@@ -102,16 +103,16 @@ class VfsWorld:
         home = self._home / str(self._lives) if self._kept else None
         cat = Catalogue(
             self._store, ttl=self.ttl, workers=names, waiter=waiter, timeout=20, stats=stats,
-            clock=clock, wall=lambda: clock.now + 1e9, state_dir=home and home / "names",
+            clock=clock, wall=lambda: clock.now + 1e9, state_dir=PrivatePath(home / "names") if home else None,
         )  # fmt: skip
         blocks = Blocks(
             {self._store.source: self._store}, memory=1 << 20, workers=data, waiter=waiter, timeout=20, stats=stats,
-            disk=DiskCache(home / "blocks", 1 << 30, stats) if home else None, readahead=WindowPolicy,
+            disk=DiskCache(PrivatePath(home / "blocks"), 1 << 30, stats) if home else None, readahead=WindowPolicy,
         )  # fmt: skip
         prefetcher = Prefetcher(blocks, stats)
         prefetcher.add(cat)
         vfs = Vfs({"one": cat}, blocks, Ownership(uid=0, gid=0), stats, prefetcher=prefetcher)
-        self._mount = Mount(vfs, stats, {"one": cat}, {"one": self._store}, blocks, (names, data))
+        self._mount = Mount(vfs, stats, {"one": cat}, {"one": self._store}, blocks, (names, data), {})
         self.door: Door = VfsDoor(self._mount)
 
     def now(self) -> float:

@@ -81,9 +81,9 @@ def expiry(url: str) -> float | None:
         ends = int(query["expires"])
     else:
         return None
-    if not 0 <= ends < SECONDS_END:
+    if ends < 0:
         raise ValueError("it ends at a time that cannot be")
-    return float(ends)
+    return float(min(ends, SECONDS_END))  # "never" is written as a date far off
 
 
 class _Found(NamedTuple):

@@ -57,7 +57,7 @@ def test_mounts_reads_and_unmounts(user: UserMachine, source: list[str]) -> None
     assert user.run("find", where, "-type", "f").out.split() == [str(where / KEY)]
     code = "import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest())"
     assert user.run("python", "-c", code, where / KEY).out.strip() == _sha256()
-    assert user.run("stat", "-c", "%u:%g %A", where / KEY).out.strip() == f"{UID}:{UID} -r--r--r--"
+    assert user.run("stat", "-c", "%u:%g %A", where / KEY).out.strip() == f"{UID}:{UID} -rw-r--r--"
     # Not even root looks into it: that is FUSE's rule, and what --allow-other is for.
     assert "Permission denied" in user.run("ls", where, root=True).err
     done = user.mountnd("umount", where)

@@ -80,12 +80,12 @@ def names(requests: list[Request]) -> list[Request]:
 def test_the_first_look_costs_what_mounting_cost(cold: KernelDoor, proxy: Proxy) -> None:
     assert cold.listdir() == {key.split("/")[0].encode() for key in study_keys()}
     requests = proxy.settled()
-    assert [r.is_list for r in requests] == [True], requests
+    assert [r.is_list for r in requests if r.sent != 1] == [True], requests
 
 
 def test_find_takes_seven_requests_and_again_none(cold: KernelDoor, proxy: Proxy) -> None:
     assert find(cold) == sorted(study_keys())
-    requests = proxy.settled()
+    requests = [r for r in proxy.settled() if r.sent != 1]  # less the byte that mounting read
     assert len(requests) <= FIND, requests
     assert all(r.is_list for r in requests)
     proxy.clear()
@@ -96,7 +96,7 @@ def test_find_takes_seven_requests_and_again_none(cold: KernelDoor, proxy: Proxy
 
 def test_ls_takes_no_more_than_find(cold: KernelDoor, proxy: Proxy) -> None:
     assert ls(cold) == len(study_keys())
-    requests = proxy.settled()
+    requests = [r for r in proxy.settled() if r.sent != 1]  # less the byte that mounting read
     assert len(requests) <= FIND, requests
     assert all(r.is_list for r in requests)
     proxy.clear()
