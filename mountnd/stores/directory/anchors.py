@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from html import unescape
 
 from ...errors import BadAnswer
+from ..http.web_page import unescaped
 
 # A tag that is longer holds no name of a file: names have 255 bytes, six times as many when quoted as entities.
 TAG_MAX = 16 << 10
@@ -55,6 +54,5 @@ def _href(page: str, at: int) -> tuple[str, int]:
     while at < stop and (found := _ATTRIBUTE.match(page, at, stop)):
         at = found.end()
         if found[1] and found[1].lower() == "href" and not href:
-            with suppress(ValueError):  # a character reference of more digits than Python reads: no link
-                href = unescape((found[2] or "").strip("\"'")).strip()
+            href = unescaped((found[2] or "").strip("\"'")).strip()
     return href, at

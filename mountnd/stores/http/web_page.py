@@ -27,10 +27,18 @@ def is_index(body: bytes) -> bool:
     return not _FORM.search(body) and (_INDEX.search(body) is not None or not is_page(body))
 
 
+def unescaped(text: str) -> str:
+    """`text` with character references resolved; as it is where one is a number of more digits than Python reads."""
+    try:
+        return unescape(text)
+    except ValueError:
+        return text
+
+
 def described(body: bytes) -> str:
     """`a web page ("its title")`."""
     found = _TITLE.search(body[:_HEAD])
-    title = " ".join(unescape(found[1].decode("utf-8", "replace")).split())[:_SHOWN] if found else ""
+    title = " ".join(unescaped(found[1].decode("utf-8", "replace")).split())[:_SHOWN] if found else ""
     return f'a web page ("{title}")' if title else "a web page"
 
 

@@ -15,12 +15,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from html import unescape
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import ConfigError
 from ..facts import SECONDS_END
+from ..http.web_page import unescaped
 from .mail import text_of
 
 # What mail programs make of quotes.
@@ -136,7 +136,7 @@ def _read(line: str, where: str) -> list[_Found]:
     """The addresses in a line."""
     if not _COMMAND.match(line):
         alone = _URL.match(line.strip("<>")) is not None and len(line.split()) == 1
-        urls = [found if alone else found.rstrip(".,;:!?)]*_") for found in _IN_PROSE.findall(unescape(line))]
+        urls = [found if alone else found.rstrip(".,;:!?)]*_") for found in _IN_PROSE.findall(unescaped(line))]
         return [_Found(url, "", where, False, _is_signed(url)) for url in urls if alone or _is_signed(url)]
     try:
         words = shlex.split(line)

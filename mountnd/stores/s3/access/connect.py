@@ -89,7 +89,9 @@ async def connect(
         # A source that is unsigned by its identity stays so: its cache is for everybody.
         never = options.anonymous or not options.signs
         load = None if never else partial(find_anew, wanted, clock, signed=found is not None)
-        credentials = Credentials(found, load, renewals or Renewals(), name=subject.url, clock=monotonic)
+        credentials = Credentials(
+            found, load, renewals or Renewals(), name=subject.url, profile=profile, clock=monotonic
+        )
         if found is not None:
             await credentials.keys()
             give(session, credentials)

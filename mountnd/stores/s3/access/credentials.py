@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...base import Renewals
+from ..key_faults import words
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Credentials:
         found: botocore's credentials; None where there are none: requests go unsigned.
         load: finds them anew, None when there are none; no function at all for a store that never signs.
         renewals: counts changes, from the first keys on.
-        name: of the store, for the log.
+        name: of the store, for the log; profile: of the AWS files, "" where none is named.
         clock: monotonic seconds.
     """
 
@@ -50,9 +51,11 @@ class Credentials:
         renewals: Renewals,
         *,
         name: str = "",
+        profile: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._found, self._load, self._renewals, self._name, self._clock = found, load, renewals, name, clock
+        self._profile = profile
         self._keys: Any = None
         self._kept_until = self._read_at = float("-inf")
         self._turn = asyncio.Lock()
@@ -133,7 +136,7 @@ class Credentials:
 
     def _report(self, error: Exception) -> None:
         """Once a cause, until keys can be had again."""
-        said = f"{type(error).__name__}: {error}"
+        said = words(error, self._profile) or str(error).partition("\n")[0] or type(error).__name__
         if said != self._reported:
             self._reported = said
             log.warning("%s: no new credentials to be had, the old ones are used on: %s", self._name, said)
