@@ -128,7 +128,7 @@ class TestForbidden:
 def test_a_forbidden_listing_is_eacces(bare: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
     """Without the right to list, S3 answers 403, not 404, for what is not there."""
     # Two directories, and all that would tell of them without naming them.
-    secret = "prefix=sub-02|prefix=sub-01(/|%2F)anat|prefix=[^&]*&(?!.*delimiter)|prefix=[^&]*$"
+    secret = "prefix=sub-02|prefix=sub-01(/|%2F)anat|^(?!.*delimiter)"
     proxy.rule("status", lists=True, query=secret, status=403, code="AccessDenied")
     proxy.rule("status", lists=False, prefix=dataset.path("sub-02"), status=403, code="AccessDenied")
     assert errno_from(bare.listdir, "sub-02") == errno.EACCES

@@ -55,7 +55,7 @@ def _read(argv: list[str]) -> None:
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
     if rest != ["--version"]:
-        command.make_context(verb, rest)
+        command.make_context(verb, [word for word in rest if word != "--help"])
 
 
 def _config(*argv: str) -> None:
