@@ -13,7 +13,7 @@ from .. import tables
 from ..diagnose_machine import diagnose_machine
 from ..diagnose_source import DIRECTORIES_MAX, diagnose_source, hidden_keys
 from ..flags import TableCommand, with_options
-from ..streams import show
+from ..streams import show, waiting
 
 # A source answers one small question within a second or two, or something is wrong.
 _PROBE_S = 15.0
@@ -36,9 +36,9 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None) -> int:
     options = inputs.all_options()
     findings = list(diagnose_machine(options["cache_dir"].value, options["cache_size"].value))
     if resolved:
-        findings += diagnose_source(
-            resolved.config, resolved.preset, min(_PROBE_S, options["timeout"].value), options["cache_dir"].value
-        )
+        probe_s = min(_PROBE_S, options["timeout"].value)
+        with waiting(f"Asking {resolved.config.url or resolved.config.name}"):
+            findings += diagnose_source(resolved.config, resolved.preset, probe_s, options["cache_dir"].value)
     _print(findings)
     bad = any(finding.level == "bad" for finding in findings)
     if resolved and keys is not None and not bad:
@@ -48,12 +48,13 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None) -> int:
 
 def _print(findings: Iterable[Finding]) -> None:
     found = list(findings)
-    tables.show(["", "Finding"], [[f.level, f.what] for f in found])
+    tables.show(["", "Finding"], [[tables.Cell(f.level, f.level), f.what] for f in found])
     wrong = [f for f in found if f.level != "ok" and f.fix]
     if wrong:
         show("", "To fix it:")
     for finding in wrong:
-        show(f"  {finding.what}", f"      {finding.fix}")  # not in the table: a command must not be broken
+        show(f"  {finding.what}")
+        tables.commands(finding.fix, indent="      ")  # not in the table: it is there to be copied
 
 
 def _print_keys(keys: list[tuple[str, str]], complete: bool) -> None:

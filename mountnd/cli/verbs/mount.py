@@ -12,7 +12,7 @@ from ...config.options import MountConfig, SourceConfig
 from ...config.resolve import ConfigInputs, ResolvedMount, resolve_mount
 from ...errors import Forbidden
 from ..flags import TableCommand, complete_word, with_options
-from ..streams import say
+from ..streams import say, waiting
 
 
 @click.command(cls=TableCommand)
@@ -31,7 +31,7 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
       mountnd ~/openneuro
       mountnd openneuro/ds000001 ./here
       mountnd openneuro indi s3://our-bucket/lab ~/brains
-      mountnd s3://bucket/prefix DIR --endpoint-url https://s3.example.org
+      mountnd s3://lab DIR --endpoint-url http://minio:9000
     """
     resolved = resolve_mount(words, inputs)
     from ...daemon import run_mount
@@ -40,7 +40,10 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
         for line in introduction(resolved):
             say(line)
 
-    code = run_mount(resolved.config, serve=serve, say=say, introduce=introduce)
+    asked = ", ".join(source.config.url or source.config.name for source in resolved.sources)
+    code = run_mount(
+        resolved.config, serve=serve, say=say, introduce=introduce, connecting=lambda: waiting(f"Connecting to {asked}")
+    )
     if code == 0 and not resolved.config.foreground:
         where = shlex.quote(str(resolved.config.mountpoint))
         say(f"{resolved.config.mountpoint} is ready. To end it: mountnd umount {where}")

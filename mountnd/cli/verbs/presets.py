@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -19,14 +19,29 @@ from ..streams import show
 def presets(name: str | None) -> None:
     """List the datasets known by name, or tell all about one."""
     if name is None:
-        rows = [[preset.name, preset.title, access(preset)] for preset in load_all().values()]
-        tables.show(["Name", "Dataset", "Access"], rows)
-        show("", "More about one: mountnd presets NAME    To mount one: mountnd NAME DIR")
+        tables.show(["Name", "Dataset", "Access"], grouped(load_all().values()))
+        show("")
+        tables.details([("More about one", "mountnd presets NAME"), ("To mount one", "mountnd NAME DIR")])
         return
     preset = find(name)
     if preset is None:
         raise UsageError(f"{name}: no such preset{did_you_mean(name, names())} (`mountnd presets` lists them)")
     tables.details(details(preset))
+
+
+# `Preset.group` -> its heading.
+_GROUPS = {"featured": "Featured", "more": "More"}
+
+
+def grouped(found: Iterable[Preset]) -> Iterator[tables.Row | tables.Group]:
+    """Rows of presets below the headings of their groups; what needs keys or links stands out."""
+    group = ""
+    for preset in found:
+        if preset.group != group:
+            group = preset.group
+            yield tables.Group(_GROUPS.get(group, group.capitalize()))
+        how = access(preset)
+        yield [preset.name, preset.title, tables.Cell(how, "ok" if how == "public" else "warn")]
 
 
 def access(preset: Preset) -> str:
