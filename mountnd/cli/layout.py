@@ -7,9 +7,7 @@ or column, and then at a mark of punctuation where it has one: such a word is a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-
-from rich.cells import cell_len, chop_cells
+from collections.abc import Collection, Iterator, Sequence
 
 # After these a path, a URL or a key may go on in the next line; rather after a slash.
 _SEGMENTS = re.compile(r"[^/]*/+|[^/]+")
@@ -21,6 +19,24 @@ _COPIED = re.compile(r"`[^`]+`|(?<=: )(?:mountnd|sudo|kill|export|pip|aws|curl) 
 _KEPT = "\0"
 
 GAP = 2
+
+
+def cell_len(text: str) -> int:
+    """Columns of a terminal that `text` takes."""
+    if text.isascii():
+        return len(text)
+    from rich import cells  # slow to import, and for `--help` never needed
+
+    return cells.cell_len(text)
+
+
+def chop_cells(text: str, width: int) -> list[str]:
+    """`text` in parts of at most `width` columns, cut anywhere."""
+    if text.isascii():
+        return [text[at : at + width] for at in range(0, len(text), width)]
+    from rich import cells
+
+    return cells.chop_cells(text, width)
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
@@ -89,14 +105,17 @@ def command(text: str, width: int, indent: str = "") -> list[str]:
     return [*lines, line]
 
 
-def column_widths(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
+def column_widths(columns: Sequence[Sequence[str]], width: int, whole: Collection[int] = ()) -> list[int] | None:
     """How wide each column of a table of `width` is, GAP between them; None where a table cannot be that narrow.
 
-    The widest give way first, as far as their words allow; where that is not enough, words are broken at punctuation.
+    The widest give way first, as far as their words allow; where that is not enough, words are broken at punctuation,
+    and only then cells of the columns `whole` (numbers with their units) take several lines.
     """
     widest = [max(map(cell_len, column), default=0) for column in columns]
     room = width - GAP * (len(columns) - 1)
-    for least in (_longest_words(columns), _longest_parts(columns)):
+    words, parts = _longest_words(columns), _longest_parts(columns)
+    for at_least, kept in ((words, whole), (parts, whole), (words, ()), (parts, ())):
+        least = [widest[at] if at in kept else n for at, n in enumerate(at_least)]
         if sum(least) > room:
             continue
         widths = list(widest)

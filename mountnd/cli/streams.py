@@ -134,11 +134,11 @@ def say_traceback(error: BaseException) -> None:
         discard(2)
 
 
-def show(*lines: object) -> None:
+def show(*lines: object, style: str = "") -> None:
     """Lines for the person, on stdout; each argument is one. At a terminal they break between words."""
     for line in lines:
         for part in _broken(foreign_text.line(line), 1):
-            click.echo(part)
+            click.echo(terminal.paint(part, style))
 
 
 def show_json(value: Any, indent: int | None = None) -> None:

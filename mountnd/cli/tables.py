@@ -23,7 +23,7 @@ class Cell(NamedTuple):
 
 
 class Group(NamedTuple):
-    """In place of a row: a heading above the rows that follow."""
+    """In place of a row: an empty line and a heading above the rows that follow, where it has a title."""
 
     title: str
 
@@ -36,18 +36,26 @@ def total(*cells: str) -> Row:
     return [Cell(cell, "head") for cell in cells]
 
 
-def show(head: Sequence[str], rows: Iterable[Row | Group], *, title: str = "", right: Collection[int] = ()) -> None:
+def show(
+    head: Sequence[str],
+    rows: Iterable[Row | Group],
+    *,
+    title: str = "",
+    right: Collection[int] = (),
+    whole: Collection[int] = (),
+) -> None:
     """Print a table; cells wrap, and are taken as plain text, as headings are: neither markup nor controls act.
 
     Args:
-        right: indexes of the columns that stand flush right, as numbers do.
+        right: indexes of the columns that stand flush right, as numbers do; their cells take one line.
+        whole: indexes of other columns whose cells take one line.
     """
     width = terminal.width()
     heads = [Cell(line(cell), "head") for cell in head]
     safe = [row if isinstance(row, Group) else [_cell(cell) for cell in row] for row in rows]
     data = [row for row in safe if not isinstance(row, Group)]
     columns = [[row[at].text for row in ([heads, *data])] for at in range(len(heads))]
-    widths = layout.column_widths(columns, width)
+    widths = layout.column_widths(columns, width, {*right, *whole})
     if title:
         _echo(terminal.paint(line(title), "head"))
     if widths is None:
@@ -75,13 +83,33 @@ def commands(*typed: str, indent: str = "  ") -> None:
             _echo(part)
 
 
+def tree(top: str, below: Iterable[tuple[int, bool, str, str]]) -> None:
+    """Print a directory tree, as tree(1) does.
+
+    Args:
+        below: in the order of a walk: depth (0: in `top`), whether it is the last in its directory, name, a remark.
+    """
+    _echo(terminal.paint(line(top), "head"))
+    open_above: list[bool] = []  # by depth: whether more follow
+    width = terminal.width()
+    for depth, last, name, remark in below:
+        open_above[depth:] = [not last]
+        stem = "".join("│   " if more else "    " for more in open_above[:-1]) + ("└── " if last else "├── ")
+        for part in layout.wrap(f"{line(name)}  {line(remark)}".rstrip(), max(10, width - len(stem))):
+            _echo(stem + part)
+            stem = stem[:-4] + ("    " if last else "│   ")
+
+
 def _cell(cell: str | Cell) -> Cell:
     return Cell(line(cell.text), cell.style) if isinstance(cell, Cell) else Cell(line(cell))
 
 
 def _row(cells: Sequence[Cell], widths: Sequence[int], right: Collection[int] = ()) -> None:
     """Print one row: as many lines as its highest cell has."""
-    parts = [layout.wrap(cell.text, width) for cell, width in zip(cells, widths, strict=True)]
+    parts = [
+        layout.wrap(cell.text, width, " " * (len(cell.text) - len(cell.text.lstrip(" "))))
+        for cell, width in zip(cells, widths, strict=True)
+    ]
     gap = " " * layout.GAP
     for at in range(max(map(len, parts))):
         texts = [part[at] if at < len(part) else "" for part in parts]
@@ -118,7 +146,7 @@ def _stacked(heads: Sequence[Cell], rows: Iterable[Sequence[Cell] | Group], widt
 
 def _group(group: Group, width: int) -> None:
     _echo("")
-    for part in layout.wrap(line(group.title), width):
+    for part in layout.wrap(line(group.title), width) if group.title else ():
         _echo(terminal.paint(part, "head"))
 
 

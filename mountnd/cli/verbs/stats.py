@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from ...daemon import control, mounts
-from ...report.figures import figures, rows, size
+from ...daemon import control, mounts, rundir
+from ...report.figures import Figures, between, duration, figures, lines, size
 from .. import streams, tables
 from ..flags import PathArgument
+from ..tables import Cell
 
 WATCH_S = 1.0
 
@@ -27,25 +29,51 @@ def stats(directory: Path, as_json: bool, watch: bool) -> None:
     counted.
     """
     mountpoint = mounts.top_of(mounts.resolve(directory))
+    before: Moment | None = None
     while True:
         answer = control.request(mountpoint, "stats")
         if as_json:
             streams.show_json(answer, indent=None if watch else 2)
         else:
+            now = Moment(time.monotonic(), figures(answer["total"]))
             if watch:
                 click.clear()
-            _table(answer)
+            _table(answer, mountpoint, now, before)
+            before = now
         if not watch:
             return
         time.sleep(WATCH_S)
 
 
-def _table(answer: dict[str, Any]) -> None:
+class Moment(NamedTuple):
+    """What a mount had done at a time, in monotonic seconds."""
+
+    time: float
+    figures: Figures
+
+
+def _table(answer: dict[str, Any], mountpoint: Path, now: Moment, before: Moment | None) -> None:
+    """All figures since it was mounted, and by the second: on average since then, or since the moment `before`."""
+    record = rundir.find(mountpoint)
+    seconds = time.time() - record.since if record else 0.0
+    if record:
+        since = datetime.fromtimestamp(record.since).astimezone().isoformat(" ", "minutes")[:16]
+        shown = ", ".join(url for _, url in record.sources)
+        rate = "on average since then" if before is None else "in the last second"
+        streams.show(f"{mountpoint} shows {shown}, since {since} ({duration(seconds)}); per second: {rate}", "")
     sources = answer["sources"]
-    columns = {"all": answer["total"], **sources} if len(sources) > 1 else {"": answer["total"]}
-    shown = [rows(figures(counters)) for counters in columns.values()]
-    table = [[line[0][0], *(cell for _, cell in line)] for line in zip(*shown, strict=True)]
-    tables.show(["", *columns], table)
+    columns = {"all": answer["total"], **sources} if len(sources) > 1 else {"since then": answer["total"]}
+    parts = [lines(figures(counters)) for counters in columns.values()]
+    if before is None:
+        rated, span = parts[0], seconds
+    else:
+        rated, span = lines(between(before.figures, now.figures)), now.time - before.time
+    rows = [
+        [label.label, *(Cell(part[at].text, "bad" if part[at].is_bad else "") for part in parts), rated[at].rate(span)]
+        for at, label in enumerate(parts[0])
+    ]
+    tables.show(["", *columns, "per second"], rows, right=range(1, len(columns) + 2))
     memory = answer["memory"]
-    parts = f"{size(memory['blocks'])} for blocks, {size(memory['names'])} for the names of each source"
-    streams.show(f"Memory: {parts}; {memory['origin']} is {size(memory['bytes'])}")
+    streams.show("")
+    held = f"{size(memory['blocks'])} for blocks, {size(memory['names'])} for the names of each source"
+    tables.details([("memory", f"{held}; {memory['origin']} is {size(memory['bytes'])}")])
