@@ -15,7 +15,8 @@ _PARTS = re.compile(r"[^/,;:&?=_.|@+-]*[/,;:&?=_.|@+-]+|[^/,;:&?=_.|@+-]+")
 # Words of a shell command, quoted ones as a whole.
 _SHELL_WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"]|['\"])+")
 # What a person may copy is kept in one line where it fits: `quoted`, or a command behind a colon.
-_COPIED = re.compile(r"`[^`]+`|(?<=: )(?:mountnd|sudo|kill|export|pip|aws|curl) [^;()]*")
+_PROGRAMS = r"(?:mountnd|sudo|kill|export|pip|aws|curl|apt-get|modprobe|fusermount3)"
+_COPIED = re.compile(rf"`[^`]+`|(?<=: ){_PROGRAMS} [^;()]*")
 _KEPT = "\0"
 
 GAP = 2
@@ -103,6 +104,15 @@ def command(text: str, width: int, indent: str = "") -> list[str]:
         else:
             line = f"{line} {word}" if line.strip() else line + word
     return [*lines, line]
+
+
+def advice(text: str, width: int, indent: str = "") -> list[str]:
+    """What to do, in lines of at most `width`: a command, perhaps with a remark in parentheses behind it, or prose."""
+    typed, _, remark = text.partition("   (")
+    if cell_len(indent) + cell_len(text) <= width or not re.match(rf"{_PROGRAMS} ", typed):
+        return wrap(indent + text, width, indent)
+    lines = command(typed, width, indent)
+    return [*lines, *wrap(f"{indent}({remark}", width, indent)] if remark else lines
 
 
 def column_widths(columns: Sequence[Sequence[str]], width: int, whole: Collection[int] = ()) -> list[int] | None:

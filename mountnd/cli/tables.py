@@ -83,6 +83,14 @@ def commands(*typed: str, indent: str = "  ") -> None:
             _echo(part)
 
 
+def advice(text: str, indent: str = "  ") -> None:
+    """Print what to do about something: a command to be copied (see `commands`), or prose."""
+    for part in (
+        layout.advice(line(text), terminal.width(), indent) if terminal.is_terminal(1) else [indent + line(text)]
+    ):
+        _echo(part)
+
+
 def tree(top: str, below: Iterable[tuple[int, bool, str, str]]) -> None:
     """Print a directory tree, as tree(1) does.
 

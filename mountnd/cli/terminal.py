@@ -71,13 +71,21 @@ class HelpFormatter(click.HelpFormatter):
         super().write_usage(_HYPHEN.sub(_NO_BREAK, prog), _HYPHEN.sub(_NO_BREAK, args), prefix)
 
     def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
-        super().write_dl([tuple(_HYPHEN.sub(_NO_BREAK, cell) for cell in row) for row in rows], col_max, col_spacing)
+        told = [(term, _alike(text)) for term, text in rows]
+        super().write_dl([tuple(_HYPHEN.sub(_NO_BREAK, cell) for cell in row) for row in told], col_max, col_spacing)
 
     def write_heading(self, heading: str) -> None:
         self.write(f"{'':>{self.current_indent}}{paint(f'{heading}:', 'head')}\n")
 
     def getvalue(self) -> str:
         return super().getvalue().replace(_NO_BREAK, "-")
+
+
+def _alike(text: str) -> str:
+    """An option's line in the option table's style, whoever wrote it: click's own are sentences."""
+    if text[1:2].islower() and text.endswith(".") and ". " not in text:
+        return text[0].lower() + text[1:-1]
+    return text
 
 
 class HelpContext(click.Context):

@@ -118,7 +118,7 @@ class Line(NamedTuple):
             return ""
         if self.text.endswith("B"):
             return f"{size(self.value / seconds)}/s"
-        return f"{self.value / seconds:.1f}/s"
+        return f"{self.value / seconds:.1f}/s" if self.value else "0/s"
 
 
 def lines(f: Figures) -> list[Line]:

@@ -34,7 +34,7 @@ def config(inputs: ConfigInputs, words: tuple[str, ...]) -> None:
         for source in resolved.sources:
             url, preset = source.config.url, source.config.preset
             show("")
-            rows = [["url", url or "signed links", f"preset {preset}" if preset else "given"]]
+            rows: list[tables.Row] = [["url", url or "signed links", f"preset {preset}" if preset else "given"]]
             tables.show(head, rows + list(_rows(source.options)), title=f"Source {source.config.name}")
         show("")
         tables.show(head, _rows(resolved.options), title=f"Mount {resolved.config.mountpoint}")
@@ -47,9 +47,10 @@ def config(inputs: ConfigInputs, words: tuple[str, ...]) -> None:
     _list("Mounts", (f"{where}  {' '.join(e.sources)}".rstrip() for where, e in inputs.file.mounts.items()))
 
 
-def _rows(options: ResolvedOptions) -> Iterator[list[str]]:
+def _rows(options: ResolvedOptions) -> Iterator[tables.Row]:
     for resolved in options.values():
-        yield [resolved.option.name, value_text(resolved.option, resolved.value), resolved.origin]
+        origin = tables.Cell(resolved.origin, "aside" if resolved.origin == "default" else "")
+        yield [resolved.option.name, value_text(resolved.option, resolved.value), origin]
 
 
 def _list(title: str, lines: Iterable[str]) -> None:

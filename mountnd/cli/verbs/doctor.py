@@ -54,7 +54,7 @@ def _print(findings: Iterable[Finding]) -> None:
         show("", "To fix it:")
     for finding in wrong:
         show(f"  {finding.what}")
-        tables.commands(finding.fix, indent="      ")  # not in the table: it is there to be copied
+        tables.advice(finding.fix, indent="      ")  # not in the table: it is there to be copied
 
 
 def _print_keys(keys: list[tuple[str, str]], complete: bool) -> None:

@@ -68,3 +68,16 @@ def test_the_widest_column_gives_way_and_numbers_stay_whole() -> None:
     path = [["sub-01/anat/sub-01_T1w.nii.gz"], ["2.9 MiB"], ["today 06:19"]]
     assert layout.column_widths(path, 40, {1, 2}) == [18, 7, 11]
     assert layout.column_widths([["x" * 30], ["y" * 30]], 20) is None
+
+
+def test_advice_is_a_command_with_its_remark_or_prose() -> None:
+    typed = "sudo install -d -o $USER -m 0700 /data/cache   (or choose another: --cache-dir DIR)"
+    assert layout.advice(typed, 90, "  ") == [f"  {typed}"]
+    assert layout.advice(typed, 40, "  ") == [
+        "  sudo install -d -o $USER -m 0700 \\",
+        "    /data/cache",
+        "  (or choose another: --cache-dir DIR)",
+    ]
+    prose = "ask the data's owner for new links, and pass the file with --urls FILE"
+    assert not any("\\" in part for part in layout.advice(prose, 30))
+    assert " ".join(layout.advice(prose, 30)) == prose
