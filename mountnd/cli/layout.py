@@ -46,7 +46,8 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
         return [text]
     lead = text[: len(text) - len(text.lstrip(" "))]
     kept = _COPIED.sub(lambda found: _joined(found[0], width - len(indent)), text)
-    lines, line = [], lead
+    lines: list[str] = []
+    line = lead
     for word in kept.split():
         word = word.replace(_KEPT, " ")
         empty = line == (indent if lines else lead)

@@ -71,8 +71,8 @@ class HelpFormatter(click.HelpFormatter):
         super().write_usage(_HYPHEN.sub(_NO_BREAK, prog), _HYPHEN.sub(_NO_BREAK, args), prefix)
 
     def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
-        told = [(term, _alike(text)) for term, text in rows]
-        super().write_dl([tuple(_HYPHEN.sub(_NO_BREAK, cell) for cell in row) for row in told], col_max, col_spacing)
+        told = [(_HYPHEN.sub(_NO_BREAK, term), _HYPHEN.sub(_NO_BREAK, _alike(text))) for term, text in rows]
+        super().write_dl(told, col_max, col_spacing)
 
     def write_heading(self, heading: str) -> None:
         self.write(f"{'':>{self.current_indent}}{paint(f'{heading}:', 'head')}\n")

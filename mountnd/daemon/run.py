@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def run_mount(
             Runs in the process that serves, on its main thread.
         say: prints a line for the person.
         introduce: called in the process that was called once the tree answers, never before an error.
-        connecting: a context in which the parent waits for the daemon in the background; it may start threads.
+        connecting: a context for the time until the tree answers; it may start threads, for nothing forks in it.
 
     Raises:
         MountError: the machine, the mountpoint or the source does not allow it; nothing is left behind.
@@ -57,7 +57,7 @@ def run_mount(
     try:
         with signals.raised():
             if config.foreground:
-                return _in_front(config, made, serve, say, introduce)
+                return _in_front(config, made, serve, say, introduce, connecting)
             code = _in_background(config, made, serve, say, connecting)
             introduce()
             return code
@@ -96,17 +96,24 @@ def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
 
 
 def _in_front(
-    config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None], introduce: Callable[[], None]
+    config: MountConfig,
+    made: bool,
+    serve: Serve,
+    say: Callable[[str], None],
+    introduce: Callable[[], None],
+    connecting: Callable[[], AbstractContextManager[None]],
 ) -> int:
-    with _claimed(config, made, str(config.log_file or "")) as record:
+    with _claimed(config, made, str(config.log_file or "")) as record, ExitStack() as until_ready:
         privacy.hide_memory()
         if config.log_file:
             logs.to_file(config.log_file, config.verbose, config.debug, own=False)
         else:
             logs.to_terminal(config.verbose, config.debug)
+        until_ready.enter_context(connecting())
 
         def ready() -> None:
             _note_device(record)
+            until_ready.close()
             introduce()
             say(f"{config.mountpoint} is mounted; Ctrl-C unmounts it.")
 

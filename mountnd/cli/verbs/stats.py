@@ -68,7 +68,7 @@ def _table(answer: dict[str, Any], mountpoint: Path, now: Moment, before: Moment
         rated, span = parts[0], seconds
     else:
         rated, span = lines(between(before.figures, now.figures)), now.time - before.time
-    rows = [
+    rows: list[tables.Row] = [
         [label.label, *(Cell(part[at].text, "bad" if part[at].is_bad else "") for part in parts), rated[at].rate(span)]
         for at, label in enumerate(parts[0])
     ]

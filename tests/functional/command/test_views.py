@@ -122,9 +122,10 @@ def test_the_cache_is_listed_by_data_set_with_totals(seen: Views) -> None:
 def test_a_line_tells_what_is_waited_for_and_goes_again(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
         at = ["--endpoint-url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--anonymous", "--timeout", "2.5"]
-        calls = [Call(["doctor", "s3://bkt", *at], 80), Call(["s3://bkt", str(tmp_path / "mnt"), *at], 80)]
-        asked, mounted = terminal.run(calls, {"HOME": str(tmp_path)})
-    for seen, said in ((asked, "Asking s3://bkt ..."), (mounted, "Connecting to s3://bkt ...")):
+        mount = ["s3://bkt", str(tmp_path / "mnt"), *at]
+        calls = [Call(words, 80) for words in (["doctor", "s3://bkt", *at], mount, [*mount, "--foreground"])]
+        asked, *mounted = terminal.run(calls, {"HOME": str(tmp_path)})
+    for seen, said in ((asked, "Asking s3://bkt ..."), *((seen, "Connecting to s3://bkt ...") for seen in mounted)):
         assert seen.code == 1
         assert re.search(rf"\r\x1b\[K{re.escape(said)} [1-9] s", seen.raw), seen.raw
         assert said not in seen.text
