@@ -64,7 +64,9 @@ def picture(lines: list[list[Segment]], width: int, theme: TerminalTheme) -> Ima
         at = 0
         for segment in line:
             style = segment.style or Style()
-            colour = style.color.get_truecolor(theme) if style.color else theme.foreground_color
+            colour = list(style.color.get_truecolor(theme) if style.color else theme.foreground_color)
+            if style.dim:
+                colour = [(a + b) // 2 for a, b in zip(colour, theme.background_color, strict=True)]
             for char in segment.text.rstrip("\n"):
                 where = (MARGIN + at * cell, MARGIN + row * high)
                 pen.text(where, char, fill=tuple(colour), font=bold if style.bold else plain)

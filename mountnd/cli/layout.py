@@ -57,7 +57,7 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
         if not empty:
             lines.append(line)
             line = indent
-        *whole, rest = break_word(word, width - len(line))
+        *whole, rest = break_word(word, width - max(len(line), len(indent)))
         for part in whole:
             lines.append(line + part)
             line = indent

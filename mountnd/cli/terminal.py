@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Any
 
 import click
@@ -29,7 +30,7 @@ def width(fd: int = 1) -> int:
     """Columns of the terminal at `fd`; the variable COLUMNS says otherwise, and 80 where there is none."""
     told = os.environ.get("COLUMNS", "")
     columns = int(told) if told.isascii() and told.isdigit() and len(told) < 6 else 0
-    if not columns:
+    if not columns and is_terminal(fd):
         try:
             columns = os.get_terminal_size(fd).columns
         except OSError:
@@ -38,10 +39,11 @@ def width(fd: int = 1) -> int:
 
 
 def is_terminal(fd: int) -> bool:
-    """Whether a person looks at `fd`."""
+    """Whether a person looks at `fd`, 1 or 2."""
+    stream = sys.stdout if fd == 1 else sys.stderr
     try:
-        return os.isatty(fd)
-    except OSError:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # closed
         return False
 
 
