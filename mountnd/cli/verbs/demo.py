@@ -78,7 +78,9 @@ def _run(picture: Path, keep: bool) -> None:
         else:
             show("Unmounted; the server has ended.")
     show("", "What to type next, for real data:")
-    tables.details((typed.replace("mountnd", _called(), 1), what) for typed, what in _NEXT)
+    for typed, what in _NEXT:
+        show(f"  {what}")
+        tables.commands(typed.replace("mountnd", _called(), 1), indent="      ")
 
 
 def _step(number: int, what: str) -> None:
@@ -87,10 +89,10 @@ def _step(number: int, what: str) -> None:
 
 # A data set small enough to look around in at once.
 _NEXT = (
-    ("mountnd ds000001 ~/ds000001", "mounts that data set of OpenNeuro (needs the network)"),
-    ("ls ~/ds000001", "shows what is in it"),
-    ("mountnd umount ~/ds000001", "ends it"),
-    ("mountnd presets", "lists the datasets known by name"),
+    ("mountnd ds000001 ~/ds000001", "mount a data set of OpenNeuro (needs the network)"),
+    ("ls ~/ds000001", "see what is in it"),
+    ("mountnd umount ~/ds000001", "end it"),
+    ("mountnd presets", "list the datasets known by name"),
 )
 
 
