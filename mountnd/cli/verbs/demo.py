@@ -78,9 +78,9 @@ def _run(picture: Path, keep: bool) -> None:
         else:
             show("Unmounted; the server has ended.")
     show("", "What to type next, for real data:")
-    for typed, what in _NEXT:
+    for words, what in _NEXT:
         show(f"  {what}")
-        tables.commands(typed.replace("mountnd", _called(), 1), indent="      ")
+        tables.commands(words.replace("mountnd", _called(), 1), indent="      ")
 
 
 def _step(number: int, what: str) -> None:
