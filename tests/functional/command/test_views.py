@@ -123,8 +123,10 @@ def test_a_line_tells_what_is_waited_for_and_goes_again(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
         at = ["--endpoint-url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--anonymous", "--timeout", "2.5"]
         mount = ["s3://bkt", str(tmp_path / "mnt"), *at]
-        calls = [Call(words, 80) for words in (["doctor", "s3://bkt", *at], mount, [*mount, "--foreground"])]
-        asked, *mounted = terminal.run(calls, {"HOME": str(tmp_path)})
+        doctor = ["doctor", "s3://bkt", *at]
+        calls = [Call(words, 80) for words in ([*doctor, "-q"], doctor, mount, [*mount, "--foreground"])]
+        quiet, asked, *mounted = terminal.run(calls, {"HOME": str(tmp_path)})
+    assert quiet.code == 1 and "Asking" not in quiet.raw and "bad" in quiet.text
     for seen, said in ((asked, "Asking s3://bkt ..."), *((seen, "Connecting to s3://bkt ...") for seen in mounted)):
         assert seen.code == 1
         assert re.search(rf"\r\x1b\[K{re.escape(said)} [1-9] s", seen.raw), seen.raw
