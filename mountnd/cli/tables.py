@@ -84,8 +84,12 @@ def commands(*typed: str, indent: str = "  ") -> None:
 
 
 def item(label: Cell, text: str, indent: str) -> None:
-    """Print a text behind its label; its further lines begin with `indent`, which is wider than the label."""
-    _behind(label, layout.wrap(line(text), terminal.width() - len(indent)), indent)
+    """Print a text behind its label; its further lines begin with `indent`, which is wider than the label.
+
+    It breaks at a terminal only, as with `streams.show`: elsewhere a line is what is searched for.
+    """
+    width = terminal.width() - len(indent)
+    _behind(label, layout.wrap(line(text), width) if terminal.is_terminal(1) else [line(text)], indent)
 
 
 def advice(text: str, indent: str, label: Cell) -> None:
