@@ -6,21 +6,32 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup test-setup bench-setup demo test check newcomer fuzz mutants soak bench lock audit floors dist clean
+.PHONY: help packages setup test-setup bench-setup demo screenshots test check newcomer fuzz mutants soak bench lock audit \
+	floors dist clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.demo ## .venv with mountnd and the demo; installs fuse3 where it is missing and we may
-	@bin/setup-packages fuse3
+# Debian's packages, all that a target needs named at once and before pip runs for a minute: `packages` is made once, with
+# the list of the target that asked first, so those that need more ask again.
+PACKAGES = python3-venv fuse3
+test-setup: PACKAGES += $(TEST_PACKAGES)
+bench-setup: PACKAGES += $(BENCH_PACKAGES)
+TEST_PACKAGES := libfaketime nifti-bin tinyproxy
+BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs
+
+packages:
+	@VENV=$(VENV) PYTHON=$(PYTHON) bin/setup-packages $(PACKAGES)
+
+setup: packages $(VENV)/.demo ## .venv with mountnd and the demo; installs fuse3 where it is missing and we may
 
 test-setup: setup $(VENV)/.dev ## what `make test` and `make check` need beside
-	@bin/setup-packages libfaketime nifti-bin tinyproxy
+	@bin/setup-packages $(TEST_PACKAGES)
 
 bench-setup: setup $(VENV)/.bench ## what `make bench` needs beside (root)
-	@bin/setup-packages gcc nginx-light libnginx-mod-http-lua s3fs
+	@bin/setup-packages $(BENCH_PACKAGES)
 
-$(VENV)/.demo: pyproject.toml bin/setup-venv
+$(VENV)/.demo: pyproject.toml bin/setup-venv | packages
 	@bin/setup-venv $(VENV) $(PYTHON) demo
 	@touch $@
 
@@ -42,6 +53,9 @@ $(VENV)/.bench: $(VENV)/.demo
 
 demo: setup ## an S3 server, a mount and a picture of a brain slice, without a network
 	@$(BIN)/mountnd demo
+
+screenshots: test-setup ## each view as an image, 60, 80 and 120 columns wide, dark and light, in screenshots/
+	@$(BIN)/python -m tests.screenshots
 
 test: test-setup ## the test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -81,5 +95,5 @@ dist: test-setup ## wheel and sdist of the last commit in dist/, built twice and
 	@bin/build-dist $(VENV) dist
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) $(VENV)-floors build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-floors build dist screenshots .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -f mountnd-demo.png

@@ -43,6 +43,7 @@ BYTES_FROM_DISK = _counter("bytes.disk", "bytes", "that came from the disk cache
 BYTES_FETCHED = _counter("bytes.fetched", "bytes", "that came from stores")
 GETS = _counter("get.requests", "requests", "ranged GETs sent to stores")
 GETS_FAILED = _counter("get.failed.requests", "requests", "ranged GETs that failed")
+GET_TIME = _counter("get.time.microseconds", "microseconds", "that ranged GETs took, of those that ended well")
 GETS_DEMAND = _counter("get.demand.requests", "requests", "ranged GETs that a reader was waiting for when they began")
 GETS_HEDGED = _counter("get.hedged.requests", "requests", "ranged GETs sent again because the first one stalled")
 

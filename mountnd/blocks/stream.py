@@ -146,7 +146,7 @@ class Stream:
         if blocks:
             self._stats.add(BYTES_FROM_MEMORY, size)
         else:
-            blocks = self._collect(parts, first, offset + size)
+            blocks = self._collect(parts, offset, offset + size)
         _copy(blocks, offset - (first << SHIFT), address, size)
         self._stats.add(BYTES_ASKED, size)
 
@@ -170,9 +170,9 @@ class Stream:
                     raise copy.copy(error) from None
         return fetcher.demand(self.id, self._size, need, self._readahead.on_miss(offset, size))
 
-    def _collect(self, parts: Sequence[Block | Flight], first: int, stop: int) -> list[Block]:
-        """Wait for the flights among `parts`; all blocks from `first` on, in order. `stop`: where the read ends."""
-        fetcher = self._fetcher
+    def _collect(self, parts: Sequence[Block | Flight], start: int, stop: int) -> list[Block]:
+        """Wait for the flights among `parts`; all blocks of the read of `[start, stop)`, in order."""
+        fetcher, first = self._fetcher, start >> SHIFT
         end = fetcher.clock() + fetcher.timeout
         blocks: list[Block] = []
         held = {p for p in parts if isinstance(p, Flight)}
@@ -183,7 +183,8 @@ class Stream:
                 index = first + len(blocks)
                 if isinstance(part, Block):
                     blocks.append(part)
-                    memory += part.size
+                    at = index << SHIFT
+                    memory += min(stop, at + part.size) - max(start, at)
                     continue
                 got = self._await(part, end)
                 if got is None:  # a prefetch that came to nothing: fetch what is left of it as demand
@@ -201,7 +202,7 @@ class Stream:
             with fetcher.lock:
                 fetcher.stop_waiting(held)
                 self._from_disk = fetcher.memory.mark_read(self.id, first, blocks, stop, self._stats)
-        self._stats.add(BYTES_FROM_MEMORY, min(memory, stop - (first << SHIFT)))
+        self._stats.add(BYTES_FROM_MEMORY, memory)
         return blocks
 
     def _await(self, flight: Flight, end: float) -> list[Block] | None:

@@ -4,8 +4,10 @@
     verbs/            one module a verb, and the registry of them
     flags             the option table as flags of a verb
     streams           the standard streams, also where they are closed; lines for the person
-    tables            tables and labelled lines on the terminal
     running           the mounts that run, and which of them a path lies in
+    tables            tables, labelled lines and commands to copy, on the terminal
+    layout            where lines break, and how wide columns are   (pure)
+    terminal          the terminal's width and colours; click's help text laid out for it
     diagnose_machine  what `mountnd doctor` looks at on this machine
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source
     install_helper    a link by which mount(8) and fstab find mountnd

@@ -22,22 +22,25 @@ from ..foreign_text import line
 from ..redaction import learn_environment
 from . import streams
 from .mount_helper import mountnd_arguments
+from .terminal import HelpContext
 from .verbs import ALIASES, VERBS, load
 
-_ABOUT = """Mount datasets in S3 (and elsewhere) as a tree of plain, read-only files.
+_ABOUT = "Mount datasets in S3 (and elsewhere) as a tree of plain, read-only files."
 
-\b
-  mountnd ~/openneuro             the preset that the directory is named after
-  mountnd SOURCE DIR [-o OPT,...] a preset, a name of the config file,
-                                  s3://BUCKET/PREFIX, gs://, https://, ...
-  mountnd umount DIR              unmount it
-"""
+# What is typed first.
+_USES = (
+    ("mountnd ~/openneuro", "the preset that the directory is named after"),
+    ("mountnd SOURCE DIR", "a preset, a name of the config file, s3://BUCKET/PREFIX, gs://, https://, ..."),
+    ("mountnd umount DIR", "unmount it"),
+)
 
 _DEBUG = ("--debug", "--no-debug")
 
 
 class VerbGroup(click.Group):
     """The command line: `mount` where no verb is written, and options before the verb as well as after it."""
+
+    context_class = HelpContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -46,6 +49,7 @@ class VerbGroup(click.Group):
         if cmd_name not in VERBS and cmd_name not in ALIASES:
             return None
         command = load(ALIASES.get(cmd_name, cmd_name))
+        command.context_class = HelpContext
         if not any(_DEBUG[0] in param.opts for param in command.params):
             # `main` looks for it in the arguments; here it only must not be an unknown option.
             help_ = "show tracebacks"
@@ -53,6 +57,12 @@ class VerbGroup(click.Group):
         if not any("--quiet" in param.opts for param in command.params):
             command.params.append(_quiet())
         return command
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_dl(_USES)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs (each has its own --help)"):
@@ -126,7 +136,7 @@ class VerbGroup(click.Group):
                 message = f"the standard output cannot be written: {message}"
                 streams.discard(1)
             if message:
-                streams.say(f"mountnd: {one_line(message)}")
+                streams.say(f"mountnd: {one_line(message)}", "bad")
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any, NamedTuple
 
 from .. import stats
@@ -22,17 +21,17 @@ _ANSWER_S = 3.0
 _AT_ONCE = 8
 
 _HEAD = ["Mountpoint", "Source", "Since", "Read", "Fetched", "State"]
-# Between columns.
-_GAP = 2
 
-# State -> what it means and what to do, for all but "ok".
+# State -> what it means, and where something is to be done the command for it, for all but "ok".
 _ADVICE = {
-    "starting": "it is just being mounted",
-    "ending": "it is unmounted here, and its daemon (pid {pid}) has not ended yet",
-    "stopped": "its daemon is stopped; to let it go on: kill -CONT {pid}",
-    "silent": "its daemon does not answer; to end it: mountnd umount --lazy {where}",
-    "dead": "its daemon is gone and left the mount behind; to remove it: mountnd umount {where}",
+    "starting": ("it is just being mounted", ""),
+    "ending": ("it is unmounted here, and its daemon (pid {pid}) has not ended yet", ""),
+    "stopped": ("its daemon is stopped; to let it go on", "kill -CONT {pid}"),
+    "silent": ("its daemon does not answer; to end it", "mountnd umount --lazy {where}"),
+    "dead": ("its daemon is gone and left the mount behind; to remove it", "mountnd umount {where}"),
 }
+# States that pass.
+_PASSING = ("starting", "ending")
 
 
 class RunningMount(NamedTuple):
@@ -107,16 +106,28 @@ def show(found: Sequence[RunningMount]) -> None:
         streams.show("Nothing is mounted. To mount something: mountnd openneuro DIR (`mountnd presets` lists names)")
         return
     rows = [_row(mount) for mount in found]
-    widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
-    if sum(widths) + _GAP * (len(widths) - 1) <= get_terminal_size().columns:
-        tables.show(_HEAD, rows)
+    if tables.fits(_HEAD, rows):
+        tables.show(
+            _HEAD,
+            [[*row[:-1], tables.Cell(row[-1], _style(mount))] for row, mount in zip(rows, found, strict=True)],
+            right={3, 4},
+        )
     else:
-        for where, source, since, read, fetched, state in rows:
-            streams.show(f"{where}: {state}", f"    {source}", f"    since {since}, {read} read, {fetched} fetched")
+        for (where, source, since, read, fetched, state), mount in zip(rows, found, strict=True):
+            streams.show(f"{where}: {state}", style=_style(mount))
+            streams.show(f"    {source}", f"    since {since}, {read} read, {fetched} fetched")
     for mount in found:
-        if advice := _ADVICE.get(mount.state):
-            pid = mount.record.pid if mount.record else 0
-            streams.show(f"{mount.mountpoint}: {advice.format(pid=pid, where=shlex.quote(str(mount.mountpoint)))}")
+        if mount.state in _ADVICE:
+            pid, where = mount.record.pid if mount.record else 0, shlex.quote(str(mount.mountpoint))
+            what, typed = (text.format(pid=pid, where=where) for text in _ADVICE[mount.state])
+            tables.remedy(f"{mount.mountpoint}: {what}", typed)
+
+
+def _style(mount: RunningMount) -> str:
+    """How its state stands out."""
+    if mount.state == "ok":
+        return "warn" if mount.as_json()["failures"] else "ok"
+    return "warn" if mount.state in _PASSING else "bad"
 
 
 def _row(mount: RunningMount) -> list[str]:

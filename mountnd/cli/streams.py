@@ -9,19 +9,26 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from .. import foreign_text
 from ..redaction import redacted
+from . import layout, terminal
 
 # Key of the context's `meta` that -q sets.
 QUIET = "mountnd.quiet"
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+# What takes less is not worth a word.
+QUIET_S = 1.0
+_TURN_S = 0.25
 
 
 def ensure_open() -> None:
@@ -43,12 +50,83 @@ def ensure_open() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(line: str) -> None:
-    """A line for the person, on stderr: stdout stays for what scripts read. Lost where it cannot be written."""
+def say(line: str, style: str = "") -> None:
+    """A line for the person, on stderr: stdout stays for what scripts read. Lost where it cannot be written.
+
+    At a terminal it breaks between words; elsewhere it stays one line. `style`: of its first word, up to the colon.
+    """
+    with _SCREEN:
+        try:
+            if _Waiting.shown:
+                _erase()
+            for at, part in enumerate(_broken(foreign_text.line(line), 2)):
+                head, colon, rest = part.partition(": ") if style and at == 0 else ("", "", part)
+                click.echo(terminal.paint(head + colon, style) + rest, err=True)
+        except (OSError, ValueError):
+            discard(2)  # a mount must not fail because nobody listens
+
+
+def _broken(text: str, fd: int) -> list[str]:
+    """The lines that `text` takes on `fd`: words are broken by nobody but a terminal, so only there is there a need."""
+    if not terminal.is_terminal(fd):
+        return [text]
+    lead = len(text) - len(text.lstrip(" "))
+    return layout.wrap(text, terminal.width(fd), " " * (lead + 2))
+
+
+_SCREEN = threading.RLock()  # leaf lock: held while a line is written on stderr
+
+
+class _Waiting:
+    """The line that says what is waited for: `shown` while it stands on the terminal."""
+
+    shown = False
+
+
+def _erase() -> None:
+    _Waiting.shown = False
+    click.echo("\r\x1b[K", nl=False, err=True)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """While the block takes longer than a second, a line at the terminal says `text` and for how long; it goes again.
+
+    Nothing is said with -q, and where stderr is no terminal: a log needs no line that says that something will follow.
+    """
+    if not terminal.is_terminal(2) or is_quiet():
+        yield
+        return
+    ended, start = threading.Event(), time.monotonic()
+
+    def show_time() -> None:
+        pause = QUIET_S
+        while not ended.wait(pause):
+            pause = _TURN_S
+            said = f"{foreign_text.line(text)} ... {time.monotonic() - start:.0f} s"
+            with _SCREEN:
+                if ended.is_set():
+                    return
+                try:
+                    _erase()
+                    click.echo(layout.cut(said, terminal.width(2) - 1), nl=False, err=True)
+                    _Waiting.shown = True
+                except (OSError, ValueError):
+                    return
+
+    thread = threading.Thread(target=show_time, name="waiting", daemon=True)
+    thread.start()
     try:
-        click.echo(foreign_text.line(line), err=True)
-    except (OSError, ValueError):
-        discard(2)  # a mount must not fail because nobody listens
+        yield
+    finally:
+        ended.set()
+        with _SCREEN:
+            if _Waiting.shown:
+                try:
+                    _erase()
+                except (OSError, ValueError):
+                    discard(2)
+        thread.join(_TURN_S)
 
 
 def remark(line: str) -> None:
@@ -71,14 +149,15 @@ def say_traceback(error: BaseException) -> None:
         discard(2)
 
 
-def show(*lines: object) -> None:
-    """Lines for the person, on stdout; each argument is one."""
+def show(*lines: object, style: str = "") -> None:
+    """Lines for the person, on stdout; each argument is one. At a terminal they break between words."""
     for line in lines:
-        click.echo(foreign_text.line(line))
+        for part in _broken(foreign_text.line(line), 1):
+            click.echo(terminal.paint(part, style))
 
 
-def show_script(text: str) -> None:
-    """A program of our own making, on stdout, as it is."""
+def show_as_it_is(text: str) -> None:
+    """Text of our own making, on stdout: a script, or help that is laid out already."""
     click.echo(text)
 
 

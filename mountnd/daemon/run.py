@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,12 @@ Serve = Callable[[MountConfig, Callable[[], None]], None]
 
 
 def run_mount(
-    config: MountConfig, *, serve: Serve, say: Callable[[str], None], introduce: Callable[[], None] = lambda: None
+    config: MountConfig,
+    *,
+    serve: Serve,
+    say: Callable[[str], None],
+    introduce: Callable[[], None] = lambda: None,
+    connecting: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> int:
     """Mount as `config` says, in the background unless `config.foreground`. Returns the exit code 0.
 
@@ -37,6 +42,7 @@ def run_mount(
             Runs in the process that serves, on its main thread.
         say: prints a line for the person.
         introduce: called in the process that was called once the tree answers, never before an error.
+        connecting: a context for the time until the tree answers; it may start threads, for nothing forks in it.
 
     Raises:
         MountError: the machine, the mountpoint or the source does not allow it; nothing is left behind.
@@ -55,8 +61,8 @@ def run_mount(
     try:
         with signals.raised():
             if config.foreground:
-                return _in_front(config, made, serve, say, introduce)
-            code = _in_background(config, made, serve, say)
+                return _in_front(config, made, serve, say, introduce, connecting)
+            code = _in_background(config, made, serve, say, connecting)
             introduce()
             return code
     except BaseException:
@@ -94,17 +100,24 @@ def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
 
 
 def _in_front(
-    config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None], introduce: Callable[[], None]
+    config: MountConfig,
+    made: bool,
+    serve: Serve,
+    say: Callable[[str], None],
+    introduce: Callable[[], None],
+    connecting: Callable[[], AbstractContextManager[None]],
 ) -> int:
-    with _claimed(config, made, str(config.log_file or "")) as record:
+    with _claimed(config, made, str(config.log_file or "")) as record, ExitStack() as until_ready:
         privacy.hide_memory()
         if config.log_file:
             logs.to_file(config.log_file, config.verbose, config.debug, own=False)
         else:
             logs.to_terminal(config.verbose, config.debug)
+        until_ready.enter_context(connecting())
 
         def ready() -> None:
             _note_device(record)
+            until_ready.close()
             introduce()
             say(f"{config.mountpoint} is mounted; Ctrl-C unmounts it.")
 
@@ -112,7 +125,13 @@ def _in_front(
     return 0
 
 
-def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[[str], None]) -> int:
+def _in_background(
+    config: MountConfig,
+    made: bool,
+    serve: Serve,
+    say: Callable[[str], None],
+    connecting: Callable[[], AbstractContextManager[None]],
+) -> int:
     own = config.log_file is None
     path = config.log_file or rundir.log_path(config.mountpoint)
     logs.check(path)  # here, so that the terminal shows it
@@ -142,7 +161,8 @@ def _in_background(config: MountConfig, made: bool, serve: Serve, say: Callable[
     start = time.monotonic()
     child = detach.detach(work)
     try:
-        detach.await_ready(child, READY_S, path, say)
+        with connecting():  # after the fork, which knows no other thread
+            detach.await_ready(child, READY_S, path, say)
         answer = mounts.probe(config.mountpoint, READY_S - (time.monotonic() - start))
         if answer != 0:
             child.end()

@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -55,7 +56,8 @@ def _read(argv: list[str]) -> None:
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
     if rest != ["--version"]:
-        command.make_context(verb, [word for word in rest if word != "--help"])
+        with suppress(click.exceptions.Exit):  # --help ends there
+            command.make_context(verb, rest)
 
 
 def _config(*argv: str) -> None:

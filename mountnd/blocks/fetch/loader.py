@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ...stats import BYTES_FETCHED, GETS, GETS_DEMAND, PREFETCHED, Stats
+from ...stats import BYTES_FETCHED, GET_TIME, GETS, GETS_DEMAND, PREFETCHED, Stats
 from ...stores.base import Deadline, ObjectId, Store
 from ...workers import cancels
 from .. import geometry
@@ -65,7 +65,9 @@ class Loader:
             deadline = Deadline(self._timeout)
             cancels(deadline.cancel)
             self.store(id).read(id, where.start, memory.views(blocks[own]), deadline=deadline)
-            seconds = self._clock() - began if gap == span else 0.0
+            took = self._clock() - began
+            seconds = took if gap == span else 0.0
+            stats.add(GET_TIME, round(took * 1e6))
             stats.add(BYTES_FETCHED, where.size)
             for b in blocks[own]:
                 b.mark = UNREAD if flight.prefetch else 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import click
 
 from ... import assembly
 from ...blocks.disk import directory
+from ...blocks.disk.directory import CachedObject
 from ...config.resolve import ConfigInputs
 from ...errors import MountError, UsageError
 from ...private_directory import PrivatePath
@@ -19,8 +21,12 @@ from .. import tables
 from ..flags import TableCommand, json_option, with_options
 from ..streams import show, show_json
 
-# `ls` shows the objects used last; a cache holds thousands.
+# `ls` shows the data sets or objects used last; a cache holds thousands.
 LISTED_MAX = 40
+
+
+# Directories at the top of buckets that are no data set but hold some (fcp-indi: data/Projects/ABIDE).
+_SHELVES = frozenset(("data", "datasets", "projects", "public", "resources"))
 
 
 @click.command(cls=TableCommand)
@@ -31,8 +37,9 @@ LISTED_MAX = 40
 def cache(inputs: ConfigInputs, action: str, what: str | None, as_json: bool) -> None:
     """List what the disk cache holds, clear it, or check every block of it.
 
-    With WHAT only the objects whose source or key contains it are listed or cleared. It is safe while mounts use
-    the cache: what they miss they fetch again. `verify` drops what is damaged, and then exits 1.
+    `ls` has a line for each data set; with WHAT, one for each object whose source or key contains it. `clear WHAT`
+    clears these objects only. It is safe while mounts use the cache: what they miss they fetch again. `verify` drops
+    what is damaged, and then exits 1.
     """
     place = inputs.all_options()["cache_dir"]
     if place.value is None:
@@ -50,22 +57,89 @@ def cache(inputs: ConfigInputs, action: str, what: str | None, as_json: bool) ->
 
 
 def _ls(root: PrivatePath, what: str | None, as_json: bool) -> None:
-    found = [e for e in directory.objects(root) if what is None or what in e.source or what in e.key]
+    objects = [e for e in directory.objects(root) if what is None or what in e.source or what in e.key]
     if as_json:
-        objects = [
-            {"source": e.source, "key": e.key, "size": e.size, "held": e.held, "on_disk": e.disk, "used": e.used}
-            for e in found
-        ]
-        show_json({"directory": str(root), "on_disk": sum(e.disk for e in found), "objects": objects}, indent=2)
+        show_json(
+            {"directory": str(root), "on_disk": sum(e.disk for e in objects), "objects": _told(objects)}, indent=2
+        )
         return
-    rows = [
-        [size(e.held), size(e.size), datetime.fromtimestamp(e.used).astimezone().isoformat(" ", "minutes")[:16],
-         f"{e.source}: {e.key}"]
-        for e in found[:LISTED_MAX]
-    ]  # fmt: skip
-    tables.show(["Held", "of", "Last used", "Object"], rows)
-    more = f", of which {LISTED_MAX} are shown" if len(found) > LISTED_MAX else ""
-    show(f"{root}: {size(sum(e.disk for e in found))} on disk, {len(found)} objects{more}")
+    if objects and what is None:
+        tables.show(["Data set", "Objects", *_AMOUNTS], _rows_of_sets(objects), right={1, 2, 3}, whole={4})
+        show("", "The objects of one: mountnd cache ls NAME", "")
+    elif objects:
+        tables.show(["Object", *_AMOUNTS], _rows_of_objects(objects), right={1, 2}, whole={3})
+        show("")
+    show(f"{root}: {size(sum(e.disk for e in objects))} on disk, {len(objects):,} objects")
+
+
+def _told(objects: Iterable[CachedObject]) -> list[dict[str, Any]]:
+    """The objects in `--json`; the keys stand in help/commands.md."""
+    return [
+        {"source": e.source, "key": e.key, "size": e.size, "held": e.held, "on_disk": e.disk, "used": e.used}
+        for e in objects
+    ]
+
+
+_AMOUNTS = ("Held", "of", "Last used")
+_Rows = Iterator[tables.Row | tables.Group]
+
+
+def _rows_of_sets(objects: Sequence[CachedObject]) -> _Rows:
+    sets = data_sets(objects)
+    yield from _below_sources(
+        (source, [name or "(in no directory)", f"{len(parts):,}", *_amounts(parts)])
+        for (source, name), parts in sets.items()
+    )
+    yield tables.Group(_left_out(len(sets)))
+    yield tables.total("Total", f"{len(objects):,}", *_amounts(objects))
+
+
+def _rows_of_objects(objects: Sequence[CachedObject]) -> _Rows:
+    yield from _below_sources((e.source, [e.key, *_amounts([e])]) for e in objects)
+    yield tables.Group(_left_out(len(objects)))
+    yield tables.total("Total", *_amounts(objects))
+
+
+def _below_sources(rows: Iterable[tuple[str, list[str]]]) -> _Rows:
+    """The first LISTED_MAX rows, below their sources: those of one source together, the one used last first."""
+    found: dict[str, list[list[str]]] = {}
+    for source, row in islice(rows, LISTED_MAX):
+        found.setdefault(source, []).append(row)
+    for source, below in found.items():
+        yield tables.Group(source)
+        yield from below
+
+
+def _left_out(many: int) -> str:
+    return f"... and {many - LISTED_MAX:,} more, used longer ago" if many > LISTED_MAX else ""
+
+
+def _amounts(objects: Sequence[CachedObject]) -> list[str]:
+    """Bytes held, the sizes of the objects, and when one was used last."""
+    used = datetime.fromtimestamp(max(e.used for e in objects)).astimezone()
+    today = used.date() == datetime.now().astimezone().date()
+    return [
+        size(sum(e.held for e in objects)),
+        size(sum(e.size for e in objects)),
+        f"today {used:%H:%M}" if today else f"{used:%Y-%m-%d}",
+    ]
+
+
+def data_sets(objects: Iterable[CachedObject]) -> dict[tuple[str, str], list[CachedObject]]:
+    """Objects by source and the directory of their data set, in the order in which they come."""
+    found: dict[tuple[str, str], list[CachedObject]] = {}
+    for e in objects:
+        found.setdefault((e.source, data_set_of(e.key)), []).append(e)
+    return found
+
+
+def data_set_of(key: str) -> str:
+    """The directory that holds the data set of a key: the topmost that is not a mere shelf of data sets. Pure."""
+    above = key.split("/")[:-1]
+    for at, name in enumerate(above):
+        if name.lower() not in _SHELVES:
+            return "/".join(above[: at + 1])
+    return "/".join(above)
 
 
 def _clear(root: PrivatePath, what: str | None, as_json: bool) -> None:

@@ -29,11 +29,12 @@ def completion(ctx: click.Context, shell: str) -> None:
       mountnd completion bash \\
         > ~/.local/share/bash-completion/completions/mountnd
       echo 'eval "$(mountnd completion zsh)"' >> ~/.zshrc
-      mountnd completion fish > ~/.config/fish/completions/mountnd.fish
+      mountnd completion fish \\
+        > ~/.config/fish/completions/mountnd.fish
     """
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)
     assert kind is not None
     script = kind(ctx.find_root().command, {}, "mountnd", "_MOUNTND_COMPLETE").source()
-    streams.show_script(script)
+    streams.show_as_it_is(script)

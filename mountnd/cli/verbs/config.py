@@ -104,9 +104,10 @@ def _settings(options: ResolvedOptions) -> dict[str, Any]:
     }
 
 
-def _rows(options: ResolvedOptions) -> Iterator[list[str]]:
+def _rows(options: ResolvedOptions) -> Iterator[tables.Row]:
     for resolved in options.values():
-        yield [resolved.option.name, value_text(resolved.option, resolved.value), resolved.origin]
+        origin = tables.Cell(resolved.origin, "aside" if resolved.origin == "default" else "")
+        yield [resolved.option.name, value_text(resolved.option, resolved.value), origin]
 
 
 def _list(title: str, lines: Iterable[str]) -> None:

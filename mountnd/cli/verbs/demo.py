@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from rich.tree import Tree
 
 from ...daemon import mounts, rundir, signals
 from ...demo import processes
 from ...errors import MountError, UsageError
-from ...foreign_text import line
+from ...report.figures import size
+from .. import tables
+from ..streams import show, waiting
 
 _NEEDED = ("moto", "flask", "boto3", "nibabel", "numpy", "PIL")
 _PICTURE = "mountnd-demo.png"
@@ -44,84 +45,100 @@ def demo(keep: bool) -> None:
     except OSError as e:
         raise MountError(f"{picture} cannot be written ({e.strerror}); run the demo in a directory of yours.") from e
     with signals.raised():
-        _run(picture, keep, Console(highlight=False))
+        _run(picture, keep)
 
 
-def _run(picture: Path, keep: bool, console: Console) -> None:
+def _run(picture: Path, keep: bool) -> None:
     with ExitStack() as stack:
-        console.print("[bold]1.[/] An S3 server on this machine gets a BIDS dataset of two subjects ...")
+        _step(1, "An S3 server on this machine gets a BIDS dataset of two subjects ...")
         start = time.perf_counter()
-        server = processes.start_server(stack)
-        console.print(f"   s3://mountnd-demo at {server.url}: {server.objects} objects, {_mib(server.bytes)}")
+        with waiting("Making its images"):
+            server = processes.start_server(stack)
+        show(f"   s3://mountnd-demo at {server.url}: {server.objects} objects, {size(server.bytes)}")
+        show("   The heads are synthetic: ellipsoids with folds and noise. No person was scanned.", "")
         directory = processes.scratch(stack) / "dataset"
-        typed = processes.mount(stack, "s3://mountnd-demo", directory, server.url)
-        console.print("\n[bold]2.[/] It is mounted by the command that you would type:")
-        console.print(f"   [cyan]{_plain(shlex.join(typed))}[/]", soft_wrap=True)
-        console.print("\n[bold]3.[/] Its files are there, though no byte of them was fetched yet:")
-        console.print(_tree(directory))
-        console.print("[bold]4.[/] nibabel, in a process of its own, reads a header and one slice:")
-        done = processes.read(directory, picture)
-        _report(done, console)
+        with waiting("Mounting it"):
+            typed = processes.mount(stack, "s3://mountnd-demo", directory, server.url)
+        _step(2, "It is mounted by the command that you would type:")
+        tables.commands(shlex.join(typed), indent="   ")
+        show("")
+        _step(3, "Its files are there, though no byte of them was fetched yet:")
+        tables.tree(directory.name, _below(directory))
+        show("")
+        _step(4, "nibabel, in a process of its own, reads a header and one slice:")
+        with waiting("Reading"):
+            done = processes.read(directory, picture)
+        _report(done)
         requests, fetched = server.counts()
-        console.print(_table(server.bytes, fetched, requests, time.perf_counter() - start))
-        console.print(f"The slice is drawn in {_plain(picture)}", soft_wrap=True)
+        show("")
+        tables.details(_cost(server.bytes, fetched, requests, time.perf_counter() - start))
+        show("", f"The slice of the synthetic head is drawn in {picture}")
         if keep:
-            _leave_running(directory, server, stack, console)
-            return
-    console.print("Unmounted; the server has ended.")
+            _leave_running(directory, server, stack)
+        else:
+            show("Unmounted; the server has ended.")
+    show("", "What to type next, for real data:")
+    for words, what in _NEXT:
+        show(f"  {what}")
+        tables.commands(words.replace("mountnd", _called(), 1), indent="      ")
 
 
-def _tree(directory: Path) -> Tree:
-    """What `ls -R` would print, drawn."""
-    drawn = Tree(f"[cyan]{_plain(directory)}[/]")
-    branches = {directory: drawn}
-    for parent, below, files in os.walk(directory):
-        below.sort()
-        for name in below:
-            branches[Path(parent, name)] = branches[Path(parent)].add(f"[cyan]{_plain(name)}[/]")
-        for name in sorted(files):
-            size = os.stat(os.path.join(parent, name)).st_size
-            branches[Path(parent)].add(f"{_plain(name)}  [dim]{_mib(size) if size >= 1 << 20 else f'{size} B'}[/]")
-    return drawn
+def _step(number: int, what: str) -> None:
+    show(f"{number}. {what}", style="head")
 
 
-def _report(done: dict[str, Any], console: Console) -> None:
-    shape = " x ".join(map(str, done["shape"]))
-    header, drawn = _plain(done["header_file"]), _plain(done["slice_file"])
-    zooms = " x ".join(map(str, done["zooms"][:3]))
-    console.print(
-        f"   header of {header}:\n      {shape} voxels, {zooms} mm, {done['zooms'][3]} s",
-        soft_wrap=True,
-    )
-    size = " x ".join(map(str, done["slice_shape"]))
-    console.print(f"   slice of {drawn}:\n      {size} voxels in {done['seconds'] * 1000:.0f} ms\n")
+# A data set small enough to look around in at once.
+_NEXT = (
+    ("mountnd ds000001 ~/ds000001", "mount a data set of OpenNeuro (needs the network)"),
+    ("ls ~/ds000001", "see what is in it"),
+    ("mountnd umount ~/ds000001", "end it"),
+    ("mountnd presets", "list the datasets known by name"),
+)
 
 
-def _table(stored: int, fetched: int, requests: int, seconds: float) -> Table:
-    table = Table(title="What it took", title_justify="left", show_header=False, min_width=44)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_row("in the bucket", _mib(stored))
-    table.add_row("fetched", f"{_mib(fetched)} ({fetched / stored:.0%})")
-    table.add_row("requests", str(requests))
-    table.add_row("total time", f"{seconds:.1f} s")
-    return table
+def _called() -> str:
+    """How a shell finds this command: by its name only where PATH leads to it."""
+    if shutil.which("mountnd"):
+        return "mountnd"
+    here = Path(sys.argv[0])
+    if here.name == "mountnd" and os.access(here, os.X_OK):
+        return shlex.quote(min(str(here), os.path.relpath(here), key=len))
+    return shlex.join([sys.executable, "-m", "mountnd"])
 
 
-def _plain(text: object) -> str:
-    """A path as it is, in rich's markup."""
-    return escape(line(text))
+def _below(directory: Path) -> Iterator[tuple[int, bool, str, str]]:
+    """What `tree` would show of a directory: depth, whether it is the last of its own, name, and a file's size."""
+
+    def walk(parent: Path, depth: int) -> Iterator[tuple[int, bool, str, str]]:
+        names = sorted(os.scandir(parent), key=lambda entry: (entry.is_dir(), entry.name))
+        for entry in names:
+            told = "" if entry.is_dir() else size(entry.stat().st_size)
+            yield depth, entry is names[-1], entry.name, told
+            if entry.is_dir():
+                yield from walk(Path(entry.path), depth + 1)
+
+    return walk(directory, 0)
 
 
-def _mib(size: int) -> str:
-    return f"{size / (1 << 20):.1f} MiB"
+def _report(done: dict[str, Any]) -> None:
+    shape, zooms = " x ".join(map(str, done["shape"])), " x ".join(map(str, done["zooms"][:3]))
+    show(f"   header of {done['header_file']}:", f"      {shape} voxels, {zooms} mm, {done['zooms'][3]} s")
+    plane = " x ".join(map(str, done["slice_shape"]))
+    show(f"   slice of {done['slice_file']}:", f"      {plane} voxels in {done['seconds'] * 1000:.0f} ms")
 
 
-def _leave_running(directory: Path, server: processes.Server, stack: ExitStack, console: Console) -> None:
+def _cost(stored: int, fetched: int, requests: int, seconds: float) -> Iterator[tuple[str, str]]:
+    yield "in the bucket", size(stored)
+    yield "fetched", f"{size(fetched)} ({fetched / stored:.0%})"
+    yield "requests", str(requests)
+    yield "total time", f"{seconds:.1f} s"
+
+
+def _leave_running(directory: Path, server: processes.Server, stack: ExitStack) -> None:
     record = rundir.find(mounts.resolve(directory))
     if record is None:
         raise MountError(f"{directory} no longer has a daemon.")
     server.outlive(record.pid, directory.parent)
     stack.pop_all()  # from now on others end it
-    console.print(f"\nLeft running. Look at [cyan]{_plain(directory)}[/]; to end the mount and the server, type:")
-    console.print(f"   [cyan]mountnd umount {_plain(shlex.quote(str(directory)))}[/]", soft_wrap=True)
+    show("", f"Left running. Look at {directory}; to end the mount and the server, type:")
+    tables.commands(f"mountnd umount {shlex.quote(str(directory))}", indent="   ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,18 +10,17 @@ import click
 from ...config.resolve import ConfigInputs, resolve_source
 from ...daemon.host import Finding
 from ...errors import UsageError
-from ...foreign_text import line
 from .. import install_helper as helper
 from .. import tables
 from ..diagnose_machine import diagnose_machine
 from ..diagnose_source import DIRECTORIES_MAX, diagnose_source, hidden_keys
 from ..flags import TableCommand, json_option, with_options
-from ..streams import show, show_json
+from ..streams import show, show_json, waiting
 
 # A source answers one small question within a second or two, or something is wrong.
 _PROBE_S = 15.0
-# Columns before a finding.
-_INDENT = 6
+# What stands before a finding's further lines, below its level.
+_INDENT = " " * 6
 
 
 @click.command(cls=TableCommand)
@@ -50,9 +47,9 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_h
     options = inputs.all_options()
     findings = list(diagnose_machine(options["cache_dir"].value, options["cache_size"].value))
     if resolved:
-        findings += diagnose_source(
-            resolved.config, resolved.preset, min(_PROBE_S, options["timeout"].value), options["cache_dir"].value
-        )
+        probe_s = min(_PROBE_S, options["timeout"].value)
+        with waiting(f"Asking {resolved.config.url or resolved.config.name}"):
+            findings += diagnose_source(resolved.config, resolved.preset, probe_s, options["cache_dir"].value)
     bad = any(finding.level == "bad" for finding in findings)
     listed = None
     if resolved and keys is not None and not bad:
@@ -76,18 +73,11 @@ def _told(findings: list[Finding], listed: tuple[list[tuple[str, str]], bool] | 
 
 
 def _print(findings: Iterable[Finding]) -> None:
-    """Each finding once, with what mends it on the next line: that is not broken, so that it can be copied."""
+    """Each finding once, with what mends it on the next line, to be copied."""
     for finding in findings:
-        first, *more = textwrap.wrap(line(finding.what), _width(), break_long_words=False, break_on_hyphens=False) or [
-            ""
-        ]
-        show(f"{finding.level:<{_INDENT}}{first}", *(" " * _INDENT + text for text in more))
+        tables.item(tables.Cell(finding.level, finding.level), finding.what, _INDENT)
         if finding.level != "ok" and finding.fix:
-            show(f"{'fix':<{_INDENT}}{finding.fix}")
-
-
-def _width() -> int:
-    return max(40, shutil.get_terminal_size().columns) - _INDENT
+            tables.advice(finding.fix, _INDENT, tables.Cell("fix"))
 
 
 def _print_keys(keys: list[tuple[str, str]], complete: bool) -> None:

@@ -51,7 +51,8 @@ def help(ctx: click.Context, topic: str | None) -> None:
     """
     if topic is None:
         tables.show(["Page", "What it is about"], topics().items())
-        streams.show("", "To read one: mountnd help PAGE    A verb's own help: mountnd help VERB")
+        streams.show("")
+        tables.details([("To read one", "mountnd help PAGE"), ("A verb's own help", "mountnd help VERB")])
         return
     name = topic.lower().removesuffix(".md")
     group, pages = _group(ctx), topics()
@@ -59,8 +60,8 @@ def help(ctx: click.Context, topic: str | None) -> None:
         text = (_PAGES / f"{name}.md").read_text(encoding="utf-8")
         streams.page(_rendered(readable(text)))
     elif (command := group.get_command(ctx, name)) is not None:
-        with click.Context(command, info_name=name, parent=ctx.parent) as context:
-            streams.show(*command.get_help(context).splitlines())
+        with command.context_class(command, info_name=name, parent=ctx.parent) as context:
+            streams.show_as_it_is(command.get_help(context))
     else:
         known = [*pages, *group.list_commands(ctx)]
         raise UsageError(f"{topic}: no such page or verb{did_you_mean(name, known)} (`mountnd help` lists them)")

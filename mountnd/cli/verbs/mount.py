@@ -13,7 +13,7 @@ from ...config.resolve import ConfigInputs, ResolvedMount, resolve_mount
 from ...errors import Forbidden, StoreError, UsageError
 from ..flags import TableCommand, complete_word, with_options
 from ..remedies import next_step
-from ..streams import remark
+from ..streams import remark, waiting
 from . import near_verbs
 
 
@@ -46,7 +46,7 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
       mountnd ~/openneuro
       mountnd openneuro/ds000001 ./here
       mountnd openneuro indi s3://our-bucket/lab ~/brains
-      mountnd s3://bucket/prefix DIR --endpoint-url https://s3.example.org
+      mountnd s3://lab DIR --endpoint-url http://minio:9000
     """
     try:
         resolved = resolve_mount(words, inputs)
@@ -58,7 +58,14 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
         for line in introduction(resolved):
             remark(line)
 
-    code = run_mount(resolved.config, serve=serve, say=remark, introduce=introduce)
+    asked = ", ".join(source.config.url or source.config.name for source in resolved.sources)
+    code = run_mount(
+        resolved.config,
+        serve=serve,
+        say=remark,
+        introduce=introduce,
+        connecting=lambda: waiting(f"Connecting to {asked}"),
+    )
     if code == 0 and not resolved.config.foreground:
         where = shlex.quote(str(resolved.config.mountpoint))
         remark(f"{resolved.config.mountpoint} is ready. To end it: mountnd umount {where}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -30,7 +30,7 @@ def presets(words: tuple[str, ...], as_json: bool) -> None:
 
     \b
       mountnd presets openneuro
-      mountnd presets eeg human
+      mountnd presets mri human
     """
     one = find(words[0]) if len(words) == 1 else None
     found = [one] if one else search(words)
@@ -42,16 +42,36 @@ def presets(words: tuple[str, ...], as_json: bool) -> None:
     elif one:
         tables.details(details(one))
     else:
-        tables.show(["Name", "Dataset", "Access"], [[p.name, p.title, access(p)] for p in found])
+        tables.show(["Name", "Dataset", "Access"], map(_row, found) if words else grouped(found))
         counted = f"{len(found)} of {len(names(aliases=False))} datasets" if words else f"{len(found)} datasets"
         show("", counted)
-        show("More about one: mountnd presets NAME    To mount one: mountnd NAME DIR")
+        tables.details([("More about one", "mountnd presets NAME"), ("To mount one", "mountnd NAME DIR")])
 
 
 def as_told(preset: Preset) -> dict[str, Any]:
     """The keys of `--json`: those of the preset's file, its name, and how it is reached."""
     told = {**asdict(preset), "settings": dict(preset.settings), "access": access(preset)}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in told.items()}
+
+
+# `Preset.group` -> its heading.
+_GROUPS = {"featured": "Featured", "more": "More"}
+
+
+def grouped(found: Iterable[Preset]) -> Iterator[tables.Row | tables.Group]:
+    """Rows of presets below the headings of their groups."""
+    group = ""
+    for preset in found:
+        if preset.group != group:
+            group = preset.group
+            yield tables.Group(_GROUPS.get(group, group.capitalize()))
+        yield _row(preset)
+
+
+def _row(preset: Preset) -> tables.Row:
+    """What needs keys or links stands out."""
+    how = access(preset)
+    return [preset.name, preset.title, tables.Cell(how, "ok" if how == "public" else "warn")]
 
 
 def access(preset: Preset) -> str:

@@ -76,7 +76,7 @@ def start(where: Path, *args: str) -> subprocess.Popen[str]:
 
 
 def row(said: str, name: str) -> str:
-    found = re.search(rf"{name}\s*│\s*(.*?)\s*│", said)
+    found = re.search(rf"^{name}\s+(.*)$", said, re.MULTILINE)
     assert found, said
     return found[1]
 
@@ -88,6 +88,7 @@ def test_the_demo_draws_a_slice_and_leaves_nothing_behind(where: Path) -> None:
     for name in ("dataset_description.json", "sub-02_task-rest_run-2_bold.nii.gz", "64 x 76 x 40 x 40"):
         assert name in said
     assert f"drawn in {where.resolve()}/mountnd-demo.png" in said
+    assert "synthetic" in said and re.search(r"mountnd ds000001 ~/ds000001$", said, re.MULTILINE)
     stored, fetched = float(row(said, "in the bucket").split()[0]), float(row(said, "fetched").split()[0])
     assert stored > 50
     assert 0 < fetched < stored / 4  # one header and a part of one image

@@ -128,6 +128,11 @@ def test_the_cache_verb_lists_checks_and_clears(bucket: tree.Bucket, where: Path
     assert (where / "sub-01/anat/sub-01_T1w.nii").read_bytes() == BODY
     assert run_mountnd("umount", where).returncode == 0
     listed = run_mountnd("cache", "ls", "--cache-dir", cache)
+    assert [row.split()[:2] for row in listed.stdout.splitlines() if row.startswith(("sub-01", "Total"))] == [
+        ["sub-01", "1"],
+        ["Total", "1"],
+    ]
+    listed = run_mountnd("cache", "ls", "T1w", "--cache-dir", cache)
     assert "sub-01_T1w.nii" in "".join(listed.stdout.split())
     assert run_mountnd("cache", "verify", "--cache-dir", cache).returncode == 0
     chunk = max((p for p in (cache / "blocks").rglob("*") if p.is_file()), key=lambda p: p.stat().st_blocks)

@@ -406,3 +406,16 @@ def test_a_new_readahead_policy_is_a_class_that_blocks_is_given() -> None:
         stream.close()
     first, second = (5 * BLOCK, BLOCK), (6 * BLOCK, BLOCK)
     assert told == [("miss", *first), ("read", *first), ("read", *second), ("cancel", 0, 0)]
+
+
+def test_what_came_from_memory_and_what_was_waited_for_add_up_to_what_was_read() -> None:
+    """A read that begins in a block in memory and goes on in one that is not: only its own bytes are counted."""
+    with BlocksHarness() as harness:
+        stream = harness.open("a", body(4 * MIB))
+        read(stream, 0, 1)
+        harness.quiet()
+        held = max(stop for _, stop in harness.gets)
+        assert held < 4 * MIB
+        before = harness.count(BYTES_FROM_MEMORY)
+        read(stream, held - 1000, 3000)
+        assert harness.count(BYTES_FROM_MEMORY) - before == 1000

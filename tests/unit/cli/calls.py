@@ -29,7 +29,7 @@ def fake_daemon() -> Iterator[list[MountConfig]]:
     asked: list[MountConfig] = []
 
     def run_mount(
-        config: MountConfig, *, serve: object, say: Callable[[str], None], introduce: Callable[[], None]
+        config: MountConfig, *, say: Callable[[str], None], introduce: Callable[[], None], **_: object
     ) -> int:
         asked.append(config)
         introduce()

@@ -144,6 +144,13 @@ def test_the_manual_page_is_well_formed() -> None:
     assert done.stdout.count(b"MOUNTND(1)") >= 3
 
 
+def test_the_searches_that_the_help_gives_as_examples_find_something() -> None:
+    examples = re.findall(r"^ *mountnd (presets .+)", call(["presets", "--help"]).out, re.MULTILINE)
+    assert len(examples) == 2
+    for typed in examples:
+        assert call(typed.split()).code == 0, typed
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_quiet_is_for_every_verb(verb: str) -> None:
     assert "--quiet" in call([verb, "--help"]).out
