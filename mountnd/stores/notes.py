@@ -30,7 +30,7 @@ class FileNotes:
         else:
             parent, self._name = os.path.split(os.fspath(path))
             self._directory = PrivatePath.of(parent)
-        self._path = str(path)
+        self._path, self._said = str(path), False
 
     def read(self) -> dict[str, str]:
         """What stands there; nothing where there is no such file."""
@@ -44,7 +44,7 @@ class FileNotes:
             return {}
         except (OSError, ValueError, RecursionError) as e:
             why = e.strerror if isinstance(e, OSError) else "it is damaged"
-            log.warning("%s: what was learnt of the server is not used: %s", self._path, why)
+            self._say(f"what was learnt of the server is not used: {why}")
             return {}
         return {k: v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
 
@@ -57,4 +57,10 @@ class FileNotes:
         try:
             directory.write(self._name, json.dumps(dict(notes)).encode())
         except OSError as e:
-            log.warning("%s: what is learnt of the server is not kept: %s", self._path, e.strerror or e)
+            self._say(f"what is learnt of the server is not kept: {e.strerror or e}")
+
+    def _say(self, what: str) -> None:
+        """Once: it is tried again whenever something is learnt."""
+        if not self._said:
+            self._said = True
+            log.warning("%s: %s", self._path, what)
