@@ -6,6 +6,7 @@
     http_backend     a web server: one file, or pages of links
     dandi_backend    a dandiset: names from DANDI's API, bytes from its bucket
     anchors          what a page of HTML links to   (pure)
+    bucket_hint      a web address that turns out to be a bucket   (pure)
 
 Who may call whom: `store` and the backends use `base`, `http_backend` also `anchors`; the store does not know which
 backend it has, `assembly` gives it one. No locks. fsspec is imported when a backend is made or used, not with these

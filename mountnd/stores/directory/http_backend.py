@@ -18,6 +18,7 @@ from ..http.web_page import described, is_index, is_page_name
 from ..http.web_requests import WebRequests
 from .anchors import anchors
 from .base import DirectoryName
+from .bucket_hint import command_for, is_bucket_listing
 
 # HEADs at a time: what a browser opens to a few hosts; more would look like an attack to a small server.
 _SIDE_BY_SIDE = 16
@@ -44,7 +45,12 @@ class HttpBackend:
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if not self._is_page:
             return [] if directory else [DirectoryName(self._name, self.stat(self._name, deadline))]
-        place, body = self._web.document(self._url_of(directory), self._called(directory), deadline)
+        try:
+            place, body = self._web.document(self._url_of(directory), self._called(directory), deadline)
+        except StoreError as error:
+            raise self._hinted(error, directory) from error
+        if not directory and is_bucket_listing(body):
+            raise BadAnswer(f"{self.url}: {command_for(self.url)}", code="Bucket")
         names = sorted(links(place, body), key=lambda name: name.encode("utf-8", "surrogateescape"))[:most]
         if not names and not is_index(body):
             raise BadAnswer(
@@ -64,13 +70,27 @@ class HttpBackend:
     def stat(self, key: str, deadline: Deadline) -> ObjectStat:
         if not self._is_page and key != self._name:
             raise NotFound(f"{self.url}: is one file, and there is no {key!r}")
-        found = self._web.head(self._url_of(key), self._called(key), deadline)
+        try:
+            found = self._web.head(self._url_of(key), self._called(key), deadline)
+        except StoreError as error:
+            raise self._hinted(error, "" if not self._is_page else key) from error
+        may_be_bucket = not found.etag and (found.size == 0 or "xml" in found.kind.lower()) and "." not in self._name
+        if not self._is_page and may_be_bucket:
+            _, body = self._web.document(self._url, self.url, deadline)
+            if is_bucket_listing(body):
+                raise BadAnswer(f"{self.url}: {command_for(self.url)}", code="Bucket")
         if not self._is_page and found.kind.lower().startswith("text/html") and not is_page_name(self._name):
             raise BadAnswer(
                 f"{self.url}: a web page and not a file of data; if it is a directory's, write {self.url}/",
                 code=WEB_PAGE,
             )
         return self._trust.relied(self._stat(key, found))
+
+    def _hinted(self, error: StoreError, key: str) -> StoreError:
+        """A refusal of the source's own address by what gives its requests names, as S3 does."""
+        if key or not error.request_id or error.transient:
+            return error
+        return type(error)(f"{error}; {command_for(self.url)}", code=error.code)
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
         if not self._is_page and id.key != self._name:

@@ -63,6 +63,17 @@ ROWS = [
     Row("config openneuro indi s3://bucket/lab {mnt}", 0, ("openneuro", "indi", "lab"), 80),
     Row("openneuro openneuro {mnt}", 2, ("two sources of this mount are called openneuro",)),
     Row("openneuro indii {mnt}", 2, ("indii: no such source or preset: did you mean indi",)),
+    # a bucket by its server's address, which no name tells
+    *(
+        Row(
+            f"{{server}}/bkt{rest} {{mnt}} --timeout 20",
+            1,
+            (f"mountnd s3://bkt{rest.rstrip('/')} DIR --endpoint-url {{server}}",),
+            2,
+            never=("ready",),
+        )
+        for rest in ("/", "", "/ds000001/")
+    ),
     # what is there, and what is not
     Row("s3://bkt/ds99999 {mnt} " + _AT, 1, ("nothing lies below this prefix",), 2, never=("ready", "icence")),
     Row("s3://bkt/ds000003 {mnt} " + _AT, 1, ("did you mean ds000002 or ds000001",), 2, never=("ready",)),
