@@ -20,6 +20,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     fusermount  unmounting
     private_directory  directories that nobody else may write, held open: caches, the run directory
     errors  regular_file  stats  workers  known to everyone (workers knows errors)
+    installation  the command that adds a package to this installation
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it
 """
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from ... import installation
 from ...daemon import mounts, rundir, signals
 from ...demo import processes
 from ...errors import MountError, UsageError
@@ -23,7 +24,11 @@ from ...report.figures import size
 from .. import tables
 from ..streams import show, waiting
 
-_NEEDED = ("moto", "flask", "boto3", "nibabel", "numpy", "PIL")
+# What is imported -> the package that has it.
+_NEEDED = {
+    "moto": "moto[server]", "flask": "moto[server]", "boto3": "moto[server]", "nibabel": "nibabel", "numpy": "numpy",
+    "PIL": "pillow",
+}  # fmt: skip
 _PICTURE = "mountnd-demo.png"
 
 
@@ -37,7 +42,8 @@ def demo(keep: bool) -> None:
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise UsageError(f"The demo needs {', '.join(missing)}. Type: pip install 'mountnd[demo]'")
+        packages = list(dict.fromkeys(_NEEDED[name] for name in missing))
+        raise UsageError(f"The demo needs {', '.join(missing)}. Type: {installation.here(packages)}")
     picture = Path.cwd() / _PICTURE
     try:
         with tempfile.TemporaryFile(dir=picture.parent):  # for root, access(2) says yes even where writing fails

@@ -11,6 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import UTC, datetime
 from typing import Any
 
+from ... import installation
 from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
 from ...redaction import identity, redacted
 from ..base import Deadline, ObjectId, ObjectStat
@@ -55,6 +56,15 @@ def settings_mark(protocol: str, settings: Mapping[str, Any], environ: Mapping[s
     return f"settings={hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
+# The packages that fsspec's messages name, for URLs that people have.
+_PACKAGES = {
+    "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs",
+    "sftp": "paramiko", "ssh": "paramiko", "smb": "smbprotocol", "gdrive": "gdrivefs", "dropbox": "dropboxdrivefs",
+    "oss": "ossfs", "webhdfs": "requests", "hdfs": "pyarrow", "hf": "huggingface_hub", "box": "boxfs",
+    "webdav": "webdav4", "dav": "webdav4", "davs": "webdav4", "lakefs": "lakefs-spec", "oci": "ocifs",
+}  # fmt: skip
+
+
 class FsspecBackend:
     """The files below `url`, by fsspec. A URL of one file shows that file alone.
 
@@ -84,7 +94,11 @@ class FsspecBackend:
             more = bytes_options(protocol, options)
             self._bytes = self._names if more == dict(options) else filesystem(protocol, **plain, **more)
         except ImportError as error:
-            raise ConfigError(f"{redacted(url)}: needs a package that is not installed: {error}") from error
+            package = (
+                _PACKAGES.get(protocol) or error.name or (error.__cause__ and getattr(error.__cause__, "name", ""))
+            )
+            how = f"type: {installation.here([package])}" if package else str(error)
+            raise ConfigError(f"{redacted(url)}: {protocol}:// needs a package that is not installed; {how}") from error
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{redacted(url)}: no file system for it: {error}") from error
         self._base: str = base.rstrip("/")

@@ -63,6 +63,7 @@ ROWS = [
     Row("config openneuro indi s3://bucket/lab {mnt}", 0, ("openneuro", "indi", "lab"), 80),
     Row("openneuro openneuro {mnt}", 2, ("two sources of this mount are called openneuro",)),
     Row("openneuro indii {mnt}", 2, ("indii: no such source or preset: did you mean indi",)),
+    Row("gs://bucket/x {mnt}", 2, ("gs:// needs a package that is not installed; type: ", "gcsfs"), 2),
     # a bucket by its server's address, which no name tells
     *(
         Row(
