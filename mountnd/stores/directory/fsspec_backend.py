@@ -94,9 +94,7 @@ class FsspecBackend:
             more = bytes_options(protocol, options)
             self._bytes = self._names if more == dict(options) else filesystem(protocol, **plain, **more)
         except ImportError as error:
-            package = (
-                _PACKAGES.get(protocol) or error.name or (error.__cause__ and getattr(error.__cause__, "name", ""))
-            )
+            package = _PACKAGES.get(protocol) or error.name or ""
             how = f"type: {installation.here([package])}" if package else str(error)
             raise ConfigError(f"{redacted(url)}: {protocol}:// needs a package that is not installed; {how}") from error
         except (ValueError, TypeError) as error:
