@@ -51,7 +51,8 @@ def run_mount(
     os.umask(os.umask(0o077) & 0o077)
     privacy.hide_arguments()
     typed, config = config.mountpoint.expanduser(), _absolute(config)
-    _check_machine(config, say)
+    introduce = _with_remark_to_root(config, say, introduce)
+    _check_machine(config)
     rundir.run_dir()  # where there can be none, that is said before anything is made
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
     try:
@@ -71,6 +72,17 @@ def run_mount(
         raise
 
 
+def _with_remark_to_root(
+    config: MountConfig, say: Callable[[str], None], introduce: Callable[[], None]
+) -> Callable[[], None]:
+    def both() -> None:
+        if os.getuid() == 0 and not config.allow_other:
+            say("Mounted as root without --allow-other: no other user will see the files.")
+        introduce()
+
+    return both
+
+
 def _absolute(config: MountConfig) -> MountConfig:
     """The daemon's working directory is "/", so that it keeps no file system busy: paths must not depend on it."""
 
@@ -86,7 +98,7 @@ def _absolute(config: MountConfig) -> MountConfig:
     )
 
 
-def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
+def _check_machine(config: MountConfig) -> None:
     for check in (host.kernel, host.proc, host.fuse_device, host.fusermount, host.user):
         finding = check()
         if finding.level == "bad":
@@ -95,8 +107,6 @@ def _check_machine(config: MountConfig, say: Callable[[str], None]) -> None:
         finding = host.allow_other()
         if finding.level != "ok":
             raise MountError(f"{finding.what}. To fix it: {finding.fix}   or leave out --allow-other.")
-    elif os.getuid() == 0:
-        say("Mounting as root without --allow-other: no other user will see the files.")
 
 
 def _in_front(
