@@ -7,4 +7,4 @@ import pytest
 from .programs import against_a_mount, against_the_vfs
 
 TestTheVfs = against_the_vfs(examples=120, seeded=True).TestCase
-TestAMount = pytest.mark.kernel(against_a_mount(examples=2, seeded=True).TestCase)
+TestAMount = pytest.mark.kernel(against_a_mount(examples=1, seeded=True).TestCase)
