@@ -56,8 +56,8 @@ def show(
     data = [row for row in safe if not isinstance(row, Group)]
     columns = [[row[at].text for row in ([heads, *data])] for at in range(len(heads))]
     widths = layout.column_widths(columns, width, {*right, *whole})
-    if title:
-        _echo(terminal.paint(line(title), "head"))
+    for part in layout.wrap(line(title), width) if title else ():
+        _echo(terminal.paint(part, "head"))
     if widths is None:
         _stacked(heads, safe, width)
         return

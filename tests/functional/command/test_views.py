@@ -113,7 +113,7 @@ def test_stats_add_up(seen: Views) -> None:
 
 def test_the_cache_is_listed_by_data_set_with_totals(seen: Views) -> None:
     rows = [line.split() for line in seen["cache", 80].text.splitlines() if " " in line]
-    found = {row[0]: row[1] for row in rows if row[1].isdigit() and not row[0].endswith(":")}
+    found = {row[0]: row[1] for row in rows if len(row) > 1 and row[1].isdigit() and not row[0].endswith(":")}
     assert found == {"ds000001": "2", "ds000002": "1", "data/Projects/ABIDE": "1", "Total": "4"}
     objects = seen["cache-objects", 80].text
     assert "participants.tsv" not in objects and "dataset_description.json" in objects and "Total" in objects
