@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount a small disk"),
 ]
 
-SEED, SECONDS = 11, 5.0
+SEED, SECONDS = 11, 4.0
 HANG_S = 170.0
 
 

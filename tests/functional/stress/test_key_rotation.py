@@ -1,6 +1,6 @@
 """A job that runs for a week with keys that change every hour, in short: they change every five seconds.
 
-15 seconds in an ordinary run; KEY_ROTATION_S=60 makes it a minute.
+10 seconds in an ordinary run; KEY_ROTATION_S=60 makes it a minute.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.tree import KIB
 
 pytestmark = pytest.mark.kernel
 
-SECONDS = float(os.environ.get("KEY_ROTATION_S", "15"))
+SECONDS = float(os.environ.get("KEY_ROTATION_S", "10"))
 EVERY_S = 5.0
 KINDS = ("process", "process that tells no end", "file", "web identity", "container")
 FILES, SIZE = 120, 96 * KIB  # more than the mounts may keep
