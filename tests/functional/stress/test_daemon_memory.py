@@ -22,7 +22,8 @@ pytestmark = pytest.mark.kernel
 
 HANDLES, PROCESSES = 200, 4
 SIZE = 5 * MIB + 12_345
-# Beside the blocks: Python and its libraries (90 MiB), stacks of threads (which are more where requests take long), and what the transport has in its buffers.
+# Beside the blocks: Python and its libraries (90 MiB), stacks of threads (more where requests take long), and what the
+# transport has in its buffers.
 REST = 240 * MIB
 SAMPLE_S = 0.02
 READ_S = 170.0  # below the watchdog's
