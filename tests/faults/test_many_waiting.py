@@ -24,7 +24,7 @@ pytestmark = pytest.mark.kernel
 # Waits that nothing but a signal ends within a test.
 TIMEOUT_S = 100
 # Each more than there are threads for the kernel (64), for bytes (48) and for names (16).
-COUNT = 80
+COUNT = 120
 # What never is answered: bytes below `hung`, and what is below the directories of `deep`.
 SILENT = ("GET /bkt/hung/", "prefix=deep/d")
 # What a program takes that is answered, on a machine that is busy starting and ending hundreds of others.
