@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,7 @@ from mountnd.daemon import rundir
 
 from .promises import plugin
 from .support.certificates import PrivateCA, make_private_ca
+from .support.quirky import Quirky, quirky_server
 
 _home: str | None = None
 
@@ -45,6 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _home is not None:
         shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def quirky() -> Iterator[Quirky]:
+    """An S3 server whose quirks are switches; it holds nothing yet."""
+    with quirky_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

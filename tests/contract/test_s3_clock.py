@@ -15,7 +15,7 @@ from mountnd.stores.base import ObjectId
 from mountnd.stores.s3 import S3Store
 
 from ..support.key_sources import key_source
-from ..support.quirky import Quirky, Request, quirky_server
+from ..support.quirky import Quirky, Request
 from .reading import first_name, read, soon
 
 BODY = b"bytes of an object"
@@ -29,12 +29,6 @@ ASK: dict[str, Callable[[S3Store], object]] = {
 }
 
 pytestmark = pytest.mark.usefixtures("signed")
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 @pytest.fixture

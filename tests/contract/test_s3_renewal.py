@@ -17,7 +17,7 @@ from mountnd.stores.s3.access import credentials
 from mountnd.stores.s3.access.credentials import RENEW_S
 
 from ..support.key_sources import KeySource, key_source
-from ..support.quirky import Quirky, Request, quirky_server
+from ..support.quirky import Quirky, Request
 from ..support.waiting import Clock, wait_until
 from .reading import first_name, read, soon
 
@@ -25,12 +25,6 @@ BODY = b"bytes of an object"
 ETAG = f'"{md5(BODY).hexdigest()}"'
 # All kinds but sso, which needs a HOME from the start.
 KINDS = ("file", "process", "process that tells no end", "role", "web identity", "container")
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,13 @@ from mountnd.stores.base import ObjectStat
 from mountnd.stores.notes import FileNotes
 from mountnd.stores.s3 import S3Store
 
-from ..support.quirky import WHEN, Quirky, quirky_server, thing
+from ..support.quirky import WHEN, Quirky, thing
 from .reading import listed, read, soon
 
 OLD, NEW = b"old bytes!" * 500, b"new bytes." * 500
 LISTINGS = ("quoted", "bare", "open", "weak", "upper", "empty", "absent", "constant", "zeros", "other")
 ANSWERS = ("quoted", "bare", "weak", "upper", "empty", "absent", "constant", "zeros", "other", "fresh")
 IF_MATCH = ("honest", "ignored", "bare only", "refused")
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 def store_of(quirky: Quirky) -> S3Store:

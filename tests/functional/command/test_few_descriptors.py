@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import cli, tree
 from tests.support.cli import daemon_record, run_mountnd
-from tests.support.quirky import Quirky, quirky_server
+from tests.support.quirky import Quirky
 from tests.support.waiting import PATIENCE_S, holds_within
 
 pytestmark = pytest.mark.kernel
@@ -125,12 +125,6 @@ def failing_read(path: Path) -> None:
         path.read_bytes()
     except OSError:
         pass
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 @pytest.mark.parametrize("host", ["localhost"])

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import cli
 from tests.support.cli import daemon_record, run_mountnd
-from tests.support.quirky import Quirky, quirky_server, thing
+from tests.support.quirky import Quirky, thing
 
 pytestmark = pytest.mark.kernel
 
@@ -19,12 +19,6 @@ ESC, BIDI = "\x1b", "\u202e"
 NASTY = f"a{ESC}[2J{ESC}]0;title\x07\n2026-01-01 00:00:00,000 ERROR forged{BIDI}"
 # As log lines begin: a date, or a mark of a traceback's line.
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ |    \| |usage:|$")
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 @pytest.fixture

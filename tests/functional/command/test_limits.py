@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from tests.support import tree
 from tests.support.cli import daemon_record, is_mounted, run_mountnd
 from tests.support.waiting import holds_within, wait_until
 
-from .user_machine import UserMachine, user_machine
+from .user_machine import UserMachine
 
 pytestmark = [pytest.mark.kernel]
 as_user = [
@@ -30,19 +29,6 @@ OBJECTS = {f"d/f{i}": tree.content(f"limits {i}", 70_000) for i in range(8)}
 def source(server: str) -> list[str]:
     tree.Bucket(server, "limits").put_all(OBJECTS)
     return ["s3://limits", "--endpoint-url", server, "--region", "us-east-1", "--anonymous"]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[UserMachine]:
-    with user_machine() as machine:
-        yield machine
-
-
-@pytest.fixture
-def user(shared: UserMachine) -> Iterator[UserMachine]:
-    """An ordinary user's machine, with nothing mounted in it before and after."""
-    yield shared
-    shared.run("sh", "-c", "for m in $(grep -o '[^ ]*/home/[^ ]*' /proc/mounts); do umount -l $m; done", root=True)
 
 
 def daemon_pid(user: UserMachine, where: Path) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import tree
 
-from .user_machine import UID, UserMachine, user_machine
+from .user_machine import UID, UserMachine
 
 pytestmark = [
     pytest.mark.kernel,
@@ -28,22 +27,6 @@ def source(server: str) -> list[str]:
     """What a user types to name the source."""
     tree.Bucket(server, "users").put(KEY, BODY)
     return ["s3://users", "--endpoint-url", server, "--region", "us-east-1", "--anonymous"]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[UserMachine]:
-    with user_machine() as machine:
-        yield machine
-
-
-@pytest.fixture
-def user(shared: UserMachine) -> Iterator[UserMachine]:
-    """The user's machine, with nothing mounted in it before and after."""
-    yield shared
-    shared.set_device_mode(0o666)
-    shared.write_fuse_conf("")
-    shared.name_user(True)
-    shared.run("sh", "-c", "for m in $(grep -o '[^ ]*/home/[^ ]*' /proc/mounts); do umount -l $m; done", root=True)
 
 
 def test_mounts_reads_and_unmounts(user: UserMachine, source: list[str]) -> None:

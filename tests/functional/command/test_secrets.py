@@ -13,7 +13,7 @@ import pytest
 from mountnd.daemon import rundir
 from tests.support import cli
 from tests.support.cli import daemon_record, run_mountnd
-from tests.support.quirky import Quirky, quirky_server
+from tests.support.quirky import Quirky
 from tests.support.servers import SCRIPTS, script_server
 
 pytestmark = pytest.mark.kernel
@@ -31,12 +31,6 @@ SIGNED = (
 )
 VERSION_2 = "AWSAccessKeyId=PLANTEDid&Signature=PLANTED%2Bsig&Expires=1700000000"
 OTHERS = "sig=PLANTEDazure&X-Goog-Signature=PLANTEDgoog&Policy=PLANTEDp&Key-Pair-Id=PLANTEDpair&token=PLANTEDt"
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from tests.support.doors import errno_from
 from tests.support.key_sources import KINDS, KeySource, key_source
 from tests.support.mounts import Mounted, kernel_mount
-from tests.support.quirky import Quirky, quirky_server
+from tests.support.quirky import Quirky
 from tests.support.waiting import holds_within
 
 pytestmark = pytest.mark.kernel
@@ -22,12 +22,6 @@ pytestmark = pytest.mark.kernel
 # New keys are looked for at most once in three seconds; the rest is for a busy machine.
 SOON_S = 3.0 + 17.0
 OBJECTS = {"a/x": b"x" * 1000, "a/y": b"y" * 1000, "b/z": b"z" * 1000}
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 class Place(NamedTuple):

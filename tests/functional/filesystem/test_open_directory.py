@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
 from tests.support.doors import Fresh, KernelDoor
-from tests.support.quirky import Quirky, quirky_server
+from tests.support.quirky import Quirky
 from tests.support.waiting import holds_within
 
 pytestmark = pytest.mark.kernel
 
 SLACK_S = 20
 PAGE = 1_000
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 def keys(count: int, kind: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.cli import run_mountnd
 from tests.support.doors import Fresh, KernelDoor, errno_from, read
-from tests.support.quirky import WHEN, Quirky, quirky_server, thing
+from tests.support.quirky import WHEN, Quirky, thing
 from tests.support.tree import KIB, MIB, version
 from tests.support.waiting import holds_within
 
@@ -21,12 +21,6 @@ SLACK_S = 20
 SIZE = 3 * MIB
 OLD, NEW = version(5, SIZE), version(10, SIZE)
 FAR = 2 * MIB + 300 * KIB  # beyond what reading a header fetches
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 def mounted(fresh: Fresh, quirky: Quirky, **options: object) -> KernelDoor:

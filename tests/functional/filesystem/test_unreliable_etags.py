@@ -6,13 +6,13 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.doors import Fresh, KernelDoor, open_kernel_door, read
-from tests.support.quirky import WHEN, Quirky, quirky_server, thing
+from tests.support.quirky import WHEN, Quirky, thing
 from tests.support.tree import KIB, version
 from tests.support.waiting import holds_within
 
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.kernel
 SIZE = 300 * KIB + 7
 OLD, NEW = version(5, SIZE), version(10, SIZE)
 SLACK_S = 20
-
-
-@pytest.fixture(scope="module")
-def quirky() -> Iterator[Quirky]:
-    with quirky_server() as server:
-        yield server
 
 
 def mounted(fresh: Fresh, quirky: Quirky, **options: object) -> KernelDoor:
