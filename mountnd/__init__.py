@@ -3,11 +3,12 @@
 From the top to the bottom; imports only go down (`pyproject.toml` holds the contracts):
 
     cli/        what a person types
-    demo/  report/  the demo's server and reader; a mount's counters as figures
+    demo/       the demo's server and reader
     serve       one running mount
     offline     what a mount without a network has to show
     probing     what a source is asked before it is mounted
     assembly    from a configuration to the objects of a mount; names the concrete classes
+    cache_directory  where in it what lies, and whether it may be used
     daemon/     the process around a mount
     fuse/       the kernel's door: paths, errnos, flags
     vfs/        inodes and handles; what open, read and readdir mean
@@ -20,6 +21,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     fusermount  unmounting
     private_directory  directories that nobody else may write, held open: caches, the run directory
     errors  regular_file  stats  workers  known to everyone (workers knows errors)
+    report/     a mount's counters as figures; sizes and times for people
     installation  the command that adds a package to this installation
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it
 """

@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,13 +18,13 @@ from .blocks.disk.cache import OPEN_FILES, DiskCache
 from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
+from .cache_directory import blocks_dir, kept_in, names_dir_of, usable
 from .catalog.cache.disk import has_listings, source_directory
 from .catalog.catalogue import Catalogue
 from .config import working_directory
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .config.parsers import split_bucket
 from .private_directory import PrivatePath
-from .regular_file import UntrustedDirectory
 from .stats import Stats
 from .stores.base import Store
 from .stores.notes import FileNotes
@@ -101,6 +100,14 @@ def _open_s3(source: SourceConfig) -> Store:
         connections=_shares().bytes,
         directory=working_directory.called_in(),
     )
+
+
+def load_libraries(config: MountConfig) -> None:
+    """Import what the stores of a mount need when they first connect."""
+    if not config.offline and any(urlsplit(source.url).scheme == "s3" for source in config.sources):
+        from .stores.s3.access.connect import load_libraries as load
+
+        load()
 
 
 def _open_signed_links(source: SourceConfig) -> Store:
@@ -205,9 +212,11 @@ def build(
     waiter = Waiter(reader=reader, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
     limit = memory_limit.limit()
     fitting = memory_limit.shares(limit, blocks=config.memory, sources=len(config.sources))
-    on_disk = _on_disk(config)
-    names_dir = _usable(names_dir_of(on_disk)) if on_disk else None
-    bytes_dir = _usable(blocks_dir(on_disk)) if on_disk else None
+    on_disk = kept_in(config)
+    if on_disk is not None and usable(PrivatePath(on_disk)) is None:
+        on_disk = None
+    names_dir = usable(names_dir_of(on_disk)) if on_disk else None
+    bytes_dir = usable(blocks_dir(on_disk)) if on_disk else None
     stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
     if names_dir:
         for store in stores.values():
@@ -269,32 +278,3 @@ def _tell_set_aside(store: Store, names: PrivatePath) -> None:
         log.warning(
             "%s: what the cache holds of %s does not say whose keys read it, and is not used here", store.url, old
         )
-
-
-def blocks_dir(cache_dir: Path) -> PrivatePath:
-    """Where a cache directory holds blocks."""
-    return PrivatePath(cache_dir) / "blocks"
-
-
-def names_dir_of(cache_dir: Path) -> PrivatePath:
-    """Where a cache directory holds names, and what was learnt of their servers."""
-    return PrivatePath(cache_dir) / "names"
-
-
-def _on_disk(config: MountConfig) -> Path | None:
-    """The cache directory; None where nothing is kept on disk, neither bytes nor names."""
-    if config.cache_size == 0 or config.cache_dir is None or _usable(PrivatePath(config.cache_dir)) is None:
-        return None
-    return config.cache_dir
-
-
-def _usable(place: PrivatePath) -> PrivatePath | None:
-    """`place`, or None where others may write it: said here once, and not for each file that could lie there."""
-    try:
-        place.open()
-    except UntrustedDirectory as e:
-        log.warning("%s is not used as a cache: %s", e.filename, e.strerror)
-        return None
-    except OSError:
-        pass  # not there yet; or whoever is to write there says why it cannot
-    return place

@@ -6,10 +6,12 @@ import time
 from dataclasses import replace
 from typing import NamedTuple
 
-from .assembly import Mount, blocks_dir, names_dir_of, open_store
+from .assembly import Mount, open_store
 from .blocks.disk.directory import held_bytes
+from .cache_directory import blocks_dir, kept_in, names_dir_of
 from .catalog.cache.disk import has_listings
 from .config.options import MountConfig, SourceConfig
+from .report.figures import size
 
 # Counting may keep the prompt waiting so long; what is counted by then is a lower bound.
 COUNT_S = 1.0
@@ -23,30 +25,29 @@ class Cached(NamedTuple):
     more: bool = False
 
     def __str__(self) -> str:
-        gib = self.bytes / (1 << 30)
-        held = f"{gib:,.1f} GiB" if gib >= 0.1 else f"{self.bytes / (1 << 20):,.1f} MiB"
-        return f"{'more than ' if self.more else ''}{self.names:,} name{'s' * (self.names != 1)}, {held}"
+        names = f"{self.names:,} name{'s' * (self.names != 1)}"
+        return f"{'more than ' if self.more else ''}{names}, {size(self.bytes)}"
 
 
 def cached(mount: Mount, config: MountConfig, name: str, seconds: float = COUNT_S) -> Cached:
     """Count what is cached of the source called `name`, for at most `seconds`."""
     until = time.monotonic() + seconds
     names, whole = mount.catalogues[name].count_kept(until)
-    if config.cache_dir is None or config.cache_size == 0:
+    if (place := kept_in(config)) is None:
         return Cached(names, 0, not whole)
-    held, all_seen = held_bytes(blocks_dir(config.cache_dir), mount.stores[name].source, until)
+    held, all_seen = held_bytes(blocks_dir(place), mount.stores[name].source, until)
     return Cached(names, held, not (whole and all_seen))
 
 
 def as_known_object(source: SourceConfig, config: MountConfig) -> SourceConfig | None:
     """The source as one object, where an earlier mount has found it to be one: nobody else can be asked."""
-    if source.one_object or not source.url.startswith("s3://") or config.cache_dir is None or config.cache_size == 0:
+    place = kept_in(config)
+    has_key = source.url.startswith("s3://") and "/" in source.url.removeprefix("s3://").strip("/")
+    if source.one_object or not has_key or place is None:
         return None
     single = replace(source, one_object=True)
-    if "/" not in source.url.removeprefix("s3://").strip("/"):
-        return None
     store = open_store(single, offline=True)
     try:
-        return single if has_listings(names_dir_of(config.cache_dir), store.source) else None
+        return single if has_listings(names_dir_of(place), store.source) else None
     finally:
         store.close()

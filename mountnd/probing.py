@@ -1,15 +1,16 @@
 """What a source is asked before it is mounted, and by `mountnd doctor SOURCE`: is it there, and can it be read?
 
-One listing of its top, which the mount needs anyway, and where that names an object, one GET of one byte. A top with
-nothing in it costs more: it may be the key of an object, or mistyped.
+One listing of its top, which the mount needs anyway, and where that names objects, one GET of one byte, of the largest.
+A top with nothing in it costs more: it may be the key of an object, or mistyped.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 from .blocks.geometry import BLOCK
+from .config.parsers import did_you_mean
 from .errors import Archived, BadAnswer, Forbidden, NotFound, ServerFault, StoreError, Throttled
 from .stores.base import Deadline, ObjectStat, Page, Store
 
@@ -20,9 +21,58 @@ PROBE_S, PROBE_MIN_S = 15.0, 5.0
 _NEIGHBOURS = 1000
 
 
+Kind = Literal["listing", "object", "empty"]
+
+
+class Found(NamedTuple):
+    """What a source turned out to be.
+
+    Attributes:
+        kind: "listing": its top has entries; "object": its URL is the key of one; "empty": a bucket with nothing in it.
+        warning: what a person should know, "" for nothing.
+        was_read: a byte of an object was read, so that objects can be.
+    """
+
+    kind: Kind
+    warning: str = ""
+    was_read: bool = False
+
+
 def probe_seconds(timeout: float) -> float:
     """How long the probe of a source may take where one operation may take `timeout` seconds."""
     return min(PROBE_S, max(timeout, PROBE_MIN_S))
+
+
+def look(store: Store, deadline: Deadline, top: Callable[[], Page]) -> Found:
+    """What is there, and whether it can be read.
+
+    Args:
+        top: lists the root (`list_root`), for somebody who keeps the page.
+
+    Raises what `top` does, NotFound for a prefix with nothing below it, and BadAnswer for a server where no large
+    object can be read.
+    """
+    try:
+        page = top()
+    except Forbidden:
+        if (single := _object_at(store, deadline)) is None:
+            raise
+        return _read(store, "object", [single], deadline)
+    if page.objects or page.prefixes or page.unshowable or page.token is not None:
+        return _read(store, "listing", page.objects, deadline)
+    if (single := _object_at(store, deadline)) is not None:
+        return _read(store, "object", [single], deadline)
+    if store.root:
+        raise _nothing_there(store, deadline)
+    return Found("empty", f"{store.url} is empty")
+
+
+def _read(store: Store, kind: Kind, objects: Sequence[ObjectStat], deadline: Deadline) -> Found:
+    held = [stat for stat in objects if stat.size > 0]
+    if not held:
+        return Found(kind)
+    warning = _check_readable(store, max(held, key=lambda stat: stat.size), deadline)
+    return Found(kind, warning, was_read=not warning)
 
 
 def list_root(store: Store, deadline: Deadline, *, limit: int = 1) -> Page:
@@ -35,18 +85,17 @@ def list_root(store: Store, deadline: Deadline, *, limit: int = 1) -> Page:
         return store.list_page(store.root, limit=limit, deadline=deadline)
 
 
-def is_object(store: Store, deadline: Deadline) -> bool:
-    """Whether the root, without its last "/", is the key of an object. False where that cannot be found out."""
+def _object_at(store: Store, deadline: Deadline) -> ObjectStat | None:
+    """The object whose key is the root without its last "/"; None where there is none, or that cannot be found out."""
     if not store.root or not store.flat:
-        return False
+        return None
     try:
-        store.once.head(store.root[:-1], deadline=deadline)
+        return store.once.head(store.root[:-1], deadline=deadline)
     except StoreError:
-        return False
-    return True
+        return None
 
 
-def nothing_there(store: Store, deadline: Deadline) -> NotFound:
+def _nothing_there(store: Store, deadline: Deadline) -> NotFound:
     """The error about a prefix under which nothing lies, with names beside it that look like it, from one listing."""
     parent, _, name = store.root.rstrip("/").rpartition("/")
     parent = f"{parent}/" if parent else ""
@@ -56,28 +105,17 @@ def nothing_there(store: Store, deadline: Deadline) -> NotFound:
     except StoreError:
         return NotFound(f"{found}. Check its spelling: keys are case-sensitive", code="NoSuchPrefix")
     names = [key[len(parent) :].rstrip("/") for key in [*page.prefixes, *(stat.id.key for stat in page.objects)]]
-    near = similar(name, names)
-    if near:
-        return NotFound(f"{found}: did you mean {' or '.join(near)}?", code="NoSuchPrefix")
+    if hint := did_you_mean(name, names):
+        return NotFound(f"{found}{hint}", code="NoSuchPrefix")
     beside = f"; beside it lie {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
     return NotFound(f"{found}. Check its spelling: keys are case-sensitive{beside}", code="NoSuchPrefix")
 
 
-def similar(name: str, names: Sequence[str], *, limit: int = 3) -> list[str]:
-    """Those of `names` that differ from `name` in case, or in a letter or two; the nearest first. Pure."""
-    by_case = [other for other in names if other.casefold() == name.casefold()]
-    return (by_case or difflib.get_close_matches(name, names, n=limit, cutoff=0.75))[:limit]
+def _check_readable(store: Store, stat: ObjectStat, deadline: Deadline) -> str:
+    """Read one byte of an object that is not empty: what a person should know, "" for nothing.
 
-
-def check_readable(store: Store, objects: Sequence[ObjectStat], deadline: Deadline) -> str:
-    """Read one byte of one of `objects`, the largest: what a person should know, "" for nothing.
-
-    Raises BadAnswer for a server that does not know ranges, where no large object can be read.
+    Raises BadAnswer for a server that does not know ranges, where this object is too large to be read whole.
     """
-    held = [stat for stat in objects if stat.size > 0]
-    if not held:
-        return ""
-    stat = max(held, key=lambda stat: stat.size)
     try:
         # The last byte: an answer with the whole object would do for the first.
         store.once.read(stat.id, stat.size - 1, [memoryview(bytearray(1))], deadline=deadline)

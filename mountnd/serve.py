@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from . import descriptors, fusermount, memory_limit
-from .assembly import Mount, build
+from .assembly import Mount, build, load_libraries
+from .cache_directory import kept_in
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
 from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
 from .offline import as_known_object, cached
-from .probing import check_readable, is_object, list_root, nothing_there, probe_seconds
+from .probing import list_root, look, probe_seconds
 from .stores.base import Deadline, Store
 from .threads import check_room
 
@@ -167,10 +168,7 @@ def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
 
 def _import_ahead(config: MountConfig) -> None:
     """Import what is used while serving: see `LATE_MODULES`; and by the probes, whose time is for the network."""
-    if not config.offline and any(source.url.startswith("s3://") for source in config.sources):
-        from .stores.s3.access.connect import load_libraries
-
-        load_libraries()
+    load_libraries(config)
     for name in LATE_MODULES:
         import_module(name)
     "".encode("idna")
@@ -188,10 +186,11 @@ def _open(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple
         sources = tuple(_probed(source, mount, config, deadline) for source in config.sources)
         if sources != config.sources:
             mount.close()
-            config = replace(config, sources=sources)
+            before, config = config.sources, replace(config, sources=sources)
             mount = wire_up(config)
-            for source in sources:
-                _probed(source, mount, config, deadline)
+            for source, was in zip(sources, before, strict=True):
+                if source == was:
+                    _probed(source, mount, config, deadline)
         if config.offline:
             _tell_cached(mount, config)
     except BaseException:
@@ -209,10 +208,10 @@ def _probed(source: SourceConfig, mount: Mount, config: MountConfig, deadline: D
         log.warning("%s: not asked whether it can be listed (--no-probe)", store.url)
         return source
     try:
-        page = catalogue.prime_root(lambda limit: list_root(store, deadline, limit=limit))
+        found = look(
+            store, deadline, lambda: catalogue.prime_root(lambda limit: list_root(store, deadline, limit=limit))
+        )
     except Forbidden as error:
-        if is_object(store, deadline):
-            return replace(source, one_object=True)
         raise _advised(error, store) from error
     except (Unreachable, TimedOut) as error:
         if not catalogue.out_of_reach(error):
@@ -221,16 +220,9 @@ def _probed(source: SourceConfig, mount: Mount, config: MountConfig, deadline: D
             raise
         log.warning("%s. Its names are known from an earlier mount: what is cached can be read, the rest cannot", error)
         return source
-    if page.objects:
-        if warning := check_readable(store, page.objects, deadline):
-            log.warning("%s", warning)
-    elif not page.prefixes and not page.unshowable and page.token is None:
-        if is_object(store, deadline):
-            return replace(source, one_object=True)
-        if store.root:
-            raise nothing_there(store, deadline)
-        log.warning("%s is empty", store.url)
-    return source
+    if found.warning:
+        log.warning("%s", found.warning)
+    return replace(source, one_object=True) if found.kind == "object" else source
 
 
 def _tell_cached(mount: Mount, config: MountConfig) -> None:
@@ -241,7 +233,7 @@ def _tell_cached(mount: Mount, config: MountConfig) -> None:
             log.warning("%s: offline: %s", url, held)  # until `ready` warnings go to the terminal
     else:
         urls = ", ".join(url for url, _ in found)
-        where = f" in {config.cache_dir}" if config.cache_dir is not None and config.cache_size != 0 else ""
+        where = f" in {place}" if (place := kept_in(config)) is not None else ""
         raise MountError(
             f"{urls}: nothing is cached{where}, so there is nothing to show offline. Mount it once without --offline, "
             "and read what is needed"

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from ..daemon import host, mounts, rundir
@@ -15,6 +14,7 @@ from ..daemon.host import Finding
 from ..errors import MountError
 from ..private_directory import PrivatePath
 from ..regular_file import UntrustedDirectory
+from ..report import figures
 
 # A mount answers in milliseconds, or its daemon hangs or waits for a dead network.
 _ANSWER_S = 3.0
@@ -46,7 +46,7 @@ def _cache(directory: Path | None, size: int | None) -> Finding:
             f"the cache directory {directory} lies in a mount that does not answer",
             "choose another: --cache-dir DIR",
         )
-    from ..assembly import blocks_dir, names_dir_of
+    from ..cache_directory import blocks_dir, names_dir_of
 
     for part in (PrivatePath(directory), blocks_dir(directory), names_dir_of(directory)):
         try:
@@ -64,7 +64,7 @@ def _cache(directory: Path | None, size: int | None) -> Finding:
             f"sudo install -d -o $USER -m 0700 {shlex.quote(str(directory))}   (or choose another: --cache-dir DIR)",
         )
     free = shutil.disk_usage(existing).free
-    space = f"{free / (1 << 30):.1f} GiB free"
+    space = f"{figures.size(free)} free"
     if free < _LOW_BYTES:
         return Finding("warn", f"cache directory {directory}: only {space}", "choose another disk: --cache-dir DIR")
     return Finding("ok", f"cache directory {directory}: {space}")
@@ -95,8 +95,9 @@ def _mounts() -> Iterator[Finding]:
 def _of_mount(path: Path, mount: mounts.Mount, record: rundir.Record | None, answer: int | None) -> Finding:
     subject = f"{path} shows {mount.source}"
     if record is not None:
-        since = datetime.fromtimestamp(record.since).astimezone().isoformat(" ", "minutes")
-        subject += f" since {since[:16]}; process {record.pid}" + (f", log {record.log}" if record.log else "")
+        subject += f" since {figures.minute(record.since)}; process {record.pid}" + (
+            f", log {record.log}" if record.log else ""
+        )
     if answer == 0:
         return Finding("ok", subject)
     why = "does not answer" if answer is None else os.strerror(answer)

@@ -17,6 +17,8 @@ from .remedies import suggest_fix
 # `--keys` looks into so many directories below its prefix; a whole archive would take hours and cost money.
 DIRECTORIES_MAX = 1000
 
+_KINDS = {"listing": "can be listed", "object": "is one object"}
+
 
 def diagnose_source(
     source: SourceConfig, preset: Preset | None, seconds: float, cache_dir: Path | None = None
@@ -26,8 +28,9 @@ def diagnose_source(
     Args:
         cache_dir: where mounts have kept what they learnt of its server.
     """
-    from ..assembly import names_dir_of, open_store
-    from ..probing import check_readable, is_object, list_root, nothing_there
+    from ..assembly import open_store
+    from ..cache_directory import names_dir_of
+    from ..probing import list_root, look
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     try:
@@ -37,18 +40,12 @@ def diagnose_source(
         return
     deadline = Deadline(seconds)
     try:
-        page = list_root(store, deadline, limit=1000 if store.flat else 1)
-        if page.objects or page.prefixes or page.unshowable or page.token is not None:
-            yield Finding("ok", f"{store.url} can be listed")
-        elif is_object(store, deadline):
-            yield Finding("ok", f"{store.url} is one object")
-        elif store.root:
-            raise nothing_there(store, deadline)
-        else:
-            yield Finding("warn", f"{store.url} is empty")
-        if warning := check_readable(store, page.objects, deadline):
-            yield Finding("warn", warning)
-        elif page.objects:
+        found = look(store, deadline, lambda: list_root(store, deadline, limit=1000 if store.flat else 1))
+        if found.kind != "empty":
+            yield Finding("ok", f"{store.url} {_KINDS[found.kind]}")
+        if found.warning:
+            yield Finding("warn", found.warning)
+        elif found.was_read:
             yield Finding("ok", "its objects can be read")
         yield from _access(store, source)
         if store.exposure:

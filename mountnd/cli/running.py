@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .. import stats
 from ..daemon import control, mounts, rundir
 from ..errors import MountError
-from ..report.figures import size
+from ..report.figures import minute, size
 from . import streams, tables
 
 # A daemon in good health answers in milliseconds; `ls` must not keep anybody waiting for one that is not.
@@ -133,7 +133,7 @@ def _style(mount: RunningMount) -> str:
 def _row(mount: RunningMount) -> list[str]:
     told, record = mount.as_json(), mount.record
     sources = ", ".join(url for _, url in record.sources) if record else mount.source
-    since = datetime.fromtimestamp(record.since).astimezone().isoformat(" ", "minutes")[:16] if record else "?"
+    since = minute(record.since) if record else "?"
     amounts = ["?" if told[key] is None else size(told[key]) for key in ("bytes_read", "bytes_fetched")]
     failed = told["failures"]
     return [str(mount.mountpoint), sources, since, *amounts, mount.state + (f", {failed} failures" if failed else "")]

@@ -166,12 +166,15 @@ def path(raw: object, base: Path) -> Path:
 
 
 def near(word: str, known: Any, *, limit: int = 3) -> list[str]:
-    """The names of `known` that look like `word`, best first: close spellings, then names it begins or is part of."""
+    """The names of `known` that look like `word`, best first: close spellings, then names it begins or is part of; only
+    the one that differs in case alone, where there is one."""
     import difflib
 
     names = [str(name) for name in known]
     by_fold = {name.casefold(): name for name in reversed(names)}
     folded = word.casefold()
+    if folded in by_fold:
+        return [by_fold[folded]]
     cutoff = 0.6 if len(word) < 5 else 0.7  # one wrong letter of three is a third already
     close = [by_fold[n] for n in difflib.get_close_matches(folded, list(by_fold), n=limit, cutoff=cutoff)]
     parts = [name for fold, name in by_fold.items() if len(folded) > 2 and (folded in fold or fold in folded)]

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from ... import assembly
 from ...blocks.disk import directory
 from ...blocks.disk.directory import CachedObject
+from ...cache_directory import blocks_dir
 from ...config.resolve import ConfigInputs
 from ...errors import MountError, UsageError
 from ...private_directory import PrivatePath
@@ -44,7 +44,7 @@ def cache(inputs: ConfigInputs, action: str, what: str | None, as_json: bool) ->
     place = inputs.all_options()["cache_dir"]
     if place.value is None:
         raise UsageError(f"there is no cache directory: {place.origin}; name one with --cache-dir DIR")
-    root = assembly.blocks_dir(place.value)
+    root = blocks_dir(place.value)
     try:
         root.open()
         _ACTIONS[action](root, what, as_json)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from ...daemon import control, rundir
-from ...report.figures import Figures, between, duration, figures, lines, size
+from ...report.figures import Figures, between, duration, figures, lines, minute, size
 from .. import running, streams, tables
 from ..flags import MountArgument, json_option
 from ..tables import Cell
@@ -88,10 +88,11 @@ def _table(answer: dict[str, Any], mountpoint: Path, now: Moment, before: Moment
     record = rundir.find(mountpoint)
     seconds = time.time() - record.since if record else 0.0
     if record:
-        since = datetime.fromtimestamp(record.since).astimezone().isoformat(" ", "minutes")[:16]
         shown = ", ".join(url for _, url in record.sources)
         rate = "on average since then" if before is None else "in the last second"
-        streams.show(f"{mountpoint} shows {shown}, since {since} ({duration(seconds)}); per second: {rate}", "")
+        streams.show(
+            f"{mountpoint} shows {shown}, since {minute(record.since)} ({duration(seconds)}); per second: {rate}", ""
+        )
     sources = answer["sources"]
     columns = {"all": answer["total"], **sources} if len(sources) > 1 else {"since then": answer["total"]}
     parts = [lines(figures(counters)) for counters in columns.values()]
