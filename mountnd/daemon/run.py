@@ -51,7 +51,6 @@ def run_mount(
     os.umask(os.umask(0o077) & 0o077)
     privacy.hide_arguments()
     typed, config = config.mountpoint.expanduser(), _absolute(config)
-    introduce = _with_remark_to_root(config, say, introduce)
     _check_machine(config)
     rundir.run_dir()  # where there can be none, that is said before anything is made
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
@@ -70,17 +69,6 @@ def run_mount(
         if rundir.find(config.mountpoint) is None:
             _remove(config.mountpoint, made)
         raise
-
-
-def _with_remark_to_root(
-    config: MountConfig, say: Callable[[str], None], introduce: Callable[[], None]
-) -> Callable[[], None]:
-    def both() -> None:
-        if os.getuid() == 0 and not config.allow_other:
-            say("Mounted as root without --allow-other: no other user will see the files.")
-        introduce()
-
-    return both
 
 
 def _absolute(config: MountConfig) -> MountConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 
@@ -95,6 +96,8 @@ def introduction(resolved: ResolvedMount) -> Iterator[str]:
         if preset.citation:
             yield f"  Please cite: {preset.citation}"
     yield from resolved.notices
+    if os.getuid() == 0 and not resolved.config.allow_other:
+        yield "Mounted as root without --allow-other: no other user will see the files."
 
 
 def _described(source: SourceConfig) -> str:

@@ -21,6 +21,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from ...errors import Changed, ConfigError, Forbidden, LinkExpired, NotFound, StoreError
+from ...regular_file import open_regular, read_all
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
@@ -250,13 +251,9 @@ class SignedLinkStore(StoreBase):
 def _read_links(path: Path) -> dict[str, SignedLink]:
     """The links of a file by name. Raises ConfigError."""
     try:
-        with path.open("rb") as file:
-            body = file.read(_FILE_MAX + 1)
+        text = read_all(open_regular(path), _FILE_MAX).decode("utf-8", "replace")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    if len(body) > _FILE_MAX:
-        raise ConfigError(f"{path}: more than {_FILE_MAX >> 20} MiB, which no file of links has")
-    text = body.decode("utf-8", "replace")
+        raise ConfigError(f"{path}: cannot be read as a file of links: {error.strerror}") from None
     return {link.name: link for link in sorted(parse_links(text, str(path)), key=_order)}
 
 
