@@ -15,9 +15,9 @@ def is_bucket_listing(body: bytes) -> bool:
 
 
 def command_for(url: str) -> str:
-    """The words that say how to mount what lies at `url` on an S3 server, path-style."""
+    """The command that mounts what lies at `url` on an S3 server, path-style."""
     parts = urlsplit(url)
     bucket, _, prefix = unquote(parts.path).strip("/").partition("/")
     source = shlex.quote(f"s3://{bucket or 'BUCKET'}" + (f"/{prefix}" if prefix else ""))
     port = f":{parts.port}" if parts.port else ""
-    return f"this is an S3 server; mount it so: mountnd {source} DIR --endpoint-url {parts.scheme}://{parts.hostname}{port}"
+    return f"mountnd {source} DIR --endpoint-url {parts.scheme}://{parts.hostname}{port}"

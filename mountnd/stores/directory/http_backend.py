@@ -49,8 +49,8 @@ class HttpBackend:
             place, body = self._web.document(self._url_of(directory), self._called(directory), deadline)
         except StoreError as error:
             raise self._hinted(error, directory) from error
-        if not directory and is_bucket_listing(body):
-            raise BadAnswer(f"{self.url}: {command_for(self.url)}", code="Bucket")
+        if not directory:
+            self._check_no_bucket(body)
         names = sorted(links(place, body), key=lambda name: name.encode("utf-8", "surrogateescape"))[:most]
         if not names and not is_index(body):
             raise BadAnswer(
@@ -74,11 +74,8 @@ class HttpBackend:
             found = self._web.head(self._url_of(key), self._called(key), deadline)
         except StoreError as error:
             raise self._hinted(error, "" if not self._is_page else key) from error
-        may_be_bucket = not found.etag and (found.size == 0 or "xml" in found.kind.lower()) and "." not in self._name
-        if not self._is_page and may_be_bucket:
-            _, body = self._web.document(self._url, self.url, deadline)
-            if is_bucket_listing(body):
-                raise BadAnswer(f"{self.url}: {command_for(self.url)}", code="Bucket")
+        if self._may_be_bucket and not found.etag and (found.size == 0 or "xml" in found.kind.lower()):
+            self._check_no_bucket(self._web.document(self._url, self.url, deadline)[1])
         if not self._is_page and found.kind.lower().startswith("text/html") and not is_page_name(self._name):
             raise BadAnswer(
                 f"{self.url}: a web page and not a file of data; if it is a directory's, write {self.url}/",
@@ -86,11 +83,22 @@ class HttpBackend:
             )
         return self._trust.relied(self._stat(key, found))
 
+    @property
+    def _may_be_bucket(self) -> bool:
+        """Whether the URL of one file looks like that of a bucket, or of a prefix: its name has no suffix."""
+        return not self._is_page and "." not in self._name
+
+    def _check_no_bucket(self, body: bytes) -> None:
+        if is_bucket_listing(body):
+            raise BadAnswer(
+                f"{self.url}: this is a bucket of an S3 server; mount it so: {command_for(self.url)}", code="Bucket"
+            )
+
     def _hinted(self, error: StoreError, key: str) -> StoreError:
-        """A refusal of the source's own address by what gives its requests names, as S3 does."""
-        if key or not error.request_id or error.transient:
+        """A refusal of the source's own address by a server that numbers its requests, as S3 does."""
+        if key or not error.request_id or error.transient or not (self._is_page or self._may_be_bucket):
             return error
-        return type(error)(f"{error}; {command_for(self.url)}", code=error.code)
+        return type(error)(f"{error}; if this is an S3 server, mount it so: {command_for(self.url)}", code=error.code)
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
         if not self._is_page and id.key != self._name:

@@ -19,7 +19,7 @@ from . import redirects
 from .connecting import Route
 from .connection import Connection
 from .connections import Connections
-from .faults import TLS_ONLY, WEB_PAGE, error_from_exception, is_told_to_use_tls
+from .faults import WEB_PAGE, error_from_exception, is_told_to_use_tls, tls_only
 from .ranges import check_range, parse_content_range
 from .status import error_type, request_id_in
 from .trust import settle_trust
@@ -168,9 +168,7 @@ class WebClient:
             return Intercepted(f"{name}: this network wants you to sign in first (511)", code=WEB_PAGE)
         kind, label = error_type(status), f"HTTP {status}"
         if status == 400 and is_told_to_use_tls(_refusal(reply, name, deadline)):
-            return BadAnswer(
-                f"{name}: {_route(reply.url, name).place} speaks TLS (https), and was asked without", code=TLS_ONLY
-            )
+            return tls_only(name, _route(reply.url, name).place)
         if self._codes and (found := re.search(rb"<Code>(\w{1,64})</Code>", _refusal(reply, name, deadline))):
             label = found[1].decode()
             kind = self._codes.get(label, kind)

@@ -49,6 +49,7 @@ _BY_ERRNO = {
     errno.EPIPE: (BROKEN, "the connection to %s broke"),
 }
 
+_TLS_ONLY = "%s speaks TLS (https), and was asked without"
 # What OpenSSL says of one who answers a handshake with text.
 _NOT_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"))
 # x509_vfy.h: X509_V_ERR_CERT_NOT_YET_VALID, _CERT_HAS_EXPIRED; _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
@@ -84,7 +85,7 @@ def describe(error: Exception, place: str, through: str = "") -> tuple[str, str,
     if isinstance(error, InvalidHead):
         return NOT_HTTP, f"{peer} does not speak HTTP as it should: {error}", BadAnswer
     if isinstance(error, http.client.BadStatusLine) and str(error).lstrip("'\"").startswith(("\x15\x03", "\\x15\\x03")):
-        return TLS_ONLY, f"{peer} speaks TLS (https), and was asked without", BadAnswer
+        return TLS_ONLY, _TLS_ONLY % peer, BadAnswer
     if isinstance(error, http.client.HTTPException):
         return NOT_HTTP, f"{peer} does not speak HTTP", BadAnswer
     if isinstance(error, TimeoutError):
@@ -124,6 +125,11 @@ def _host(place: str) -> str:
     """`place` without its port."""
     host, colon, port = place.rpartition(":")
     return host if colon and port.isdigit() and not host.endswith(":") else place
+
+
+def tls_only(subject: object, place: str) -> BadAnswer:
+    """The error for a refusal of which `is_told_to_use_tls` holds; arguments as for `error_from_exception`."""
+    return BadAnswer(f"{subject}: {_TLS_ONLY % place}", code=TLS_ONLY)
 
 
 def is_told_to_use_tls(body: bytes) -> bool:

@@ -16,12 +16,12 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
-from ...errors import BadAnswer, Forbidden, NotFound, StoreError
+from ...errors import Forbidden, NotFound, StoreError
 from ..base import Deadline
 from ..http.connecting import Route
 from ..http.connection import Connection
 from ..http.connections import Connections
-from ..http.faults import TLS_ONLY, is_told_to_use_tls
+from ..http.faults import is_told_to_use_tls, tls_only
 from ..http.ranges import check_range
 from ..http.versions import Answer, size_in
 from ..http.web_page import described, is_page
@@ -43,7 +43,7 @@ class Reply(NamedTuple):
     def error(self, subject: Subject) -> StoreError:
         """What a status other than 200 or 206 means, by the `Error.Code`, else by the status."""
         if self.status == 400 and is_told_to_use_tls(self.body):
-            return BadAnswer(f"{subject.url}: {subject.place} speaks TLS (https), and was asked without", code=TLS_ONLY)
+            return tls_only(subject.url, subject.place)
         fault: dict[str, str] = {}
         try:
             root = ElementTree.fromstring(self.body)
