@@ -62,6 +62,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
 
     Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
     """
+    memory_limit.use_few_arenas()  # before any thread: `check_room` makes as many as there may be
     threading.stack_size(STACK_BYTES)
     check_room(THREADS)  # before anything needs one: whatever fails for want of it would say something else
     # Imported here: it loads libfuse, and `mountnd doctor` probes a source where there is none.
@@ -71,7 +72,6 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     from .fuse.threads import LoopThreads
 
     descriptors.raise_limit()
-    memory_limit.use_few_arenas()
     _import_ahead(config)
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
