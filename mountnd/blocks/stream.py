@@ -9,18 +9,19 @@ import copy
 import ctypes
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
-from ..errors import Forbidden, StoreError
+from ..errors import Forbidden, StoreError, TimedOut
 from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
 from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
 from . import geometry
 from .disk.base import DiskTier
-from .fetch.budget import Share
+from .fetch.budget import TURN_S, Share, Turn
 from .fetch.fetcher import Fetcher
 from .fetch.flight import Flight
-from .geometry import SHIFT, BlockRange
+from .geometry import SHIFT, BlockRange, Extent
 from .memory import Block, PinnedBlocks
 from .readahead.base import PolicyFactory, ReadaheadPolicy
 
@@ -113,8 +114,9 @@ class Stream:
         self._from_disk = False  # what was read last came from the disk tier
         self._failed: list[tuple[BlockRange, float, StoreError, int]] = []  # the last: `Renewals.count`
 
-    def read_into(self, address: int, size: int, offset: int) -> None:
-        """Copy `[offset, offset + size)`, which must lie inside the object, to the memory at `address`.
+    def read_into(self, address: Callable[[], int], size: int, offset: int) -> None:
+        """Copy `[offset, offset + size)`, which must lie inside the object, to the memory at `address()`, called when
+        they are there.
 
         Raises StoreError (TimedOut after the mount's timeout) and Interrupted. After a failure the same
         bytes fail at once for a few seconds, with the same error.
@@ -123,31 +125,26 @@ class Stream:
             return
         fetcher, id = self._fetcher, self.id
         first, last = offset >> SHIFT, (offset + size - 1) >> SHIFT
+        turn: Turn | None = None
         with fetcher.lock:
             lru = fetcher.memory.lru
-            parts: Sequence[Block | Flight] = ()
             try:
                 blocks = [lru[id, i] for i in range(first, last + 1)]
             except KeyError:
-                blocks = []
-            if blocks:
+                turn = fetcher.turns.enter((last + 1 - first) << SHIFT)
+            else:
                 for b in blocks:
                     if b.mark:
                         self._from_disk = fetcher.memory.mark_read(id, first, blocks, offset + size, self._stats)
                         break
-            else:
-                parts = self._missing(offset, size, BlockRange(first, last + 1))
-            share = fetcher.budget.share
-            soon = self._readahead.on_read(
-                offset, size, DISK_SHARE if self._from_disk and share.ahead > DISK_SHARE.ahead else share
-            )
+                soon = self._read_on(offset, size)
+        if turn is not None:
+            self._fetch_into(address, size, offset, turn)
+            return
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
-        if blocks:
-            self._stats.add(BYTES_FROM_MEMORY, size)
-        else:
-            blocks = self._collect(parts, offset, offset + size)
-        _copy(blocks, offset - (first << SHIFT), address, size)
+        self._stats.add(BYTES_FROM_MEMORY, size)
+        _copy(blocks, offset - (first << SHIFT), address(), size)
         self._stats.add(BYTES_ASKED, size)
 
     def close(self) -> None:
@@ -155,6 +152,33 @@ class Stream:
         with self._fetcher.lock:
             self._fetcher.cancel(self)
             self._readahead.on_cancel()
+
+    def _read_on(self, offset: int, size: int) -> Sequence[Extent]:
+        """With the lock held: tell the policy of a read; what to fetch ahead of the next."""
+        share = self._fetcher.budget.share
+        return self._readahead.on_read(
+            offset, size, DISK_SHARE if self._from_disk and share.ahead > DISK_SHARE.ahead else share
+        )
+
+    def _fetch_into(self, address: Callable[[], int], size: int, offset: int, turn: Turn) -> None:
+        """As `read_into`, where blocks are missing: when it is its turn."""
+        fetcher, stop = self._fetcher, offset + size
+        need = BlockRange(offset >> SHIFT, ((stop - 1) >> SHIFT) + 1)
+        try:
+            if not turn.granted.done():
+                with suppress(TimedOut):
+                    self._waiter(turn.granted, TURN_S)
+            with fetcher.lock:
+                fetcher.turns.begin(turn)
+                parts = self._missing(offset, size, need)
+                soon = self._read_on(offset, size)
+            if soon:
+                fetcher.read_ahead(self.id, self._size, soon, self)
+            _copy(self._collect(parts, offset, stop), offset - (need.first << SHIFT), address(), size)
+        finally:
+            with fetcher.lock:
+                fetcher.turns.leave(turn)
+        self._stats.add(BYTES_ASKED, size)
 
     def _missing(self, offset: int, size: int, need: BlockRange) -> list[Block | Flight]:
         """With the lock held: the blocks or flights that bring `need`. Raises a failure that is remembered."""

@@ -2,6 +2,7 @@
 
     session      one mount's life: fuse_new, mount, threads, unmount
     operations   libfuse's callbacks in terms of the vfs
+    reply_buffer the memory for the answer to a read
     threads      what serves the kernel's requests: more where some wait for the network
     kernel       what the kernel is asked to cache, and how it is told to forget
     readers      whether anybody waits for the answer to a request

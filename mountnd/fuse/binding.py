@@ -146,7 +146,7 @@ FuseConfig = mfusepy.fuse_config
 _v, _p, _i = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 # Our own prototypes for the hot callbacks: plain addresses instead of pointer objects made for each call.
 _PROTOTYPES: dict[str, Any] = {
-    "read": ctypes.CFUNCTYPE(_i, _v, _v, ctypes.c_size_t, ctypes.c_longlong, _v),
+    "read_buf": ctypes.CFUNCTYPE(_i, _v, _v, ctypes.c_size_t, ctypes.c_longlong, _v),
     "getattr": ctypes.CFUNCTYPE(_i, _p, _v, _v),
     "open": ctypes.CFUNCTYPE(_i, _p, _v),
     "flush": ctypes.CFUNCTYPE(_i, _v, _v),

@@ -15,6 +15,7 @@ from ..vfs.tree import Vfs
 from . import binding
 from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, fill_stat, put_stat
 from .kernel import AttributesTold, Invalidator
+from .reply_buffer import ReplyBuffer
 
 # Each entry given with its attributes makes a node in libfuse that lives until the kernel forgets it: fine for
 # an `ls -l`, gigabytes for a directory of millions. Past this many, entries carry name, number and type only.
@@ -58,7 +59,7 @@ class Operations:
         self._fillers: dict[int, Any] = {}  # libfuse has one or two
 
     def table(self) -> dict[str, Callable[..., int | None]]:
-        own = ("getattr", "open", "read", "flush", "release", "opendir", "readdir", "releasedir", "statfs")
+        own = ("getattr", "open", "read_buf", "flush", "release", "opendir", "readdir", "releasedir", "statfs")
         # xattrs, locks, lseek and access are left out: libfuse then answers ENOSYS, which the kernel remembers,
         # and does them itself where it can (flock, SEEK_DATA, permissions).
         return {name: getattr(self, name) for name in own} | dict.fromkeys(_CHANGING, _refuse)
@@ -89,8 +90,13 @@ class Operations:
         self._paths[fh] = path
         self._opened[path] = None
 
-    def read(self, path: int | None, buffer: int, size: int, offset: int, info: int) -> int:
-        return self._read_into(fh_at(info + FH_OFFSET).value, buffer, size, offset)
+    def read_buf(self, path: int | None, bufvec: int, size: int, offset: int, info: int) -> None:
+        buffer = ReplyBuffer(size)
+        try:
+            got = self._read_into(fh_at(info + FH_OFFSET).value, buffer.address, size, offset)
+            buffer.hand_over(bufvec, got)
+        finally:
+            buffer.free()
 
     def flush(self, path: int | None, info: int) -> None:
         fh = fh_at(info + FH_OFFSET).value

@@ -13,7 +13,7 @@ import ctypes
 import itertools
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..blocks.stream import Blocks, Stream
@@ -98,8 +98,11 @@ class Vfs:
             self._prefetcher.opened(inode)
         return opened
 
-    def read_into(self, fh: int, address: int, size: int, offset: int) -> int:
-        """Copy up to `size` bytes from `offset` to memory at `address`; returns how many (0 at the end).
+    def read_into(self, fh: int, address: Callable[[], int], size: int, offset: int) -> int:
+        """Copy up to `size` bytes from `offset` to memory; returns how many (0 at the end).
+
+        Args:
+            address: gives where that memory lies. Called when the bytes are there, perhaps more than once.
 
         Raises Changed once the pinned version is gone (also when the object was deleted), StaleHandle, and
         what stores raise.
@@ -134,7 +137,7 @@ class Vfs:
     def read(self, fh: int, size: int, offset: int) -> bytes:
         """As `read_into`, into bytes of its own."""
         buffer = ctypes.create_string_buffer(max(size, 1))
-        n = self.read_into(fh, ctypes.addressof(buffer), size, offset)
+        n = self.read_into(fh, lambda: ctypes.addressof(buffer), size, offset)
         return ctypes.string_at(buffer, n)
 
     def fstat(self, fh: int) -> Attributes:

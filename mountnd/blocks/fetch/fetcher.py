@@ -23,7 +23,7 @@ from .. import geometry
 from ..disk.base import DiskTier
 from ..geometry import BlockRange, Extent
 from ..memory import Block, MemoryTier
-from .budget import LongPrefetches, PrefetchBudget
+from .budget import DemandBudget, LongPrefetches, PrefetchBudget
 from .flight import Flight, Owners
 from .hedging import HedgePolicy
 from .loader import Loader
@@ -60,6 +60,7 @@ class Fetcher:
         self._long_prefetches = LongPrefetches()
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = PrefetchBudget(memory, clock)
+        self.turns = DemandBudget(memory, clock)
         self._owners = Owners()
         self._hedging = {source: HedgePolicy() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
@@ -268,8 +269,7 @@ class Fetcher:
             # The future keeps the traceback, its frames keep their locals, and these would keep the memory in use.
             del blocks
             traceback.clear_frames(e.__traceback__)
-            self.stats.add(GETS_FAILED if demand else PREFETCH_FAILED)
-            self._failed(flight, e)
+            self._failed(flight, e, GETS_FAILED if demand else PREFETCH_FAILED)
         else:
             self._succeeded(flight, blocks, seconds)
 
@@ -289,10 +289,13 @@ class Fetcher:
         for task in slower:
             task.cancel()  # this one is among them, and has no use for its deadline any more
 
-    def _failed(self, flight: Flight, error: BaseException) -> None:
+    def _failed(self, flight: Flight, error: BaseException, counter: str) -> None:
         with self.lock:
             flight.attempts -= 1
-            if flight.attempts or flight.finished:
+            if flight.finished:
+                return  # cancelled, as the other attempt was faster or nobody wants it any more: that is no failure
+            self.stats.add(counter)
+            if flight.attempts:
                 return
             self._finish(flight)
         flight.future.set_exception(error)

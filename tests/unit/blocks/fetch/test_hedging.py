@@ -9,7 +9,7 @@ import pytest
 from mountnd.blocks.fetch.hedging import BURST, GETS_PER_HEDGE, MIN_SAMPLES, HedgePolicy
 from mountnd.blocks.fetch.warmup import SMALL_ANSWERS
 from mountnd.blocks.geometry import BLOCK
-from mountnd.errors import ServerFault, StoreError
+from mountnd.errors import Cancelled, ServerFault, StoreError
 from mountnd.stats import GETS_FAILED, GETS_HEDGED
 from mountnd.stores.memory import Call
 
@@ -53,8 +53,10 @@ def test_a_stalled_demand_is_hedged_and_the_late_answer_is_dropped() -> None:
         assert harness.count(GETS_HEDGED) == 1
         assert harness.gets.count((30 * MIB, 30 * MIB + BLOCK)) == 2
         before = harness.used
+        first.gate.error = Cancelled("the other one was faster")
         first.gate.open()
         until(lambda: harness.used < before)
+        assert harness.count(GETS_FAILED) == 0
         assert read(stream, 30 * MIB, 4096) == DATA[30 * MIB : 30 * MIB + 4096]
         assert harness.gets.count((30 * MIB, 30 * MIB + BLOCK)) == 2
 
