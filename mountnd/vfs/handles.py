@@ -6,6 +6,9 @@ the kernel's pages dropped. A flush comes before close(2) returns, also of a dup
 one comes a moment after. So whoever opens a new version while every handle on the old one is flushed waits
 that moment to see whether they are closed.
 
+Pages are only dropped where there may be some of another version: an open(2) that drops them waits for each page that
+another program waits for, and no signal ends that.
+
 A version that is gone before anybody has seen a byte of it is no loss: where the new one has the same size, the inode
 moves to it (`Handles.repin`), for all its handles at once.
 
@@ -124,14 +127,20 @@ class Handles:
             if pin is None:
                 pin = self._pins[inode.number] = Pin(current)
             id = pin.meta.id
-            keep = self._last.get(inode.number) == id and not pin.stale
-            pin.given = pin.given or keep
+            last = self._last.get(inode.number)
+            keep = (last == id or (last is None and not self._has_forgotten)) and not pin.stale
+            pin.given = pin.given or (keep and last is not None)
             self._last[inode.number] = id
             handle = Handle(inode, pin, self._streams.open(id, pin.meta.size))
             pin.handles.add(handle)
             number = next(self._numbers)
             self._open[number] = handle
             return number, keep
+
+    @property
+    def _has_forgotten(self) -> bool:
+        """Whether the kernel may have pages of an inode that is not remembered."""
+        return len(self._last) >= REMEMBERED
 
     def give(self, handle: Handle, stream: Stream) -> bool:
         """Whether bytes that came from `stream` may be given: the handle still reads that version, and stays at it."""

@@ -33,11 +33,22 @@ def handles() -> Handles:
 
 def test_the_first_open_and_the_same_version_again(handles: Handles) -> None:
     first, keep = handles.add(INODE, meta("one"))
-    assert not keep
+    assert keep, "there are no pages, and to drop them would wait for others that read"
     _, drop = handles.remove(first)
     assert not drop
     _, keep = handles.add(INODE, meta("one"))
     assert keep
+
+
+def test_what_has_been_forgotten_may_have_pages_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.vfs.handles.REMEMBERED", 3)
+    handles = Handles(FakeBlocks())  # type: ignore[arg-type]
+    kept = []
+    for number in (7, 8, 9, 10, 7):
+        opened, keep = handles.add(INODE._replace(number=number), meta("one"))
+        handles.remove(opened)
+        kept.append(keep)
+    assert kept == [True, True, True, False, False]
 
 
 def test_a_new_version_waits_for_the_last_handle(handles: Handles) -> None:
