@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO, Any
+
+from .waiting import wait_until
 
 
 def run_python(code: str, *args: str | bytes, seconds: float = 60.0) -> str:
@@ -91,6 +95,19 @@ def seconds_to_end(process: subprocess.Popen[bytes], limit: float) -> float:
     except subprocess.TimeoutExpired:
         raise AssertionError(f"{process.args!r} still runs after {limit} s") from None
     return time.monotonic() - start
+
+
+def stop(pid: int) -> None:
+    """Stop a process, and wait until each of its threads has: until then one may give another answer."""
+
+    def all_stopped() -> bool:
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+            return {task.read_text().rpartition(") ")[2][0] for task in tasks} == {"T"}
+        return False
+
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(all_stopped, f"all threads of process {pid} stopped")
 
 
 # Prints the errno (0: none) of each of its reads, and what they took altogether: PATH OFFSET SIZE [OFFSET SIZE ...]

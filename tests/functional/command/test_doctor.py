@@ -24,6 +24,7 @@ from mountnd.errors import (
     WrongRegion,
 )
 from tests.support import cli, tree
+from tests.support.children import stop
 from tests.support.cli import daemon_record, run_mountnd
 from tests.support.proxy import Proxy
 from tests.support.quirky import quirky_server, thing
@@ -147,7 +148,7 @@ def test_live_and_dead_mounts(kept: tree.Bucket, where: Path) -> None:
 def test_a_mount_that_hangs(kept: tree.Bucket, where: Path) -> None:
     assert run_mountnd(f"s3://{kept.name}", where, "--endpoint-url", kept.url, "--anonymous").returncode == 0
     record = daemon_record(where)
-    os.kill(record.pid, signal.SIGSTOP)
+    stop(record.pid)
     try:
         code, said = doctor()
         assert code == 1

@@ -17,7 +17,7 @@ import pytest
 
 from mountnd.daemon import mounts, rundir
 from tests.support import cli, tree
-from tests.support.children import killed_after
+from tests.support.children import killed_after, stop
 from tests.support.cli import MOUNTND, daemon_record, environment
 
 pytestmark = pytest.mark.kernel
@@ -56,7 +56,7 @@ def stopped(source: Sequence[str], where: Path) -> Iterator[rundir.Record]:
     done = run(*source, where)
     assert done.returncode == 0, done.stderr
     record = daemon_record(where)
-    os.kill(record.pid, signal.SIGSTOP)
+    stop(record.pid)
     try:
         yield record
     finally:
@@ -127,7 +127,7 @@ def reader(where: Path) -> Iterator[subprocess.Popen[bytes]]:
         assert process.stdin is not None and process.stdout is not None
         with killed_after(BOUND_S, process):
             assert process.stdout.readline() == b"1\n"
-        os.kill(daemon.pid, signal.SIGSTOP)
+        stop(daemon.pid)
         process.stdin.write(b"\n")
         process.stdin.flush()
         yield process

@@ -17,7 +17,7 @@ from mountnd.daemon import mounts
 from mountnd.daemon.unmount import wait_gone
 from mountnd.serve import KERNEL_TTL_S
 from tests.support import cli, tree
-from tests.support.children import read_until
+from tests.support.children import read_until, stop
 from tests.support.cli import daemon_record, is_mounted, run_mountnd
 from tests.support.proxy import Proxy
 
@@ -286,7 +286,7 @@ def test_a_stopped_daemon_does_not_stop_umount(openneuro: str, where: Path) -> N
     assert run_mountnd("openneuro", where, "--endpoint-url", openneuro).returncode == 0
     record = daemon_record(where)
     time.sleep(KERNEL_TTL_S + 0.5)  # until then the kernel answers a stat of the mountpoint by itself
-    os.kill(record.pid, signal.SIGSTOP)
+    stop(record.pid)
     try:
         done = run_mountnd("umount", "--lazy", where)
         assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ import pytest
 
 from mountnd.daemon import mounts
 from tests.support import cli
+from tests.support.children import stop
 from tests.support.cli import MOUNTND, environment, run_mountnd
 from tests.support.quirky import Quirky, quirky_server
 from tests.support.waiting import wait_until
@@ -105,7 +106,7 @@ def test_what_a_dead_daemon_left_is_named_with_its_remedy(server: Quirky, place:
     where = place / "a"
     mount(server, where)
     pid = cli.daemon_record(where).pid
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     try:
         row = listed(where)
         assert row is not None and row["state"] == "stopped"

@@ -67,7 +67,7 @@ def test_offline_makes_no_request(seen: list[str | Path], where: Path, proxy: Pr
     done = run_mountnd(*seen, "--offline")
     assert done.returncode == 0, done.stderr
     # sub-01, anat, and the two files
-    assert f"{seen[0]}: offline: 4 names, 0.2 MiB" in done.stderr
+    assert f"{seen[0]}: offline: 4 names, 195.3 KiB" in done.stderr
     as_before(where, errno.EIO)
     assert proxy.requests() == []
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.soak.world import BUCKET, World, content
 from tests.support import cli
-from tests.support.children import TIMED_READ, child, killed_after, run_python
+from tests.support.children import TIMED_READ, child, killed_after, run_python, stop
 from tests.support.cli import ROOT, daemon_record, run_mountnd
 from tests.support.doors import errno_from
 from tests.support.key_sources import key_source
@@ -79,7 +79,7 @@ def test_a_night_of_sleep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             proxy.rule("hold", path=f"/bkt/{HELD}")
             reader = stack.enter_context(child(["cat", str(mount.path / HELD)]))
             proxy.await_request(lambda r: r.path == f"/bkt/{HELD}")
-            os.kill(mount.process.pid, signal.SIGSTOP)
+            stop(mount.process.pid)
             clock.write_text(f"+{NIGHT_S}s\n")
             server.switch(skew=NIGHT_S, keys=["morning"])
             keys.put("morning")
@@ -179,7 +179,7 @@ def test_a_daemon_that_is_stopped_and_continued(objects: str, tmp_path: Path, se
         assert done.returncode == 0, done.stderr
         pid = daemon_record(where).pid
         assert (where / BEFORE).read_bytes() == OBJECTS[BEFORE]
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
         try:
             with child(["cat", str(where / HELD)]) as reader:
                 time.sleep(seconds)

@@ -12,6 +12,7 @@ import pytest
 
 from mountnd.daemon import mounts, rundir
 from mountnd.daemon.unmount import wait_gone
+from tests.support.children import stop
 
 from .conftest import Place
 from .small_mount import CONTENT
@@ -195,7 +196,7 @@ def test_a_stale_mount_of_ours_is_healed_and_its_directory_goes_with_the_next(pl
 def test_a_daemon_that_hangs_is_not_waited_for(place):
     assert place.run("ok")[0] == 0
     daemon = place.daemon()
-    os.kill(daemon.pid, signal.SIGSTOP)
+    stop(daemon.pid)
     try:
         code, said = place.run("ok")
         assert code == 1

@@ -15,6 +15,7 @@ import pytest
 
 from mountnd.daemon import mounts, unmount
 from mountnd.errors import MountError
+from tests.support.children import stop
 
 from .conftest import Place
 from .small_mount import CONTENT
@@ -137,7 +138,7 @@ class TestMounted:
         """Nothing on the way asks the file system: the daemon is stopped and would not answer."""
         assert place.run("ok")[0] == 0
         daemon = place.daemon()
-        os.kill(daemon.pid, signal.SIGSTOP)
+        stop(daemon.pid)
         try:
             code = "import sys; from pathlib import Path; from mountnd.daemon.unmount import unmount; "
             code += "print(unmount(Path(sys.argv[1]), lazy=True))"
