@@ -251,6 +251,7 @@ class Fetcher:
         with self.lock:
             if flight.finished:
                 return
+            disk = flight.started_at is None  # if not, that may be what the first attempt waits for
             flight.started_at = self.clock()
             demand = flight.demand
             flight.retryable = not demand
@@ -264,7 +265,7 @@ class Fetcher:
             flight.future.set_result(None)
             return
         try:
-            seconds = self._loader.load(flight, blocks, demand=demand)
+            seconds = self._loader.load(flight, blocks, demand=demand, disk=disk)
         except BaseException as e:
             # The future keeps the traceback, its frames keep their locals, and these would keep the memory in use.
             del blocks

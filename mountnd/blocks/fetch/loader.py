@@ -39,17 +39,21 @@ class Loader:
         """What the object is fetched from."""
         return self._stores[id.source]
 
-    def load(self, flight: Flight, blocks: Sequence[Block], *, demand: bool) -> float:
+    def load(self, flight: Flight, blocks: Sequence[Block], *, demand: bool, disk: bool) -> float:
         """Fill and mark `blocks`, all those of `flight`. Returns the seconds of its GET, 0 if it took none or several.
+
+        Args:
+            demand: somebody waits for it.
+            disk: whether to look there first.
 
         Raises StoreError.
         """
         id, size, span = flight.id, flight.size, flight.span
-        disk, stats, memory = self._disk, self._stats.of(id.source), self._memory
+        tier, stats, memory = self._disk, self._stats.of(id.source), self._memory
         gaps = [span]
-        if disk is not None:
-            views = [memory.view(b) for b in blocks]
-            held = disk.load(id, size, span, views)
+        views = [memory.view(b) for b in blocks] if tier is not None else []
+        if tier is not None and disk:
+            held = tier.load(id, size, span, views)
             if held:
                 for i in held:
                     blocks[i - span.first].mark = ON_DISK
@@ -73,6 +77,6 @@ class Loader:
                 b.mark = UNREAD if flight.prefetch else 0
             if flight.prefetch:
                 stats.add(PREFETCHED, where.size)
-            if disk is not None:
-                disk.save(id, size, PinnedBlocks(gap, views[own], blocks[own]))
+            if tier is not None:
+                tier.save(id, size, PinnedBlocks(gap, views[own], blocks[own]))
         return seconds

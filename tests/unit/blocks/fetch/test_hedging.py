@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Sequence
 
 import pytest
 
 from mountnd.blocks.fetch.hedging import BURST, GETS_PER_HEDGE, MIN_SAMPLES, HedgePolicy
 from mountnd.blocks.fetch.warmup import SMALL_ANSWERS
-from mountnd.blocks.geometry import BLOCK
+from mountnd.blocks.geometry import BLOCK, BlockRange
 from mountnd.errors import Cancelled, ServerFault, StoreError
 from mountnd.stats import GETS_FAILED, GETS_HEDGED
+from mountnd.stores.base import ObjectId
 from mountnd.stores.memory import Call
 
 from ..harness import MIB, BlocksHarness, Gate, body, read, until
@@ -59,6 +61,34 @@ def test_a_stalled_demand_is_hedged_and_the_late_answer_is_dropped() -> None:
         assert harness.count(GETS_FAILED) == 0
         assert read(stream, 30 * MIB, 4096) == DATA[30 * MIB : 30 * MIB + 4096]
         assert harness.gets.count((30 * MIB, 30 * MIB + BLOCK)) == 2
+
+
+class SlowDisk:
+    """Holds nothing, and takes until `gate` is opened to say so of one place."""
+
+    def __init__(self, block: int) -> None:
+        self.block, self.asked, self.gate = block, 0, threading.Event()
+
+    def load(self, id: ObjectId, size: int, span: BlockRange, views: Sequence[memoryview]) -> Collection[int]:
+        if span.first == self.block:
+            self.asked += 1
+            assert self.gate.wait(20)
+        return ()
+
+    def save(self, *_: object) -> None: ...
+    def attach(self, _: object) -> None: ...
+    def close(self) -> None: ...
+
+
+def test_a_disk_that_stalls_is_not_asked_again() -> None:
+    disk = SlowDisk(30 * MIB // BLOCK)
+    with BlocksHarness(disk=disk) as harness:
+        experienced(harness)
+        stream = harness.open("a", DATA)
+        assert read(stream, 30 * MIB, 4096) == DATA[30 * MIB : 30 * MIB + 4096]
+        assert (disk.asked, harness.count(GETS_HEDGED)) == (1, 1)
+        disk.gate.set()
+        harness.quiet()
 
 
 @pytest.mark.parametrize("late", [ServerFault("late"), None])
