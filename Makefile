@@ -76,8 +76,10 @@ fuzz: test-setup $(VENV)/.fuzz ## foreign bytes for every parser, FUZZ_SECONDS=6
 mutants: test-setup ## change the policy modules in small ways: do their tests notice? MUTANTS="mountnd/.../window.py" for some
 	@$(BIN)/python -m tests.mutation $(MUTANTS)
 
-soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits (root); SOAK_MINUTES=10, SOAK_SEED=n
+soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits, the model (root); SOAK_MINUTES=10, SOAK_SEED=n
 	@$(BIN)/python -m tests.soak
+	@$(BIN)/python -m tests.model --door vfs --examples 2000
+	@$(BIN)/python -m tests.model --door mount --examples 50
 
 bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 6 GB of memory); BENCH="--rtt 2 ..." for more
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

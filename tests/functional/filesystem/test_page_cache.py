@@ -20,6 +20,9 @@ pytestmark = pytest.mark.kernel
 SLACK_S = 20
 SIZE = 3 * MIB
 OLD, NEW = version(5, SIZE), version(10, SIZE)
+# The kernel gives up single pages whenever it likes to: in one of twenty runs 4 to 24 KiB of them (6.18). A version
+# that is dropped is asked for as a whole.
+RECLAIMED = SIZE // 16
 FAR = 2 * MIB + 300 * KIB  # beyond what reading a header fetches
 
 
@@ -59,7 +62,7 @@ def test_pages_are_kept_while_the_version_is_the_same(fresh_kernel: Fresh, quirk
     assert read(door, "d/k") == OLD
     assert holds_within(lambda: door.stat("d/k").size == SIZE and bool(quirky.log()), SLACK_S)
     assert read(door, "d/k") == OLD
-    assert bytes_asked(door) == asked
+    assert bytes_asked(door) - asked <= RECLAIMED
 
 
 def test_pages_of_another_version_are_dropped_at_the_next_open(fresh_kernel: Fresh, quirky: Quirky) -> None:

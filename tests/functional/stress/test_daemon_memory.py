@@ -122,12 +122,12 @@ def test_the_threads_of_a_mount_share_the_memory_that_malloc_keeps(tmp_path: Pat
         for process in processes:
             out, _ = process.communicate(timeout=READ_S)
             assert process.returncode == 0, out
-        # one of the two is the process's own heap; another one grows by heaps of this size
-        assert malloc_heaps(mount.process.pid) <= 2
+        # Two arenas, one of which is the process's own heap; the other one may have grown by a few of this size.
+        assert malloc_heaps(mount.process.pid) <= 5
 
 
 def malloc_heaps(pid: int) -> int:
-    """Arenas of glibc beside the first: each lies in a reservation of 64 MiB, aligned to its size."""
+    """What glibc's arenas beside the first consist of: reservations of 64 MiB, aligned to their size."""
     size, found = 64 * MIB, 0
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         place, rights, *_, inode = line.split()[:5]
