@@ -18,9 +18,10 @@ from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
 from . import geometry
 from .disk.base import DiskTier
-from .fetch.budget import TURN_S, Share, Turn
+from .fetch.budget import Share
 from .fetch.fetcher import Fetcher
 from .fetch.flight import Flight
+from .fetch.turns import Turn
 from .geometry import SHIFT, BlockRange, Extent
 from .memory import Block, PinnedBlocks
 from .readahead.base import PolicyFactory, ReadaheadPolicy
@@ -125,21 +126,20 @@ class Stream:
             return
         fetcher, id = self._fetcher, self.id
         first, last = offset >> SHIFT, (offset + size - 1) >> SHIFT
-        turn: Turn | None = None
         with fetcher.lock:
             lru = fetcher.memory.lru
             try:
                 blocks = [lru[id, i] for i in range(first, last + 1)]
             except KeyError:
-                turn = fetcher.turns.enter((last + 1 - first) << SHIFT)
+                blocks = []
             else:
                 for b in blocks:
                     if b.mark:
                         self._from_disk = fetcher.memory.mark_read(id, first, blocks, offset + size, self._stats)
                         break
                 soon = self._read_on(offset, size)
-        if turn is not None:
-            self._fetch_into(address, size, offset, turn)
+        if not blocks:
+            self._fetch_into(address, size, offset)
             return
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
@@ -160,44 +160,59 @@ class Stream:
             offset, size, DISK_SHARE if self._from_disk and share.ahead > DISK_SHARE.ahead else share
         )
 
-    def _fetch_into(self, address: Callable[[], int], size: int, offset: int, turn: Turn) -> None:
-        """As `read_into`, where blocks are missing: when it is its turn."""
+    def _fetch_into(self, address: Callable[[], int], size: int, offset: int) -> None:
+        """As `read_into`, where blocks are missing."""
         fetcher, stop = self._fetcher, offset + size
+        end = fetcher.clock() + fetcher.timeout
         need = BlockRange(offset >> SHIFT, ((stop - 1) >> SHIFT) + 1)
+        turn: Turn | None = None
         try:
-            if not turn.granted.done():
-                with suppress(TimedOut):
-                    self._waiter(turn.granted, TURN_S)
             with fetcher.lock:
-                fetcher.turns.begin(turn)
-                parts = self._missing(offset, size, need)
+                self._raise_remembered(need)
+                lru, coming = fetcher.memory.lru, fetcher.flights
+                if any((self.id, i) not in lru and (self.id, i) not in coming for i in range(*need)):
+                    turn = fetcher.turns.enter((need.stop - need.first) << SHIFT)
+            if turn is not None and not turn.served:
+                self._await_turn(turn, end)
+            with fetcher.lock:
+                parts = fetcher.demand(self.id, self._size, need, self._readahead.on_miss(offset, size))
                 soon = self._read_on(offset, size)
             if soon:
                 fetcher.read_ahead(self.id, self._size, soon, self)
-            _copy(self._collect(parts, offset, stop), offset - (need.first << SHIFT), address(), size)
+            _copy(self._collect(parts, offset, stop, end), offset - (need.first << SHIFT), address(), size)
         finally:
-            with fetcher.lock:
-                fetcher.turns.leave(turn)
+            if turn is not None:
+                with fetcher.lock:
+                    fetcher.turns.leave(turn)
         self._stats.add(BYTES_ASKED, size)
 
-    def _missing(self, offset: int, size: int, need: BlockRange) -> list[Block | Flight]:
-        """With the lock held: the blocks or flights that bring `need`. Raises a failure that is remembered."""
+    def _await_turn(self, turn: Turn, end: float) -> None:
+        """Wait until others have been served, or until that takes too long."""
         fetcher = self._fetcher
-        if self._failed:
-            now, keys = fetcher.clock(), fetcher.renewals(self.id)
-            self._failed = [
-                f for f in self._failed if f[1] > now and not (isinstance(f[2], Forbidden) and f[3] != keys)
-            ]
-            lru = fetcher.memory.lru
-            for span, _, error, _ in self._failed:
-                if any((self.id, i) not in lru for i in range(max(span.first, need.first), min(span.stop, need.stop))):
-                    raise copy.copy(error) from None
-        return fetcher.demand(self.id, self._size, need, self._readahead.on_miss(offset, size))
+        assert turn.granted is not None
+        while True:
+            with fetcher.lock:
+                pause = fetcher.turns.look(turn)
+                if pause > 0 and fetcher.clock() + pause >= end:
+                    fetcher.turns.begin(turn)
+            if turn.served:
+                return
+            with suppress(TimedOut):
+                self._waiter(turn.granted, pause)
 
-    def _collect(self, parts: Sequence[Block | Flight], start: int, stop: int) -> list[Block]:
+    def _raise_remembered(self, need: BlockRange) -> None:
+        """With the lock held: raises a failure that is remembered of `need`."""
+        if not self._failed:
+            return
+        now, keys, lru = self._fetcher.clock(), self._fetcher.renewals(self.id), self._fetcher.memory.lru
+        self._failed = [f for f in self._failed if f[1] > now and not (isinstance(f[2], Forbidden) and f[3] != keys)]
+        for span, _, error, _ in self._failed:
+            if any((self.id, i) not in lru for i in range(max(span.first, need.first), min(span.stop, need.stop))):
+                raise copy.copy(error) from None
+
+    def _collect(self, parts: Sequence[Block | Flight], start: int, stop: int, end: float) -> list[Block]:
         """Wait for the flights among `parts`; all blocks of the read of `[start, stop)`, in order."""
         fetcher, first = self._fetcher, start >> SHIFT
-        end = fetcher.clock() + fetcher.timeout
         blocks: list[Block] = []
         held = {p for p in parts if isinstance(p, Flight)}
         memory = 0
@@ -245,8 +260,11 @@ class Stream:
                     return None
                 with fetcher.lock:
                     until, keys = fetcher.clock() + FAILED_S, fetcher.renewals(self.id)
-                    self._failed = [*self._failed[-15:], (flight.span, until, e, keys)]
-                raise
+                    self._failed = [*self._failed[-15:], (flight.span, until, copy.copy(e), keys)]
+                # Neither what is remembered nor what the flight keeps may refer to this thread's frames: these keep
+                # the blocks that have come.
+                e.__traceback__ = None
+                raise copy.copy(e) from None
 
 
 def _copy(blocks: Sequence[Block], skip: int, address: int, size: int) -> None:

@@ -28,8 +28,11 @@ from ..stores.base import ObjectId, ObjectStat
 from .inodes import Inode
 
 # Inodes whose last opened version is remembered, to know whether the kernel's pages are still valid.
-# About 300 bytes each; one that is forgotten only costs its pages.
+# About 300 bytes each; one that is forgotten costs its pages at the next open.
 REMEMBERED = 65_536
+# Bits for the inodes that were ever opened, by their numbers, which are hashes: 1 MiB. One whose bit is not set has no
+# pages; after a million files every eighth new one shares its bit with another.
+OPENED_BITS = 1 << 23
 # An object that is replaced more often between an open and its first byte is too restless to read.
 MOVES = 3
 # How long to wait for the release that follows a flush: the kernel sends it at once, some 0.1 ms on an idle machine.
@@ -93,6 +96,7 @@ class Handles:
         self._open: dict[int, Handle] = {}
         self._pins: dict[int, Pin] = {}
         self._last: LRUCache[int, ObjectId] = LRUCache(REMEMBERED)
+        self._opened = bytearray(OPENED_BITS // 8)
         self.get = self._open.__getitem__  # the hot path: one dict look-up; raises KeyError
 
     def pinned(self, number: int) -> ObjectStat | None:
@@ -128,7 +132,7 @@ class Handles:
                 pin = self._pins[inode.number] = Pin(current)
             id = pin.meta.id
             last = self._last.get(inode.number)
-            keep = (last == id or (last is None and not self._has_forgotten)) and not pin.stale
+            keep = not pin.stale and (last == id if self._was_opened(inode.number) else True)
             pin.given = pin.given or (keep and last is not None)
             self._last[inode.number] = id
             handle = Handle(inode, pin, self._streams.open(id, pin.meta.size))
@@ -137,10 +141,12 @@ class Handles:
             self._open[number] = handle
             return number, keep
 
-    @property
-    def _has_forgotten(self) -> bool:
-        """Whether the kernel may have pages of an inode that is not remembered."""
-        return len(self._last) >= REMEMBERED
+    def _was_opened(self, number: int) -> bool:
+        """Whether an inode may have been opened before; from now on it was."""
+        byte, bit = (number % OPENED_BITS) >> 3, 1 << (number & 7)
+        before = self._opened[byte] & bit
+        self._opened[byte] |= bit
+        return bool(before)
 
     def give(self, handle: Handle, stream: Stream) -> bool:
         """Whether bytes that came from `stream` may be given: the handle still reads that version, and stays at it."""

@@ -1,4 +1,4 @@
-"""How much is fetched at once: bytes that readers wait for, bytes ahead of them, each one's share, and long GETs.
+"""How much is fetched at once: bytes ahead of all readers, each reader's share of them, and long GETs side by side.
 
 The one place for these numbers; readahead policies cut their windows by them. Pure but for the clock it is given.
 The caller holds its lock around every method; `PrefetchBudget.share` may be read without.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import NamedTuple
 
 from .flight import Flight
@@ -19,9 +18,6 @@ ACTIVE_S = 2.0
 # 32. Several streams share them by larger pieces, not by more: four of 256 MiB took 0.2 s longer with 570 GETs than
 # with 400. The second number is what each of many streams still cuts its window for.
 MAX_GETS, MIN_GETS = 28, 4
-# How long a reader waits for others to be served before it: longer than that it does not wait for their sake. A read
-# that has taken so long does not hold up others: its server may be silent.
-TURN_S = 1.0
 
 
 class Share(NamedTuple):
@@ -86,63 +82,6 @@ class PrefetchBudget:
     def _divide(self) -> None:
         n = max(1, len(self._active))
         self.share = Share(self._limit // n, max(MIN_GETS, MAX_GETS // n))
-
-
-class Turn:
-    """One read that needs bytes from elsewhere. `granted`: completes when it may ask for them."""
-
-    __slots__ = ("began", "granted", "size")
-
-    def __init__(self, size: int) -> None:
-        self.size, self.began = size, 0.0
-        self.granted: Future[None] = Future()
-
-
-class DemandBudget:
-    """Bytes that readers wait for, over all streams.
-
-    What a read needs stays in memory until all of it is there, whatever the limit. The kernel asks for up to 1 MiB at
-    once, for each file that is read: hundreds of them side by side would take hundreds of megabytes. So those beyond
-    the limit take turns, in order.
-
-    Args:
-        memory: bytes that all blocks may take. Half of it is for this, as prefetches have the other one.
-    """
-
-    __slots__ = ("_clock", "_limit", "_served", "_waiting")
-
-    def __init__(self, memory: int, clock: Callable[[], float]) -> None:
-        self._limit, self._clock = memory // 2, clock
-        self._served: dict[Turn, None] = {}  # in the order in which they began
-        self._waiting: dict[Turn, None] = {}
-
-    def enter(self, size: int) -> Turn:
-        """A read of `size` bytes begins. If it must wait, then for `granted`, and at most TURN_S; then `begin` it."""
-        turn = Turn(size)
-        if self._waiting or not self._fits(size):
-            self._waiting[turn] = None
-        else:
-            self.begin(turn)
-        return turn
-
-    def begin(self, turn: Turn) -> None:
-        """It is served now, also when it was not its turn yet."""
-        if not turn.granted.done():
-            self._waiting.pop(turn, None)
-            turn.began = self._clock()
-            self._served[turn] = None
-            turn.granted.set_result(None)
-
-    def leave(self, turn: Turn) -> None:
-        """It has its bytes, or does not want them any more."""
-        self._served.pop(turn, None)
-        self._waiting.pop(turn, None)
-        while (following := next(iter(self._waiting), None)) is not None and self._fits(following.size):
-            self.begin(following)
-
-    def _fits(self, size: int) -> bool:
-        counted = [turn.size for turn in self._served if self._clock() - turn.began < TURN_S]
-        return not counted or sum(counted) + size <= self._limit
 
 
 class LongPrefetches:

@@ -23,10 +23,11 @@ from .. import geometry
 from ..disk.base import DiskTier
 from ..geometry import BlockRange, Extent
 from ..memory import Block, MemoryTier
-from .budget import DemandBudget, LongPrefetches, PrefetchBudget
+from .budget import LongPrefetches, PrefetchBudget
 from .flight import Flight, Owners
 from .hedging import HedgePolicy
 from .loader import Loader
+from .turns import DemandBudget
 from .warmup import ConnectionWarmup
 
 # A longer demand is split: its reader waits for the slowest byte, and several connections bring it sooner.
@@ -58,7 +59,7 @@ class Fetcher:
         self._workers = workers
         self._loader = Loader(stores, self.memory, disk, stats, timeout, clock)
         self._long_prefetches = LongPrefetches()
-        self._flights: dict[tuple[ObjectId, int], Flight] = {}
+        self.flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = PrefetchBudget(memory, clock)
         self.turns = DemandBudget(memory, clock)
         self._owners = Owners()
@@ -76,7 +77,7 @@ class Fetcher:
 
         The caller must pass every flight it was given to `stop_waiting`, once.
         """
-        lru, flights = self.memory.lru, self._flights
+        lru, flights = self.memory.lru, self.flights
         wider = geometry.covering(wanted.start, wanted.stop, size)
         span = BlockRange(min(wider.first, need.first), max(wider.stop, need.stop))
         for gap in geometry.missing(span, lambda i: (id, i) in lru or (id, i) in flights):
@@ -133,7 +134,7 @@ class Fetcher:
 
     def _widened(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
         """`gap`, longer where its GET should warm up a connection."""
-        lru, flights = self.memory.lru, self._flights
+        lru, flights = self.memory.lru, self.flights
         return self._warmup[id.source].widened(
             gap, geometry.block_count(size), lambda i: (id, i) in lru or (id, i) in flights
         )
@@ -143,7 +144,7 @@ class Fetcher:
             self._submit(flight)
         self._warmup[flight.id.source].started(flight.bytes)
         for i in range(*flight.span):
-            self._flights[flight.id, i] = flight
+            self.flights[flight.id, i] = flight
 
     def _submit(self, flight: Flight) -> None:
         """Give the flight to a worker. Raises StoreError once the workers are closed."""
@@ -165,10 +166,11 @@ class Fetcher:
             flight.tasks.clear()
         self._warmup[flight.id.source].finished()
         for i in range(*flight.span):
-            del self._flights[flight.id, i]
+            del self.flights[flight.id, i]
         if flight.prefetch:
             self.budget.release(flight.bytes)
         self._owners.forget(flight)
+        self.turns.came()
         while (waiting := self._long_prefetches.next()) is not None:
             try:
                 self._submit(waiting)
@@ -196,7 +198,7 @@ class Fetcher:
 
     def _prefetch_range(self, id: ObjectId, size: int, span: BlockRange, owner: object) -> bool:
         """Start GETs for what is missing of `span`; False where the budget is spent or the mount closes."""
-        lru, flights = self.memory.lru, self._flights
+        lru, flights = self.memory.lru, self.flights
         todo = []
         for i in range(*span):
             flight = flights.get((id, i))
@@ -251,7 +253,7 @@ class Fetcher:
         with self.lock:
             if flight.finished:
                 return
-            disk = flight.started_at is None  # if not, that may be what the first attempt waits for
+            disk = flight.started_at is None or flight.disk_answered  # else it may be what the first attempt waits for
             flight.started_at = self.clock()
             demand = flight.demand
             flight.retryable = not demand
@@ -294,7 +296,7 @@ class Fetcher:
         with self.lock:
             flight.attempts -= 1
             if flight.finished:
-                return  # cancelled, as the other attempt was faster or nobody wants it any more: that is no failure
+                return  # whatever it failed with: nobody needed it any more
             self.stats.add(counter)
             if flight.attempts:
                 return

@@ -30,6 +30,7 @@ class Flight:
         owners: the streams that want it ahead; when the last one closes and nobody waits, it is cancelled (after a
             moment where it has started).
         started_at: when a worker took it (the fetcher's clock), None before.
+        disk_answered: the disk tier has said what it holds of it.
         finished: it is done, one way or another.
         attempts: workers that have it: two where it stalled and was hedged.
     """
@@ -38,6 +39,7 @@ class Flight:
         "attempts",
         "bytes",
         "demand",
+        "disk_answered",
         "finished",
         "future",
         "hedged",
@@ -63,7 +65,7 @@ class Flight:
         self.owners: set[object] = set()
         self.waiters = self.attempts = 0
         self.started_at: float | None = None
-        self.finished = self.hedged = False
+        self.finished = self.hedged = self.disk_answered = False
 
     @property
     def is_wanted(self) -> bool:

@@ -54,6 +54,7 @@ class Loader:
         views = [memory.view(b) for b in blocks] if tier is not None else []
         if tier is not None and disk:
             held = tier.load(id, size, span, views)
+            flight.disk_answered = True
             if held:
                 for i in held:
                     blocks[i - span.first].mark = ON_DISK

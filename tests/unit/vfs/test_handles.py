@@ -8,7 +8,7 @@ import pytest
 
 from mountnd.catalog.model.entry import Entry
 from mountnd.stores.base import ObjectId, ObjectStat
-from mountnd.vfs.handles import Handles
+from mountnd.vfs.handles import OPENED_BITS, Handles
 from mountnd.vfs.inodes import ROOT_NUMBER, Inode, inode_number
 
 
@@ -44,11 +44,11 @@ def test_what_has_been_forgotten_may_have_pages_of_another_version(monkeypatch: 
     monkeypatch.setattr("mountnd.vfs.handles.REMEMBERED", 3)
     handles = Handles(FakeBlocks())  # type: ignore[arg-type]
     kept = []
-    for number in (7, 8, 9, 10, 7):
+    for number in (7, 8, 9, 10, 7, 11, 11 + OPENED_BITS):
         opened, keep = handles.add(INODE._replace(number=number), meta("one"))
         handles.remove(opened)
         kept.append(keep)
-    assert kept == [True, True, True, False, False]
+    assert kept == [True, True, True, True, False, True, False]
 
 
 def test_a_new_version_waits_for_the_last_handle(handles: Handles) -> None:
