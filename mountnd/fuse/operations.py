@@ -53,6 +53,7 @@ class Operations:
     def __init__(self, vfs: Vfs, invalidator: Invalidator) -> None:
         self._vfs, self._invalidator = vfs, invalidator
         self._read_into, self._resolve = vfs.read_into, vfs.resolve
+        vfs.moved = self._drop_attributes
         self._paths: dict[int, bytes] = {}  # of open files: with nullpath_ok only open is told the path
         self._opened: LRUCache[bytes, None] = LRUCache(OPENED)
         self._stat, self._told = _stat_per_thread(), AttributesTold()
@@ -97,6 +98,10 @@ class Operations:
             buffer.hand_over(bufvec, got)
         finally:
             buffer.free()
+
+    def _drop_attributes(self, fh: int) -> None:
+        if (path := self._paths.get(fh)) is not None:
+            self._invalidator.drop(path)  # once the page is there that the kernel waits for
 
     def flush(self, path: int | None, info: int) -> None:
         fh = fh_at(info + FH_OFFSET).value

@@ -68,6 +68,8 @@ class Vfs:
         self._scans: dict[int, tuple[Inode, DirectoryStream | None]] = {}
         self._scan_numbers = itertools.count(1)
         self._scan_lock = threading.Lock()
+        # Called with the number of a handle that moved to another version before it gave a byte: other attributes.
+        self.moved: Callable[[int], object] = lambda fh: None
 
     # -- names
     def getattr(self, inode: Inode) -> Attributes:
@@ -124,6 +126,7 @@ class Vfs:
             except (Changed, NotFound) as e:
                 if not self._move(handle, stream):
                     raise self._gone(handle, e) from e
+                self.moved(fh)
             except StoreError as e:
                 if not handle.reported:  # the kernel asks again page by page, and programs again and again
                     handle.reported = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from errno import EISDIR
 from typing import Any
 
@@ -259,9 +260,13 @@ class Machine(RuleBasedStateMachine):
     def check_attributes(self, handle: int) -> None:
         """Those of an open file are of its version, and say which of several it is."""
         _, pin = self.open[handle]
-        size, mtime_ns = self.world.attributes(handle)
-        versions = pin.versions | self.oracle.replacements(self.world.now(), pin)
-        fits = {version for version in versions if (len(version.body), version.mtime) == (size, mtime_ns // 10**9)}
+        for left in reversed(range(50)):  # the kernel is told a moment after the read that moved the handle
+            size, mtime_ns = self.world.attributes(handle)
+            versions = pin.versions | self.oracle.replacements(self.world.now(), pin)
+            fits = {version for version in versions if (len(version.body), version.mtime) == (size, mtime_ns // 10**9)}
+            if fits or not left:
+                break
+            time.sleep(0.1)
         assert fits, (pin.key, size, mtime_ns, brief(versions))
         if not pin.given:
             pin.versions.clear()
