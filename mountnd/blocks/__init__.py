@@ -10,8 +10,9 @@
 Who may call whom: each line only those below it. `stream` is the only module that other rooms use, besides
 `disk.cache`, which the assembly makes, and `disk.directory`, which `mountnd cache` uses.
 
-One read: `Stream.read_into` takes the blocks from memory; what is missing it gets from `Fetcher.demand` as flights and
-waits for them; the readahead policy says what to fetch ahead; the bytes are copied without any lock.
+One read: `Stream.read_into` takes the blocks from memory; what is missing it gets, when it is its turn
+(`fetch/turns.py`), from `Fetcher.demand` as flights and waits for them; the readahead policy says what to fetch ahead;
+the bytes are copied without any lock.
 
 Locks: `Fetcher.lock` guards memory, flights, budget and every handle's readahead policy: one lock, because a hit must
 look into memory and tell the policy, and to take two would cost it more than the little that is done under one. Below

@@ -169,8 +169,7 @@ class Stream:
         try:
             with fetcher.lock:
                 self._raise_remembered(need)
-                lru, coming = fetcher.memory.lru, fetcher.flights
-                if any((self.id, i) not in lru and (self.id, i) not in coming for i in range(*need)):
+                if not all(map(fetcher.held(self.id), range(*need))):
                     turn = fetcher.turns.enter((need.stop - need.first) << SHIFT)
             if turn is not None and not turn.served:
                 self._await_turn(turn, end)

@@ -31,7 +31,7 @@ from .inodes import Inode
 # About 300 bytes each; one that is forgotten costs its pages at the next open.
 REMEMBERED = 65_536
 # Bits for the inodes that were ever opened, by their numbers, which are hashes: 1 MiB. One whose bit is not set has no
-# pages; after a million files every eighth new one shares its bit with another.
+# pages; after a million files every ninth new one shares its bit with another.
 OPENED_BITS = 1 << 23
 # An object that is replaced more often between an open and its first byte is too restless to read.
 MOVES = 3
@@ -132,7 +132,7 @@ class Handles:
                 pin = self._pins[inode.number] = Pin(current)
             id = pin.meta.id
             last = self._last.get(inode.number)
-            keep = not pin.stale and (last == id if self._was_opened(inode.number) else True)
+            keep = last == id if self._mark_opened(inode.number) else True
             pin.given = pin.given or (keep and last is not None)
             self._last[inode.number] = id
             handle = Handle(inode, pin, self._streams.open(id, pin.meta.size))
@@ -141,8 +141,8 @@ class Handles:
             self._open[number] = handle
             return number, keep
 
-    def _was_opened(self, number: int) -> bool:
-        """Whether an inode may have been opened before; from now on it was."""
+    def _mark_opened(self, number: int) -> bool:
+        """Remember that an inode was opened; whether it may have been before."""
         byte, bit = (number % OPENED_BITS) >> 3, 1 << (number & 7)
         before = self._opened[byte] & bit
         self._opened[byte] |= bit

@@ -59,7 +59,7 @@ class Fetcher:
         self._workers = workers
         self._loader = Loader(stores, self.memory, disk, stats, timeout, clock)
         self._long_prefetches = LongPrefetches()
-        self.flights: dict[tuple[ObjectId, int], Flight] = {}
+        self._flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = PrefetchBudget(memory, clock)
         self.turns = DemandBudget(memory, clock)
         self._owners = Owners()
@@ -72,15 +72,20 @@ class Fetcher:
 
     # -- with the lock held by the caller -------------------------------------------------------
 
+    def held(self, id: ObjectId) -> Callable[[int], bool]:
+        """Tells of the index of a block whether that is here, or on its way."""
+        lru, flights = self.memory.lru, self._flights
+        return lambda i: (id, i) in lru or (id, i) in flights
+
     def demand(self, id: ObjectId, size: int, need: BlockRange, wanted: Extent) -> list[Block | Flight]:
         """For each block of `need`: the block, or the flight that brings it. Starts GETs for what `wanted` lacks.
 
         The caller must pass every flight it was given to `stop_waiting`, once.
         """
-        lru, flights = self.memory.lru, self.flights
+        lru, flights = self.memory.lru, self._flights
         wider = geometry.covering(wanted.start, wanted.stop, size)
         span = BlockRange(min(wider.first, need.first), max(wider.stop, need.stop))
-        for gap in geometry.missing(span, lambda i: (id, i) in lru or (id, i) in flights):
+        for gap in geometry.missing(span, self.held(id)):
             for piece in geometry.split(gap, DEMAND_PIECE):
                 self._start(Flight(id, size, self._widened(id, size, piece), demand=True))
         parts: list[Block | Flight] = []
@@ -134,17 +139,14 @@ class Fetcher:
 
     def _widened(self, id: ObjectId, size: int, gap: BlockRange) -> BlockRange:
         """`gap`, longer where its GET should warm up a connection."""
-        lru, flights = self.memory.lru, self.flights
-        return self._warmup[id.source].widened(
-            gap, geometry.block_count(size), lambda i: (id, i) in lru or (id, i) in flights
-        )
+        return self._warmup[id.source].widened(gap, geometry.block_count(size), self.held(id))
 
     def _start(self, flight: Flight) -> None:
         if not self._long_prefetches.queue_if_full(flight):
             self._submit(flight)
         self._warmup[flight.id.source].started(flight.bytes)
         for i in range(*flight.span):
-            self.flights[flight.id, i] = flight
+            self._flights[flight.id, i] = flight
 
     def _submit(self, flight: Flight) -> None:
         """Give the flight to a worker. Raises StoreError once the workers are closed."""
@@ -166,7 +168,7 @@ class Fetcher:
             flight.tasks.clear()
         self._warmup[flight.id.source].finished()
         for i in range(*flight.span):
-            del self.flights[flight.id, i]
+            del self._flights[flight.id, i]
         if flight.prefetch:
             self.budget.release(flight.bytes)
         self._owners.forget(flight)
@@ -198,7 +200,7 @@ class Fetcher:
 
     def _prefetch_range(self, id: ObjectId, size: int, span: BlockRange, owner: object) -> bool:
         """Start GETs for what is missing of `span`; False where the budget is spent or the mount closes."""
-        lru, flights = self.memory.lru, self.flights
+        lru, flights = self.memory.lru, self._flights
         todo = []
         for i in range(*span):
             flight = flights.get((id, i))

@@ -82,16 +82,19 @@ class DemandBudget:
 
     def leave(self, turn: Turn) -> None:
         """It has its bytes, or does not want them any more."""
-        self._waiting.pop(turn, None)
         if turn in self._counted:
             self._uncount(turn)
-        self.came()
+        now = self._clock()
+        if turn.served:
+            self._moved = now
+        else:
+            del self._waiting[turn]
+        self._go_on(now)
 
     def came(self) -> None:
         """Something came that readers may wait for."""
-        now = self._moved = self._clock()
-        if self._waiting:
-            self._go_on(now)
+        self._moved = now = self._clock()
+        self._go_on(now)
 
     def _go_on(self, now: float) -> None:
         while (following := next(iter(self._waiting), None)) is not None and self._fits(following.size, now):

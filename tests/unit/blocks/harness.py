@@ -100,7 +100,7 @@ class BlocksHarness:
 
     def quiet(self) -> None:
         """Wait until nothing is on its way."""
-        until(lambda: not self.fetcher.flights)
+        until(lambda: not self.fetcher._flights)
 
     def count(self, name: str) -> int:
         return self.stats.snapshot().get(name, 0)

@@ -108,7 +108,7 @@ def test_each_block_is_fetched_once_however_many_ask() -> None:
         for t in threads:
             t.start()
         until(lambda: len(harness.store.calls) >= 1)
-        until(lambda: sum(f.waiters for f in set(harness.fetcher.flights.values())) == 10)
+        until(lambda: sum(f.waiters for f in set(harness.fetcher._flights.values())) == 10)
         gate.open()
         for t in threads:
             t.join(20)
@@ -225,10 +225,10 @@ def test_closing_drops_what_has_not_begun() -> None:
         harness.store.fault = gate
         assert read(stream, 0, 256 * KIB) == data[: 256 * KIB]
         until(lambda: len(gate.held) == 2)  # as many as may prefetch
-        assert len(set(harness.fetcher.flights.values())) > 4
+        assert len(set(harness.fetcher._flights.values())) > 4
         stream.close()
         stream.close()
-        assert len(set(harness.fetcher.flights.values())) == 2
+        assert len(set(harness.fetcher._flights.values())) == 2
         assert harness.count(PREFETCH_CANCELLED) > 4
         # A demand finds a thread of its own although prefetch holds all that it may.
         until(lambda: True)
@@ -250,11 +250,11 @@ def test_what_another_handle_wants_too_is_not_dropped() -> None:
         read(one, 0, 256 * KIB)
         read(two, 0, 256 * KIB)
         until(lambda: len(gate.held) == 1)  # one prefetch has begun, and stays
-        planned = set(harness.fetcher.flights.values())
+        planned = set(harness.fetcher._flights.values())
         one.close()
-        assert set(harness.fetcher.flights.values()) == planned
+        assert set(harness.fetcher._flights.values()) == planned
         two.close()
-        until(lambda: len(set(harness.fetcher.flights.values())) == 1)
+        until(lambda: len(set(harness.fetcher._flights.values())) == 1)
         gate.open()
 
 
@@ -317,7 +317,7 @@ def test_prefetch_of_a_start_serves_the_reader_that_comes_later() -> None:
         assert harness.count(PREFETCH_USED) == BLOCK
         harness.workers.close()
         harness.blocks.prefetch(stat.id, stat.size, 0, MIB)  # nothing happens, nothing is raised
-        assert len(harness.fetcher.flights) == 0
+        assert len(harness.fetcher._flights) == 0
 
 
 def test_prefetch_for_an_owner_is_dropped_with_it() -> None:
@@ -331,7 +331,7 @@ def test_prefetch_for_an_owner_is_dropped_with_it() -> None:
             harness.blocks.prefetch(s.id, s.size, 0, 100_000, owner=other if i == 5 else walk)
         until(lambda: len(gate.held) == 1)
         harness.blocks.cancel(walk)
-        assert {f.id.key for f in harness.fetcher.flights.values()} == {
+        assert {f.id.key for f in harness.fetcher._flights.values()} == {
             "k0",
             "k5",
         }  # it began; another's

@@ -146,7 +146,7 @@ def test_who_joins_a_prefetch_that_then_fails_for_a_moment_gets_the_bytes() -> N
         out: list[bytes] = []
         reader = threading.Thread(target=lambda: out.append(read(stream, 200 * KIB, 400 * KIB)))
         reader.start()
-        until(lambda: any(f.waiters for f in harness.fetcher.flights.values()))
+        until(lambda: any(f.waiters for f in harness.fetcher._flights.values()))
         harness.store.fault = None  # only what is held fails
         gate.open()
         reader.join(20)
@@ -172,7 +172,7 @@ def test_who_joins_a_prefetch_that_is_refused_for_good_hears_it() -> None:
 
         reader = threading.Thread(target=job)
         reader.start()
-        until(lambda: any(f.waiters for f in harness.fetcher.flights.values()))
+        until(lambda: any(f.waiters for f in harness.fetcher._flights.values()))
         gate.open()
         reader.join(20)
         assert [type(e) for e in out] == [Forbidden]
@@ -266,7 +266,7 @@ def test_closed_workers_end_every_wait() -> None:
         readers[0].start()
         until(lambda: len(gate.held) == 1)
         readers[1].start()
-        until(lambda: sum(f.waiters for f in set(harness.fetcher.flights.values())) == 2)
+        until(lambda: sum(f.waiters for f in set(harness.fetcher._flights.values())) == 2)
         began = time.monotonic()
         harness.workers.close()
         readers[1].join(20)

@@ -40,6 +40,14 @@ def test_the_first_open_and_the_same_version_again(handles: Handles) -> None:
     assert keep
 
 
+def test_an_open_of_a_version_that_is_gone_waits_for_no_other_reader(handles: Handles) -> None:
+    """The pages are those of the version that it shares; to drop them would wait for whoever reads."""
+    first, _ = handles.add(INODE, meta("one"))
+    handles.get(first).pin.stale = True
+    _, keep = handles.add(INODE, meta("two", 20))
+    assert keep
+
+
 def test_what_has_been_forgotten_may_have_pages_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mountnd.vfs.handles.REMEMBERED", 3)
     handles = Handles(FakeBlocks())  # type: ignore[arg-type]
