@@ -140,7 +140,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=30, help="seconds after which a run is called late")
     parser.add_argument("--everywhere", action="store_true", help="also settings that do not suit a workload")
     parser.add_argument("--name", help="of the result files (default: by the network)")
-    parser.add_argument("--runs", type=int, default=5, help="bottleneck, names: runs, of which medians are shown")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="bottleneck: runs, of which medians are shown; names: the least"
+    )
     parser.add_argument("--keys", type=int, default=1_000_000, help="names: keys of the tree; 0: none")
     parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
