@@ -42,9 +42,11 @@ lib.fuse_invalidate_path.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 lib.fuse_session_process_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 lib.fuse_session_receive_buf.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 lib.fuse_get_context.restype = ctypes.POINTER(mfusepy.fuse_context)
-# Without releasing the interpreter: it takes less time than that, and a thousand are asked for in a row.
-_is_interrupted = ctypes.PyDLL(lib._name, handle=lib._handle).fuse_req_interrupted
-_is_interrupted.argtypes = [ctypes.c_void_p]
+# Without releasing the interpreter: they take less time than that, and a thousand are asked for in a row.
+_quick = ctypes.PyDLL(lib._name, handle=lib._handle)
+_is_interrupted, _context = _quick.fuse_req_interrupted, _quick.fuse_get_context
+_is_interrupted.argtypes, _context.restype = [ctypes.c_void_p], ctypes.c_void_p
+_PID_OFFSET: int = mfusepy.fuse_context.pid.offset
 _free = ctypes.CDLL(None).free
 _free.argtypes = [ctypes.c_void_p]
 
@@ -86,6 +88,11 @@ def request() -> tuple[int, int]:
     # the same in all of libfuse 3).
     request = ctypes.c_void_p.from_address(ctypes.addressof(context.contents) + ctypes.sizeof(mfusepy.fuse_context))
     return request.value or 0, int(context.contents.pid)
+
+
+def reader() -> int:
+    """The thread that the request is made for which this thread serves; inside of a callback only."""
+    return ctypes.c_int.from_address(_context() + _PID_OFFSET).value
 
 
 def is_interrupted(request: int) -> bool:

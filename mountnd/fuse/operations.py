@@ -6,6 +6,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
+from stat import S_IFDIR, S_IFREG
 from typing import Any
 
 from cachetools import LRUCache
@@ -14,8 +15,10 @@ from ..errors import Changed, NotFound, ReadOnly
 from ..vfs.tree import Vfs
 from . import binding
 from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, fill_stat, put_stat
+from .directory_page import DirectoryPage
 from .kernel import AttributesTold, Invalidator
 from .reply_buffer import ReplyBuffer
+from .stat_habits import StatHabits
 
 # Each entry given with its attributes makes a node in libfuse that lives until the kernel forgets it: fine for
 # an `ls -l`, gigabytes for a directory of millions. Past this many, entries carry name, number and type only.
@@ -26,6 +29,8 @@ OPENED = 65_536
 
 # How long close(2) of a file whose version is gone waits for the kernel to forget it: pages under way hold that up.
 DROP_S = 0.25
+
+_DOTS = (b".", b"..")
 
 _CHANGING = (
     "mknod",
@@ -56,7 +61,7 @@ class Operations:
         vfs.moved = self._drop_attributes
         self._paths: dict[int, bytes] = {}  # of open files: with nullpath_ok only open is told the path
         self._opened: LRUCache[bytes, None] = LRUCache(OPENED)
-        self._stat, self._told = _stat_per_thread(), AttributesTold()
+        self._stat, self._told, self._habits = _stat_per_thread(), AttributesTold(), StatHabits()
         self._fillers: dict[int, Any] = {}  # libfuse has one or two
 
     def table(self) -> dict[str, Callable[..., int | None]]:
@@ -70,11 +75,14 @@ class Operations:
             attributes = self._vfs.fstat(fh_at(info + FH_OFFSET).value)
         else:
             try:
-                attributes = self._vfs.getattr(self._resolve(path or b""))
+                inode = self._resolve(path or b"")
+                attributes = self._vfs.getattr(inode)
             except NotFound as absent:
                 if absent.passing:  # nor shall the kernel keep it, which takes this for said after the answer
                     self._invalidator.drop_all_names()
                 raise
+            if not inode.is_dir:
+                self._habits.stats_file(binding.reader())
         self._told.put(attributes)
         put_stat(stat, *attributes)
 
@@ -120,17 +128,46 @@ class Operations:
 
     def readdir(self, path: int | None, buffer: int, filler: int, offset: int, info: int, flags: int) -> None:
         fill = self._fillers.get(filler) or self._fillers.setdefault(filler, Filler(filler))
+        handle, plus = fh_at(info + FH_OFFSET).value, bool(flags & READDIR_PLUS)
+        if self._vfs.ended(handle, offset):
+            return
+        if plus and offset < PLUS_LIMIT:
+            reader, habits = binding.reader(), self._habits
+            with_attributes = habits.wants_attributes(reader) if offset else habits.begins_directory(reader)
+        else:
+            with_attributes = False
+        if with_attributes:
+            self._fill_rows(buffer, fill, handle, offset)
+        else:
+            self._fill_names(DirectoryPage(buffer, fill, handle, plus), handle, offset)
+
+    def _fill_rows(self, buffer: int, fill: Callable[..., int], handle: int, offset: int) -> None:
         stat, address = self._stat()
         told = self._told.put
-        plus = FILL_DIR_PLUS if flags & READDIR_PLUS and offset < PLUS_LIMIT else 0
-        for name, attributes, following in self._vfs.readdir(fh_at(info + FH_OFFSET).value, offset):
+        for name, attributes, following in self._vfs.readdir(handle, offset):
             fill_stat(stat, *attributes)
-            if plus:
-                told(attributes)
-                if following >= PLUS_LIMIT:
-                    plus = 0
-            if fill(buffer, name, address, following, plus):
+            told(attributes)
+            if fill(buffer, name, address, following, FILL_DIR_PLUS if following < PLUS_LIMIT else 0):
                 break
+
+    def _fill_names(self, page: DirectoryPage, handle: int, offset: int) -> None:
+        """Names, numbers and types alone, but for directories where the kernel takes attributes."""
+        stat, address = self._stat()
+        names = self._vfs.read_names(handle, offset)
+        row = next(names, None)
+        while row is not None:
+            name, number, is_dir, following = row
+            flags = 0
+            if is_dir and page.plus and following < PLUS_LIMIT and name not in _DOTS:
+                attributes = self._vfs.subdirectory(handle, row)
+                fill_stat(stat, *attributes)
+                self._told.put(attributes)
+                flags = FILL_DIR_PLUS
+            else:
+                fill_stat(stat, number, S_IFDIR if is_dir else S_IFREG, 0, 0, 0, 0, 0)
+            if not page.put(row, address, flags):
+                return
+            row = page.put_packed(names) if page.packs else next(names, None)
 
     def releasedir(self, path: int | None, info: int) -> None:
         self._vfs.releasedir(fh_at(info + FH_OFFSET).value)

@@ -4,7 +4,7 @@ Every door (the kernel's, a test's, later fsspec's) calls exactly this. Methods 
 while the network answers, and raise `errors.StoreError` or `errors.VfsError`; errnos are the door's
 business.
 
-Lock: `Vfs._scan_lock` guards the open directories; it is a leaf.
+No lock: a dict's single operations are atomic.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ from __future__ import annotations
 import ctypes
 import itertools
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..blocks.stream import Blocks, Stream
 from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
-from ..catalog.query.directory_stream import DirectoryStream
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
 from .failures import FailureLog
 from .handles import Handle, Handles
-from .inodes import Attributes, Inode, Ownership, inode_numbers
+from .inodes import Attributes, Inode, Ownership
 from .namespace import Namespace
+from .open_directory import DirectoryRow, NameRow, OpenDirectory
 from .prefetch.prefetcher import Prefetcher
 
 log = logging.getLogger(__name__)
 
-DirectoryRow = tuple[bytes, Attributes, int]
+T = TypeVar("T")
 
 
 class Vfs:
@@ -65,9 +64,8 @@ class Vfs:
         self.lookup = self._namespace.lookup
         self.resolve, self.resolve_directory = self._namespace.resolve, self._namespace.resolve_directory
         self._handles = Handles(blocks)
-        self._scans: dict[int, tuple[Inode, DirectoryStream | None]] = {}
-        self._scan_numbers = itertools.count(1)
-        self._scan_lock = threading.Lock()
+        self._directories: dict[int, OpenDirectory] = {}
+        self._directory_numbers = itertools.count(1)
         # Called with the number of a handle that moved to another version before it gave a byte: other attributes.
         self.moved: Callable[[int], object] = lambda fh: None
 
@@ -188,51 +186,45 @@ class Vfs:
         except StoreError as e:
             self._listing_failed(inode, e)
             raise
-        with self._scan_lock:
-            number = next(self._scan_numbers)
-            self._scans[number] = inode, scan
+        number = next(self._directory_numbers)
+        self._directories[number] = OpenDirectory(inode, scan, self._namespace, self._owner, self._handles)
         return number
 
     def readdir(self, dh: int, offset: int) -> Iterator[DirectoryRow]:
         """Rows (name, attributes, offset of the next row) from `offset` on: 0, or one that was given before."""
+        return self._rows_of(dh, lambda directory: directory.rows(offset))
+
+    def read_names(self, dh: int, offset: int) -> Iterator[NameRow]:
+        """The same without attributes, for those who stat nothing: (name, inode's number, whether it is a directory,
+        offset of the next row)."""
+        return self._rows_of(dh, lambda directory: directory.names(offset))
+
+    def ended(self, dh: int, offset: int) -> bool:
+        """Whether it is known already that no row comes from `offset` on."""
+        return self._directory(dh).ended(offset)
+
+    def subdirectory(self, dh: int, row: NameRow) -> Attributes:
+        """Attributes of a directory that `read_names` has told of."""
+        return self._directory(dh).attributes(row)
+
+    def _rows_of(self, dh: int, rows: Callable[[OpenDirectory], Iterator[T]]) -> Iterator[T]:
+        directory = self._directory(dh)
         try:
-            inode, scan = self._scans[dh]
-        except KeyError:
-            raise StaleHandle(f"directory handle {dh} is not open") from None
-        if offset < 2:
-            here = self.getattr(inode)
-            if offset < 1:
-                yield b".", here, 1
-            yield b"..", here, 2
-        if scan is None:
-            first = max(0, offset - 2)
-            for following, (name, source) in enumerate(self._namespace.sources(first), first + 3):
-                yield name, self.getattr(source), following
-            return
-        if scan.ended(offset - 2):  # the kernel asks until nothing comes, which is a third of a walk's calls
-            return
-        catalogue = inode.catalogue
-        assert catalogue is not None
-        number_of = inode_numbers(self._namespace.salt(catalogue), inode.entry.key)
-        owner, pinned = self._owner, self._handles.pinned
-        try:
-            for (name, size, mtime_ns, is_dir), following in scan.brief_rows(max(0, offset - 2)):
-                number = number_of(name)
-                if is_dir:
-                    yield name[:-1], owner.directory(number, scan.marker(name)), following + 2
-                elif (held := pinned(number)) is not None:
-                    yield name, owner.file(number, held.size, held.mtime_ns), following + 2
-                else:
-                    yield name, owner.file(number, size, mtime_ns), following + 2
+            yield from rows(directory)
         except StoreError as e:
-            self._listing_failed(inode, e)
+            self._listing_failed(directory.inode, e)
             raise
 
+    def _directory(self, dh: int) -> OpenDirectory:
+        try:
+            return self._directories[dh]
+        except KeyError:
+            raise StaleHandle(f"directory handle {dh} is not open") from None
+
     def releasedir(self, dh: int) -> None:
-        with self._scan_lock:
-            _, scan = self._scans.pop(dh, (None, None))
-        if scan is not None:
-            scan.close()
+        directory = self._directories.pop(dh, None)
+        if directory is not None:
+            directory.close()
 
     def failures(self) -> dict[str, Any]:
         """What programs saw fail, as `FailureLog.summary` has it."""

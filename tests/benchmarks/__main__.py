@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, parse, plot, report
+from . import bottleneck, data, goals, limit, memory, names, parse, plot, report
 from . import run as runner
 from .peers import BY_NAME, OURS, Peer
 from .place import HOME, LOCK, RESULTS, WORK
@@ -52,6 +52,9 @@ def measure(a: argparse.Namespace) -> None:
         parse.run()
         if a.verb == "parse":
             return
+    if a.verb == "names":
+        names.run(a.keys, a.flat, a.runs, a.peer_cmd)
+        return
     if a.verb == "data":
         data.mount()
         data.make()
@@ -117,9 +120,10 @@ def arguments() -> argparse.ArgumentParser:
         "verb",
         nargs="?",
         default="all",
-        choices=("all", "run", "bottleneck", "parse", "memory", "limit", "data", "show"),
-        help="all: parse, bottleneck and run; parse: listing pages on one core; memory: of the daemon with 200 files "
-        "open; limit: raw sockets on the same link; data: make the bucket and keep it; show: tables of saved results",
+        choices=("all", "run", "bottleneck", "parse", "names", "memory", "limit", "data", "show"),
+        help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
+        "many keys; memory: of the daemon with 200 files open; limit: raw sockets on the same link; data: make the "
+        "bucket and keep it; show: tables of saved results",
     )
     parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs")
     parser.add_argument("--rtt", type=float, default=30, help="round trip in ms (default 30)")
@@ -136,7 +140,11 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=30, help="seconds after which a run is called late")
     parser.add_argument("--everywhere", action="store_true", help="also settings that do not suit a workload")
     parser.add_argument("--name", help="of the result files (default: by the network)")
-    parser.add_argument("--runs", type=int, default=5, help="bottleneck: runs, of which medians are shown")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="bottleneck: runs, of which medians are shown; names: the least"
+    )
+    parser.add_argument("--keys", type=int, default=1_000_000, help="names: keys of the tree; 0: none")
+    parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import memory, parse
+from . import memory, names, parse
 from .goals import judge
 from .report import Record, medians
 from .world import tally
@@ -86,3 +86,12 @@ def test_the_rate_of_parsing_is_judged(rate: float, words: str) -> None:
 def test_memory_beside_the_blocks_is_judged(peak: int, word: str) -> None:
     row = {"memory_mb": 512, "before_mb": 68, "peak_mb": peak, "wall": 14.0, "bytes": 3_000_000_000}
     assert word in memory.table([row])
+
+
+def test_names_are_judged_by_the_least_of_their_runs_in_trees() -> None:
+    def row(us: float, peer: str = "ours", bucket: str = "bids-9", what: str = "find") -> dict[str, object]:
+        return {"peer": peer, "bucket": bucket, "what": what, "wall": 1.0, "us": us, "peak_mb": 7}
+
+    shown = names.table([row(99.0), row(15.0), row(99.0, "before"), row(99.0, bucket="flat-9")]).splitlines()
+    assert [line.count("held") + 2 * line.count("missed") for line in shown] == [0, 0, 1, 0, 0]
+    assert "**missed** (8 us)" in names.table([row(8.1, what="find again")])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from .segment import DamagedSegment, IndexRow, Invalidation, Record, Segment
@@ -44,15 +46,17 @@ def latest_records(segments: Iterable[Segment], now: float, behind: float = 0.0)
     What was listed in the future was listed who knows when: as long ago as can be. What was not is older by the
     seconds that the clock may be `behind`.
     """
-    latest: dict[bytes, tuple[IndexRow, Segment]] = {}
-    for held in segments:
-        for row in held.rows():
-            if row.hash not in latest or recency(latest[row.hash]) < recency((row, held)):
-                latest[row.hash] = row, held
-    for row, held in latest.values():
+    # Indexes are sorted by hash, so one row of each is held at a time: a million directories are merged in no memory.
+    rows = heapq.merge(*(_found(held) for held in segments), key=lambda found: (found[0].hash, recency(found)))
+    for _, same in itertools.groupby(rows, key=lambda found: found[0].hash):
+        *_, (row, held) = same
         with contextlib.suppress(DamagedSegment):
             at = float("-inf") if is_future(row.at, now) else row.at - behind
             yield Record(row.hash, at, row.written, held.read(row))
+
+
+def _found(held: Segment) -> Iterator[tuple[IndexRow, Segment]]:
+    return ((row, held) for row in held.rows())
 
 
 def settle(invalidations: Iterable[Invalidation], now: float, behind: float = 0.0) -> list[Invalidation]:

@@ -165,20 +165,32 @@ def write(directory: PrivateDirectory, records: Iterable[Record], invalidations:
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(_MAGIC)
-            index: dict[bytes, bytes] = {}
+            index = bytearray()
+            last: bytes | None = b""  # None: they do not come sorted
+            start = len(_MAGIC)  # counted, since a tell() for each asks the system
             for key, at, written, data in records:
-                index[key] = _ROW.pack(key, file.tell(), at, written, len(data), zlib.crc32(data))
+                index += _ROW.pack(key, start, at, written, len(data), zlib.crc32(data))
                 file.write(data)
-            start = file.tell()
+                start += len(data)
+                last = key if last is not None and key > last else None
+            if last is None:
+                index = _sorted(index)
             note = json.dumps([[_bytes(prefix), at] for prefix, at in invalidations]).encode()
-            tail = b"".join(index[key] for key in sorted(index)) + note
-            file.write(tail)
-            file.write(_FOOT.pack(start, len(index), len(note), zlib.crc32(tail), _MAGIC))
+            file.write(index)
+            file.write(note)
+            crc = zlib.crc32(note, zlib.crc32(index))
+            file.write(_FOOT.pack(start, len(index) // _ROW.size, len(note), crc, _MAGIC))
         directory.rename(hidden, name)
     except BaseException:
         directory.remove(hidden)
         raise
     return name
+
+
+def _sorted(index: bytearray) -> bytearray:
+    """The rows of an index by their hashes, of each the last."""
+    rows = {bytes(index[at : at + 8]): index[at : at + _ROW.size] for at in range(0, len(index), _ROW.size)}
+    return bytearray().join(rows[key] for key in sorted(rows))
 
 
 def prefix_hash(prefix: str) -> bytes:
@@ -188,6 +200,18 @@ def prefix_hash(prefix: str) -> bytes:
 
 def encode(prefix: str, listing: Listing) -> bytes:
     """A record of a directory's listing."""
+    if listing.hidden or listing.more_hidden or listing.marker is not None:
+        head = _report(prefix, listing)
+    else:  # what `_report` makes of it, as most listings have nothing to report
+        head = b"".join((_BEFORE, _bytes(prefix).encode(), _BEHIND))
+    parts = [_HEAD.pack(len(head), len(listing.tables), 0), head]
+    for table in listing.tables:
+        parts += [_TABLE.pack(table.count, len(table.blob)), table.blob]
+    return b"".join(parts)
+
+
+def _report(prefix: str, listing: Listing) -> bytes:
+    """The head of a record."""
     marker = listing.marker
     about = {
         "prefix": _bytes(prefix),
@@ -197,11 +221,7 @@ def encode(prefix: str, listing: Listing) -> bytes:
         if marker is None
         else [marker.id.etag, marker.id.version, marker.size, marker.mtime_ns, marker.storage_class],
     }
-    head = json.dumps(about).encode()
-    parts = [_HEAD.pack(len(head), len(listing.tables), 0), head]
-    for table in listing.tables:
-        parts += [_TABLE.pack(table.count, len(table.blob)), table.blob]
-    return b"".join(parts)
+    return json.dumps(about).encode()
 
 
 def decode(record: bytes, source: str, at: float) -> tuple[str, Listing]:

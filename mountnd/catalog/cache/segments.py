@@ -104,7 +104,8 @@ class SegmentDirectory:
             last = max((held.written for held in self._segments.values()), default=float("-inf"))
         if last > self._wall():  # somebody's clock was, or ours is, wrong
             records = [one._replace(written=max(one.written, last + STEP_S)) for one in records]
-        self._add(list(records), invalidations)
+        kept = list(records)
+        self._add(lambda: kept, invalidations)
 
     def merge(self) -> None:
         """Merge segments when there are many, and remove the oldest when they are too large together."""
@@ -134,17 +135,17 @@ class SegmentDirectory:
     def _merge(self, group: list[Segment], behind: float = 0.0) -> None:
         now = self._wall()
         noted = settle([one for held in group for one in held.invalidations], now, behind)
-        self._add(list(latest_records(group, now, behind)), last_invalidations(noted))
+        self._add(lambda: latest_records(group, now, behind), last_invalidations(noted))
         self._remove(group)
         with self._lock:
             self._latest = max((held.latest for held in self._segments.values()), default=float("-inf"))
 
-    def _add(self, records: list[Record], invalidations: list[Invalidation]) -> None:
+    def _add(self, records: Callable[[], Iterable[Record]], invalidations: list[Invalidation]) -> None:
         for again in (True, False):
             directory = self.path.open(make=True)
             self._name_source(directory)
             try:
-                name = segment.write(directory, records, invalidations, self._next_stamp())
+                name = segment.write(directory, records(), invalidations, self._next_stamp())
                 break
             except FileNotFoundError:  # somebody has removed the whole cache
                 if not again:

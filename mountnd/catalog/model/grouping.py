@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...stores.base import ObjectStat
-from .keys import SLASH, Contents, Hidden, Unshowable, name_of, sort_key
+from .keys import SLASH, Contents, Hidden, Unshowable, is_plain_name, name_of, sort_key
 
 
 class OutOfOrder(Exception):
@@ -48,17 +48,21 @@ class Grouper:
 
     def feed(self, objects: Iterable[ObjectStat]) -> None:
         """The next keys. Raises OutOfOrder."""
+        top = self._stack[-1]
         for stat in objects:
-            key = stat.id.key
-            raw = sort_key(key)
+            key = stat[0][1]  # of its id: by position, since this loop is a good part of a cold walk
+            raw = key.encode() if key.isascii() else sort_key(key)
             if raw <= self._last:
                 raise OutOfOrder(key)
             self._last = raw
-            top = self._stack[-1]
+            if key.startswith(top.prefix) and is_plain_name(name := key[len(top.prefix) :]):
+                top.contents.rows[name.encode()] = stat
+                continue
             while not key.startswith(top.prefix):
                 self._pop()
                 top = self._stack[-1]
             self._place(top, key, stat)
+            top = self._stack[-1]
 
     def finish(self, high: str | None) -> None:
         """No key up to `high` (None: up to the end of `base`) is left."""

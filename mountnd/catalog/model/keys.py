@@ -9,6 +9,7 @@ says the same for users.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -39,6 +40,10 @@ class Hidden(NamedTuple):
 
 class Unshowable(ValueError):
     """A segment that cannot be a name. `str()` of it is the reason."""
+
+
+# A name of usual characters: ASCII that can be seen, and no slash. As long as it may be, and not "." or "..".
+is_plain_name = re.compile(rf"(?!\.\.?\Z)[ -.0-~]{{1,{MAX_NAME}}}").fullmatch
 
 
 def name_of(segment: str) -> bytes:

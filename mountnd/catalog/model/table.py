@@ -18,6 +18,7 @@ from .entry import Entry
 
 _ROW = struct.Struct("<QqIHBB")
 _START, _TEXT_SPAN = struct.Struct("<I"), struct.Struct("<IH")
+_TEXT_OF_ROW = struct.Struct("<16xIHxx")
 _START_AT = 16
 
 # How many parts an upload had, spelled as a number of 32 bits spells it again.
@@ -89,6 +90,17 @@ class Table:
     def entries(self, prefix: str, source: str, start: int = 0) -> Iterator[Entry]:
         """The rows from `start` on, faster than one by one."""
         return (_entry(row, prefix, source) for row in self.rows(start))
+
+    def names(self, start: int = 0) -> Iterator[bytes]:
+        """The names of the rows from `start` on, with a "/" behind a directory's: a third of the time of `rows`."""
+        blob, base = self.blob, self.count * 24
+        spans = _TEXT_OF_ROW.iter_unpack(memoryview(blob)[start * 24 : base])
+        begin, length = next(spans, (0, -1))
+        for following, its_length in spans:
+            yield blob[base + begin : base + following - length]
+            begin, length = following, its_length
+        if length >= 0:
+            yield blob[base + begin : len(blob) - length]
 
     def brief_rows(self, start: int = 0) -> Iterator[BriefRow]:
         """The rows from `start` on with what a directory shows: no ETags, no keys, a third of the time."""

@@ -60,6 +60,11 @@ class DirectoryStream:
         for table, index, place in self._tables(offset):
             yield from zip(table.brief_rows(index), itertools.count(place + 1), strict=False)
 
+    def names(self, offset: int) -> Iterator[tuple[bytes, int]]:
+        """The same with names only, a "/" behind a directory's."""
+        for table, index, place in self._tables(offset):
+            yield from zip(table.names(index), itertools.count(place + 1), strict=False)
+
     def ended(self, offset: int) -> bool:
         """Whether it is known that nothing comes from `offset` on."""
         return isinstance(self._contents, Listing) and offset >= self._contents.count

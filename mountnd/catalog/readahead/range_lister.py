@@ -176,8 +176,11 @@ class RangeLister:
             raise OutOfOrder(repr(page.unshowable[0]))  # listed by itself, its directory can report it
         if page.objects and sort_key(page.objects[0].id.key) <= listed.reached:
             raise OutOfOrder(page.objects[0].id.key)  # the same page again, however it was asked for
-        inside = [stat for stat in page.objects if listed.start <= sort_key(stat.id.key) < high]
-        beyond = bool(page.objects) and sort_key(page.objects[-1].id.key) >= high
+        ends = [sort_key(stat.id.key) for stat in (*page.objects[:1], *page.objects[-1:])]
+        beyond = bool(ends) and ends[-1] >= high
+        inside = page.objects  # all of them, if both ends are: the grouper looks at their order
+        if ends and (beyond or ends[0] < listed.start):
+            inside = [stat for stat in inside if listed.start <= sort_key(stat.id.key) < high]
         listed.grouper.feed(inside)
         if beyond or page.token is None:
             listed.grouper.finish(high_key)
