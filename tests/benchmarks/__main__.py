@@ -8,16 +8,20 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from . import bottleneck, data, goals, limit, memory, parse, plot, report
 from . import run as runner
-from .peers import BY_NAME, OURS, Peer
-from .place import HOME, LOCK, RESULTS, WORK
-from .workloads import ALL
+from .peers import BY_NAME, LOCAL, OURS, Peer
+from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
+from .real import data as real_data
+from .real import jobs, trace
+from .workloads import ALL, matching
 from .world import World
+
+TRACES = "tests/unit/vfs/prefetch/traces"
 
 
 def main() -> None:
@@ -55,9 +59,14 @@ def measure(a: argparse.Namespace) -> None:
     if a.verb == "data":
         data.mount()
         data.make()
+        real_data.make()
         print(data.DATA)
         return
-    with data.at_hand():
+    if a.verb == "trace":
+        with data.at_hand(real_data.make):
+            trace.record(wanted(a.results), a.out, a.port)
+        return
+    with data.at_hand(*makers(a)):
         if a.verb == "limit":
             limit.run(a.rtt)
         if a.verb == "memory":
@@ -71,12 +80,27 @@ def measure(a: argparse.Namespace) -> None:
             compare(a)
 
 
+def wanted(words: Sequence[str]) -> list[str]:
+    """The rows R... that are named, or whose names begin so; all of them without words."""
+    return [name for name in matching(",".join(words or ["R"])) if name in jobs.BY_NAME]
+
+
+def makers(a: argparse.Namespace) -> list[Callable[[], None]]:
+    """What makes the data that the verb needs."""
+    if a.verb not in ("all", "run"):
+        return [data.make]
+    names = matching(a.workloads)
+    synthetic = a.verb == "all" or any(name not in jobs.BY_NAME for name in names)
+    real = any(name in jobs.BY_NAME for name in names)
+    return [data.make] * synthetic + [real_data.make, jobs.forget] * real
+
+
 def compare(a: argparse.Namespace) -> None:
     """Run peers beside each other; results as JSON, tables and a plot in `results/`."""
     peers = chosen(a)
     plan = runner.Plan(
         peers=peers,
-        workloads=a.workloads.split(","),
+        workloads=matching(a.workloads),
         phases=a.phases.split(","),
         repeat=a.repeat,
         limit=a.limit,
@@ -101,6 +125,8 @@ def chosen(a: argparse.Namespace) -> list[Peer]:
         name, _, command = given.partition("=")
         peers[name] = Peer(name=name, command=command, judged=False)
     names = a.peers.split(",") if a.peers else [name for name, peer in peers.items() if peer.available]
+    if LOCAL not in names and any(name in jobs.BY_NAME for name in matching(a.workloads)):
+        names.insert(0, LOCAL)  # what the rows R... are measured from
     names += [given.partition("=")[0] for given in a.peer_cmd if given.partition("=")[0] not in names]
     unknown = [name for name in names if name not in peers]
     if unknown:
@@ -117,11 +143,13 @@ def arguments() -> argparse.ArgumentParser:
         "verb",
         nargs="?",
         default="all",
-        choices=("all", "run", "bottleneck", "parse", "memory", "limit", "data", "show"),
+        choices=("all", "run", "bottleneck", "parse", "memory", "limit", "data", "trace", "show"),
         help="all: parse, bottleneck and run; parse: listing pages on one core; memory: of the daemon with 200 files "
-        "open; limit: raw sockets on the same link; data: make the bucket and keep it; show: tables of saved results",
+        "open; limit: raw sockets on the same link; data: make the buckets and keep them; trace: record what the "
+        "programs of rows R... ask of a mount; show: tables of saved results",
     )
-    parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs")
+    parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs; trace: rows")
+    parser.add_argument("-o", "--out", type=Path, default=REPOSITORY / TRACES, help="trace: where to write")
     parser.add_argument("--rtt", type=float, default=30, help="round trip in ms (default 30)")
     parser.add_argument("--loopback", dest="rtt", action="store_const", const=None, help="no delay, no limits")
     parser.add_argument("--tls", action="store_true", help="https, as S3 is, with an authority of its own")
@@ -130,7 +158,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--link-mb", type=float, default=0, help="MB/s of the link, 0: no limit")
     parser.add_argument("--peers", help=f"default: {OURS} and every peer whose program is here")
     parser.add_argument("--peer-cmd", action="append", default=[], metavar="NAME=COMMAND", help="a further candidate")
-    parser.add_argument("--workloads", default=",".join(ALL))
+    parser.add_argument("--workloads", default=",".join(ALL), help="names, or how they begin: W5,R")
     parser.add_argument("--phases", default=",".join(runner.PHASES), help="of cold, warm, dropped, restart")
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which medians are shown")
     parser.add_argument("--limit", type=float, default=30, help="seconds after which a run is called late")
