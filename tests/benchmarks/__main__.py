@@ -18,6 +18,7 @@ from .peers import BY_NAME, LOCAL, OURS, Peer
 from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
 from .real import data as real_data
 from .real import jobs, trace
+from .real import report as real_report
 from .workloads import ALL, matching
 from .world import World
 
@@ -26,9 +27,12 @@ TRACES = "tests/unit/vfs/prefetch/traces"
 
 def main() -> None:
     a = arguments().parse_args()
+    unknown = [word for word in a.workloads.split(",") if not matching(word)]
+    if unknown:
+        sys.exit(f"no such workload: {', '.join(unknown)}; there are {', '.join(ALL)}")
     if a.verb == "show":
         records = [record for path in a.results for record in json.loads(Path(path).read_text())]
-        print(report.table(records), report.overview(records), goals.judge(records), sep="\n\n")
+        print("\n\n".join(texts(records)))
         if a.plot:
             plot.draw(records, a.plot, "mountnd and its peers")
         return
@@ -110,13 +114,19 @@ def compare(a: argparse.Namespace) -> None:
     about = {"rtt": a.rtt, "conn_mb": a.conn_mb, "tls": a.tls}
     with World(rtt=a.rtt, conn_mb=a.conn_mb, link_mb=a.link_mb, tls=a.tls, port=a.port) as world:
         records = runner.run(plan, world, about, RESULTS / f"{name}.json")
-    texts = [report.overview(records), goals.judge(records), report.table(records)]
-    (RESULTS / f"{name}.md").write_text("\n\n".join(texts) + "\n")
-    print(*texts, sep="\n\n")
+    said = "\n\n".join(texts(records))
+    (RESULTS / f"{name}.md").write_text(said + "\n")
+    print(said)
     try:
         plot.draw(records, RESULTS / f"{name}.svg", f"mountnd and its peers, {name}")
     except ImportError:
         print("no plot: matplotlib is missing (pip install 'mountnd[bench]')")
+
+
+def texts(records: list[runner.Record]) -> list[str]:
+    """What is said of a run, in Markdown."""
+    parts = [report.overview(records), goals.judge(records), real_report.table(records), report.table(records)]
+    return [part for part in parts if part]
 
 
 def chosen(a: argparse.Namespace) -> list[Peer]:

@@ -137,3 +137,12 @@ PEERS = [
     ),
 ]
 BY_NAME = {peer.name: peer for peer in PEERS}
+
+GEESEFS_MISSING = """\
+geesefs is not here. It is the fastest peer in most rows: those that need it are not judged without it, and rows R...
+count as missed. It is a Go program: build it (go build) from github.com/yandex-cloud/geesefs, a release of 0.43 or
+newer, and put it on PATH or into $MOUNTND_BENCH/bin."""
+
+if __name__ == "__main__":  # what `make bench-setup` says at its end
+    if not BY_NAME["geesefs"].available:
+        print(GEESEFS_MISSING)

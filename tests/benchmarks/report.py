@@ -31,6 +31,11 @@ def fetched_mb(record: Record) -> float:
     return float(record.get("srv_net") or record.get("srv_sent", 0)) / 1e6
 
 
+def usable(record: Record) -> bool:
+    """Whether it tells how fast a peer is: it ended in time, with the right bytes."""
+    return "wall" in record and not record.get("late") and not record.get("error")
+
+
 def line(r: Record) -> str:
     head = f"{r['peer']:18}{r['workload']:15}{r['phase']:8}"
     if "wall" not in r:
@@ -109,9 +114,11 @@ def table(records: Iterable[Record]) -> str:
 
 
 def overview(records: Iterable[Record]) -> str:
-    """Markdown: peers down, workloads across, seconds cold / warm / restart."""
-    middle = medians(records)
+    """Markdown: peers down, workloads across, seconds cold / warm / restart; rows R... have a table of their own."""
+    middle = {key: record for key, record in medians(records).items() if not key[0].startswith("R")}
     workloads = list(dict.fromkeys(w for w, _, _ in middle))
+    if not workloads:
+        return ""
     out = ["| peer | " + " | ".join(workloads) + " |", "|---|" + "--:|" * len(workloads)]
     for peer in dict.fromkeys(p for _, p, _ in middle):
         cells = []

@@ -28,10 +28,11 @@ class Job:
     """One row.
 
     Attributes:
-        kind: of `report.KINDS`.
+        kind: of `kinds.KINDS`.
         argv: the command, run in the root of the bucket; `{out}` is an empty directory to write to.
         waits: it prints "ready" once it has started, and goes on at a line on its standard input.
         result: what must be the same on every mount, from what it printed and the directory it wrote to.
+        mb: at most this many MB fetched.
     """
 
     name: str
@@ -40,11 +41,12 @@ class Job:
     argv: Sequence[str]
     waits: bool = False
     result: Callable[[bytes, Path], str] = results.sorted_lines
+    mb: float | None = None
 
 
-def ours(name: str, kind: int, what: str, *argv: str) -> Job:
+def ours(name: str, kind: int, what: str, *argv: str, mb: float | None = None) -> Job:
     """A row of one of our small programs."""
-    return Job(name=name, kind=kind, what=what, argv=(sys.executable, str(PROGRAMS), *argv), waits=True)
+    return Job(name=name, kind=kind, what=what, argv=(sys.executable, str(PROGRAMS), *argv), waits=True, mb=mb)
 
 
 def theirs(
@@ -78,8 +80,8 @@ JOBS = [
     theirs("R5-rsync", 5, "`rsync -a` of it", "rsync", "-a", "bids", "{out}", result=results.tree),
     theirs("R5-grep", 5, "`grep -r` of it", "grep", "-r", "EchoTime", "bids"),
     theirs("R5-md5sum", 5, "`find -exec md5sum` of it", "sh", "-c", "find bids -type f -exec md5sum {} +"),
-    ours("R6-voxel", 6, "nibabel, a voxel through 600 volumes of a .nii", "nibabel-slice", NII, "40,30,15,:"),
-    ours("R6-slice", 6, "nibabel, a slice through 600 volumes", "nibabel-slice", NII, ":,:,15,:"),
+    ours("R6-voxel", 6, "nibabel, a voxel through 600 volumes of a .nii", "nibabel-slice", NII, "40,30,15,:", mb=60),
+    ours("R6-slice", 6, "nibabel, a slice through 600 volumes", "nibabel-slice", NII, ":,:,15,:", mb=60),
     theirs("R6-mrconvert", 6, "mrtrix3 `mrconvert -coord` of a slice (mmap)", "mrconvert", "-quiet", "-coord", "2",
         "15", NII, "{out}/slice.nii", result=results.tree),
     ours("R7-layout", 7, "pybids BIDSLayout of a small data set", "bids-layout", "study"),
