@@ -18,7 +18,7 @@ PACKAGES = python3-venv fuse3
 test-setup: PACKAGES += $(TEST_PACKAGES)
 bench-setup: PACKAGES += $(BENCH_PACKAGES)
 TEST_PACKAGES := libfaketime nifti-bin tinyproxy
-BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs
+BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs dcm2niix dcmtk hdf5-tools mrtrix3 rsync
 
 packages:
 	@VENV=$(VENV) PYTHON=$(PYTHON) bin/setup-packages $(PACKAGES)
@@ -30,6 +30,7 @@ test-setup: setup $(VENV)/.dev ## what `make test` and `make check` need beside
 
 bench-setup: setup $(VENV)/.bench ## what `make bench` needs beside (root)
 	@bin/setup-packages $(BENCH_PACKAGES)
+	@$(BIN)/python -m tests.benchmarks.peers
 
 $(VENV)/.demo: pyproject.toml bin/setup-venv | packages
 	@bin/setup-venv $(VENV) $(PYTHON) demo
