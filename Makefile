@@ -82,7 +82,7 @@ soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits, th
 	@$(BIN)/python -m tests.model --door vfs --examples 2000
 	@$(BIN)/python -m tests.model --door mount --examples 50
 
-bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 6 GB of memory); BENCH="--rtt 2 ..." for more
+bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 8 GB of memory); BENCH="--rtt 2 ..." for more
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 lock: $(VENV)/.lock ## write requirements-dev.lock anew: versions and hashes of all that development needs

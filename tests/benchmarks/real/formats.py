@@ -2,7 +2,7 @@
 
 dicom/  144 slices of 132 KB, two a directory, with names of no order and without a suffix, as exports have them
 nwb/    12 recordings of 0.3 to 1 MB, with electrodes, units, trials, behaviour
-arrays/ recording.h5 (one dataset in 512 chunks, 197 MB); flat.zarr (version 2, 128 chunks of 256 KiB in one
+arrays/ recording.h5 (one dataset in 516 chunks, 197 MB); flat.zarr (version 2, 128 chunks of 256 KiB in one
         directory), nested.zarr (version 3, 256 chunks in directories of their own)
 """
 

@@ -20,12 +20,19 @@ def table(records: Iterable[Record]) -> str:
     if not every:
         return ""
     out = [HEAD, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|", *map(line, every)]
+    out += ["", busy(record for (name, _, _), record in middle.items() if name.startswith("R"))]
     peers = dict.fromkeys(p for w, p, phase in middle if phase == "cold" and p != LOCAL and w.startswith("R"))
     out += ["", "Waits in seconds:", "", f"| row | {' | '.join(peers)} |", "|---|" + "--:|" * len(peers)]
     for row in every:
         waits = [wait(row, middle.get((row.job.name, peer, "cold"))) for peer in peers]
         out.append(f"| {row.job.name} | {' | '.join(waits)} |")
     return "\n".join(out)
+
+
+def busy(records: Iterable[Record]) -> str:
+    """How much others used the machine meanwhile: what a busy one measures is not a program's wait."""
+    cores = sorted(record.get("others_cores", 0) for record in records)
+    return f"Other programs used {cores[len(cores) // 2]:.2f} cores meanwhile (median), {cores[-1]:.2f} at most."
 
 
 def line(row: Row) -> str:
