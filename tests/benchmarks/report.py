@@ -37,7 +37,7 @@ def usable(record: Record) -> bool:
 
 
 def line(r: Record) -> str:
-    head = f"{r['peer']:18}{r['workload']:15}{r['phase']:8}"
+    head = f"{r['peer']:18}{r['workload']:18}{r['phase']:8}"
     if "wall" not in r:
         return f"{head} {r.get('error')}"
     mb = r.get("bytes", 0) / 1e6
