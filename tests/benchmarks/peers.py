@@ -54,7 +54,7 @@ class Peer:
 
 
 STREAMS = "W1|W2|W6-|W8|W9|W3|^R"
-RANDOM = "W3|W4|^R[13468]"
+RANDOM = "W3|W4|^R[18]"
 
 RCLONE = (
     program("rclone") + " mount :s3:{bucket} {mnt} --config /dev/null --s3-provider Other --s3-endpoint {url} "

@@ -84,8 +84,8 @@ def test_without_a_local_run_a_row_tells_nothing() -> None:
 
 
 def test_the_table_shows_waits_beside_seconds() -> None:
-    shown = report.table(run(1.4, 1.8, cpu=0.25, rss_mb=90))
-    assert "| 1.00 | 0.40 (1.40) | 0.80 (1.80) geesefs | 0.50 | 9 | 5.0 | 0.25 | 90 |" in shown
+    shown = report.table(run(1.4, 1.8, cpu=0.25, rss_mb=90, others_cores=0.3))
+    assert "| 1.00 | 0.40 (1.40) | 0.80 (1.80) geesefs | 0.50 | 9 | 5.0 | 0.25 | 90 | 0.3 |" in shown
     assert shown.endswith("| R1-nibabel-first | 0.40 | 0.80 | 1.80 |")
 
 

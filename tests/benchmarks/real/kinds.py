@@ -47,18 +47,23 @@ class Row:
     """One row's outcome.
 
     Attributes:
-        local: seconds on the local copy; None when it did not run.
+        local_record: of the local copy; empty when it did not run.
         ours: our record; None when we did not run.
         best: name of the judged peer with the shortest wait; "" when none ended.
         complete: whether the peer without which a row says nothing took part.
     """
 
     job: Job
-    local: float | None
+    local_record: Record
     ours: Record | None
     best: str
     best_record: Record | None
     complete: bool
+
+    @property
+    def local(self) -> float | None:
+        """Seconds on the local copy."""
+        return self.local_record["wall"] if usable(self.local_record) else None
 
     def wait(self, record: Record | None) -> float | None:
         """Seconds over the local copy; None where that cannot be told."""
@@ -99,11 +104,10 @@ def rows(middle: Mapping[Key, Record]) -> list[Row]:
             continue
         judged = {n: r for n, r in cold.items() if n in BY_NAME and BY_NAME[n].judged and usable(r)}
         best = min(judged, key=lambda name: float(judged[name]["wall"]), default="")
-        local = cold.get(LOCAL, {})
         found.append(
             Row(
                 job=job,
-                local=local["wall"] if usable(local) else None,
+                local_record=cold.get(LOCAL, {}),
                 ours=cold.get(OURS),
                 best=best,
                 best_record=judged.get(best),

@@ -8,8 +8,18 @@ from ..peers import LOCAL
 from ..report import Record, fetched_mb, medians, seconds, usable
 from .kinds import Row, rows, shown
 
-HEAD = (
-    "| row | what | local s | ours: wait (wall) s | best peer: wait (wall) s | ratio | requests | MB | CPU s | RSS MB |"
+COLUMNS = (
+    "row",
+    "what",
+    "local s",
+    "ours: wait (wall) s",
+    "best peer: wait (wall) s",
+    "ratio",
+    "requests",
+    "MB",
+    "CPU s",
+    "RSS MB",
+    "others",
 )
 
 
@@ -19,8 +29,8 @@ def table(records: Iterable[Record]) -> str:
     every = rows(middle)
     if not every:
         return ""
-    out = [HEAD, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|", *map(line, every)]
-    out += ["", busy(record for (name, _, _), record in middle.items() if name.startswith("R"))]
+    out = [f"| {' | '.join(COLUMNS)} |", "|---|---|" + "--:|" * (len(COLUMNS) - 2), *map(line, every)]
+    out += ["", "Others: cores that other programs used meanwhile; where that is much, waits say little."]
     peers = dict.fromkeys(p for w, p, phase in middle if phase == "cold" and p != LOCAL and w.startswith("R"))
     out += ["", "Waits in seconds:", "", f"| row | {' | '.join(peers)} |", "|---|" + "--:|" * len(peers)]
     for row in every:
@@ -29,19 +39,15 @@ def table(records: Iterable[Record]) -> str:
     return "\n".join(out)
 
 
-def busy(records: Iterable[Record]) -> str:
-    """How much others used the machine meanwhile: what a busy one measures is not a program's wait."""
-    cores = sorted(record.get("others_cores", 0) for record in records)
-    return f"Other programs used {cores[len(cores) // 2]:.2f} cores meanwhile (median), {cores[-1]:.2f} at most."
-
-
 def line(row: Row) -> str:
     ours = row.ours or {}
     best = f"{wait(row, row.best_record)} ({seconds(row.best_record)}) {row.best}" if row.best else "-"
     local = "-" if row.local is None else f"{row.local:.2f}"
-    cells = [row.job.name, row.job.what, local, f"{wait(row, row.ours)} ({seconds(row.ours)})", best, shown(row.ratio)]
+    what = row.job.what.replace("|", "\\|")
+    cells = [row.job.name, what, local, f"{wait(row, row.ours)} ({seconds(row.ours)})", best, shown(row.ratio)]
     cells += [f"{ours.get('srv_req', 0):.0f}", f"{fetched_mb(ours):.1f}"]
     cells += [f"{ours.get('cpu', 0):.2f}", f"{ours.get('rss_mb', 0):.0f}"]
+    cells.append(f"{max(r.get('others_cores', 0) for r in (ours, row.best_record or {}, row.local_record)):.1f}")
     return f"| {' | '.join(cells)} |"
 
 
