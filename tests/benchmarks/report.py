@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from .workloads import WHAT
@@ -66,8 +66,17 @@ def medians(records: Iterable[Record]) -> dict[Key, Record]:
     result = {}
     for key, group in groups.items():
         bad = next((r for r in group if r.get("late") or r.get("error")), None)
-        result[key] = bad or {**group[0], **_middle(group), "runs": len(group)}
+        walls = [r["wall"] for r in group if "wall" in r]
+        result[key] = bad or {**group[0], **_middle(group), "runs": len(group), "wall_spread": spread(walls)}
     return result
+
+
+def spread(values: list[float]) -> float:
+    """How far values lie apart: twice the width of their middle half, which of three is from least to greatest."""
+    if len(values) < 2:
+        return 0
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return 2 * (high - low)
 
 
 def _middle(group: list[Record]) -> Record:

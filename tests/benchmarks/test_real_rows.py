@@ -45,6 +45,14 @@ def test_a_wait_that_noise_made_negative_counts_as_the_least() -> None:
     assert row.wait(row.ours) == LEAST_S
 
 
+def test_waits_shorter_than_what_local_runs_differ_by_are_not_judged() -> None:
+    records = [*run(1.4, 1.5), record("local", 0.7), record("local", 1.3)]
+    (row,) = rows(medians(records))
+    assert row.ratio is None and not row.ahead
+    assert "R1-nibabel-first lost in the noise" in of_kind(records)
+    assert rows(medians([*run(1.4, 1.9), record("local", 0.7), record("local", 1.3)]))[0].ahead
+
+
 def test_a_kind_is_judged_by_its_geometric_mean() -> None:
     assert geometric_mean([0.5, 2.0]) == pytest.approx(1.0) and geometric_mean([]) is None
     assert of_kind(run(1.4, 1.8) + run(1.8, 1.8, HEAD)).endswith("| 0.71 | 0.8 x | held |")

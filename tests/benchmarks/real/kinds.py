@@ -14,7 +14,7 @@ from ..peers import BY_NAME, LOCAL, OURS
 from ..report import Key, Record, fetched_mb, usable
 from .jobs import JOBS, Job
 
-# A wait is at least this many seconds: shorter ones are not told from the noise of the local run.
+# A wait is at least this many seconds.
 LEAST_S = 0.01
 # Without this family a row says nothing: it is the fastest peer in most of them.
 NEEDED = "geesefs"
@@ -72,9 +72,15 @@ class Row:
         return max(float(record["wall"]) - self.local, LEAST_S)
 
     @property
+    def lost_in_noise(self) -> bool:
+        """Whether the local runs differ by more than the best peer's wait: then neither wait is known."""
+        best = self.wait(self.best_record)
+        return best is not None and max(self.local_record.get("wall_spread", 0), LEAST_S) > best
+
+    @property
     def ratio(self) -> float | None:
         ours, best = self.wait(self.ours), self.wait(self.best_record)
-        return ours / best if ours is not None and best is not None else None
+        return ours / best if ours is not None and best is not None and not self.lost_in_noise else None
 
     @property
     def faults(self) -> list[str]:
@@ -83,11 +89,14 @@ class Row:
             return [f"{self.job.name} failed"]
         if self.local is None:
             return [f"{self.job.name} has no local run"]
+        found = []
+        if self.lost_in_noise:
+            found.append(f"{self.job.name} lost in the noise of its local runs")
         if not self.complete:
-            return [f"{self.job.name} without {NEEDED}"]
+            found.append(f"{self.job.name} without {NEEDED}")
         if self.job.mb is not None and fetched_mb(self.ours) > self.job.mb:
-            return [f"{self.job.name} {fetched_mb(self.ours):.0f} > {self.job.mb:g} MB"]
-        return []
+            found.append(f"{self.job.name} {fetched_mb(self.ours):.0f} > {self.job.mb:g} MB")
+        return found
 
     @property
     def ahead(self) -> bool:
