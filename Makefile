@@ -18,7 +18,7 @@ PACKAGES = python3-venv fuse3
 test-setup: PACKAGES += $(TEST_PACKAGES)
 bench-setup: PACKAGES += $(BENCH_PACKAGES)
 TEST_PACKAGES := libfaketime nifti-bin tinyproxy
-BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs
+BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs dcm2niix dcmtk hdf5-tools mrtrix3 rsync
 
 packages:
 	@VENV=$(VENV) PYTHON=$(PYTHON) bin/setup-packages $(PACKAGES)
@@ -30,6 +30,7 @@ test-setup: setup $(VENV)/.dev ## what `make test` and `make check` need beside
 
 bench-setup: setup $(VENV)/.bench ## what `make bench` needs beside (root)
 	@bin/setup-packages $(BENCH_PACKAGES)
+	@$(BIN)/python -m tests.benchmarks.peers
 
 $(VENV)/.demo: pyproject.toml bin/setup-venv | packages
 	@bin/setup-venv $(VENV) $(PYTHON) demo
@@ -81,7 +82,7 @@ soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits, th
 	@$(BIN)/python -m tests.model --door vfs --examples 2000
 	@$(BIN)/python -m tests.model --door mount --examples 50
 
-bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 6 GB of memory); BENCH="--rtt 2 ..." for more
+bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 8 GB of memory); BENCH="--rtt 2 ..." for more
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 lock: $(VENV)/.lock ## write requirements-dev.lock anew: versions and hashes of all that development needs

@@ -5,9 +5,11 @@
     python -m tests.benchmarks names                       find and ls -lR through a million keys
     python -m tests.benchmarks memory                      what the daemon has resident with 200 files open
     python -m tests.benchmarks run --rtt 30 --peers ours,geesefs --workloads W1-cat256,W5-find
+    python -m tests.benchmarks run --workloads R           real programs (real/) on files of their own
+    python -m tests.benchmarks trace R5-tar                what a real program asks of a mount (support/traces.py)
     python -m tests.benchmarks run --help
 
-Needs root, Debian's nginx-light and libnginx-mod-http-lua, gcc, and 8 GB of memory for the data. Everything is kept
-under `$MOUNTND_BENCH` (place.py). Peers take part when their program is in `$MOUNTND_BENCH/bin`, beside
+Needs root, what `make bench-setup` installs, and 8 GB of memory for the data (1 GB for rows R alone). Everything is
+kept under `$MOUNTND_BENCH` (place.py). Peers take part when their program is in `$MOUNTND_BENCH/bin`, beside
 this Python, or on PATH.
 """

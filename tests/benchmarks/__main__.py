@@ -8,23 +8,31 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, names, parse, plot, report
+from . import bottleneck, data, goals, limit, memory, names, parse, plot, report, startup
 from . import run as runner
-from .peers import BY_NAME, OURS, Peer
-from .place import HOME, LOCK, RESULTS, WORK
-from .workloads import ALL
+from .peers import BY_NAME, LOCAL, OURS, Peer
+from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
+from .real import data as real_data
+from .real import jobs, trace
+from .real import report as real_report
+from .workloads import ALL, matching
 from .world import World
+
+TRACES = "tests/unit/vfs/prefetch/traces"
 
 
 def main() -> None:
     a = arguments().parse_args()
+    unknown = [word for word in a.workloads.split(",") if not matching(word)]
+    if unknown:
+        sys.exit(f"no such workload: {', '.join(unknown)}; there are {', '.join(ALL)}")
     if a.verb == "show":
         records = [record for path in a.results for record in json.loads(Path(path).read_text())]
-        print(report.table(records), report.overview(records), goals.judge(records), sep="\n\n")
+        print("\n\n".join(texts(records)))
         if a.plot:
             plot.draw(records, a.plot, "mountnd and its peers")
         return
@@ -54,13 +62,20 @@ def measure(a: argparse.Namespace) -> None:
             return
     if a.verb == "names":
         names.run(a.keys, a.flat, a.runs, a.peer_cmd)
+    if a.verb == "startup":
+        startup.run(a.rtt, a.port, tls=a.tls, runs=max(a.runs, 9), given=a.command, only=a.only)
         return
     if a.verb == "data":
         data.mount()
         data.make()
+        real_data.make()
         print(data.DATA)
         return
-    with data.at_hand():
+    if a.verb == "trace":
+        with data.at_hand(real_data.make):
+            trace.record(wanted(a.results), a.out, a.port)
+        return
+    with data.at_hand(*makers(a)):
         if a.verb == "limit":
             limit.run(a.rtt)
         if a.verb == "memory":
@@ -74,12 +89,27 @@ def measure(a: argparse.Namespace) -> None:
             compare(a)
 
 
+def wanted(words: Sequence[str]) -> list[str]:
+    """The rows R... that are named, or whose names begin so; all of them without words."""
+    return [name for name in matching(",".join(words or ["R"])) if name in jobs.BY_NAME]
+
+
+def makers(a: argparse.Namespace) -> list[Callable[[], None]]:
+    """What makes the data that the verb needs."""
+    if a.verb not in ("all", "run"):
+        return [data.make]
+    names = matching(a.workloads)
+    synthetic = a.verb == "all" or any(name not in jobs.BY_NAME for name in names)
+    real = any(name in jobs.BY_NAME for name in names)
+    return [data.make] * synthetic + [real_data.make, jobs.forget] * real
+
+
 def compare(a: argparse.Namespace) -> None:
     """Run peers beside each other; results as JSON, tables and a plot in `results/`."""
     peers = chosen(a)
     plan = runner.Plan(
         peers=peers,
-        workloads=a.workloads.split(","),
+        workloads=matching(a.workloads),
         phases=a.phases.split(","),
         repeat=a.repeat,
         limit=a.limit,
@@ -89,13 +119,19 @@ def compare(a: argparse.Namespace) -> None:
     about = {"rtt": a.rtt, "conn_mb": a.conn_mb, "tls": a.tls}
     with World(rtt=a.rtt, conn_mb=a.conn_mb, link_mb=a.link_mb, tls=a.tls, port=a.port) as world:
         records = runner.run(plan, world, about, RESULTS / f"{name}.json")
-    texts = [report.overview(records), goals.judge(records), report.table(records)]
-    (RESULTS / f"{name}.md").write_text("\n\n".join(texts) + "\n")
-    print(*texts, sep="\n\n")
+    said = "\n\n".join(texts(records))
+    (RESULTS / f"{name}.md").write_text(said + "\n")
+    print(said)
     try:
         plot.draw(records, RESULTS / f"{name}.svg", f"mountnd and its peers, {name}")
     except ImportError:
         print("no plot: matplotlib is missing (pip install 'mountnd[bench]')")
+
+
+def texts(records: list[runner.Record]) -> list[str]:
+    """What is said of a run, in Markdown."""
+    parts = [report.overview(records), goals.judge(records), real_report.table(records), report.table(records)]
+    return [part for part in parts if part]
 
 
 def chosen(a: argparse.Namespace) -> list[Peer]:
@@ -104,6 +140,8 @@ def chosen(a: argparse.Namespace) -> list[Peer]:
         name, _, command = given.partition("=")
         peers[name] = Peer(name=name, command=command, judged=False)
     names = a.peers.split(",") if a.peers else [name for name, peer in peers.items() if peer.available]
+    if LOCAL not in names and any(name in jobs.BY_NAME for name in matching(a.workloads)):
+        names.insert(0, LOCAL)  # what the rows R... are measured from
     names += [given.partition("=")[0] for given in a.peer_cmd if given.partition("=")[0] not in names]
     unknown = [name for name in names if name not in peers]
     if unknown:
@@ -120,12 +158,14 @@ def arguments() -> argparse.ArgumentParser:
         "verb",
         nargs="?",
         default="all",
-        choices=("all", "run", "bottleneck", "parse", "names", "memory", "limit", "data", "show"),
+        choices=("all", "run", "bottleneck", "parse", "names", "memory", "startup", "limit", "data", "trace", "show"),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
-        "many keys; memory: of the daemon with 200 files open; limit: raw sockets on the same link; data: make the "
-        "bucket and keep it; show: tables of saved results",
+        "many keys; memory: of the daemon with 200 files open; startup: until the first `ls` answers; limit: raw "
+        "sockets on the same link; data: make the buckets and keep them; trace: record what the programs of rows R... "
+        "ask of a mount; show: tables of saved results",
     )
-    parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs")
+    parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs; trace: rows")
+    parser.add_argument("-o", "--out", type=Path, default=REPOSITORY / TRACES, help="trace: where to write")
     parser.add_argument("--rtt", type=float, default=30, help="round trip in ms (default 30)")
     parser.add_argument("--loopback", dest="rtt", action="store_const", const=None, help="no delay, no limits")
     parser.add_argument("--tls", action="store_true", help="https, as S3 is, with an authority of its own")
@@ -134,17 +174,23 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--link-mb", type=float, default=0, help="MB/s of the link, 0: no limit")
     parser.add_argument("--peers", help=f"default: {OURS} and every peer whose program is here")
     parser.add_argument("--peer-cmd", action="append", default=[], metavar="NAME=COMMAND", help="a further candidate")
-    parser.add_argument("--workloads", default=",".join(ALL))
+    parser.add_argument("--workloads", default=",".join(ALL), help="names, or how they begin: W5,R")
     parser.add_argument("--phases", default=",".join(runner.PHASES), help="of cold, warm, dropped, restart")
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which medians are shown")
     parser.add_argument("--limit", type=float, default=30, help="seconds after which a run is called late")
     parser.add_argument("--everywhere", action="store_true", help="also settings that do not suit a workload")
     parser.add_argument("--name", help="of the result files (default: by the network)")
     parser.add_argument(
-        "--runs", type=int, default=5, help="bottleneck: runs, of which medians are shown; names: the least"
+        "--runs",
+        type=int,
+        default=5,
+        help="bottleneck, startup (9 at least): runs, of which medians are shown; names: the least",
     )
     parser.add_argument("--keys", type=int, default=1_000_000, help="names: keys of the tree; 0: none")
     parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
+    parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
+                        help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
+    parser.add_argument("--only", default="", metavar="TEXT", help="startup: rows whose title holds this")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser

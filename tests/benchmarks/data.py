@@ -11,7 +11,7 @@ import json
 import os
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from .place import DATA
 MIB = 1 << 20
 MTIME = 1_700_000_000
 BIG, HUGE = 256 * MIB, 2048 * MIB
-# The data, and room for the temporary caches of `bottleneck`.
-TMPFS = "8g"
+# The data (also that of real/data.py), and room for the temporary caches of `bottleneck`.
+TMPFS = "9g"
 
 
 def nifti_header(shape: tuple[int, ...]) -> bytes:
@@ -120,11 +120,12 @@ def mount() -> bool:
 
 
 @contextmanager
-def at_hand() -> Iterator[None]:
-    """The bucket, gone again afterwards if it was not there before."""
+def at_hand(*makers: Callable[[], None]) -> Iterator[None]:
+    """What `makers` make, gone again afterwards if `DATA` was not there before."""
     mine = mount()
     try:
-        make()
+        for maker in makers:
+            maker()
         yield
     finally:
         if mine:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .peers import BY_NAME, OURS, Peer
-from .report import Key, Record, fetched_mb, medians
+from .real import kinds
+from .report import Key, Record, fetched_mb, medians, usable
 
 # A peer that receives more than this many times our bytes for scattered reads downloads the file instead.
 WASTEFUL = 3
@@ -89,7 +90,7 @@ def judge(records: Iterable[Record]) -> str:
             out.append(
                 f"| {workload} beside the prototype | {cell} | {_verdict(ours, record['wall'] * PROTOTYPE_RATIO)} |"
             )
-    return "\n".join(out)
+    return "\n\n".join(filter(None, ["\n".join(out) if len(out) > 2 else "", kinds.judge(middle)]))
 
 
 def _phase(middle: Mapping[Key, Record], goal: Goal) -> dict[str, Record]:
@@ -110,10 +111,6 @@ def counts(goal: Goal, name: str, record: Record, ours: Record) -> bool:
     if goal.against and name != goal.against and f"{peer.family}*" != goal.against:
         return False
     return not (goal.frugal and fetched_mb(record) > WASTEFUL * fetched_mb(ours))
-
-
-def usable(record: Record) -> bool:
-    return "wall" in record and not record.get("late") and not record.get("error")
 
 
 def _row(goal: Goal, ours: Record, rivals: dict[str, Record]) -> str:

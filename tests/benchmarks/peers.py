@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from .place import program
 
 OURS = "ours"
+# The files themselves, where they were made: what a program takes without any mount. No peer, but run beside them.
+LOCAL = "local"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ class Peer:
 
     @property
     def available(self) -> bool:
-        return shutil.which(shlex.split(self.command)[0]) is not None
+        return self.name == LOCAL or shutil.which(shlex.split(self.command)[0]) is not None
 
     @property
     def family(self) -> str:
@@ -51,8 +53,8 @@ class Peer:
         return re.search(self.suits, workload) is not None
 
 
-STREAMS = "W1|W2|W6-|W8|W9|W3"
-RANDOM = "W3|W4"
+STREAMS = "W1|W2|W6-|W8|W9|W3|^R"
+RANDOM = "W3|W4|^R[18]"
 
 RCLONE = (
     program("rclone") + " mount :s3:{bucket} {mnt} --config /dev/null --s3-provider Other --s3-endpoint {url} "
@@ -90,6 +92,7 @@ MOUNTPOINT = (
 )
 
 PEERS = [
+    Peer(name=LOCAL, command="", suits="^R", judged=False),
     Peer(
         name=OURS,
         command=sys.executable
@@ -115,7 +118,7 @@ PEERS = [
     Peer(name="s3fs-fuse", command=S3FS, tls=S3FS_TLS, suits="none"),
     Peer(name="s3fs-fuse-tuned", command=S3FS_TUNED, tls=S3FS_TLS, persistent=True),
     Peer(name="geesefs", command=GEESEFS + "{bucket} {mnt}", env=KEYS),
-    Peer(name="geesefs-16", command=GEESEFS + GEESEFS_16 + "{bucket} {mnt}", env=KEYS, suits="W1|W2|W4|W6|W8"),
+    Peer(name="geesefs-16", command=GEESEFS + GEESEFS_16 + "{bucket} {mnt}", env=KEYS, suits="W1|W2|W4|W6|W8|^R"),
     Peer(
         name="geesefs-cache",
         command=GEESEFS + "--cache {cache} {bucket} {mnt}",
@@ -134,3 +137,12 @@ PEERS = [
     ),
 ]
 BY_NAME = {peer.name: peer for peer in PEERS}
+
+GEESEFS_MISSING = """\
+geesefs is not here. It is the fastest peer in most rows: those that need it are not judged without it, and rows R...
+count as missed. It is a Go program: build it (go build) from github.com/yandex-cloud/geesefs, a release of 0.43 or
+newer, and put it on PATH or into $MOUNTND_BENCH/bin."""
+
+if __name__ == "__main__":  # what `make bench-setup` says at its end
+    if not BY_NAME["geesefs"].available:
+        print(GEESEFS_MISSING)

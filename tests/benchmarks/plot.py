@@ -1,4 +1,7 @@
-"""A picture of a run: for each workload the peers' seconds, cold, the fastest on top; long bars are cut."""
+"""A picture of a run: for each workload the peers' seconds, cold, the fastest on top; long bars are cut.
+
+The rows R... are left out: their seconds are mostly the programs'.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,17 @@ CLIP = 8
 
 
 def draw(records: Iterable[Record], out: Path, title: str) -> None:
-    """Write the picture to `out` (.png or .svg by its name)."""
+    """Write the picture to `out` (.png or .svg by its name); nothing without a row to show."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    cold = {(w, p): r for (w, p, phase), r in medians(records).items() if phase == "cold" and "wall" in r}
+    shown_rows = (item for item in medians(records).items() if not item[0][0].startswith("R"))
+    cold = {(w, p): r for (w, p, phase), r in shown_rows if phase == "cold" and "wall" in r}
     workloads = list(dict.fromkeys(w for w, _ in cold))
+    if not workloads:
+        return
     peers = sorted(dict.fromkeys(p for _, p in cold), key=lambda p: p != OURS)
     colours = dict(zip(peers, ["#d62728", *plt.get_cmap("tab20c").colors], strict=False))
     columns = 4

@@ -36,6 +36,12 @@ def cpu_seconds(pids: list[int]) -> float:
     return total
 
 
+def busy_seconds() -> float:
+    """CPU seconds that the whole machine has used, the kernel's among them."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    return sum(map(int, (user, nice, system, irq, softirq, steal))) / TICKS
+
+
 def reset_peak(pids: list[int]) -> None:
     """Let the peak of resident memory begin anew."""
     for pid in pids:

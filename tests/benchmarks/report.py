@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from .workloads import WHAT
@@ -31,8 +31,13 @@ def fetched_mb(record: Record) -> float:
     return float(record.get("srv_net") or record.get("srv_sent", 0)) / 1e6
 
 
+def usable(record: Record) -> bool:
+    """Whether it tells how fast a peer is: it ended in time, with the right bytes."""
+    return "wall" in record and not record.get("late") and not record.get("error")
+
+
 def line(r: Record) -> str:
-    head = f"{r['peer']:18}{r['workload']:15}{r['phase']:8}"
+    head = f"{r['peer']:18}{r['workload']:18}{r['phase']:8}"
     if "wall" not in r:
         return f"{head} {r.get('error')}"
     mb = r.get("bytes", 0) / 1e6
@@ -61,8 +66,17 @@ def medians(records: Iterable[Record]) -> dict[Key, Record]:
     result = {}
     for key, group in groups.items():
         bad = next((r for r in group if r.get("late") or r.get("error")), None)
-        result[key] = bad or {**group[0], **_middle(group), "runs": len(group)}
+        walls = [r["wall"] for r in group if "wall" in r]
+        result[key] = bad or {**group[0], **_middle(group), "runs": len(group), "wall_spread": spread(walls)}
     return result
+
+
+def spread(values: list[float]) -> float:
+    """How far values lie apart: twice the width of their middle half, which of three is from least to greatest."""
+    if len(values) < 2:
+        return 0
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return 2 * (high - low)
 
 
 def _middle(group: list[Record]) -> Record:
@@ -109,9 +123,11 @@ def table(records: Iterable[Record]) -> str:
 
 
 def overview(records: Iterable[Record]) -> str:
-    """Markdown: peers down, workloads across, seconds cold / warm / restart."""
-    middle = medians(records)
+    """Markdown: peers down, workloads across, seconds cold / warm / restart; rows R... have a table of their own."""
+    middle = {key: record for key, record in medians(records).items() if not key[0].startswith("R")}
     workloads = list(dict.fromkeys(w for w, _, _ in middle))
+    if not workloads:
+        return ""
     out = ["| peer | " + " | ".join(workloads) + " |", "|---|" + "--:|" * len(workloads)]
     for peer in dict.fromkeys(p for _, p, _ in middle):
         cells = []

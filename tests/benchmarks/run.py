@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .mount import Mount
-from .peers import Peer
+from .mount import LocalCopy, Mount
+from .peers import LOCAL, Peer
 from .place import DATA, LOCK, REPOSITORY, WORK
+from .processes import busy_seconds
+from .real import jobs
 from .report import line
 from .world import World
 
@@ -33,6 +35,9 @@ Record = dict[str, Any]
 
 # After mounting, before the clock starts: what a peer does at its start is not what is compared.
 SETTLE_S = 0.3
+
+# How often a row runs on the local copy each time: what it takes there is taken from every peer's seconds.
+LOCAL_TIMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +73,8 @@ def run(plan: Plan, world: World, about: Record, out: Path) -> list[Record]:
         turn = number * len(plan.peers) // plan.repeat
         for workload in plan.workloads:
             for peer in [*plan.peers[turn:], *plan.peers[:turn]]:
-                if (peer.name, workload) in hopeless or not (plan.everywhere or peer.fits(workload)):
+                wanted = peer.fits(workload) or (plan.everywhere and peer.name != LOCAL)
+                if (peer.name, workload) in hopeless or not wanted:
                     continue
                 for record in phases(plan, world, peer, workload):
                     record = {"peer": peer.name, "workload": workload, "run": number, **about, **record}
@@ -83,9 +89,10 @@ def run(plan: Plan, world: World, about: Record, out: Path) -> list[Record]:
 def phases(plan: Plan, world: World, peer: Peer, workload: str) -> Iterator[Record]:
     mnt, cache, log = WORK / "mnt", WORK / "cache", WORK / f"{peer.name}.log"
     shutil.rmtree(cache, ignore_errors=True)
-    mount: Mount | None = None
+    bucket = jobs.BUCKET if workload in jobs.BY_NAME else plan.bucket
+    mount: Mount | LocalCopy | None = None
     try:
-        for phase in plan.phases:
+        for phase in plan.phases if peer.name != LOCAL else ("cold",) * LOCAL_TIMES:
             if phase == "restart" and not peer.persistent:
                 continue
             record: Record = {"phase": phase}
@@ -96,13 +103,16 @@ def phases(plan: Plan, world: World, peer: Peer, workload: str) -> Iterator[Reco
                             mount.close()
                             mount = None
                         world.mark()
-                        mount = Mount(peer, world, plan.bucket, mnt, cache, log)
-                        time.sleep(SETTLE_S)
+                        if peer.name == LOCAL:
+                            mount = LocalCopy(DATA / bucket)
+                        else:
+                            mount = Mount(peer, world, bucket, mnt, cache, log)
+                            time.sleep(SETTLE_S)
                         record["mount_s"] = mount.seconds
                         record |= {f"mount_{k}": v for k, v in world.since().items() if k in ("req", "list")}
                     elif phase == "dropped":
                         Path("/proc/sys/vm/drop_caches").write_text("1\n")
-                    record |= measured(plan, world, mount, workload)
+                    record |= measured(plan, world, mount, workload, DATA / bucket)
                     if peer.counts_mount and "mount_s" in record:
                         record["wall"] += record["mount_s"] + SETTLE_S
                     record["cache_mb"] = on_disk(cache) >> 20
@@ -117,12 +127,12 @@ def phases(plan: Plan, world: World, peer: Peer, workload: str) -> Iterator[Reco
         shutil.rmtree(cache, ignore_errors=True)
 
 
-def measured(plan: Plan, world: World, mount: Mount, workload: str) -> Record:
+def measured(plan: Plan, world: World, mount: Mount | LocalCopy, workload: str, source: Path) -> Record:
     """One run of a workload in a process of its own, with what the mount and the server did for it."""
-    argv = [sys.executable, "-m", "tests.benchmarks.workloads", workload, str(mount.mnt), str(DATA / plan.bucket)]
+    argv = [sys.executable, "-m", "tests.benchmarks.workloads", workload, str(mount.mnt), str(source)]
     mount.reset_peak()
     world.mark()
-    before = mount.cpu()
+    before, busy, begun = mount.cpu(), busy_seconds(), time.perf_counter()
     record: Record = {}
     try:
         done = subprocess.run(
@@ -137,8 +147,11 @@ def measured(plan: Plan, world: World, mount: Mount, workload: str) -> Record:
     except subprocess.TimeoutExpired:
         record |= {"late": True, "wall": plan.limit + 25, "error": "stuck"}
     record["cpu"] = mount.cpu() - before
+    busy, took = busy_seconds() - busy, time.perf_counter() - begun
     record["rss_mb"] = mount.peak()
     record |= {f"srv_{name}": value for name, value in world.since().items()}
+    own = record["cpu"] + record["srv_server_cpu"] + record.get("app_cpu", 0)
+    record["others_cores"] = round(max(0.0, busy - own) / took, 2)
     return record
 
 

@@ -24,6 +24,7 @@ class Work:
         self.seconds: list[float] = []
         self._lock = threading.Lock()
         self.begun = time.perf_counter()
+        self.ended: float | None = None  # where what comes after the work is not to be counted
 
     def due(self) -> None:
         if time.perf_counter() - self.begun > self.limit:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..support.threads import run_together
+from .real import jobs
 from .work import KIB, MIB, Late, Work, cat, pread, start
 
 HEADER = 348  # bytes of a NIfTI-1 header
@@ -182,6 +183,18 @@ def w9(w: Work, mnt: Path) -> None:
     run_together([lambda i=i: job(keys[i::8]) for i in range(8)], None)  # type: ignore[misc]
 
 
+for job in jobs.JOBS:
+    workload(job.name, job.what)(lambda w, mnt, job=job: jobs.run(w, mnt, job))  # type: ignore[misc]
+
+
+def matching(words: str) -> list[str]:
+    """The workloads of a list with commas: names, or the beginnings of names: "W1-cat256", "W5", "R". [] for none."""
+    names: list[str] = []
+    for word in words.split(","):
+        names += [word] if word in ALL else [name for name in ALL if name.startswith(word)]
+    return list(dict.fromkeys(names))
+
+
 def main(name: str, mnt: str, source: str, limit: str) -> None:
     w = Work(Path(source), float(limit))
     record: dict[str, object] = {}
@@ -191,7 +204,7 @@ def main(name: str, mnt: str, source: str, limit: str) -> None:
         record["late"] = True
     except BaseException as error:
         record["error"] = repr(error)[:200]
-    record["wall"] = time.perf_counter() - w.begun
+    record["wall"] = (w.ended or time.perf_counter()) - w.begun
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     record |= {"bytes": w.bytes, "done": w.done, "total": w.total}
     record["app_cpu"] = sum(u.ru_utime + u.ru_stime for u in usage)
