@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, parse, plot, report
+from . import bottleneck, data, goals, limit, memory, parse, plot, report, startup
 from . import run as runner
 from .peers import BY_NAME, OURS, Peer
 from .place import HOME, LOCK, RESULTS, WORK
@@ -52,6 +52,9 @@ def measure(a: argparse.Namespace) -> None:
         parse.run()
         if a.verb == "parse":
             return
+    if a.verb == "startup":
+        startup.run(a.rtt, a.port, tls=a.tls, runs=max(a.runs, 9), given=a.command, only=a.only)
+        return
     if a.verb == "data":
         data.mount()
         data.make()
@@ -117,9 +120,10 @@ def arguments() -> argparse.ArgumentParser:
         "verb",
         nargs="?",
         default="all",
-        choices=("all", "run", "bottleneck", "parse", "memory", "limit", "data", "show"),
+        choices=("all", "run", "bottleneck", "parse", "memory", "startup", "limit", "data", "show"),
         help="all: parse, bottleneck and run; parse: listing pages on one core; memory: of the daemon with 200 files "
-        "open; limit: raw sockets on the same link; data: make the bucket and keep it; show: tables of saved results",
+        "open; startup: until the first `ls` answers; "
+        "limit: raw sockets on the same link; data: make the bucket and keep it; show: tables of saved results",
     )
     parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs")
     parser.add_argument("--rtt", type=float, default=30, help="round trip in ms (default 30)")
@@ -136,7 +140,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=30, help="seconds after which a run is called late")
     parser.add_argument("--everywhere", action="store_true", help="also settings that do not suit a workload")
     parser.add_argument("--name", help="of the result files (default: by the network)")
-    parser.add_argument("--runs", type=int, default=5, help="bottleneck: runs, of which medians are shown")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="bottleneck, startup (9 at least): runs, of which medians are shown"
+    )
+    parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
+                        help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
+    parser.add_argument("--only", default="", metavar="TEXT", help="startup: rows whose title holds this")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser
