@@ -68,6 +68,11 @@ class Mount(NamedTuple):
         failures = self.vfs.failures()
         return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
 
+    def load_libraries(self) -> None:
+        """Import what the stores' requests need."""
+        for store in self.stores.values():
+            store.load_libraries()
+
     def end_workers(self) -> None:
         """Make no more requests: the threads end that wait for some."""
         for workers in self.workers:
@@ -100,14 +105,6 @@ def _open_s3(source: SourceConfig) -> Store:
         connections=_shares().bytes,
         directory=working_directory.called_in(),
     )
-
-
-def load_libraries(config: MountConfig) -> None:
-    """Import what the stores of a mount need when they first connect."""
-    if not config.offline and any(urlsplit(source.url).scheme == "s3" for source in config.sources):
-        from .stores.s3.access.connect import load_libraries as load
-
-        load()
 
 
 def _open_signed_links(source: SourceConfig) -> Store:

@@ -16,7 +16,7 @@ from ...errors import Cancelled, Forbidden, StoreError
 from ..base import Deadline, Renewals
 from .access.bucket_options import BucketOptions
 from .access.clock import ServerClock
-from .access.connect import BucketAccess, connect
+from .access.connect import BucketAccess, connect, connect_unsigned, load_libraries
 from .access.credentials import RENEW_S
 from .http_client import HttpClient
 from .loop import wait
@@ -112,6 +112,10 @@ class RenewingClients:
             self._connect_once(deadline)
         return self.renewals.count != seen
 
+    def load_libraries(self) -> None:
+        """Import what requests need."""
+        load_libraries(self._options)
+
     def made(self) -> Clients | None:
         """The clients, None before the first request."""
         future = self._clients
@@ -156,15 +160,20 @@ class RenewingClients:
 
     def _connect(self, deadline: Deadline) -> Clients:
         self._connected_at = self._clock()
-        found = connect(self._options, self.renewals, self._server_clock, self._clock)
-        clients = self._clients_of(wait(found, Subject(self._url), deadline))
-        if not clients.access.guessed:
+        access = self._plain() or wait(
+            connect(self._options, self.renewals, self._server_clock, self._clock), Subject(self._url), deadline
+        )
+        clients = self._clients_of(access)
+        if not access.guessed:
             return clients
         region = clients.names.bucket_region(clients.subject(), deadline)
-        if region in ("", clients.access.region):
+        if region in ("", access.region):
             return clients
         clients.http.close()
-        return self._clients_of(wait(clients.access.in_region(region), Subject(self._url), deadline))
+        return self._clients_of(self._plain(region) or wait(access.in_region(region), Subject(self._url), deadline))
+
+    def _plain(self, region: str = "") -> BucketAccess | None:
+        return connect_unsigned(self._options, self.renewals, self._server_clock, region)
 
     def _clients_of(self, access: BucketAccess) -> Clients:
         options = self._options
