@@ -5,6 +5,8 @@ Lock order: `RenewingClients._lock` is a leaf: it guards the clients that are ma
 
 from __future__ import annotations
 
+import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +26,8 @@ from .names_client import NamesClient
 from .translate import Subject
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 # How often one request is made: as it is, then by the server's clock or with new keys, and then with both.
 ATTEMPTS = 3
@@ -170,14 +174,20 @@ class RenewingClients:
         if region in ("", access.region):
             return clients
         clients.http.close()
-        return self._clients_of(self._plain(region) or wait(access.in_region(region), Subject(self._url), deadline))
+        moved = self._plain(region) or wait(access.in_region(region), Subject(self._url), deadline)
+        return self._clients_of(moved, clients.http.context if moved.trust == access.trust else None)
 
     def _plain(self, region: str = "") -> BucketAccess | None:
         return connect_unsigned(self._options, self.renewals, self._server_clock, region)
 
-    def _clients_of(self, access: BucketAccess) -> Clients:
-        options = self._options
+    def _clients_of(self, access: BucketAccess, context: Callable[[], ssl.SSLContext] | None = None) -> Clients:
+        options, how = self._options, access.keys or "unsigned"
+        log.debug("%s: asked at %s in %s, %s", self._url, access.endpoint, access.region, how)
         http = HttpClient(
-            access, options.bucket, requester_pays=options.requester_pays, connections=options.connections
+            access,
+            options.bucket,
+            requester_pays=options.requester_pays,
+            connections=options.connections,
+            context=context,
         )
         return Clients(self._url, access, NamesClient(http), http)
