@@ -140,7 +140,7 @@ def _open_dandi(source: SourceConfig) -> Store:
 
 
 # What opens a source, by the scheme of its URL ("": it has none, but a file of signed links). fsspec opens all others.
-# These functions import what they open: s3fs alone takes 0.3 s, and most verbs need no store.
+# These functions import what they open: most verbs need no store.
 STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
     "": _open_signed_links,
     "s3": _open_s3,

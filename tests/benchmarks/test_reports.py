@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import memory, parse
+from . import memory, parse, startup
 from .goals import judge
 from .report import Record, medians
 from .world import tally
@@ -86,3 +86,12 @@ def test_the_rate_of_parsing_is_judged(rate: float, words: str) -> None:
 def test_memory_beside_the_blocks_is_judged(peak: int, word: str) -> None:
     row = {"memory_mb": 512, "before_mb": 68, "peak_mb": peak, "wall": 14.0, "bytes": 3_000_000_000}
     assert word in memory.table([row])
+
+
+@pytest.mark.parametrize(
+    ("rtt", "wall", "word"), [(None, 0.26, "**missed**"), (None, 0.25, "held"), (30, 0.36, "held")]
+)
+def test_a_start_is_judged_without_its_round_trips(rtt: float | None, wall: float, word: str) -> None:
+    taken = {"a kind": {"ours": [startup.Taken(wall, 0.2, 4)] * 3, "before": [startup.Taken(9.0, 0.6, 4)] * 3}}
+    assert word in startup.table(taken, rtt)
+    assert "9.000 s" in startup.table(taken, rtt)

@@ -130,14 +130,15 @@ async def connect(
     profile = subject.profile
     with _translated(subject):
         wanted = Wanted(options.bucket, options.profile, options.anonymous, options.signs, options.directory)
-        static, session = _static(options), None
+        static = _static(options)
+        session: Any = None if static is not None else new_session(wanted, clock)
+        trust = _trust(options, session)
+        if trust.file:
+            wanted = wanted._replace(ca_bundle=trust.file)  # for the servers that give credentials, too
         if static is not None:
-            found, notice, trust, configured = static.keys, "", _trust(options), static.region
+            found, notice, configured = static.keys, "", static.region
         else:
-            session = new_session(wanted, clock)
-            trust = _trust(options, session)
             if trust.file:
-                wanted = wanted._replace(ca_bundle=trust.file)  # for the servers that give credentials, too
                 session.set_config_variable("ca_bundle", trust.file)
             found, notice = await find(session, wanted)
             configured = session.get_config_variable("region")
