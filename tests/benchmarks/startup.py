@@ -158,6 +158,8 @@ class Commands:
             until = time.perf_counter() + 10
             while Path(f"/proc/{pid}").exists() and time.perf_counter() < until:
                 time.sleep(0.005)
+        if mounted(self.mnt):  # only now: we were ended in the middle of its start
+            subprocess.run(["fusermount3", "-uz", self.mnt], check=False)
 
 
 def run(
@@ -176,6 +178,8 @@ def run(
         name, _, command = each.partition("=")
         commands[name] = shlex.split(command)
     taken: dict[str, dict[str, list[Taken]]] = {}
+    if mounted(PLACE / "mnt"):  # of a run that was killed
+        subprocess.run(["fusermount3", "-uz", PLACE / "mnt"], check=True)
     shutil.rmtree(PLACE, ignore_errors=True)
     with Stage(rtt=rtt, port=port, tls=tls) as stage:
         bench = Commands(stage, commands)
