@@ -68,6 +68,11 @@ class Mount(NamedTuple):
         failures = self.vfs.failures()
         return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
 
+    def load_libraries(self) -> None:
+        """Import what the stores' requests need."""
+        for store in self.stores.values():
+            store.load_libraries()
+
     def end_workers(self) -> None:
         """Make no more requests: the threads end that wait for some."""
         for workers in self.workers:
@@ -100,14 +105,6 @@ def _open_s3(source: SourceConfig) -> Store:
         connections=_shares().bytes,
         directory=working_directory.called_in(),
     )
-
-
-def load_libraries(config: MountConfig) -> None:
-    """Import what the stores of a mount need when they first connect."""
-    if not config.offline and any(urlsplit(source.url).scheme == "s3" for source in config.sources):
-        from .stores.s3.access.connect import load_libraries as load
-
-        load()
 
 
 def _open_signed_links(source: SourceConfig) -> Store:
@@ -143,7 +140,7 @@ def _open_dandi(source: SourceConfig) -> Store:
 
 
 # What opens a source, by the scheme of its URL ("": it has none, but a file of signed links). fsspec opens all others.
-# These functions import what they open: s3fs alone takes 0.3 s, and most verbs need no store.
+# These functions import what they open: most verbs need no store.
 STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
     "": _open_signed_links,
     "s3": _open_s3,

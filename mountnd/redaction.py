@@ -12,7 +12,6 @@ docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide (Policy, Signature, K
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
@@ -137,7 +136,9 @@ def identity(url: str) -> str:
 
 
 def _digest(secret: str) -> str:
-    return hashlib.sha256(b"mountnd " + secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    from hashlib import sha256  # which loads OpenSSL; only some URLs hold secrets
+
+    return sha256(b"mountnd " + secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _is_web(match: re.Match[str]) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import descriptors, fusermount, memory_limit
-from .assembly import Mount, build, load_libraries
+from .assembly import Mount, build
 from .cache_directory import kept_in
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
@@ -72,7 +72,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     from .fuse.threads import LoopThreads
 
     descriptors.raise_limit()
-    _import_ahead(config)
+    _import_ahead()
     os.umask(0o077)  # what the caches hold may need keys to be read at its source
     sys.setswitchinterval(SWITCH_S)
     threads = LoopThreads()
@@ -166,9 +166,8 @@ def kernel_ttl(config: MountConfig, *, forgets: bool) -> float:
     return KERNEL_TTL_INDEFINITE_S if frozen and forgets else KERNEL_TTL_S
 
 
-def _import_ahead(config: MountConfig) -> None:
-    """Import what is used while serving: see `LATE_MODULES`; and by the probes, whose time is for the network."""
-    load_libraries(config)
+def _import_ahead() -> None:
+    """Import what is used while serving: see `LATE_MODULES`."""
     for name in LATE_MODULES:
         import_module(name)
     "".encode("idna")
@@ -180,9 +179,10 @@ def _open(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple
     A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within
     `config.timeout` for all of them.
     """
-    deadline = Deadline(probe_seconds(config.timeout))
     mount = wire_up(config)
     try:
+        mount.load_libraries()
+        deadline = Deadline(probe_seconds(config.timeout))  # from here on, as it is for the network
         sources = tuple(_probed(source, mount, config, deadline) for source in config.sources)
         if sources != config.sources:
             mount.close()

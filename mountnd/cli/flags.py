@@ -1,4 +1,7 @@
-"""The option table as click options: flags of a verb, `-o`, and the help sections they stand in."""
+"""The option table as click options: flags of a verb, `-o`, and the help sections they stand in.
+
+What reads the configuration is imported where it is called: every verb imports this file, and most need none.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,8 @@ from typing import Any
 
 import click
 
-from ..config.dash_o import parse_dash_o
 from ..config.option_types import DIR, FILE, Option, RawValue
 from ..config.options import OPTIONS, for_verb
-from ..config.presets import names
-from ..config.resolve import read_inputs
-from ..config.signing import aws_profiles
 from ..errors import MountndError, UsageError
 
 Function = Callable[..., Any]
@@ -44,6 +43,8 @@ class TableOption(click.Option):
         from click.shell_completion import CompletionItem
 
         if self.option.name == "profile":
+            from ..config.signing import aws_profiles
+
             return [CompletionItem(name) for name in aws_profiles(os.environ) if name.startswith(incomplete)]
         if self.option.kind in (FILE, DIR):
             return [CompletionItem(incomplete, type="dir" if self.option.kind is DIR else "file")]
@@ -89,6 +90,9 @@ def with_options(verb: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def wrapper(*args: Any, dash_o: tuple[str, ...] = (), **kwargs: Any) -> Any:
+            from ..config.dash_o import parse_dash_o
+            from ..config.resolve import read_inputs
+
             given = {option.name: kwargs.pop(option.name) for option in for_verb(verb)}
             cwd = _working_directory()
             typed = {**parse_dash_o(dash_o, cwd), **_typed(given, cwd)}
@@ -173,6 +177,8 @@ def complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) -
     """Shell completion of a source or a mountpoint: names of sources and presets, then directories."""
     from click.shell_completion import CompletionItem
 
+    from ..config.presets import names
+
     known = dict.fromkeys([*_configured(), *names()]) if incomplete else {}
     named = [CompletionItem(name) for name in known if name.startswith(incomplete)]
     return named or [CompletionItem(incomplete, type="dir")]
@@ -180,6 +186,8 @@ def complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 def _configured() -> list[str]:
     """The sources of the config file; none where it cannot be read, which completion does not complain of."""
+    from ..config.resolve import read_inputs
+
     try:
         return list(read_inputs({}).file.sources)
     except MountndError:

@@ -19,11 +19,6 @@
 
 Other rooms call `run`, `unmount` and `control`; the verbs and the demo also read `host`, `mounts`, `rundir` and
 `signals`. What is served is a function that `run_mount` is given: this room knows nothing of stores or FUSE. It
-holds no lock; of two daemons for one mountpoint the second is refused by link(2), see `rundir`.
+holds no lock; of two daemons for one mountpoint the second is refused by link(2), see `rundir`. Nothing of it is
+imported with the room: most verbs need little.
 """
-
-from __future__ import annotations
-
-from .run import run_mount
-
-__all__ = ["run_mount"]

@@ -128,6 +128,10 @@ class Store(Protocol):
     @property
     def once(self) -> Store: ...
 
+    def load_libraries(self) -> None:
+        """Import what requests need, before one has a deadline, and while there are descriptors for it."""
+        ...
+
     def remember(self, notes: Notes) -> None:
         """Begin with what is in `notes`, and keep there what is learnt of the server."""
         ...
@@ -212,6 +216,9 @@ class StoreBase:
     def renew(self, *, deadline: Deadline) -> bool:
         return False
 
+    def load_libraries(self) -> None:
+        pass
+
     def remember(self, notes: Notes) -> None:
         pass
 
@@ -253,6 +260,9 @@ class WrappingStore:
     @property
     def remarks(self) -> tuple[str, ...]:
         return self._store.remarks
+
+    def load_libraries(self) -> None:
+        self._store.load_libraries()
 
     def remember(self, notes: Notes) -> None:
         self._store.remember(notes)

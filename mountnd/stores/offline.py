@@ -16,6 +16,9 @@ class Offline(WrappingStore):
     def once(self) -> Self:
         return self
 
+    def load_libraries(self) -> None:
+        pass
+
     def list_page(
         self,
         prefix: str,

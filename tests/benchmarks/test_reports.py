@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import memory, names, parse
+from . import memory, names, parse, startup
 from .goals import judge
 from .report import Record, medians
 from .world import tally
@@ -95,3 +95,12 @@ def test_names_are_judged_by_the_least_of_their_runs_in_trees() -> None:
     shown = names.table([row(99.0), row(15.0), row(99.0, "before"), row(99.0, bucket="flat-9")]).splitlines()
     assert [line.count("held") + 2 * line.count("missed") for line in shown] == [0, 0, 1, 0, 0]
     assert "**missed** (8 us)" in names.table([row(8.1, what="find again")])
+
+
+@pytest.mark.parametrize(
+    ("rtt", "wall", "word"), [(None, 0.26, "**missed**"), (None, 0.25, "held"), (30, 0.36, "held")]
+)
+def test_a_start_is_judged_without_its_round_trips(rtt: float | None, wall: float, word: str) -> None:
+    taken = {"a kind": {"ours": [startup.Taken(wall, 0.2, 4)] * 3, "before": [startup.Taken(9.0, 0.6, 4)] * 3}}
+    assert word in startup.table(taken, rtt)
+    assert "9.000 s" in startup.table(taken, rtt)

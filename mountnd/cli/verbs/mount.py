@@ -53,7 +53,7 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
         resolved = resolve_mount(words, inputs)
     except UsageError as e:
         raise _no_verb(words, inputs) or e from None
-    from ...daemon import run_mount
+    from ...daemon.run import run_mount
 
     def introduce() -> None:
         for line in introduction(resolved):

@@ -15,11 +15,12 @@
     key_faults       what is wrong with the keys, by each step of the chain, in words   (pure)
 
 Inside: store > clients | object_requests > names_client > http_client > signing | listing > access | key_rules |
-loop > translate > exceptions | key_faults. botocore finds credentials and endpoints, and signs; every request to the
-bucket goes by `stores/http`. Locks: `store`, `clients` and `signing` have their own, and all are leaves.
+loop > translate > exceptions | key_faults. botocore finds credentials, and s3fs endpoints, but for the plain ones that
+`access/` knows; botocore signs. Every request to the bucket goes by `stores/http`. Locks: `store`, `clients`, `signing`
+and `loop` have their own, and all are leaves.
 
-The libraries are imported when the first request is made (botocore: with the first store where there are AWS files),
-not with this module.
+The libraries are imported by `load_libraries`, or else when the first request is made, and only those that the source
+needs (botocore's parser of the AWS files: with the first store where there are such files); not with this module.
 """
 
 from .store import S3Store

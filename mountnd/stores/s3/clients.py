@@ -5,6 +5,8 @@ Lock order: `RenewingClients._lock` is a leaf: it guards the clients that are ma
 
 from __future__ import annotations
 
+import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from ...errors import Cancelled, Forbidden, StoreError
 from ..base import Deadline, Renewals
 from .access.bucket_options import BucketOptions
 from .access.clock import ServerClock
-from .access.connect import BucketAccess, connect
+from .access.connect import BucketAccess, connect, connect_unsigned, load_libraries
 from .access.credentials import RENEW_S
 from .http_client import HttpClient
 from .loop import wait
@@ -24,6 +26,8 @@ from .names_client import NamesClient
 from .translate import Subject
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 # How often one request is made: as it is, then by the server's clock or with new keys, and then with both.
 ATTEMPTS = 3
@@ -112,6 +116,10 @@ class RenewingClients:
             self._connect_once(deadline)
         return self.renewals.count != seen
 
+    def load_libraries(self) -> None:
+        """Import what requests need."""
+        load_libraries(self._options)
+
     def made(self) -> Clients | None:
         """The clients, None before the first request."""
         future = self._clients
@@ -156,19 +164,30 @@ class RenewingClients:
 
     def _connect(self, deadline: Deadline) -> Clients:
         self._connected_at = self._clock()
-        found = connect(self._options, self.renewals, self._server_clock, self._clock)
-        clients = self._clients_of(wait(found, Subject(self._url), deadline))
-        if not clients.access.guessed:
+        access = self._plain() or wait(
+            connect(self._options, self.renewals, self._server_clock, self._clock), Subject(self._url), deadline
+        )
+        clients = self._clients_of(access)
+        if not access.guessed:
             return clients
         region = clients.names.bucket_region(clients.subject(), deadline)
-        if region in ("", clients.access.region):
+        if region in ("", access.region):
             return clients
         clients.http.close()
-        return self._clients_of(wait(clients.access.in_region(region), Subject(self._url), deadline))
+        moved = self._plain(region) or wait(access.in_region(region), Subject(self._url), deadline)
+        return self._clients_of(moved, clients.http.context if moved.trust == access.trust else None)
 
-    def _clients_of(self, access: BucketAccess) -> Clients:
-        options = self._options
+    def _plain(self, region: str = "") -> BucketAccess | None:
+        return connect_unsigned(self._options, self.renewals, self._server_clock, region)
+
+    def _clients_of(self, access: BucketAccess, context: Callable[[], ssl.SSLContext] | None = None) -> Clients:
+        options, how = self._options, access.keys or "unsigned"
+        log.debug("%s: asked at %s in %s, %s", self._url, access.endpoint, access.region, how)
         http = HttpClient(
-            access, options.bucket, requester_pays=options.requester_pays, connections=options.connections
+            access,
+            options.bucket,
+            requester_pays=options.requester_pays,
+            connections=options.connections,
+            context=context,
         )
         return Clients(self._url, access, NamesClient(http), http)

@@ -11,7 +11,9 @@ session token and the trust in names are for this server. Where a bucket lies el
 from __future__ import annotations
 
 import http.client
+import ssl
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
@@ -67,12 +69,22 @@ class HttpClient:
 
     Args:
         connections: kept open when idle, at most; as many as callers may be open at once.
+        context: makes the TLS context, once; that of another client with the same trust. None: one of its own.
 
     Attributes:
+        context: see above.
         place: host that is asked, with its port where that is not the scheme's own.
     """
 
-    def __init__(self, access: BucketAccess, bucket: str, *, requester_pays: bool, connections: int) -> None:
+    def __init__(
+        self,
+        access: BucketAccess,
+        bucket: str,
+        *,
+        requester_pays: bool,
+        connections: int,
+        context: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
         parts = urlsplit(access.endpoint)
         https = parts.scheme == "https"
         self._route = Route(parts.hostname or "", parts.port or (443 if https else 80), https, access.proxy)
@@ -81,9 +93,11 @@ class HttpClient:
         self._bucket = parts.path.rstrip("/") + (f"/{bucket}" if access.path_style else "")
         self._headers = {"User-Agent": "mountnd"} | ({"x-amz-request-payer": "requester"} if requester_pays else {})
         self._signer = Signer(access)
-        self._bytes = Connections(connections, access.trust.context)
+        # One for all connections: to load the system's certificates takes 25 ms.
+        self.context = context or cache(access.trust.context)
+        self._bytes = Connections(connections, self.context)
         # Others than those for bytes, which are warm: a window that has grown is not for a short answer.
-        self._names = Connections(connections, access.trust.context)
+        self._names = Connections(connections, self.context)
 
     def read(
         self,

@@ -1,23 +1,49 @@
-"""Waiting for what runs on botocore's event loop: credentials, and how a bucket is reached."""
+"""The event loop that botocore's coroutines run on, and waiting for them: credentials, and how a bucket is reached.
+
+One for the whole process, on a thread that is made when it is first needed; who needs no keys does not even import
+asyncio. It is not the loop of fsspec, which takes longer to import than keys that are written down take to be found.
+
+Lock order: `_lock` is a leaf: it guards that there is one loop.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ...threads import start
 from ..base import Deadline
 from .translate import Subject, translate
 
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
 T = TypeVar("T")
 
+_lock = threading.Lock()
+_loop: AbstractEventLoop | None = None
 
-def event_loop() -> asyncio.AbstractEventLoop:
-    """The running loop of fsspec's thread (started if need be)."""
-    from fsspec.asyn import get_loop
 
-    loop: asyncio.AbstractEventLoop = get_loop()
-    return loop
+def event_loop() -> AbstractEventLoop:
+    """The running loop. Raises MountError where the system grants no thread for it."""
+    global _loop
+    with _lock:
+        if _loop is None:
+            from asyncio import new_event_loop
+
+            loop = new_event_loop()
+            start(threading.Thread(target=loop.run_forever, name="botocore", daemon=True))
+            _loop = loop
+        return _loop
+
+
+def submitted(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    """`coroutine` on its way on the loop."""
+    from asyncio import run_coroutine_threadsafe
+
+    return run_coroutine_threadsafe(coroutine, event_loop())
 
 
 def wait(coroutine: Coroutine[Any, Any, T], subject: Subject, deadline: Deadline) -> T:
@@ -25,7 +51,7 @@ def wait(coroutine: Coroutine[Any, Any, T], subject: Subject, deadline: Deadline
     if (why := deadline.over(subject)) is not None:
         coroutine.close()
         raise why
-    future = asyncio.run_coroutine_threadsafe(coroutine, event_loop())
+    future = submitted(coroutine)
     try:
         return deadline.result(future, subject)
     except Exception as error:

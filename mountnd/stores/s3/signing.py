@@ -5,13 +5,12 @@ Lock order: `Signer._lock` is a leaf.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import Any
 
 from ..base import Deadline
 from .access.connect import BucketAccess
-from .loop import event_loop
+from .loop import submitted
 
 
 class Signer:
@@ -42,7 +41,7 @@ class Signer:
         keys = credentials.kept()
         if keys is None:
             # It crosses to botocore's thread and back.
-            keys = deadline.result(asyncio.run_coroutine_threadsafe(credentials.keys(), event_loop()), "credentials")
+            keys = deadline.result(submitted(credentials.keys()), "credentials")
         with self._lock:
             if keys is not self._keys:
                 self._keys, self._auth = keys, S3SigV4Auth(keys, self._service, self._region)

@@ -118,6 +118,9 @@ class S3Store(StoreBase):
         clients = self._clients.made()
         return clients.access.region if clients else ""
 
+    def load_libraries(self) -> None:
+        self._clients.load_libraries()
+
     def list_page(
         self,
         prefix: str,

@@ -9,7 +9,7 @@ from unittest import mock
 
 from click.testing import CliRunner
 
-import mountnd.daemon
+import mountnd.daemon.run
 from mountnd.cli.main import cli
 from mountnd.config.options import MountConfig
 
@@ -35,7 +35,7 @@ def fake_daemon() -> Iterator[list[MountConfig]]:
         introduce()
         return 0
 
-    with mock.patch.object(mountnd.daemon, "run_mount", run_mount):
+    with mock.patch.object(mountnd.daemon.run, "run_mount", run_mount):
         yield asked
 
 

@@ -24,37 +24,59 @@ class AwsProfile(NamedTuple):
         values: its options, of both files; nested ones (`s3`) are mappings.
         services: options of the section that its `services` names.
         files: paths that variables name, but for the usual ones; "" where they name none.
+        sound: False where the files cannot be read, or have no such profile: botocore has the words for that.
     """
 
     name: str
     values: Mapping[str, Any]
     services: Mapping[str, Any]
     files: str = ""
+    sound: bool = True
 
 
 def read_profile(named: str | None, environ: Mapping[str, str] = os.environ) -> AwsProfile:
     """The profile called `named`, else the one that the environment names, else the default one; reads the files.
 
     A profile that is not there, and files that cannot be parsed, come back empty: the first request says what is wrong.
-    botocore is imported only where there are files.
+    The files are parsed by botocore's parser, which is imported only where there are some. Its session would do
+    the rest of this, and take ten times as long to import.
     """
-    name = named or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
+    chosen = named or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
+    name = chosen or "default"
     usual = [os.path.expanduser(path) for _, path in _FILES]
     paths = [os.path.abspath(_expanded(environ.get(variable) or path)) for variable, path in _FILES]
     files = ",".join(path for path, ordinary in zip(paths, usual, strict=True) if path != ordinary)
     if not any(map(os.path.exists, paths)):
-        return AwsProfile(name, {}, {}, files)
+        return AwsProfile(name, {}, {}, files, sound=not chosen)
     from botocore.exceptions import BotoCoreError
-    from botocore.session import Session
 
     try:
-        config: Mapping[str, Any] = Session(profile=named).full_config
+        config = _parsed(*(environ.get(variable, path) for variable, path in _FILES))
     except (BotoCoreError, OSError):
-        return AwsProfile(name, {}, {}, files)
-    values = config.get("profiles", {}).get(name, {})
+        return AwsProfile(name, {}, {}, files, sound=False)
+    profiles = config["profiles"]
+    values = profiles.get(name, {})
     section = values.get("services")
     services = config.get("services", {}).get(section, {}) if isinstance(section, str) else {}
-    return AwsProfile(name, values, services, files)
+    return AwsProfile(name, values, services, files, sound=name in profiles or not chosen)
+
+
+def _parsed(config_file: str, credentials_file: str) -> dict[str, Any]:
+    """Both files as one, as `full_config` of a botocore session. Raises what botocore raises."""
+    from botocore.configloader import load_config, raw_config_parse
+    from botocore.exceptions import ConfigNotFound
+
+    config: dict[str, Any] = {"profiles": {}}
+    try:
+        config = load_config(config_file)
+    except ConfigNotFound:
+        pass
+    try:
+        for name, values in raw_config_parse(credentials_file).items():
+            config["profiles"].setdefault(name, {}).update(values)
+    except ConfigNotFound:
+        pass
+    return config
 
 
 def anchor(session: Any, directory: str) -> None:

@@ -12,6 +12,7 @@ from ....errors import NoCredentials
 from .aws_files import anchor
 from .clock import ServerClock
 from .credentials import Credentials
+from .static_keys import find_static
 
 
 class Wanted(NamedTuple):
@@ -42,7 +43,7 @@ async def find(session: Any, wanted: Wanted) -> tuple[Any, str]:
     if anonymous:
         return None, ""
     if not wanted.signs:
-        return None, f"s3://{bucket}: found no AWS credentials, reading unsigned"
+        return None, unsigned_notice(bucket)
     if profile and profile not in session.available_profiles:
         have = ", ".join(sorted(session.available_profiles)) or "none"
         raise NoCredentials(
@@ -60,7 +61,12 @@ async def find(session: Any, wanted: Wanted) -> tuple[Any, str]:
             "AWS_SECRET_ACCESS_KEY, or name another profile with --profile",
             code="NoCredentials",
         )
-    return None, f"s3://{bucket}: found no AWS credentials, reading unsigned"
+    return None, unsigned_notice(bucket)
+
+
+def unsigned_notice(bucket: str) -> str:
+    """What a person should know where nobody said how the bucket is read, and no keys are there."""
+    return f"s3://{bucket}: found no AWS credentials, reading unsigned"
 
 
 def new_session(wanted: Wanted, clock: ServerClock) -> Any:
@@ -83,7 +89,9 @@ def new_session(wanted: Wanted, clock: ServerClock) -> Any:
 
 
 async def find_anew(wanted: Wanted, clock: ServerClock, *, signed: bool) -> Any:
-    """As `find`, by a session that has read no file yet. `signed`: whether there were credentials before."""
+    """As `find`, by what has read no file yet. `signed`: whether there were credentials before."""
+    if (found := find_static(wanted.profile, wanted.anonymous)) is not None:
+        return found
     session = new_session(wanted, clock)
     if not signed:
         # No role was attached to this machine a while ago, and to ask again takes seconds where nobody answers.

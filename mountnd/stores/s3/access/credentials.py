@@ -10,7 +10,6 @@ botocore asks for keys. The rest may be called from any thread.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -58,7 +57,9 @@ class Credentials:
         self._profile = profile
         self._keys: Any = None
         self._kept_until = self._read_at = float("-inf")
-        self._turn = asyncio.Lock()
+        from asyncio import Lock, sleep  # here: who signs nothing needs no event loop
+
+        self._turn, self._sleep = Lock(), sleep
         self._reported = ""
 
     def kept(self) -> Any:
@@ -123,7 +124,7 @@ class Credentials:
                 return None, None
         except Exception as error:
             log.debug("%s: looking for credentials once more: %s", self._name, error)
-        await asyncio.sleep(REPLACED_S)
+        await self._sleep(REPLACED_S)
         found = await self._load()
         return found, None if found is None else await _freeze(found)
 
@@ -140,6 +141,22 @@ class Credentials:
         if said != self._reported:
             self._reported = said
             log.warning("%s: no new credentials to be had, the old ones are used on: %s", self._name, said)
+
+
+class Unsigned:
+    """In place of credentials where nothing is ever signed."""
+
+    def kept(self) -> None:
+        return None
+
+    def may_differ(self, seen: int) -> bool:
+        return False
+
+    async def keys(self) -> None:
+        return None
+
+    async def renew(self, seen: int) -> bool:
+        return False
 
 
 def _ends_soon(found: Any) -> bool:
