@@ -223,8 +223,8 @@ class Workers:
         task.began = self._moved = now
         self._running[task] = prefetch
         self._prefetching += prefetch
-        if self._demand and (self._idle or len(self._running) >= self._max):
-            self._find_thread()  # for those behind it: at least one that watches them
+        if self._demand:
+            self._find_thread()  # for those behind it: slots may have become free by calls that were set aside
         return task
 
     def _wait(self, now: float) -> None:

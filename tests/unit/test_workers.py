@@ -12,7 +12,7 @@ from mountnd import workers as module
 from mountnd.errors import Cancelled, Interrupted, MountError, TimedOut
 from mountnd.threads import start
 from mountnd.workers import Waiter, Workers, cancels
-from tests.support.waiting import holds_within
+from tests.support.waiting import Clock, holds_within
 
 WAIT = 20  # seconds; only ever reached by a failure
 
@@ -145,6 +145,22 @@ def test_calls_that_hang_stand_in_no_others_way() -> None:
     release = silent(workers, 60)
     for _ in range(3):
         assert workers.submit(lambda: "well").future.result(WAIT) == "well"
+    release.set()
+    workers.close()
+
+
+@pytest.mark.parametrize("crowd", [1, 5])
+def test_a_crowd_behind_calls_that_stall_while_it_is_queued(crowd: int) -> None:
+    """As on a busy machine, where the thread that watches the clock wakes up late: then the slots are free at once."""
+    clock = Clock()
+    workers = Workers(4, "t", most=200, clock=clock)
+    release = silent(workers, 4)
+    for _ in range(crowd):
+        workers.submit(release.wait, WAIT)
+        assert holds_within(lambda: workers._watched, WAIT)  # by one thread, which takes the first of them
+    well = workers.submit(lambda: "well")
+    clock.now += 2 * module.STALLED_S
+    assert well.future.result(WAIT / 2) == "well", "though nobody submits or ends anything meanwhile"
     release.set()
     workers.close()
 
