@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -18,8 +18,10 @@ from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 
 from ..support.raw import HANG, Raw, Step, raw_server, say, trickle
-from ..support.waiting import wait_until
+from ..support.waiting import holds_within, wait_until
 from .directory_stores import http_store
+
+T = TypeVar("T")
 
 ETAG = '"00112233445566778899aabbccddeeff"'
 SECONDS = 0.6
@@ -55,6 +57,8 @@ STORES: dict[str, Callable[[str, Path], Store]] = {
     "links": _links,
 }
 
+EMPTY = b"<ListBucketResult></ListBucketResult>"
+
 ASK: dict[str, Callable[[Store, Deadline], object]] = {
     "list": lambda store, deadline: store.list_page("", deadline=deadline),
     "head": lambda store, deadline: store.head("k", deadline=deadline),
@@ -65,6 +69,8 @@ ASK: dict[str, Callable[[Store, Deadline], object]] = {
 
 PART = b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-999/5000\r\nETag: " + ETAG.encode() + b"\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\nETag: " + ETAG.encode() + b"\r\n"
+LISTED = WHOLE + f"Content-Length: {len(EMPTY)}\r\n\r\n".encode() + EMPTY
+GOOD = say(PART + b"Content-Length: 1000\r\n\r\n" + b"y" * 1000)
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 SLOW: dict[str, tuple[Step, ...]] = {
@@ -93,6 +99,22 @@ def ends_in_time(store: Store, ask: Callable[[Store, Deadline], object], *kinds:
     assert time.monotonic() - begun < SECONDS + SLACK_S
 
 
+def side_by_side(call: Callable[[str], T], items: Iterable[str], seconds: float) -> dict[str, T]:
+    """What `call` says of each, all at once: of those where it ends within `seconds`. No other is waited for."""
+    said: dict[str, T] = {}
+
+    def run(item: str) -> None:
+        said[item] = call(item)
+
+    threads = [threading.Thread(target=run, args=(item,), daemon=True) for item in items]
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return dict(said)
+
+
 @pytest.fixture(scope="module")
 def slow_servers() -> Iterator[dict[str, Raw]]:
     """One for each way to be slow, so that all are waited for side by side."""
@@ -103,27 +125,89 @@ def slow_servers() -> Iterator[dict[str, Raw]]:
         yield servers
 
 
+@pytest.fixture(scope="module")
+def warm_s3(slow_servers: dict[str, Raw], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store]]:
+    """A store of each server that has asked before: what a first request makes may take all the time there is."""
+    with ExitStack() as stack:
+        stores = {}
+        for slow, server in slow_servers.items():
+            stores[slow] = store = _s3(server.url, tmp_path_factory.getbasetemp())
+            stack.callback(store.close)
+            for what, answer in (("list", say(LISTED)), ("read", GOOD)):
+                server.play(answer)
+                ASK[what](store, Deadline(60))
+            server.play(*SLOW[slow])
+        yield stores
+
+
 @pytest.mark.parametrize("what", ASK)
 @pytest.mark.parametrize("kind", STORES)
-def test_whoever_trickles_holds_nobody(slow_servers: dict[str, Raw], kind: str, what: str, tmp_path: Path) -> None:
-    def ask(slow: str) -> tuple[str, float, object]:
+def test_whoever_trickles_holds_nobody(
+    slow_servers: dict[str, Raw], warm_s3: dict[str, Store], kind: str, what: str, tmp_path: Path
+) -> None:
+    def ask(slow: str) -> tuple[float, object]:
         (tmp_path / slow).mkdir()
-        store, begun, error = STORES[kind](slow_servers[slow].url, tmp_path / slow), time.monotonic(), None
+        store = warm_s3[slow] if kind == "s3" else STORES[kind](slow_servers[slow].url, tmp_path / slow)
+        begun, error = time.monotonic(), None
         try:
             ASK[what](store, Deadline(SECONDS))
         except StoreError as raised:  # some are refused as soon as it can be told, such as a 206 to a listing
             error = type(raised)
         took = time.monotonic() - begun
-        store.close()
-        return slow, took, error
+        if kind != "s3":
+            store.close()
+        return took, error
 
-    with ThreadPoolExecutor(len(SLOW)) as pool:
-        outcomes = list(pool.map(ask, SLOW))
-    assert not [outcome for outcome in outcomes if outcome[1] > SECONDS + SLACK_S]
+    outcomes = side_by_side(ask, SLOW, SECONDS + SLACK_S)
+    assert not [slow for slow in SLOW if slow not in outcomes or outcomes[slow][0] > SECONDS + SLACK_S]
     # A HEAD, or the head of a GET, may tell all that is asked for before anything is slow. Bytes never came.
-    assert what != "read" or all(error is not None for _, _, error in outcomes)
-    silent = {slow: error for slow, _, error in outcomes if slow in ("status line", "100 Continue", "silence")}
-    assert kind == "web page" or set(silent.values()) == {TimedOut}
+    assert what != "read" or all(error is not None for _, error in outcomes.values())
+    silent = {error for slow, (_, error) in outcomes.items() if slow in ("status line", "100 Continue", "silence")}
+    assert kind == "web page" or silent == {TimedOut}
+
+
+HELD = 8
+
+
+@pytest.mark.parametrize("kind", ["s3", "web file"])
+def test_a_server_that_has_healed_is_read_at_once_and_holds_nobody_from_before(
+    slow_servers: dict[str, Raw], warm_s3: dict[str, Store], kind: str, tmp_path: Path
+) -> None:
+    """It goes on to trickle on the connections that were there, and answers on others."""
+
+    def read(store: Store, seconds: float) -> bytes | None:
+        view = memoryview(bytearray(1000))
+        try:
+            store.read(ObjectId(store.source, "k", ETAG), 0, [view], deadline=Deadline(seconds))
+        except StoreError:
+            return None
+        return bytes(view)
+
+    def heal(slow: str) -> tuple[bytes | None, float, int]:
+        server = slow_servers[slow]
+        store = warm_s3[slow] if kind == "s3" else STORES[kind](server.url, tmp_path)
+        server.play(*SLOW[slow])
+        threads = [threading.Thread(target=read, args=(store, 2 * SECONDS), daemon=True) for _ in range(HELD)]
+        for thread in threads:
+            thread.start()
+        alive = lambda: sum(thread.is_alive() for thread in threads)  # noqa: E731
+        wait_until(lambda: len(server.connections()) >= HELD or not alive(), "all have asked")
+        server.play(GOOD)
+        begun = time.monotonic()
+        got, took = read(store, 30), time.monotonic() - begun
+        holds_within(lambda: not alive(), SLACK_S)
+        held = alive()
+        server.play(*SLOW[slow])
+        if kind != "s3":
+            store.close()
+        return got, took, held
+
+    outcomes = side_by_side(
+        heal, kinds := ["head", "100 Continue", "chunks", "body", "refusal", "redirect", "trailers"], 60
+    )
+    assert {slow: outcome[0] for slow, outcome in outcomes.items()} == dict.fromkeys(kinds, b"y" * 1000)
+    assert not [slow for slow in kinds if outcomes[slow][1] > SLACK_S]
+    assert {slow: outcomes[slow][2] for slow in kinds} == dict.fromkeys(kinds, 0), "held from before"
 
 
 def test_the_deadline_is_what_ends_a_trickled_body(raw: Raw, tmp_path: Path) -> None:
@@ -183,8 +267,7 @@ def test_a_flood_of_interim_answers_is_ended_soon(raw: Raw, kind: str, tmp_path:
 
 def test_a_few_interim_answers_are_legal(raw: Raw, tmp_path: Path) -> None:
     noise = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-    body = b"<ListBucketResult></ListBucketResult>"
-    raw.play(say(noise + WHOLE + f"Content-Length: {len(body)}\r\n\r\n".encode() + body), close=False)
+    raw.play(say(noise + LISTED), close=False)
     store = _s3(raw.url, tmp_path)
     for _ in range(2):
         assert store.list_page("", deadline=Deadline(30)).objects == []
@@ -288,8 +371,7 @@ def test_the_first_request_is_cancelled_for_itself_only(raw: Raw, tmp_path: Path
     for thread in threads[1:]:
         thread.start()
     time.sleep(0.3)
-    body = b"<ListBucketResult></ListBucketResult>"
-    raw.play(say(WHOLE + f"Content-Length: {len(body)}\r\n\r\n".encode() + body))
+    raw.play(say(LISTED))
     first.cancel()
     for thread in threads:
         thread.join(30)

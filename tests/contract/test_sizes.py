@@ -77,6 +77,7 @@ ENDLESS: dict[str, tuple[str, Step, ...]] = {
     ),
     "a listing said to be endless": ("s3", answer(b"", f"Content-Length: {10**18}", length=False), trickle(b"x", 0)),
     "listed tags": ("s3", answer(LIST[0] + b"<a/>" * (EIGHT // 4) + LIST[1])),
+    "listed tags within tags": ("s3", answer(LIST[0] + b"<a>" * (EIGHT // 3))),
     "listed attributes": ("s3", answer(b"<L " + b"".join(b'a%d=""' % i for i in range(700_000)) + b"/>")),
     "listed entities": ("s3", answer(
         b'<!DOCTYPE l [<!ENTITY a "' + b"a" * 9000 + b'">]>' + LIST[0] + b"&a;" * 100_000 + LIST[1])),

@@ -6,13 +6,17 @@ import contextlib
 import hashlib
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from mountnd.daemon import mounts
 from tests.support.children import run_program
+from tests.support.cli import MOUNTND, environment
 from tests.support.doors import KernelDoor, open_kernel_door
 from tests.support.hanging import BUCKET, Hanging, Programs, content, hanging_server, programs
 from tests.support.waiting import wait_until
@@ -106,6 +110,33 @@ def test_a_signal_ends_each_of_many(mount: Mount, number: signal.Signals) -> Non
         assert all(group.ended() == 0 for group in groups)
         assert max(group.seconds_to_end(number) for group in groups) <= GONE_S
         others_go_on(mount)
+
+
+def test_every_verb_ends_while_hundreds_wait_and_so_does_the_mount(mount: Mount) -> None:
+    """More look-ups than there are threads for the kernel, several times; the daemon itself goes on."""
+    where, process = mount.door.mount.path, mount.door.mount.process
+    with mount.wait("stat", 4 * 64) as waiting:
+        mount.server.await_held(COUNT)
+        verbs = (["stats", where], ["refresh", where / "well"], ["doctor"], ["umount", where])
+        with ThreadPoolExecutor(len(verbs)) as pool:
+            stats, refresh, doctor, umount = pool.map(in_time, verbs)
+        assert (stats.returncode, refresh.returncode) == (0, 0), (stats.stderr, refresh.stderr)
+        assert str(where) in "".join(doctor.stdout.split())
+        assert umount.returncode == 1 and "busy" in umount.stderr, umount.stderr
+        assert waiting.ended() == 0, "they wait all the while"
+        lazy = in_time(["umount", "--lazy", where])
+        assert lazy.returncode == 0, lazy.stderr
+        assert mounts.mount_at(where) is None
+        assert waiting.seconds_to_end(signal.SIGKILL) <= GONE_S
+    assert process.wait(SOON_S) == 0
+
+
+def in_time(words: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    """What a verb says. Raises TimeoutExpired where it does not end soon."""
+    return subprocess.run(
+        [*MOUNTND, *map(str, words)], cwd="/", env=environment(), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=SOON_S, check=False,
+    )  # fmt: skip
 
 
 def test_whoever_still_waits_gets_the_answer(mount: Mount) -> None:

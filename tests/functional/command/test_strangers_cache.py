@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 OBJECTS = {f"sub-0{i}/bold.nii": tree.content(f"strangers {i}", 300_000 + i) for i in range(3)}
-NAMES = ["sub-00", "sub-01", "sub-02"]
+NAMES = sorted({"sub-00", "sub-01", "sub-02", *OBJECTS})
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ class Mounted:
         done = run_mountnd(*source, where, "--cache-dir", cache, *options)
         assert done.returncode == 0, done.stderr
         self.said = done.stderr
-        self.names = sorted(os.listdir(where))
-        self.bodies = {key: (where / key).read_bytes() for key in OBJECTS}
+        self.names = sorted(str(path.relative_to(where)) for path in where.rglob("*"))
+        self.bodies = {key: (where / key).read_bytes() for key in OBJECTS if key in self.names}
         log = Path(daemon_record(where).log)
         done = run_mountnd("umount", where)
         assert done.returncode == 0, done.stderr
@@ -94,7 +94,10 @@ def chunks(cache: Path) -> list[Path]:
 
 
 def poison(cache: Path) -> None:
-    """What an adversary writes into a cache: other bytes with the checksums that belong to them, and other names."""
+    """What an adversary writes into a cache: other bytes with the checksums that belong to them, and other names.
+
+    These at the top, which a mount lists anew, and below it, where it need not.
+    """
     for path in chunks(cache):
         file = ChunkFile.open(str(path), write=True)
         size = file.identity.size
@@ -103,8 +106,9 @@ def poison(cache: Path) -> None:
     (said,) = cache.glob("names/*/source")
     kept = ListingDiskCache(cache / "names", said.read_text(), clock=time.monotonic, wall=time.time)
     assert kept.get("") is not None
-    stat = ObjectStat(ObjectId(said.read_text(), "lies.nii", '"e"', "", 1), 1, 7, "STANDARD")
-    kept.add("", listing_of(classify("", [stat], []), time.monotonic()))
+    for directory in ("", "sub-00/"):
+        stat = ObjectStat(ObjectId(said.read_text(), f"{directory}lies.nii", '"e"', "", 1), 1, 7, "STANDARD")
+        kept.add(directory, listing_of(classify(directory, [stat], []), time.monotonic()))
     kept.close()
 
 
@@ -165,6 +169,13 @@ def test_what_another_user_could_have_put_there_is_not_shown(
             assert done.stderr.startswith(f"mountnd: {bad[0]} is not used as a cache, and left alone: ")
             assert done.stderr.count("\n") == 1
         assert strangers.picture(place) == seen
+
+
+def test_what_the_tests_above_plant_would_be_shown_were_it_ours(source: list[str], where: Path, cache: Path) -> None:
+    poison(cache)
+    mounted = Mounted(source, where, cache)
+    assert mounted.names == sorted({*NAMES, "sub-00/lies.nii"} - {"sub-00/bold.nii"})
+    assert set(mounted.bodies["sub-01/bold.nii"]) == {0xEE}
 
 
 def test_roots_cache_is_used_by_a_user_who_may_read_it(cache: Path) -> None:

@@ -41,8 +41,9 @@ BAD = {
     "empty-etag": {"ETag": ""},
     "no-etag": {"ETag": None},
     "binary-etag": {"ETag": "&#1;\x02"},
+    "mebibyte-etag": {"ETag": "e" * (1 << 20)},
 }
-DATED = ("rfc-1123", "no-zone", "empty-etag", "no-etag", "binary-etag")
+DATED = ("rfc-1123", "no-zone", "empty-etag", "no-etag", "binary-etag", "mebibyte-etag")
 SIZES = {"negative": "-5", "empty": "", "text": "five", "over": str(2**63)}
 
 
