@@ -26,6 +26,7 @@ from typing import Any
 from ..config import working_directory
 from ..errors import MountError, MountndError
 from ..foreign_text import line
+from ..threads import granted
 from . import logs, mounts
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,12 @@ def detach(work: Callable[[Reporter], int]) -> Child:
         except (OSError, ValueError):
             pass  # nobody reads it
     read_end, write_end = _pipe()
-    pid = os.fork()
+    try:
+        pid = granted(os.fork)
+    except MountError:
+        os.close(read_end)
+        os.close(write_end)
+        raise
     if pid:
         os.close(write_end)
         return Child(pid, read_end)

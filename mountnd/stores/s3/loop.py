@@ -8,6 +8,7 @@ Lock order: `_lock` is a leaf: it guards that there is one loop.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -37,6 +38,15 @@ def event_loop() -> AbstractEventLoop:
             start(threading.Thread(target=loop.run_forever, name="botocore", daemon=True))
             _loop = loop
         return _loop
+
+
+def _forget_loop() -> None:
+    """In a child of this process there is no thread that runs it."""
+    global _loop
+    _loop = None
+
+
+os.register_at_fork(after_in_child=_forget_loop)
 
 
 def submitted(coroutine: Coroutine[Any, Any, T]) -> Future[T]:

@@ -37,7 +37,9 @@ _BUCKET = re.compile(r"(?!.*--)(?!.*\.\.)(?![\d.]+$)[a-z0-9][a-z0-9.-]{1,61}[a-z
 # The regions of the ordinary partition (`regionRegex` of botocore's partitions.json).
 _REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d")
 _ANY_REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_ENDPOINT = re.compile(r"https?://(?!.*amazonaws)[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?/?")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_ENDPOINT = re.compile(rf"https?://(?!.*amazonaws){_LABEL}(\.{_LABEL})*(:(?P<port>\d{{1,5}}))?/?")
+_PORT_MAX = 65535
 
 
 def is_plain(profile: AwsProfile, environ: Mapping[str, str] = os.environ) -> bool:
@@ -56,8 +58,10 @@ def plain_endpoint(options: BucketOptions, region: str) -> tuple[str, bool] | No
         return None
     path_style = options.addressing == "path"
     if options.endpoint_url is not None:
-        known = path_style and _ENDPOINT.fullmatch(options.endpoint_url) and _ANY_REGION.fullmatch(region)
-        return (options.endpoint_url.rstrip("/"), True) if known else None
+        known = _ENDPOINT.fullmatch(options.endpoint_url)
+        if not (path_style and known and _ANY_REGION.fullmatch(region)) or int(known["port"] or 0) > _PORT_MAX:
+            return None
+        return options.endpoint_url.rstrip("/"), True
     if not _REGION.fullmatch(region) or ("." in options.bucket and not path_style):
         return None  # the latter becomes path style, whatever was asked for
     host = f"s3.{region}.amazonaws.com"
