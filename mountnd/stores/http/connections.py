@@ -32,14 +32,17 @@ class Connections:
     """Args:
     connections: kept open when idle, at most; as many as callers may be open at once.
     context: gives the TLS context when the first connection needs it; may raise StoreError.
+    others: whose idle connections are taken before a new one is opened.
     """
 
-    def __init__(self, connections: int, context: Callable[[], ssl.SSLContext]) -> None:
-        self._connections, self._make_context = connections, context
+    def __init__(
+        self, connections: int, context: Callable[[], ssl.SSLContext], others: Connections | None = None
+    ) -> None:
+        self._connections, self._make_context, self._others = connections, context, others
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._idle: list[tuple[Route, Connection, float]] = []
-        self._turn = threading.Lock()
+        self._turn: threading.Lock = others._turn if others else threading.Lock()  # as their connections have it
         self._closed = False
         descriptors.spare(self.drop_idle)
         # A request that outlives its mount may still leave one here, of clients that nobody else knows.
@@ -114,17 +117,19 @@ class Connections:
         _close_all(idle)
 
     def _idle_connection(self, route: Route, allowed: Callable[[str], bool] | None) -> Connection | None:
-        """The idle connection used last (its TCP window is the widest), None when there is none that lives."""
+        """The idle connection used last (its TCP window is the widest), else one of the others; None when there is none
+        that lives."""
         while True:
             with self._lock:
                 at = next((i for i in range(len(self._idle) - 1, -1, -1) if self._idle[i][0] == route), None)
                 if at is None:
-                    return None
+                    break
                 _, connection, since = self._idle.pop(at)
             fresh = time.monotonic() - since < IDLE_KEPT_S and connection.alive()
             if fresh and (allowed is None or route.proxy is not None or allowed(connection.peer)):
                 return connection
             connection.close()
+        return None if self._others is None else self._others._idle_connection(route, allowed)
 
     def _release(self, route: Route, connection: Connection) -> None:
         surplus: Connection | None = connection

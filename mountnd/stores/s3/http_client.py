@@ -95,9 +95,10 @@ class HttpClient:
         self._signer = Signer(access)
         # One for all connections: to load the system's certificates takes 25 ms.
         self.context = context or cache(access.trust.context)
-        self._bytes = Connections(connections, self.context)
-        # Others than those for bytes, which are warm: a window that has grown is not for a short answer.
+        # Others than those for bytes, which are warm: a window that has grown is not for a short answer. But an idle
+        # one saves the round trips that opening one takes.
         self._names = Connections(connections, self.context)
+        self._bytes = Connections(connections, self.context, self._names)
 
     def read(
         self,
