@@ -76,6 +76,10 @@ class Blocks:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
         return Stream(self._fetcher, self._waiter, id, size, self._readahead(size))
 
+    def small(self, source: str) -> int:
+        """Bytes up to which an object of a source costs little more whole than its first block."""
+        return self._fetcher.links[source].small
+
     def prefetch(self, id: ObjectId, size: int, start: int, stop: int, owner: object = None) -> None:
         """Fetch `[start, stop)` when there is nothing better to do and room for it. Never raises, never waits.
 
@@ -114,6 +118,12 @@ class Stream:
         self._readahead = readahead  # guarded by the fetcher's lock, as `_failed` is
         self._from_disk = False  # what was read last came from the disk tier
         self._failed: list[tuple[BlockRange, float, StoreError, int]] = []  # the last: `Renewals.count`
+
+    def expect(self, stop: int) -> None:
+        """The first read should bring all before byte `stop`: programs read so much of such files. Costs no I/O."""
+        fetcher = self._fetcher
+        with fetcher.lock:
+            self._readahead.on_open(stop, fetcher.links[self.id.source].trip)
 
     def read_into(self, address: Callable[[], int], size: int, offset: int) -> None:
         """Copy `[offset, offset + size)`, which must lie inside the object, to the memory at `address()`, called when

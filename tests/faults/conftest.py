@@ -115,15 +115,19 @@ class Victim(NamedTuple):
     content: bytes
 
 
-VICTIM_SIZE = 600 * tree.KIB + 17
-# Each of a kind of its own: files of one kind, opened one after the other, would be fetched before they are opened.
+# More than comes with a first read.
+VICTIM_SIZE = 1100 * tree.KIB + 17
+# Each of a kind of its own, and with another beside it that nobody opens: what is opened one after the other would be
+# fetched before it is opened.
 VICTIMS = [f"object.{a}{b}" for a in "abcdefghij" for b in "abcdefghij"]
+PASSED_BY = [f"{key}-" for key in VICTIMS]
 
 
 @pytest.fixture(scope="package")
 def objects(server: str) -> tree.Bucket:
     bucket = tree.Bucket(server, "objects")
     bucket.put_all((key, tree.content(key, VICTIM_SIZE)) for key in VICTIMS)
+    bucket.put_all((key, b"x") for key in PASSED_BY)
     return bucket
 
 

@@ -220,6 +220,9 @@ class WholeFile:
     def __init__(self, size):
         self._size = size
 
+    def on_open(self, expected, trip):
+        pass
+
     def on_miss(self, offset, size):
         return Extent(0, self._size)
 

@@ -3,11 +3,12 @@
     fetcher   single flight per block, one GET for neighbours, demand before prefetch; the room's one lock
     loader    loads one flight's blocks: from the disk tier, the rest from the store
     hedging   when a GET is so late that a second one pays (pure)
+    link      latency and rate of a source, as seen: what costs little (pure)
     warmup    which GETs are made longer to warm up their connection (pure)
     budget    bytes ahead of readers, each reader's share, and how many long GETs at once: the one place for these
     turns     how much readers may wait for at once: beyond that they take turns
     flight    a GET on its way
 
-`fetcher` uses all others; `loader` and `budget` know `flight`; `turns`, `hedging` and `warmup` know nobody. Only
-`Fetcher.lock` guards them; the loader runs on workers' threads without it.
+`fetcher` uses all others; `loader` and `budget` know `flight`; `turns`, `hedging`, `link` and `warmup` know nobody.
+Only `Fetcher.lock` guards them; the loader runs on workers' threads without it.
 """

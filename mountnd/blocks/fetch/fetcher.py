@@ -21,16 +21,18 @@ from ...waits import GRACE_S, later
 from ...workers import Workers
 from .. import geometry
 from ..disk.base import DiskTier
-from ..geometry import BlockRange, Extent
+from ..geometry import SHIFT, BlockRange, Extent
 from ..memory import Block, MemoryTier
 from .budget import LongPrefetches, PrefetchBudget
 from .flight import Flight, Owners
 from .hedging import HedgePolicy
+from .link import Link
 from .loader import Loader
 from .turns import DemandBudget
 from .warmup import ConnectionWarmup
 
-# A longer demand is split: its reader waits for the slowest byte, and several connections bring it sooner.
+# A longer read is split: it waits for the slowest byte, and several connections bring it sooner. What a policy adds to
+# a shorter one comes with it by one GET.
 DEMAND_PIECE = 512 << 10
 
 
@@ -64,6 +66,7 @@ class Fetcher:
         self.turns = DemandBudget(memory, clock)
         self._owners = Owners()
         self._hedging = {source: HedgePolicy() for source in stores}
+        self.links = {source: Link() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
 
     def renewals(self, id: ObjectId) -> int:
@@ -78,16 +81,30 @@ class Fetcher:
         return lambda i: (id, i) in lru or (id, i) in flights
 
     def demand(self, id: ObjectId, size: int, need: BlockRange, wanted: Extent) -> list[Block | Flight]:
-        """For each block of `need`: the block, or the flight that brings it. Starts GETs for what `wanted` lacks.
+        """For each block of `need`: the block, or the flight that brings it.
+
+        Starts GETs for what `wanted` lacks, or only for `need` where what is fetched ahead of readers leaves no room.
 
         The caller must pass every flight it was given to `stop_waiting`, once.
         """
         lru, flights = self.memory.lru, self._flights
         wider = geometry.covering(wanted.start, wanted.stop, size)
-        span = BlockRange(min(wider.first, need.first), max(wider.stop, need.stop))
-        for gap in geometry.missing(span, self.held(id)):
-            for piece in geometry.split(gap, DEMAND_PIECE):
-                self._start(Flight(id, size, self._widened(id, size, piece), demand=True))
+        gaps = geometry.missing(need, self.held(id))
+        ahead = 0
+        if wider.first < need.first or wider.stop > need.stop:
+            span = BlockRange(min(wider.first, need.first), max(wider.stop, need.stop))
+            more = geometry.missing(span, self.held(id))
+            ahead = (_blocks(more) - _blocks(gaps)) << SHIFT
+            if self.budget.reserve(ahead):
+                gaps = more
+            else:
+                ahead = 0
+        long = (need.stop - need.first) << SHIFT > DEMAND_PIECE
+        for gap in gaps:
+            for piece in geometry.split(gap, DEMAND_PIECE) if long else (gap,):
+                new = Flight(id, size, self._widened(id, size, piece), demand=True)
+                new.reserved, ahead = ahead, 0
+                self._start(new)
         parts: list[Block | Flight] = []
         joined: set[Flight] = set()
         for i in range(*need):
@@ -169,8 +186,7 @@ class Fetcher:
         self._warmup[flight.id.source].finished()
         for i in range(*flight.span):
             del self._flights[flight.id, i]
-        if flight.prefetch:
-            self.budget.release(flight.bytes)
+        self.budget.release(flight.reserved)
         self._owners.forget(flight)
         self.turns.came()
         while (waiting := self._long_prefetches.next()) is not None:
@@ -282,6 +298,7 @@ class Fetcher:
         with self.lock:
             if seconds:
                 self._hedging[flight.id.source].record(flight.bytes, seconds)
+                self.links[flight.id.source].record(flight.bytes, seconds)
             flight.attempts -= 1
             if flight.finished:  # the other attempt was faster
                 return
@@ -304,3 +321,7 @@ class Fetcher:
                 return
             self._finish(flight)
         flight.future.set_exception(error)
+
+
+def _blocks(ranges: Iterable[BlockRange]) -> int:
+    return sum(r.stop - r.first for r in ranges)

@@ -23,6 +23,7 @@ class Flight:
         tasks: what workers have or will have of it; emptied when it has finished (they refer back, and a cycle would
             keep the blocks until the next garbage collection).
         prefetch: it began as one.
+        reserved: bytes of the prefetch budget that it holds until it has finished.
         long_prefetch: and as a long one, of which only so many are under way.
         demand: somebody waits for it.
         retryable: it runs as a prefetch: after a transient failure, whoever waits for it may fetch anew.
@@ -47,6 +48,7 @@ class Flight:
         "long_prefetch",
         "owners",
         "prefetch",
+        "reserved",
         "retryable",
         "size",
         "span",
@@ -59,6 +61,7 @@ class Flight:
         self.id, self.size, self.span, self.demand = id, size, span, demand
         self.prefetch = self.retryable = not demand
         self.bytes = geometry.extent(span, size).size
+        self.reserved = self.bytes if self.prefetch else 0
         self.long_prefetch = self.prefetch and self.bytes >= LONG
         self.future: Future[list[Block] | None] = Future()
         self.tasks: list[Task[None]] = []

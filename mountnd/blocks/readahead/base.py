@@ -17,6 +17,11 @@ from ..geometry import Extent
 class ReadaheadPolicy(Protocol):
     """The policy of one handle. Offsets and sizes are in bytes and lie inside the object."""
 
+    def on_open(self, expected: int, trip: int) -> None:
+        """Before the first read, where something is known: programs read such a file up to byte `expected`, and a
+        connection brings `trip` bytes in one round trip."""
+        ...
+
     def on_miss(self, offset: int, size: int) -> Extent:
         """What to fetch at once for a read that found something missing. Called before `on_read` of the same read."""
         ...

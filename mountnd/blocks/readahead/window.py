@@ -32,10 +32,14 @@ class Limits:
         grow: the window doubles once this part of it was used. 2 took 5 % longer for 256 MiB, 4 fetches more in vain.
         piece: smallest piece. New connections are slow (TCP starts small: 256 KiB take 200 ms, 8 MiB
             540 ms), so many are opened at once with small pieces, and the pieces grow with the window.
+        piece_first, pieces_first: so large and so many are the first pieces of a first window: what its reader
+            waits for first comes over new connections.
         piece_max: largest piece; from 4-8 MiB on a connection's full rate is reached.
         streaming: a first read at offset 0 at least this long comes from a program that reads 128 KiB or
             more at once, and so will go on (the kernel asks for 16-128 KiB on behalf of one that wants a header).
         whole: an object up to this size is fetched whole at the first touch.
+        at_once: what is expected of a file up to this size comes with its first read.
+        head: a reader from the start that comes further does not want a header alone.
         whole_sequential: an object up to this size is fetched whole once it is read sequentially.
         max_gap: reads this far past a reader's end still continue it: every block in between is touched anyway.
         max_back: so do reads this far before it: the kernel's threads deliver some late. Before that it is another one.
@@ -47,9 +51,13 @@ class Limits:
     gets: int = MAX_GETS
     grow: int = 3
     piece: int = 512 * KIB
+    piece_first: int = 128 * KIB
+    pieces_first: int = 4
     piece_max: int = 4 * MIB
     streaming: int = 128 * KIB
     whole: int = 128 * KIB
+    at_once: int = MIB
+    head: int = 64 * KIB
     whole_sequential: int = 4 * MIB
     max_gap: int = BLOCK
     max_back: int = 8 * MIB
@@ -77,7 +85,7 @@ class _Reader:
 class WindowPolicy:
     """The policy of one handle on an object of `size` bytes."""
 
-    __slots__ = ("_ended", "_limits", "_readers", "_size", "_strides", "_visited")
+    __slots__ = ("_ended", "_expected", "_limits", "_readers", "_size", "_strides", "_trip", "_visited")
 
     def __init__(self, size: int, limits: Limits = DEFAULT) -> None:
         self._size, self._limits = size, limits
@@ -85,6 +93,11 @@ class WindowPolicy:
         self._ended = [0, 0, 0]  # how much the last three readers had read when the next one began
         self._strides = StrideDetector(size)
         self._visited = 0  # bytes read since a visit began
+        self._expected = self._trip = 0
+
+    def on_open(self, expected: int, trip: int) -> None:
+        """What programs read of such a file, from the first byte on; what a connection brings in one round trip."""
+        self._expected, self._trip = min(expected, self._size), trip
 
     def on_miss(self, offset: int, size: int) -> Extent:
         """What to fetch at once for a read that found something missing; call it before `on_read`."""
@@ -92,6 +105,9 @@ class WindowPolicy:
         if reader is not None and offset == reader.start:
             self._readers.remove(reader)  # it starts over, and what it had read is gone
         if self._size <= self._limits.whole:
+            return Extent(0, self._size)
+        if not self._readers and offset + size < self._expected == self._size <= self._limits.at_once:
+            # By one GET: its connection is fast already, while others for the rest would have to be opened.
             return Extent(0, self._size)
         return Extent(offset, offset + size)
 
@@ -128,7 +144,7 @@ class WindowPolicy:
             if self._size <= lim.whole_sequential:
                 reader.window = self._size
             else:
-                reader.window = min(max(lim.piece, 4 * (reader.pos - reader.start)), lim.gets * lim.piece)
+                reader.window = self._first_window(reader)
             reader.grown = reader.pos
         elif reader.pos - reader.grown >= reader.window // lim.grow:
             reader.window = min(2 * reader.window, lim.gets * lim.piece_max)
@@ -156,6 +172,9 @@ class WindowPolicy:
         self._visit(offset, size)
         if not offset and lim.streaming <= size < self._size:
             reader.window = lim.gets * lim.piece
+        elif not readers and offset <= lim.head and (soon := self._begin(reader, share)) is not None:
+            readers.append(reader)
+            return soon
         if readers:
             last = readers[-1]
             self._ended = [*self._ended[1:], last.pos - last.start]
@@ -167,6 +186,29 @@ class WindowPolicy:
         if len(readers) > lim.readers:
             del readers[0]
         return self._pieces_ahead(reader, share) if reader.window else self._strides.next_extents(share.ahead)
+
+    def _begin(self, reader: _Reader, share: Share) -> Sequence[Extent] | None:
+        """The first reader begins near the start: what is expected of it. None where that is nothing."""
+        lim = self._limits
+        if self._expected > self._limits.at_once:
+            reader.window = lim.gets * lim.piece
+        elif self._expected > max(reader.pos, lim.head):
+            reader.ahead = self._expected
+            if self._expected == self._size:  # it comes with the first read, unless that found a part of it
+                return [Extent(reader.pos, self._expected)]
+            return _pieces(reader.pos, self._expected, lim.piece_first)
+        elif reader.start and self._trip:  # the kernel has what comes before: it goes on
+            reader.window = self._first_window(reader)
+        else:
+            return None
+        return self._pieces_ahead(reader, share)
+
+    def _first_window(self, reader: _Reader) -> int:
+        """The window of a reader that goes on: what a round trip brings, if it reads on from the start."""
+        lim = self._limits
+        reads_on = reader.start <= lim.head and (reader.start > 0 or reader.pos > lim.head)
+        trip = self._trip if reads_on else 0
+        return min(max(lim.piece, 4 * (reader.pos - reader.start), trip), lim.gets * lim.piece)
 
     def _visit(self, offset: int, size: int) -> None:
         previous, self._visited = self._visited, size
@@ -200,8 +242,10 @@ class WindowPolicy:
             return NOTHING
         else:  # whole pieces only
             end = start + (end - start) // piece * piece
+        first = lim.piece_first if self._trip and start == reader.pos else piece
         reader.ahead = end
-        return _pieces(start, end, piece)
+        near = min(end, start + lim.pieces_first * first) if first < piece else start
+        return _pieces(start, near, first) + _pieces(near, end, piece)
 
 
 def _pieces(start: int, stop: int, piece: int) -> list[Extent]:

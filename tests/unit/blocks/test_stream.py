@@ -517,3 +517,30 @@ def test_what_came_from_memory_and_what_was_waited_for_add_up_to_what_was_read()
         before = harness.count(BYTES_FROM_MEMORY)
         read(stream, held - 1000, 3000)
         assert harness.count(BYTES_FROM_MEMORY) - before == 1000
+
+
+def test_what_comes_with_first_reads_stays_within_the_memory() -> None:
+    """A hundred small files at once, each of which would come whole with its first read."""
+    files, size, memory = 100, 900_000, 16 * MIB
+    with BlocksHarness(memory=memory, threads=files) as harness:
+        data = body(size)
+        streams = [harness.open(f"f{n}", data) for n in range(files)]
+        gate = Gate()
+        harness.store.fault = gate
+        for stream in streams:
+            stream.expect(size)
+        readers = [
+            threading.Thread(target=lambda s=stream: read(s, 0, 16 * KIB), daemon=True)  # type: ignore[misc]
+            for stream in streams
+        ]
+        for reader in readers:
+            reader.start()
+        until(lambda: len(harness.fetcher._flights) >= files)
+        until(lambda: len(harness.gets) >= files)
+        assert harness.used <= memory
+        gate.open()
+        for reader in readers:
+            reader.join(20)
+        assert not any(reader.is_alive() for reader in readers)
+        whole = sum(start == 0 and stop == size for start, stop in harness.gets)
+        assert 0 < whole <= memory // 2 // size

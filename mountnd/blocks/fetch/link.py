@@ -1,0 +1,61 @@
+"""The link to one source: how long a request takes, how fast a connection is. From these follows what costs little.
+
+Pure. The caller holds its lock around `record`; the attributes may be read without.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+# What is believed until enough was seen: another region, and what S3 gives a connection (both measured).
+LATENCY_S, BYTES_PER_S = 0.03, 90e6
+# GETs of a kind that count. The fastest of them says what the link can do: others waited for the server, for each
+# other or for TCP to start (as in N. Cardwell et al., BBR: congestion-based congestion control, ACM Queue 14(5), 2016).
+SAMPLES = 64
+# Answers up to the one size tell the latency, from the other size on the rate: TCP starts slowly, so that shorter ones
+# show a tenth of it.
+SHORT, LONG = 64 << 10, 1 << 20
+# So much of a round trip's bytes may be fetched that nobody may read; in bytes at least and at most.
+PART, SMALL_MIN, SMALL_MAX = 3, 256 << 10, 1 << 20
+TRIP_MIN, TRIP_MAX = 512 << 10, 14 << 20
+
+
+class Link:
+    """What was seen of the GETs of one source.
+
+    Attributes:
+        trip: bytes that a connection brings in one round trip.
+        small: an object of up to so many bytes costs little more whole than its first block.
+    """
+
+    __slots__ = ("_latencies", "_rates", "small", "trip")
+
+    def __init__(self) -> None:
+        self._latencies: deque[float] = deque(maxlen=SAMPLES)
+        self._rates: deque[float] = deque(maxlen=SAMPLES)
+        self._derive()
+
+    def record(self, size: int, seconds: float) -> None:
+        """A GET of `size` bytes took so long."""
+        if size <= SHORT:
+            self._latencies.append(seconds)
+        elif size >= LONG:
+            self._rates.append(size / max(seconds - self.latency, 1e-3))
+        else:
+            return
+        self._derive()
+
+    @property
+    def latency(self) -> float:
+        """Seconds from a request to its answer."""
+        return min(self._latencies, default=LATENCY_S)
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second that one connection gives."""
+        return max(self._rates, default=BYTES_PER_S)
+
+    def _derive(self) -> None:
+        trip = int(self.latency * self.rate)
+        self.trip = min(TRIP_MAX, max(TRIP_MIN, trip))
+        self.small = min(SMALL_MAX, max(SMALL_MIN, trip // PART))
