@@ -32,7 +32,7 @@ from .stores.offline import Offline
 from .stores.one_object import OneObject
 from .stores.retry import Retrying
 from .stores.shared import by_identity
-from .vfs.inodes import Ownership
+from .vfs.inodes import Ownership, source_salt
 from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
 from .waits import Reader
@@ -243,8 +243,8 @@ def build(
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
     prefetcher = Prefetcher(blocks, stats)
-    for catalogue in catalogues.values():
-        prefetcher.add(catalogue)
+    for name, catalogue in catalogues.items():
+        prefetcher.add(catalogue, source_salt(name))
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
     return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_), {**fitting._asdict(), **limit._asdict()})
 

@@ -7,7 +7,7 @@ everything else; it has no lock.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import Forbidden, NotADirectory, NotFound, StoreError
@@ -142,7 +142,12 @@ class Catalogue:
             raise NotADirectory(f"{self._location.display(directory.key)} is not a directory")
         return self._scanner.scan(directory.key)
 
-    def known(self, directory: Entry) -> Sequence[Entry] | None:
+    @property
+    def source(self) -> str:
+        """The store's identity (`Store.source`)."""
+        return self._location.source
+
+    def known(self, directory: Entry) -> ListedEntries | None:
         """A directory's entries without asking the store, None when they are not all known or not to be believed."""
         known = self._cache.find(directory.key)
         if known is None or not known.usable:

@@ -72,17 +72,17 @@ class Handle:
 
     Attributes:
         inode, pin, stream: which file, the version it reads, and the bytes of that.
-        size: of that version, in bytes; read_end: where the farthest read ended.
+        size: of that version, in bytes; read_end: where the farthest read ended; read_bytes: how many were read.
         flushed: close(2) was called on a descriptor, and nothing was read since.
         reported: a failed read stands in the log already.
     """
 
-    __slots__ = ("flushed", "inode", "pin", "read_end", "reported", "size", "stream")
+    __slots__ = ("flushed", "inode", "pin", "read_bytes", "read_end", "reported", "size", "stream")
 
     def __init__(self, inode: Inode, pin: Pin, stream: Stream) -> None:
         self.inode, self.pin, self.stream = inode, pin, stream
         self.size = pin.meta.size
-        self.read_end = 0
+        self.read_bytes = self.read_end = 0
         self.flushed = self.reported = False
 
 

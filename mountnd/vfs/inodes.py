@@ -76,6 +76,11 @@ class Ownership:
         return Attributes(number, stat.S_IFREG | self.file_mode, 1, self.uid, self.gid, size, mtime_ns)
 
 
+def source_salt(name: str) -> bytes:
+    """What tells the inode numbers of the source called so from those of others."""
+    return name.encode("utf-8", "surrogateescape")[:64]
+
+
 def inode_number(salt: bytes, key: str) -> int:
     """A stable 63-bit number for `key` of the source that `salt` names.
 

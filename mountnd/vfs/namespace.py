@@ -12,7 +12,7 @@ from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
 from ..errors import NotADirectory, NotFound, StoreError
 from .failures import FailureLog
-from .inodes import ROOT_NUMBER, Inode, inode_number
+from .inodes import ROOT_NUMBER, Inode, inode_number, source_salt
 
 # Directories whose inodes are remembered by path, some 300 bytes each.
 DIRECTORIES = 16_384
@@ -36,7 +36,7 @@ class Namespace:
         self._failures = failures or FailureLog()
         if single and len(sources) != 1:
             raise ValueError("only one source can be the root")
-        self._salts = {id(c): name.encode("utf-8", "surrogateescape")[:64] for name, c in sources.items()}
+        self._salts = {id(c): source_salt(name) for name, c in sources.items()}
         self._sources: dict[bytes, Inode] = {}
         if single:
             (catalogue,) = sources.values()

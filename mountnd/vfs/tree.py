@@ -95,7 +95,7 @@ class Vfs:
         opened = self._handles.add(inode, inode.catalogue.relied(inode.entry.stat))
         self._stats.add(OPENS)
         if self._prefetcher is not None:
-            self._prefetcher.opened(inode)
+            self._handles.get(opened[0]).stream.expect(self._prefetcher.opened(inode))
         return opened
 
     def read_into(self, fh: int, address: Callable[[], int], size: int, offset: int) -> int:
@@ -115,6 +115,7 @@ class Vfs:
         if size <= 0:
             return 0
         handle.flushed = False
+        handle.read_bytes += size
         if offset + size > handle.read_end:
             handle.read_end = offset + size
         while True:
@@ -157,8 +158,6 @@ class Vfs:
             return
         handle.flushed = True
         handle.stream.close()
-        if self._prefetcher is not None and handle.read_end:
-            self._prefetcher.closed(handle.inode, handle.size, handle.read_end)
 
     def release(self, fh: int) -> bool:
         """The last descriptor is closed. True: the kernel should drop pages and attributes of the inode."""
@@ -167,6 +166,8 @@ class Vfs:
         except KeyError:
             return False
         handle.stream.close()
+        if self._prefetcher is not None and handle.read_end:
+            self._prefetcher.closed(handle.inode, handle.size, handle.read_end, handle.read_bytes)
         return drop
 
     def stale(self, fh: int) -> bool:
@@ -186,6 +187,8 @@ class Vfs:
         except StoreError as e:
             self._listing_failed(inode, e)
             raise
+        if self._prefetcher is not None:
+            self._prefetcher.listed(inode)
         number = next(self._directory_numbers)
         self._directories[number] = OpenDirectory(inode, scan, self._namespace, self._owner, self._handles)
         return number

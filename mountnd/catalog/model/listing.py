@@ -10,7 +10,7 @@ from operator import itemgetter
 from ...stores.base import ObjectStat
 from .entry import Entry
 from .keys import Contents, Hidden, resolve
-from .table import Row, Table, pack, pack_row, tabulate
+from .table import BriefRow, Row, Table, pack, pack_row, tabulate
 
 # A listing keeps this many reports; `more_hidden` counts the rest. A person reads no more of them, and
 # a prefix with a million odd keys must not fill the memory.
@@ -83,6 +83,11 @@ class Listing:
         """The `i`-th entry's name, with a "/" behind a directory's."""
         t = bisect_right(self._starts, i) - 1
         return self.tables[t].name(i - self._starts[t])
+
+    def brief_row(self, i: int) -> BriefRow:
+        """What a directory shows of the `i`-th entry."""
+        t = bisect_right(self._starts, i) - 1
+        return self.tables[t].brief_row(i - self._starts[t])
 
     def tables_from(self, start: int = 0) -> Iterator[tuple[Table, int, int]]:
         """(table, index in it, that row's place in the listing) for each table, from the `start`-th entry on."""

@@ -106,11 +106,19 @@ class Table:
         """The rows from `start` on with what a directory shows: no ETags, no keys, a third of the time."""
         return ((name, size, mtime, kind == _DIR) for name, size, mtime, _, kind, _ in self.rows(start))
 
+    def brief_row(self, i: int) -> BriefRow:
+        """Row `i` of these."""
+        name, size, mtime, _, kind, _ = self._unpack(i)
+        return name, size, mtime, kind == _DIR
+
     def rows(self, start: int = 0) -> Iterator[Row]:
         """The rows from `start` on in the form `pack` takes."""
         blob, base = self.blob, self.count * 24
-        for first in range(start, self.count, 1000):
-            rows = list(_ROW.iter_unpack(blob[first * 24 : min(first + 1000, self.count) * 24]))
+        few = min(start + 32, self.count)  # who looks at some of them must not wait for a thousand
+        for first, last in [(start, few), *((n, min(n + 1000, self.count)) for n in range(few, self.count, 1000))]:
+            rows = list(_ROW.iter_unpack(blob[first * 24 : last * 24]))
+            if not rows:
+                return
             stops = [row[2] for row in rows[1:]]
             stops.append(self._text_span(first + len(rows) - 1)[1] - base)
             for (size, mtime, begin, length, kind, number), stop in zip(rows, stops, strict=True):

@@ -130,3 +130,21 @@ class ListedEntries(Sequence[Entry]):
         if not 0 <= j < len(self):
             raise IndexError(i)
         return self._listing.entry(j, self._prefix, self._source)
+
+    def name(self, i: int) -> bytes:
+        """The `i`-th entry's name, with a "/" behind a directory's: cheaper than the entry."""
+        return self._listing.name(i)
+
+    def brief_rows(self, start: int) -> Iterator[BriefRow]:
+        """What a directory shows of the entries from `start` on."""
+        for table, index, _ in self._listing.tables_from(start):
+            yield from table.brief_rows(index)
+
+    def brief_row(self, i: int) -> BriefRow:
+        """What a directory shows of the `i`-th entry."""
+        return self._listing.brief_row(i)
+
+    @property
+    def version(self) -> object:
+        """Equal for two of one directory if their names are the same, as good as surely; keeps none of them alive."""
+        return id(self._listing), self._listing.at, self._listing.count

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from .pattern import Directories, Path
+from .names import Path
+from .orders import Tree
 
 
 class Prediction(NamedTuple):
@@ -49,7 +50,7 @@ class Neighbourhood(NamedTuple):
     files: Sequence[Neighbour]
 
 
-class KnownFiles(Directories, Protocol):
+class KnownFiles(Tree, Protocol):
     """What is known of a source, from memory: no call asks the store."""
 
     def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:
@@ -58,6 +59,10 @@ class KnownFiles(Directories, Protocol):
 
     def predicted(self, path: Path) -> bool:
         """Whether a policy has predicted this file, which was not opened since."""
+        ...
+
+    def wanted(self, path: Path, size: int) -> int:
+        """How many bytes, from the first on, a program reads of such a file (of `size` bytes), as it seems."""
         ...
 
 

@@ -20,7 +20,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ...stats import PREFETCHED_SIDECARS
-from .pattern import OTHER, Path, ending, extension, likeness
+from .names import OTHER, Path, ending, extension, likeness
 from .policy import Decision, KnownFiles, Neighbour, Prediction
 
 # What datasets keep in small files beside larger ones: BIDS' metadata, events and scans, and a DWI's gradients

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mountnd.assembly import BYTE_RESERVED, BYTE_WORKERS
-from mountnd.vfs.prefetch.sequence import MAX_AHEAD, MISSES_TOLERATED, PASSED_KEPT
+from mountnd.vfs.prefetch.walk import AHEAD_BYTES, FILE_BYTES, PASSED_KEPT
+from mountnd.vfs.prefetch.walks import MISSES_TOLERATED
 from tests.support import tree
 from tests.support.doors import Door, Fresh, read
 from tests.support.proxy import Proxy
@@ -13,6 +14,7 @@ from tests.support.proxy import Proxy
 BESIDE = ("bold.json", "events.tsv", "physio.tsv", "scans.tsv")
 SUBJECTS = 40
 FLAT = 600
+MAX_AHEAD = AHEAD_BYTES // FILE_BYTES  # small files
 # Prefetches that begin while none is answered; fewer than a sweep guesses.
 BEGIN = BYTE_WORKERS - BYTE_RESERVED
 

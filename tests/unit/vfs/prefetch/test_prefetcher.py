@@ -14,21 +14,26 @@ from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 from mountnd.stores.memory import MemoryStore
 from mountnd.vfs.inodes import Inode
-from mountnd.vfs.prefetch.pattern import Path
-from mountnd.vfs.prefetch.policy import Decision, KnownFiles, Prediction
+from mountnd.vfs.prefetch.names import Path
+from mountnd.vfs.prefetch.policy import Decision, KnownFiles, Policy, Prediction
 from mountnd.vfs.prefetch.prefetcher import POLICIES, Prefetcher
-from mountnd.vfs.prefetch.sequence import FIRST_AHEAD, MAX_AHEAD, MISSES_TOLERATED
 from mountnd.vfs.prefetch.sidecars import CREDIT
+from mountnd.vfs.prefetch.walk import AHEAD_BYTES, FILE_BYTES, FIRST_BYTES
+from mountnd.vfs.prefetch.walks import MISSES_TOLERATED, WalkPolicy
 from mountnd.workers import Waiter, Workers
 from tests.unit.blocks.harness import BlocksHarness, Gate
 
 from .trees import study
+
+# Small files ahead of a walk, at first and at most.
+FIRST_AHEAD, MAX_AHEAD = FIRST_BYTES // FILE_BYTES, AHEAD_BYTES // FILE_BYTES
 
 
 class Recorder:
     """Blocks that fetch nothing and remember what they were asked for: key -> how often, and by whom.
 
     Attributes:
+        held: what was not cancelled since; twice: what was asked for and held already.
         meanwhile: called once, before a prefetch is taken in: what another thread does.
     """
 
@@ -38,19 +43,28 @@ class Recorder:
         self.owners: dict[object, str] = {}
         self.stops: dict[str, int] = {}
         self.cancelled: list[str] = []
+        self.held: set[str] = set()
+        self.twice: list[str] = []
 
     def prefetch(self, id: ObjectId, size: int, start: int, stop: int, owner: object = None) -> None:
         assert owner is not None and owner not in self.owners and start == 0 < stop <= size
         if (meanwhile := self.meanwhile) is not None:
             self.meanwhile = None
             meanwhile()
+        if id.key in self.held:
+            self.twice.append(id.key)
+        self.held.add(id.key)
         self.fetched[id.key] += 1
         self.stops[id.key] = stop
         self.owners[owner] = id.key
 
+    def small(self, source: str) -> int:
+        return 256 << 10
+
     def cancel(self, owner: object) -> None:
         if owner in self.owners:
             self.cancelled.append(self.owners[owner])
+            self.held.discard(self.owners[owner])
 
 
 class Walk:
@@ -80,7 +94,8 @@ class Walk:
         assert inode.entry.stat is not None
         size = inode.entry.stat.size
         self.prefetcher.opened(inode)
-        self.prefetcher.closed(inode, size, size if whole else min(size, 16_384))
+        read = size if whole else min(size, 16_384)
+        self.prefetcher.closed(inode, size, read, read)
 
 
 @pytest.fixture
@@ -95,7 +110,7 @@ def replay(blocks: Recorder, opens: Sequence[str], files: Mapping[str, int]) -> 
     for key in opens:
         hits += key in blocks.fetched
         walk.open(key, whole=files[key] < 100_000)
-    assert set(blocks.fetched.values()) <= {1}, "no policy fetches what another has"
+    assert not blocks.twice, "no policy fetches what another has"
     assert not walk.store.calls, "names come from memory"
     return hits, len(blocks.fetched.keys() - set(opens))
 
@@ -136,14 +151,14 @@ def test_all_json_as_pybids_reads_them(blocks: Recorder) -> None:
 def test_two_policies_share_a_prediction(blocks: Recorder) -> None:
     """A file that both predict is dropped only when both have dropped it."""
     files = {f"d/{n:03d}_bold.json": 100 for n in range(60)}
-    files |= {f"e/{n:03d}_bold.json": 100 for n in range(500)}
+    files |= {f"e/{n:04d}_bold.json": 100 for n in range(2000)}
     walk = Walk(files, blocks)
     for n in range(20, 24):
         walk.open(f"d/{n:03d}_bold.json")
     both = {f"d/{n:03d}_bold.json" for n in range(24, 29)}
     assert both <= blocks.fetched.keys()
-    for n in range(0, 500, 50):  # the sequence ends here, what lies beside in d/ may still come
-        walk.open(f"e/{n:03d}_bold.json")
+    for n in range(100, 2000, 100):  # the walk ends here, what lies beside in d/ may still come
+        walk.open(f"e/{n:04d}_bold.json")
     assert blocks.cancelled
     assert not both & set(blocks.cancelled)
 
@@ -270,3 +285,36 @@ def test_requests_that_had_not_begun_are_not_made_and_owners_go() -> None:
         assert not set(read) & set(late), "predictions of which the walk opened none"
         assert harness.count("prefetch.cancelled.requests") >= len(late)
         assert not harness.fetcher._owners._owned
+
+
+@pytest.mark.parametrize("what", ["opened", "closed"])
+def test_a_fault_of_a_policy_fails_no_open_and_begins_anew(
+    blocks: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    made: list[Policy] = []
+
+    class Faulty(WalkPolicy):
+        def __init__(self, known: KnownFiles) -> None:
+            super().__init__(known)
+            made.append(self)
+
+        def opened(self, path: Path, size: int) -> Decision:
+            if what == "opened" and path[-1] == "f_0008.nii":
+                raise KeyError("walk")
+            return super().opened(path, size)
+
+        def closed(self, path: Path, size: int, stop: int) -> None:
+            if what == "closed" and path[-1] == "f_0008.nii":
+                raise KeyError("walk")
+
+    monkeypatch.setattr("mountnd.vfs.prefetch.prefetcher.POLICIES", (Faulty,))
+    walk = Walk(flat(40), blocks)
+    for n in range(8):
+        walk.open(f"a/f_{n:04d}.nii")
+    coming = set(blocks.fetched) - {f"a/f_{n:04d}.nii" for n in range(9)}
+    walk.open("a/f_0008.nii")
+    assert coming <= set(blocks.cancelled)
+    assert len(made) == 2 and len(caplog.records) >= 1
+    for n in range(9, 13):
+        walk.open(f"a/f_{n:04d}.nii")
+    assert "a/f_0014.nii" in blocks.held, "and learns again"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from mountnd.vfs.prefetch import sidecars
-from mountnd.vfs.prefetch.pattern import Path
+from mountnd.vfs.prefetch.names import Path
 from mountnd.vfs.prefetch.sidecars import SMALL, SidecarPolicy
 
 from .trees import Tree, parts

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from mountnd.vfs.prefetch.pattern import STEM, Path, likeness
+from mountnd.vfs.prefetch.names import STEM, Path, likeness
 from mountnd.vfs.prefetch.sidecars import CREDIT, DIRECTORIES, FRUITLESS_MAX, LARGE, PER_DIRECTORY, SMALL, SidecarPolicy
 
 from .trees import Tree, parts, study

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
-from mountnd.vfs.prefetch.pattern import ChildName, Path
+from mountnd.vfs.inodes import inode_numbers
+from mountnd.vfs.prefetch.habits import Habits
+from mountnd.vfs.prefetch.names import Path
+from mountnd.vfs.prefetch.orders import Child, Sorting, natural
 from mountnd.vfs.prefetch.policy import Neighbour, Neighbourhood
 
 
@@ -13,64 +17,99 @@ def parts(text: str) -> Path:
     return tuple(text.split("/"))
 
 
-class Sorted:
-    """`ChildNames` that are all there."""
+class Listed:
+    """A `Directory` that is all there.
 
-    def __init__(self, names: Iterable[ChildName]) -> None:
-        self._names = sorted(names, key=ChildName.order)
+    Args:
+        salt: what its inode numbers are made with.
+    """
+
+    def __init__(self, children: Iterable[Child], place: Path = (), salt: bytes = b"") -> None:
+        self._children = sorted(children, key=lambda c: _listed(c.name, c.is_dir))
+        self._names = [_listed(c.name, c.is_dir) for c in self._children]
+        self._number_of = inode_numbers(salt, "".join(name + "/" for name in place))
+        self._sorted: dict[Sorting, list[int]] = {}
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._children)
 
-    def __getitem__(self, i: int) -> ChildName:
-        return self._names[i]
+    def position(self, name: str, is_dir: bool) -> int:
+        return bisect_left(self._names, _listed(name, is_dir))
 
-    def position(self, name: ChildName) -> int:
-        return bisect_left(self._names, name.order(), key=ChildName.order)
+    def children(self, start: int = 0) -> Iterator[Child]:
+        return islice(self._children, start, None)
+
+    def child(self, i: int) -> Child:
+        return self._children[i]
+
+    def sorted_by(self, sorting: Sorting) -> Sequence[int]:
+        if sorting not in self._sorted:
+            numbers = [self._number_of(name) for name in self._names]
+            names = [natural(c.name) for c in self._children]
+            rank = {Sorting.NUMBER: numbers, Sorting.NATURAL: names}[sorting]
+            self._sorted[sorting] = sorted(range(len(self)), key=rank.__getitem__)
+        return self._sorted[sorting]
+
+
+def _listed(name: str, is_dir: bool) -> bytes:
+    return (name + "/" * is_dir).encode("utf-8", "surrogateescape")
 
 
 class Tree:
     """The `KnownFiles` of a set of paths.
 
+    Args:
+        salt: what inode numbers are made with.
+
     Attributes:
         unknown: directories that are not known.
-        asked: how often names were asked for.
+        listings: directories in the order in which they were listed.
+        asked: how often directories were asked for.
         coming: files that are predicted by another policy.
+        habits: what is read of files; small ones, up to 256 KiB, are read whole.
     """
 
-    def __init__(self, paths: Sequence[str] | Mapping[str, int], coming: Iterable[str] = ()) -> None:
+    def __init__(self, paths: Sequence[str] | Mapping[str, int], coming: Iterable[str] = (), salt: bytes = b"") -> None:
         self.coming = {parts(text) for text in coming}
         self.unknown: set[Path] = set()
+        self.listings: list[Path] = []
         self.asked = 0
+        self._salt = salt
+        self.habits = Habits(lambda: 256 << 10)
         self.hold(paths)
 
     def hold(self, paths: Sequence[str] | Mapping[str, int]) -> None:
         """From now on it consists of these."""
         sizes = dict(paths) if isinstance(paths, Mapping) else dict.fromkeys(paths, 1000)
         self.sizes = {parts(text): size for text, size in sizes.items()}
-        found: dict[Path, dict[str, bool]] = {(): {}}
-        for path in self.sizes:
-            for i in range(len(path)):
-                found.setdefault(path[:i], {})[path[i]] = i < len(path) - 1
-        self._names = {path: Sorted(ChildName(n, d) for n, d in names.items()) for path, names in found.items()}
+        found: dict[Path, dict[str, Child]] = {(): {}}
+        for path, size in self.sizes.items():
+            for i, name in enumerate(path):
+                is_dir = i < len(path) - 1
+                found.setdefault(path[:i], {})[name] = Child(name, is_dir, 0 if is_dir else size)
+        self._directories = {path: Listed(children.values(), path, self._salt) for path, children in found.items()}
 
-    def names(self, path: Path) -> Sorted | None:
+    def directory(self, path: Path) -> Listed | None:
         self.asked += 1
-        return None if path in self.unknown else self._names.get(path)
+        return None if path in self.unknown else self._directories.get(path)
+
+    def listed_after(self, path: Path) -> Iterator[Path]:
+        start = self.listings.index(path) + 1 if path in self.listings else len(self.listings)
+        return islice(self.listings, start, None)
+
+    def wanted(self, path: Path, size: int) -> int:
+        return self.habits.wanted(path, size)
 
     def predicted(self, path: Path) -> bool:
         return path in self.coming
 
     def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:
-        names = self.names(path[:-1])
-        if names is None:
+        directory = self.directory(path[:-1])
+        if directory is None:
             return None
-        at = names.position(ChildName(path[-1], False))
-        near = [i for i in range(max(0, at - reach), min(len(names), at + reach + 1)) if i != at]
-        files = [names[i].text for i in near if not names[i].is_dir]
-        places = [i - at for i in near if not names[i].is_dir]
-        found = [Neighbour(f, self.sizes[*path[:-1], f], n) for f, n in zip(files, places, strict=True)]
-        return Neighbourhood(len(names), found)
+        at = directory.position(path[-1], False)
+        near = [(i - at, c) for i, c in enumerate(directory.children()) if 0 < abs(i - at) <= reach]
+        return Neighbourhood(len(directory), [Neighbour(c.name, c.size, n) for n, c in near if not c.is_dir])
 
 
 def bids(subjects: int, sessions: int = 3, runs: int = 2) -> list[str]:
