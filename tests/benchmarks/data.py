@@ -82,6 +82,11 @@ def make(root: Path = DATA) -> None:
     incompressible(base / "big/huge.nii", HUGE, nifti_header((128, 128, 64, 1024)), 1)
     for i in range(50):
         incompressible(base / f"gz/img_{i:02d}.nii.gz", 10 * MIB, b"\x1f\x8b", 200 + i)
+    index.write_text(indexed(base))
+
+
+def indexed(base: Path) -> str:
+    """What the server lists: key, size and time of each file below `base`, sorted as S3 sorts. Sets their times."""
     rows = []
     for place, _, names in os.walk(base):
         for name in names:
@@ -89,7 +94,7 @@ def make(root: Path = DATA) -> None:
             os.utime(path, (MTIME, MTIME))
             rows.append((str(path.relative_to(base)), path.stat().st_size))
     rows.sort(key=lambda row: row[0].encode())
-    index.write_text("".join(f"{key}\t{size}\t{MTIME}\n" for key, size in rows))
+    return "".join(f"{key}\t{size}\t{MTIME}\n" for key, size in rows)
 
 
 def link_many(count: int, root: Path = DATA) -> None:

@@ -15,13 +15,13 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..support.servers import module_server
 from .mount import MOUNT_LIMIT_S, mounted
 from .peers import BY_NAME, OURS
 from .place import REPOSITORY, RESULTS, WORK
@@ -34,23 +34,6 @@ COMMANDS = {
     "ls -lR": "ls -lR {at} | grep -c ^-",
 }
 GOAL_US = {"find": 15.0, "find again": 8.0}
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """The URL of a server of computed names."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.names_server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-    )
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.communicate()
 
 
 @contextmanager
@@ -102,7 +85,8 @@ def run(keys: int, flat: int, runs: int, others: Sequence[str]) -> None:
     commands = {OURS: f"{BY_NAME[OURS].command} --ttl indefinite"}
     commands |= {name: command for name, _, command in (other.partition("=") for other in others)}
     records: list[dict[str, Any]] = []
-    with server() as url:
+    with module_server("tests.benchmarks.names_server") as port:
+        url = f"http://127.0.0.1:{port}"
         for _ in range(runs):
             for bucket in [f"bids-{keys}"] * bool(keys) + [f"flat-{flat}"] * bool(flat):
                 for name, command in commands.items():

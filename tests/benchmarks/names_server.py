@@ -9,13 +9,13 @@ some 2 us a key, most of it the socket's. Prints its port on one line and ends w
 
 from __future__ import annotations
 
-import sys
-import threading
 from functools import lru_cache
 from hashlib import md5
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from ..model.computed_bucket_server import serve
 
 PAGE_KEYS = 1000
 SESSIONS, SUBJECTS = 4, 50  # of a subject, of a study
@@ -175,17 +175,5 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    disable_nagle_algorithm = True
-
-
-def main() -> None:
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)
-    sys.stdin.read()
-
-
 if __name__ == "__main__":
-    main()
+    serve(Handler)

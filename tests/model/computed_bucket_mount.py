@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.servers import module_server
+
 ROOT = Path(__file__).parents[2]
 MOUNT_S = 30
 
@@ -22,18 +24,8 @@ MOUNT_S = 30
 @contextmanager
 def server() -> Iterator[str]:
     """A computed bucket server's URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.model.computed_bucket_server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.communicate()
+    with module_server("tests.model.computed_bucket_server") as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

@@ -95,12 +95,13 @@ class Server(ThreadingHTTPServer):
     disable_nagle_algorithm = True
 
 
-def main() -> None:
-    server = Server(("127.0.0.1", 0), Handler)
+def serve(handler: type[BaseHTTPRequestHandler]) -> None:
+    """Print a port, and answer there until standard input ends."""
+    server = Server(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main()
+    serve(Handler)

@@ -11,13 +11,12 @@ Some 0.5 GB in 600 files. The content is the same each time it is made, as the s
 from __future__ import annotations
 
 import gzip
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from ...support import bids_study
-from ..data import MTIME, incompressible, nifti_header
+from ..data import incompressible, indexed, nifti_header
 from ..place import DATA
 from . import formats
 
@@ -44,20 +43,8 @@ def make(root: Path = DATA) -> None:
     formats.dicom_tree(base / "dicom")
     formats.nwb_files(base / "nwb")
     formats.arrays(base / "arrays")
-    (root / f"{BUCKET}.index").write_text(index(base))
+    (root / f"{BUCKET}.index").write_text(indexed(base))
     made.write_text(VERSION)
-
-
-def index(base: Path) -> str:
-    """What the server lists: key, size and time of each file below `base`, sorted as S3 sorts. Sets their times."""
-    rows = []
-    for place, _, names in os.walk(base):
-        for name in names:
-            path = Path(place, name)
-            os.utime(path, (MTIME, MTIME))
-            rows.append((str(path.relative_to(base)), path.stat().st_size))
-    rows.sort(key=lambda row: row[0].encode())
-    return "".join(f"{key}\t{size}\t{MTIME}\n" for key, size in rows)
 
 
 def long_images(where: Path) -> None:
