@@ -21,10 +21,11 @@ from .policy import KnownFiles, Prediction
 
 # Bytes ahead of a walk: about what a round trip of 30 ms holds on a fast line, tenfold. A file counts as so many at
 # least, since a request costs a round trip: 64 small files (the prototype's 200 headers in 200 directories took 1.4 s
-# with 64 ahead, against 7 s of the best peer). The first prediction is of an eighth.
+# with 64 ahead, against 7 s of the best peer). The first prediction is of so many files, of whatever size.
 AHEAD_BYTES = 48 << 20
 FILE_BYTES = AHEAD_BYTES // 64
-FIRST_BYTES = AHEAD_BYTES // 8
+FIRST_FILES = 8
+FIRST_BYTES = FIRST_FILES * FILE_BYTES
 # Of one file no more than this is fetched ahead: its reader's own window goes on from there.
 WHOLE_BYTES = 4 * AHEAD_BYTES
 # Predicted files that the walk has passed by so far will not be opened any more: several threads of one program open a
@@ -148,8 +149,8 @@ class Walk:
         """Those of the orders that do lead from the front to `path`, or back from there, with what lies between."""
         if self.coming and self._order in orders:
             found = self._way(path, self._order)
-            if found is not None and found.forward:
-                return {self._order: found}  # as it was going
+            if found is not None and (found.forward or self._orders[self._order] >= 1):
+                return {self._order: found}  # as it was going, or a step back from there
         if not self.is_beside(path):
             return {order: found for order in orders if (found := self._way(path, order)) is not None}
         alike = {(order.sorting, order.files_first): order for order in orders}  # inside a directory
@@ -203,6 +204,10 @@ class Walk:
                 if self._is_new(found):
                     stop = min(self._known.wanted(found.path, found.size), WHOLE_BYTES)
                     counted = cost(stop)
+                    if not self._numbers:
+                        grown = min(AHEAD_BYTES, FIRST_FILES * counted) - self._budget
+                        self._budget += grown
+                        left = min(most, left + grown)
                     if counted > left and self.coming:
                         self._held = found
                         return out
