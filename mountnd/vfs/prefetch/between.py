@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from .names import Path
@@ -92,3 +93,16 @@ def _places(directory: Directory, names: list[tuple[str, bool]], order: Order) -
         return None
     ranks = directory.sorted_by(order.sorting)
     return [ranks.index(place) for place in places]
+
+
+def unknown_passed(tree: Tree, front: Path, path: Path) -> Iterator[tuple[int, str]]:
+    """Level and name of the directories that a walk in listing order passed by on its way from the one to the other,
+    below where their paths part, and whose names are not known."""
+    parted = next((i for i, (x, y) in enumerate(zip(front, path, strict=False)) if x != y), len(front))
+    for level in range(parted + 1, len(front) - 1):
+        directory = tree.directory(front[:level])
+        if directory is not None:
+            for child in islice(directory.children(directory.position(front[level], True)), NEAR_DIRECTORIES):
+                passed = child.is_dir and child.name != front[level]
+                if passed and tree.directory((*front[:level], child.name)) is None:
+                    yield level, child.name

@@ -67,6 +67,11 @@ class Evidence:
         for seen in self._about(path, by_name):
             seen.note(opened)
 
+    def pass_directory(self, level: int, name: str, path: Path) -> None:
+        """A directory at this level was passed by on the way to `path`: files like that one in it are not wanted."""
+        for what in _whats(path):
+            self._places.setdefault((level, name, what), _Seen()).note(False)
+
     def take_back(self, path: Path, *, by_name: bool = False) -> None:
         """`path`, which was noted as passed by lately, was not."""
         for seen in self._about(path, by_name):

@@ -113,6 +113,10 @@ ORDERS = (
 )
 
 
+# Those in which the sub-directories of a directory follow each other as they are listed.
+LISTING_ORDERS = frozenset(o for o in ORDERS if o.sorting is Sorting.LISTED and not (o.last_first or o.as_listed))
+
+
 def after(tree: Tree, path: Path, order: Order) -> Iterator[File | Step]:
     """What comes after the file `path`, which need not exist. Steps are given too: a way without files may be long."""
     if order.as_listed:

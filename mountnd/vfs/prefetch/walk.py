@@ -13,10 +13,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 
-from .between import NEAR_DIRECTORIES, Way, orders_between, way
+from .between import NEAR_DIRECTORIES, Way, orders_between, unknown_passed, way
 from .evidence import Evidence
 from .names import Path, ending
-from .orders import ORDERS, File, Order, Sorting, Step, after
+from .orders import LISTING_ORDERS, ORDERS, File, Order, Sorting, Step, after
 from .policy import KnownFiles, Prediction
 
 # Bytes ahead of a walk: about what a round trip of 30 ms holds on a fast line, tenfold. A file counts as so many at
@@ -125,6 +125,9 @@ class Walk:
             self._ahead, self._held = after(self._known, path, self._order), None
         self._crossed = self._crossed or path[:-1] != self._front[:-1]
         if forward:
+            if self._order in LISTING_ORDERS:
+                for level, name in unknown_passed(self._known, self._front, path):
+                    self._evidence.pass_directory(level, name, path)
             self._front = path
             predicted = [p for p in between if p in self.coming]
             self._reached = max([self._reached, *(self.coming[p][0] for p in predicted)])

@@ -237,3 +237,14 @@ def test_three_programs_one_after_another() -> None:
         before = at.hits
         at.all(opens)
         assert at.hits - before >= 60 - 12
+
+
+def test_sessions_that_were_passed_by_before_their_names_were_known_are_left_alone() -> None:
+    """A program that lists nothing: of the first subjects only the directories on its way are known, of others all."""
+    files = bids(60, runs=1)
+    opens = [f for f in files if f.endswith(".json") and "ses-0" in f]
+    tree = Tree(files)
+    tree.unknown = {(f"sub-{s:03d}", f"ses-{e}") for s in range(2) for e in (1, 2)}
+    at = replay(tree, opens)
+    assert at.misses == OPENS_NEEDED
+    assert {path[1] for path in at.predicted} == {"ses-0"}
