@@ -86,6 +86,9 @@ class Evidence:
 
     def wants(self, path: Path) -> bool:
         """Whether the walk will open `path` when it comes by."""
+        alike = self._whats.get(_ending(path))
+        if alike is not None and not alike.opened and alike.met >= ENOUGH:
+            return False  # as most on a way are: the rest takes three times as long
         for what in _whats(path):
             seen = self._whats.get(what)
             if seen is not None and (seen.opened or seen.met >= ENOUGH or not what.startswith(CALLED)):
@@ -113,5 +116,9 @@ class Evidence:
 def _whats(path: Path) -> Iterator[str]:
     """What a file is, the narrowest first: but for its name this is told of files that lie equally deep."""
     yield CALLED + called(path)
-    yield f"_{len(path)} {ending(path[-1])}"
+    yield _ending(path)
     yield f".{len(path)} {extension(path[-1])}"
+
+
+def _ending(path: Path) -> str:
+    return f"_{len(path)} {ending(path[-1])}"
