@@ -1,6 +1,7 @@
 """Getting blocks: decides nothing about what will be read, only how it is fetched.
 
     fetcher   single flight per block, one GET for neighbours, demand before prefetch; the room's one lock
+    attempts  a flight on a worker's thread: memory for it, its GET, what follows
     loader    loads one flight's blocks: from the disk tier, the rest from the store
     hedging   when a GET is so late that a second one pays (pure)
     link      latency and rate of a source, as seen: what costs little (pure)
@@ -9,6 +10,6 @@
     turns     how much readers may wait for at once: beyond that they take turns
     flight    a GET on its way
 
-`fetcher` uses all others; `loader` and `budget` know `flight`; `turns`, `hedging`, `link` and `warmup` know nobody.
-Only `Fetcher.lock` guards them; the loader runs on workers' threads without it.
+`fetcher` uses all others; `attempts` uses `loader`; `loader` and `budget` know `flight`; `turns`, `hedging`, `link` and
+`warmup` know nobody. Only `Fetcher.lock` guards them; attempts and the loader run on workers' threads without it.
 """

@@ -10,12 +10,11 @@ Lock order: `Fetcher.lock` before the lock of `Workers`. No lock is held across 
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 
 from ...errors import StoreError
-from ...stats import GETS_FAILED, GETS_HEDGED, PREFETCH_CANCELLED, PREFETCH_FAILED, PREFETCH_REFUSED, Stats
+from ...stats import GETS_HEDGED, PREFETCH_CANCELLED, PREFETCH_REFUSED, Stats
 from ...stores.base import ObjectId, Store
 from ...waits import GRACE_S, later
 from ...workers import Workers
@@ -23,6 +22,7 @@ from .. import geometry
 from ..disk.base import DiskTier
 from ..geometry import SHIFT, BlockRange, Extent
 from ..memory import Block, MemoryTier
+from .attempts import Attempts
 from .budget import LongPrefetches, PrefetchBudget
 from .flight import Flight, Owners
 from .hedging import HedgePolicy
@@ -68,6 +68,7 @@ class Fetcher:
         self._hedging = {source: HedgePolicy() for source in stores}
         self.links = {source: Link() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
+        self._attempts = Attempts(self.lock, self.memory, self._loader, stats, clock, self._learn, self._finish)
 
     def renewals(self, id: ObjectId) -> int:
         """How often the keys have changed that the object is fetched with."""
@@ -168,7 +169,7 @@ class Fetcher:
     def _submit(self, flight: Flight) -> None:
         """Give the flight to a worker. Raises StoreError once the workers are closed."""
         try:
-            task = self._workers.submit(self._fetch, flight, demand=flight.demand)
+            task = self._workers.submit(self._attempts.run, flight, demand=flight.demand)
         except RuntimeError:
             raise StoreError("the mount is closing") from None
         if not flight.tasks:
@@ -194,6 +195,11 @@ class Fetcher:
                 self._submit(waiting)
             except StoreError:
                 return  # the mount is closing
+
+    def _learn(self, source: str, size: int, seconds: float) -> None:
+        """A GET of `size` bytes took so long."""
+        self._hedging[source].record(size, seconds)
+        self.links[source].record(size, seconds)
 
     # -- without the lock -----------------------------------------------------------------------
 
@@ -263,64 +269,6 @@ class Fetcher:
         with self.lock:
             if not (flight.finished or flight.is_wanted):
                 self._drop(flight)
-
-    # -- on a worker's thread, without the lock -------------------------------------------------
-
-    def _fetch(self, flight: Flight) -> None:
-        """One attempt: the GET, and what follows from it. The slower one of two attempts changes nothing."""
-        with self.lock:
-            if flight.finished:
-                return
-            disk = flight.started_at is None or flight.disk_answered  # else it may be what the first attempt waits for
-            flight.started_at = self.clock()
-            demand = flight.demand
-            flight.retryable = not demand
-            blocks = self.memory.allocate(
-                [geometry.block_size(i, flight.size) for i in range(*flight.span)], overdraft=demand
-            )
-            if blocks is None:
-                self._finish(flight)
-        if blocks is None:
-            self.stats.add(PREFETCH_REFUSED)
-            flight.future.set_result(None)
-            return
-        try:
-            seconds = self._loader.load(flight, blocks, demand=demand, disk=disk)
-        except BaseException as e:
-            # The future keeps the traceback, its frames keep their locals, and these would keep the memory in use.
-            del blocks
-            traceback.clear_frames(e.__traceback__)
-            self._failed(flight, e, GETS_FAILED if demand else PREFETCH_FAILED)
-        else:
-            self._succeeded(flight, blocks, seconds)
-
-    def _succeeded(self, flight: Flight, blocks: list[Block], seconds: float) -> None:
-        with self.lock:
-            if seconds:
-                self._hedging[flight.id.source].record(flight.bytes, seconds)
-                self.links[flight.id.source].record(flight.bytes, seconds)
-            flight.attempts -= 1
-            if flight.finished:  # the other attempt was faster
-                return
-            for i, block in enumerate(blocks, flight.span.first):
-                self.memory.put((flight.id, i), block)
-            slower = list(flight.tasks) if len(flight.tasks) > 1 else []
-            self._finish(flight)
-            self.memory.trim()
-        flight.future.set_result(blocks)
-        for task in slower:
-            task.cancel()  # this one is among them, and has no use for its deadline any more
-
-    def _failed(self, flight: Flight, error: BaseException, counter: str) -> None:
-        with self.lock:
-            flight.attempts -= 1
-            if flight.finished:
-                return  # whatever it failed with: nobody needed it any more
-            self.stats.add(counter)
-            if flight.attempts:
-                return
-            self._finish(flight)
-        flight.future.set_exception(error)
 
 
 def _blocks(ranges: Iterable[BlockRange]) -> int:
