@@ -166,7 +166,7 @@ class Vfs:
         except KeyError:
             return False
         handle.stream.close()
-        if self._prefetcher is not None and handle.read_end:
+        if self._prefetcher is not None:
             self._prefetcher.closed(handle.inode, handle.size, handle.read_end, handle.read_bytes)
         return drop
 

@@ -5,6 +5,7 @@
     walk          one of these: where it is, what is predicted, how far ahead
     between       pure: whether an order leads from one file to another
     orders        pure: what comes next in each order
+    passed        files that a walk has passed by, and when that is evidence
     evidence      which of the files on its way a walk opens
     sidecars      policy: small files beside the one opened, such as .bval beside .bvec
     habits        how much of a file programs read

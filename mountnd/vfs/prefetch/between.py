@@ -11,14 +11,20 @@ from .orders import ORDERS, Directory, File, Order, Tree, after, is_sorted
 
 # How far a file may be from another to have come after it in an order: files and directories on the way.
 NEAR_FILES, NEAR_DIRECTORIES = 64, 64
+# Where it seems that so many directories lie between two files nothing is searched: that is what costs a look most.
+FAR_DIRECTORIES = 2 * NEAR_DIRECTORIES
 # In a directory of no more names than this, two of them may be near in some order whatever their places in the listing.
 SMALL_DIRECTORY = 256
 
 
 def files_between(tree: Tree, start: Path, stop: Path, order: Order) -> list[Path] | None:
     """The files that come after `start` and before `stop`; None where `stop` is not near."""
-    if not order.as_listed and not _comes_before(tree, start, stop, order):
-        return None
+    if not order.as_listed:
+        distance = _distance(tree, start, stop, order)
+        if not distance or distance < 0:
+            return None
+        if distance > 1 and (distance - 1) * _passed_with_each(tree, start, stop) > FAR_DIRECTORIES:
+            return None
     files: list[Path] = []
     directories = 0
     for found in after(tree, start, order):
@@ -71,17 +77,35 @@ def _parted(tree: Tree, a: Path, b: Path) -> tuple[Directory, int] | None:
     return None if directory is None or level is None else (directory, level)
 
 
-def _comes_before(tree: Tree, a: Path, b: Path, order: Order) -> bool:
-    """Whether `b` comes somewhere after `a`: decided by the two names where their paths part."""
+def _distance(tree: Tree, a: Path, b: Path, order: Order) -> int | None:
+    """How many names `b` comes after `a` where their paths part, below 0 before; None where that is not known.
+
+    Of a file and a directory that do not lie among each other in this order only the sign is right.
+    """
     parted = _parted(tree, a, b)
     if parted is None:
-        return False
+        return None
     directory, level = parted
     names = [(path[level], level < len(path) - 1) for path in (a, b)]
     if order.files_first and names[0][1] != names[1][1]:
-        return names[1][1]
+        return NEAR_FILES if names[1][1] else -NEAR_FILES
     places = _places(directory, names, order)
-    return places is not None and (places[0] < places[1]) != (order.last_first and names[0][1])
+    if places is None:
+        return None
+    distance = places[1] - places[0]
+    return -distance if order.last_first and names[0][1] else distance
+
+
+def _passed_with_each(tree: Tree, a: Path, b: Path) -> int:
+    """About how many directories come with each name where two paths part: as many as on the way to `a`, since the
+    directories of a data set are alike."""
+    level = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    directories = 1
+    for depth in range(len(a) - 1, level, -1):
+        directory = tree.directory(a[:depth])
+        within = 1 if directory is None else sum(c.is_dir for c in islice(directory.children(), NEAR_DIRECTORIES))
+        directories = 1 + within * directories
+    return directories
 
 
 def _places(directory: Directory, names: list[tuple[str, bool]], order: Order) -> list[int] | None:

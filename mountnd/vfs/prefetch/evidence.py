@@ -103,6 +103,11 @@ class Evidence:
                 share, most = there.share, abs(there.share - base)
         return share > 0.5
 
+    def has_opened(self, path: Path) -> bool:
+        """Whether the walk has opened files that are called like `path`."""
+        alike = self._whats.get(CALLED + called(path))
+        return alike is not None and alike.opened > 0
+
     def _about(self, path: Path, by_name: bool) -> Iterator[_Seen]:
         """What is remembered of such files, of whatever breadth."""
         for what in _whats(path):

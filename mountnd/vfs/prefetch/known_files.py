@@ -24,6 +24,8 @@ from .policy import Neighbour, Neighbourhood
 LISTED = 16_384
 # Places in a row that are empty because their directory was listed again, behind which the end is.
 LISTED_GAP = 64
+# Directories of at most so many names are kept as they were decoded, and so many names in all, some 200 bytes each.
+SMALL_DIRECTORY, DECODED_NAMES = 256, 16_384
 # Directories whose names are kept sorted otherwise than listed, some 20 KB each at most.
 SORTED = 64
 
@@ -85,9 +87,18 @@ class CatalogueFiles:
         except KeyError:
             prefix = self._root + "".join(c + "/" for c in path)
             entries = self._catalogue.known(Entry(b"-", prefix, True, None))
-            found = None if entries is None else _Directory(entries, prefix, self._salt, self._memory)
+            found = None if entries is None else self._decoded(path, entries, prefix)
             self._directories[path] = found
             return found
+
+    def _decoded(self, path: Path, entries: ListedEntries, prefix: str) -> _Directory:
+        """A directory; a small one as it was decoded for an earlier open, as long as nobody listed it again."""
+        if len(entries) > SMALL_DIRECTORY:
+            return _Directory(entries, prefix, self._salt, self._memory)
+        found = self._memory.decoded.get(path)
+        if found is None or found.version != entries.version:
+            found = self._memory.decoded[path] = _SmallDirectory(entries, prefix, self._salt, self._memory)
+        return found
 
     def stat(self, path: Path) -> ObjectStat | None:
         """The stat of a file, None where it is not known."""
@@ -121,13 +132,15 @@ class _Memory:
 
     Attributes:
         at: index in its directory of the file that was looked for last, in any directory.
+        decoded: small directories looked at lately.
         orders: directories sorted lately: by key prefix and sorting.
     """
 
-    __slots__ = ("at", "orders")
+    __slots__ = ("at", "decoded", "orders")
 
     def __init__(self) -> None:
         self.at = 0
+        self.decoded: LRUCache[Path, _SmallDirectory] = LRUCache(DECODED_NAMES, lambda directory: len(directory) + 8)
         self.orders: LRUCache[tuple[str, Sorting], _Sorted] = LRUCache(SORTED)
 
 
@@ -141,6 +154,11 @@ class _Directory:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def version(self) -> object:
+        """Equal for two of one directory if their names are the same."""
+        return self._entries.version
 
     def position(self, name: str, is_dir: bool) -> int:
         """Index of the first that is not before `name`. A file is looked for first where the last one was:
@@ -161,8 +179,8 @@ class _Directory:
 
     def sorted_by(self, sorting: Sorting) -> Sequence[int]:
         known = self._memory.orders.get((self._prefix, sorting))
-        if known is None or known.version != self._entries.version:
-            known = _Sorted(self._entries.version, array("I", self._sort(sorting)))
+        if known is None or known.version != self.version:
+            known = _Sorted(self.version, array("I", self._sort(sorting)))
             self._memory.orders[self._prefix, sorting] = known
         return known.indices
 
@@ -181,6 +199,32 @@ class _Directory:
             return None
         entry = self._entries[i]
         return entry.stat if not entry.is_dir and entry.key[len(self._prefix) :] == name else None
+
+
+class _SmallDirectory(_Directory):
+    """One of few names, decoded at once: walks look at each of their directories again and again."""
+
+    __slots__ = ("_children", "_names", "_orders")
+
+    def __init__(self, entries: ListedEntries, prefix: str, salt: bytes, memory: _Memory) -> None:
+        super().__init__(entries, prefix, salt, memory)
+        self._children = list(super().children())
+        self._names = [entries.name(i) for i in range(len(entries))]
+        self._orders: dict[Sorting, Sequence[int]] = {}
+
+    def position(self, name: str, is_dir: bool) -> int:
+        return bisect_left(self._names, (name + "/" * is_dir).encode("utf-8", "surrogateescape"))
+
+    def children(self, start: int = 0) -> Iterator[Child]:
+        return islice(self._children, start, None)
+
+    def child(self, i: int) -> Child:
+        return self._children[i]
+
+    def sorted_by(self, sorting: Sorting) -> Sequence[int]:
+        if sorting not in self._orders:
+            self._orders[sorting] = self._sort(sorting)
+        return self._orders[sorting]
 
 
 def _child(row: BriefRow) -> Child:

@@ -79,5 +79,5 @@ class Policy(Protocol):
         ...
 
     def closed(self, path: Path, size: int, stop: int) -> None:
-        """A program closed `path`, having read up to byte `stop` of `size`."""
+        """A program closed `path`, having read up to byte `stop` of `size`; 0 where it read nothing."""
         ...

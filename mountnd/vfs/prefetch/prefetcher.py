@@ -73,7 +73,7 @@ class Prefetcher:
         return worth
 
     def closed(self, inode: Inode, size: int, stop: int, read: int) -> None:
-        """A file of `size` bytes was closed, of which `read` were read, up to byte `stop`."""
+        """A file of `size` bytes was closed, of which `read` were read, up to byte `stop`: 0, 0 where nothing was."""
         source = self._sources.get(id(inode.catalogue))
         if source is not None:
             self._ask(source, lambda: source.closed(inode.entry.key, size, stop, read), None)
@@ -149,7 +149,8 @@ class _Source:
 
     def closed(self, key: str, size: int, stop: int, read: int) -> None:
         path = self.known.path(key)
-        self.habits.closed(path, size, stop, read)
+        if stop:
+            self.habits.closed(path, size, stop, read)
         for policy in self._policies:
             policy.closed(path, size, stop)
 

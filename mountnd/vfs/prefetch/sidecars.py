@@ -104,7 +104,7 @@ class SidecarPolicy:
     def closed(self, path: Path, size: int, stop: int) -> None:
         """A program closed `path`, having read up to byte `stop` of `size`. What is small and read whole in two
         directories is a sidecar."""
-        if stop < size or size > SMALL:
+        if not stop or stop < size or size > SMALL:
             return
         what = extension(path[-1])
         if not what or what in self._endings or what in IMAGES or len(self._endings) >= ENDINGS:

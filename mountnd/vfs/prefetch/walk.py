@@ -9,14 +9,15 @@ Pure but for its memory.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 
 from .between import NEAR_DIRECTORIES, Way, orders_between, unknown_passed, way
 from .evidence import Evidence
-from .names import Path, ending
+from .names import Path
 from .orders import LISTING_ORDERS, ORDERS, File, Order, Sorting, Step, after
+from .passed import Passed
 from .policy import KnownFiles, Prediction
 
 # Bytes ahead of a walk: about what a round trip of 30 ms holds on a fast line, tenfold. A file counts as so many at
@@ -42,14 +43,14 @@ PATIENCE_MIN = 1 / 16
 FADING = 0.7
 # In the order of their inode numbers, which are hashes, few files follow each other by chance in each directory.
 CHANCE = 0.5
+# Of files that threads open at about the same time, some follow each other by chance there and in orders that go back.
+BY_CHANCE = 0.1
 # What was predicted is given up for an order that explains so many times as much.
 MUCH = 2.0
 # How much can speak for the order that predictions follow.
 PROVEN = 3.0
-# Files that end alike and were passed by at one open: so many of them count.
-PASSED_COUNTED = 2
-# Files passed by that are remembered: one that is opened after all was no sign.
-PASSED_REMEMBERED = 256
+# Opens in a row of files that were passed by which say nothing of the order, where one is proven.
+STEPS_BACK = 1
 
 
 def cost(stop: int) -> int:
@@ -77,7 +78,9 @@ class Walk:
         self._crossed = False  # it has gone from one directory to another: until then the next one is a mere guess
         self._evidence = Evidence()
         self._evidence.note(path, True)
-        self._passed: OrderedDict[Path, bool] = OrderedDict()  # lately, and whether only by name
+        self._passed = Passed(self._evidence)
+        self._together = 0  # how many files were open at its last open; see `hit`
+        self._steps_back = 0  # so many opens of files that it passed by are nothing but that
         self._ahead: Iterator[File | Step] | None = None  # from where predictions go on
         self._held: File | None = None  # which comes before these: there was no room for it
         self._budget = FIRST_BYTES
@@ -87,9 +90,14 @@ class Walk:
         self.coming: OrderedDict[Path, tuple[int, int]] = OrderedDict()
         self.opens, self.misses = 1, 0
 
-    def hit(self, path: Path) -> list[Path]:
-        """`path`, one of those coming, is opened. Returns what is given up for it."""
-        self.opens, self.misses = self.opens + 1, 0
+    def hit(self, path: Path, together: int) -> list[Path]:
+        """`path`, one of those coming, is opened. Returns what is given up for it.
+
+        Args:
+            together: how many files are open by now; 0 where a program opens one after the other.
+        """
+        self._steps_back = STEPS_BACK
+        self._opened(together, self._reached - self.coming[path][0])
         dropped = self._move_past(list(takewhile(path.__ne__, self.coming)))
         if path[:-1] != self._front[:-1]:  # inside a directory most orders agree
             self._crossed = True
@@ -104,11 +112,12 @@ class Walk:
         self._budget = max(FIRST_BYTES, self._budget // 2)
         return dropped + self._drop([p for p in self.coming if not self._evidence.wants(p)])
 
-    def joins(self, path: Path, orders: Sequence[Order]) -> list[Path] | None:
+    def joins(self, path: Path, orders: Sequence[Order], together: int) -> list[Path] | None:
         """Whether `path`, which was not predicted, is opened by this walk: one of the orders leads there.
 
-        Returns what is given up for it, None where it does not join.
+        Returns what is given up for it, None where it does not join. `together` as in `hit`.
         """
+        self._together = together
         ways = self._ways(path, orders)
         if not ways:
             return None
@@ -116,7 +125,7 @@ class Walk:
         if self._choose_order(ways):
             dropped = self._drop(list(self.coming))  # predicted in an order that it does not follow
             self._front, self._ahead = path, None
-            self._passed.clear()
+            self._passed.forget()
             self._evidence.forgive()
         if self._order not in ways:
             return None
@@ -125,20 +134,37 @@ class Walk:
             self._ahead, self._held = after(self._known, path, self._order), None
         self._crossed = self._crossed or path[:-1] != self._front[:-1]
         if forward:
-            if self._order in LISTING_ORDERS:
+            if self._order in LISTING_ORDERS and not together:
                 for level, name in unknown_passed(self._known, self._front, path):
                     self._evidence.pass_directory(level, name, path)
             self._front = path
             predicted = [p for p in between if p in self.coming]
             self._reached = max([self._reached, *(self.coming[p][0] for p in predicted)])
             dropped += self._move_past(predicted)
-            self._pass_by([p for p in between if p not in self.coming])
-        by_name = self._passed.pop(path, None)
-        if by_name is not None:  # threads of one program come a little out of order
-            self._evidence.take_back(path, by_name=by_name)
-        self._evidence.note(path, True)
-        self.opens, self.misses = self.opens + 1, 0
+            self._passed.add([p for p in between if p not in self.coming], together)
+        self._take(path, together)
         return dropped
+
+    def steps_back(self, path: Path, together: int) -> bool:
+        """Whether `path`, which was not predicted, is one that it passed by lately: threads of one program come a
+        little out of order. Costs much less than `joins`. `together` as in `hit`."""
+        if not self._passed.is_pending(path):
+            if path not in self._passed or not self._steps_back or not self.coming or self._orders[self._order] < 1:
+                return False
+            self._steps_back -= 1
+        self._take(path, together)
+        return True
+
+    def _take(self, path: Path, together: int) -> None:
+        """`path`, which was not predicted, is an open of this walk."""
+        late = self._passed.take(path)
+        self._evidence.note(path, True)
+        self._opened(together, late)
+
+    def _opened(self, together: int, late: int) -> None:
+        """It has another open, which came so many opens late."""
+        self.opens, self.misses, self._together = self.opens + 1, 0, together
+        self._passed.opened(together, late)
 
     def orders_to(self, path: Path) -> tuple[Order, ...]:
         """The orders that may lead from the front to `path`, or back. Costs less than `joins`."""
@@ -171,8 +197,13 @@ class Walk:
             self._orders[order] *= FADING
             if forward:
                 self._orders[order] += (CHANCE if order.sorting is Sorting.NUMBER else 1) / (1 + len(between))
-        best = max(ways, key=self._orders.__getitem__)
-        if self._orders[best] <= self._orders[self._order] * (MUCH if self.coming else 1):
+
+        def likely(order: Order) -> float:
+            by_chance = self._together and (order.last_first or order.sorting is Sorting.NUMBER)
+            return self._orders[order] * (BY_CHANCE if by_chance else 1)
+
+        best = max(ways, key=likely)
+        if likely(best) <= likely(self._order) * (MUCH if self.coming else 1):
             return False
         self._order = best
         return True
@@ -240,21 +271,10 @@ class Walk:
 
     def _move_past(self, before: Sequence[Path]) -> list[Path]:
         """An open comes after those of `coming` in `before`, in order: what is given up of them."""
-        return self._drop(before[: max(0, len(before) - PASSED_KEPT)])
+        return self._drop(before[: max(0, len(before) - max(PASSED_KEPT, self._passed.late))])
 
     def _drop(self, gone: Sequence[Path]) -> list[Path]:
         for path in gone:
             del self.coming[path]
-        self._pass_by(gone)
+        self._passed.add(gone, self._together)
         return list(gone)
-
-    def _pass_by(self, paths: Iterable[Path]) -> None:
-        """One open came after these. A jump says little of each file that it passes by, however many these are."""
-        counted: Counter[str] = Counter()
-        for path in paths:
-            kind = ending(path[-1])
-            counted[kind] += 1
-            self._passed[path] = counted[kind] > PASSED_COUNTED
-            self._evidence.note(path, False, by_name=self._passed[path])
-            if len(self._passed) > PASSED_REMEMBERED:
-                self._passed.popitem(last=False)

@@ -33,6 +33,12 @@ FRUITLESS_MAX, FRUITLESS_REGAINED, LOOKS_IN_A_ROW = 32, 1 / 32, 4
 # what is opened, predicted or not. So it is a fifth of what is read in the long run, whatever programs do.
 CREDIT, CREDIT_MAX = 3 * AHEAD_BYTES // 2, 4 * AHEAD_BYTES
 CREDIT_OF_RIGHT, CREDIT_OF_OTHERS = 1 / 5, 1 / 32
+# So many files open side by side are opened by threads, in no exact order: closes come a moment late, and programs keep
+# one or two open. Who keeps more than the second figure open need not have so many threads.
+TOGETHER, TOGETHER_MAX = 3, 16
+# Before a prediction each of the threads has opened a file: which way they go cannot be told from some of these. That
+# many are enough, though.
+TOGETHER_NEEDED = 8
 # Predictions given up that are remembered: opened after all, such a share of it was not in vain.
 GIVEN_UP, LATE = 64, 1 / 2
 # Files opened lately: tools open a file several times over (sniff, header, data), which tells nothing.
@@ -54,9 +60,11 @@ class WalkPolicy:
         self._need = OPENS_NEEDED
         self._looks: float = FRUITLESS_MAX
         self._resting = False
+        self._open = 0
 
     def opened(self, path: Path, size: int) -> Decision:
         """A program opened `path` (of `size` bytes)."""
+        self._open += 1
         if path in self._lately:
             self._lately[path]  # it is the latest again
             return Decision()
@@ -65,7 +73,7 @@ class WalkPolicy:
         if walk is not None:
             self._need = max(OPENS_NEEDED, self._need // 2)
             self._earn(counted + counted * CREDIT_OF_RIGHT)
-            dropped = walk.hit(path)
+            dropped = walk.hit(path, self._together)
         else:
             self._earn(self._given_up.pop(path, 0) * LATE + cost(self._known.wanted(path, size)) * CREDIT_OF_OTHERS)
             looks = self._is_worth_a_look()
@@ -80,10 +88,17 @@ class WalkPolicy:
             return Decision((), dropped)
         self._walks.remove(walk)
         self._walks.append(walk)
-        return Decision(self._predict(walk) if walk.opens >= self._need else (), dropped)
+        need = max(self._need, min(self._together, TOGETHER_NEEDED))
+        return Decision(self._predict(walk) if walk.opens >= need else (), dropped)
 
     def closed(self, path: Path, size: int, stop: int) -> None:
-        """Nothing to learn here: how much of a file is read is seen to elsewhere (`habits.py`)."""
+        """How much of it was read is seen to elsewhere (`habits.py`)."""
+        self._open = max(0, self._open - 1)  # some were opened before this policy was made
+
+    @property
+    def _together(self) -> int:
+        """How many files threads of a program have open side by side; 0 where it seems to be one after the other."""
+        return min(self._open, TOGETHER_MAX) if self._open >= TOGETHER else 0
 
     def _is_worth_a_look(self) -> bool:
         """Whether to look for a walk of which an open is part that was not predicted."""
@@ -94,6 +109,9 @@ class WalkPolicy:
 
     def _joined(self, path: Path) -> tuple[Walk | None, list[Path]]:
         """The walk that this open continues, and what is given up for it."""
+        for walk in reversed(self._walks):
+            if walk.steps_back(path, self._together):
+                return walk, []
         tried = 0
         beside = [walk for walk in self._walks if walk.is_beside(path)]
         elsewhere = [walk for walk in self._walks if walk not in beside]
@@ -101,7 +119,7 @@ class WalkPolicy:
             orders = walk.orders_to(path) if walk.coming or tried < BEGUN_TRIED else ()
             if orders:
                 tried += not walk.coming
-                if (dropped := walk.joins(path, orders)) is not None:
+                if (dropped := walk.joins(path, orders, self._together)) is not None:
                     return walk, dropped
         self._looks -= 1
         return None, []

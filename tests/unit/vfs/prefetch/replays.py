@@ -35,7 +35,7 @@ class Replay:
         self.dropped: list[Path] = []
         self.hits = self.misses = self.vain = self.read = self.worst = 0
 
-    def open(self, path: Path) -> list[Path]:
+    def open(self, path: Path, *, close: bool = True) -> list[Path]:
         """Returns what is predicted at this open."""
         size = self.tree.sizes.get(path, 1000)
         before = self.tree.asked
@@ -60,7 +60,13 @@ class Replay:
         self.read += read
         if read:
             self.tree.habits.closed(path, size, read, read)
+        if close:
+            self.close(path)
         return [new for new, _ in decision.predicted]
+
+    def close(self, path: Path) -> None:
+        size = self.tree.sizes.get(path, 1000)
+        self.policy.closed(path, size, size if self.stop is None else min(size, self.stop))
 
     def all(self, paths: Iterable[str]) -> Replay:
         for path in paths:

@@ -10,7 +10,7 @@ from mountnd.catalog.catalogue import Catalogue
 from mountnd.catalog.model.entry import Entry
 from mountnd.stats import Stats
 from mountnd.stores.memory import MemoryStore
-from mountnd.vfs.prefetch.known_files import SORTED, CatalogueFiles
+from mountnd.vfs.prefetch.known_files import DECODED_NAMES, SMALL_DIRECTORY, SORTED, CatalogueFiles
 from mountnd.vfs.prefetch.names import Path
 from mountnd.vfs.prefetch.orders import Sorting
 from mountnd.workers import Waiter, Workers
@@ -98,10 +98,31 @@ def test_a_directory_is_sorted_once_until_it_is_listed_again() -> None:
 
 
 def test_only_so_many_sorted_directories_are_kept() -> None:
-    source = Source([f"{n:03d}/x" for n in range(2 * SORTED)])
+    names = SMALL_DIRECTORY + 1
+    source = Source([f"{n:03d}/{name:03d}" for n in range(2 * SORTED) for name in range(names)])
     for n in range(2 * SORTED):
         source.list((f"{n:03d}",))
         found = source.files.directory((f"{n:03d}",))
-        assert found is not None and list(found.sorted_by(Sorting.NUMBER)) == [0]
+        assert found is not None and sorted(found.sorted_by(Sorting.NUMBER)) == list(range(names))
     assert len(source.files._memory.orders) == SORTED
+    source.workers.close()
+
+
+def test_small_directories_stay_decoded_until_they_change_and_only_so_many() -> None:
+    directories = DECODED_NAMES // SMALL_DIRECTORY + 4
+    source = Source([f"{n:03d}/{name:03d}" for n in range(directories) for name in range(SMALL_DIRECTORY)])
+    source.list(("000",))
+    first = source.files.directory(("000",))
+    source.files.expire()
+    assert first is not None and source.files.directory(("000",)) is first
+    source.store.put("000/1", b"x")
+    source.catalogue.refresh("000/")
+    source.list(("000",))
+    source.files.expire()
+    again = source.files.directory(("000",))
+    assert again is not None and len(again) == SMALL_DIRECTORY + 1 and again.child(again.position("1", False)).size == 1
+    for n in range(directories):
+        source.list((f"{n:03d}",))
+        source.files.directory((f"{n:03d}",))
+    assert sum(map(len, source.files._memory.decoded.values())) <= DECODED_NAMES
     source.workers.close()

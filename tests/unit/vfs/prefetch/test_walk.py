@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from mountnd.stats import PREFETCHED_IN_SEQUENCE
-from mountnd.vfs.prefetch import walk, walks
+from mountnd.vfs.prefetch import passed, walk, walks
 from mountnd.vfs.prefetch.habits import HEAD_BYTES
 from mountnd.vfs.prefetch.names import Path
 from mountnd.vfs.prefetch.walk import (
@@ -65,7 +65,9 @@ def test_the_numbers() -> None:
     assert (AHEAD_BYTES, FIRST_BYTES, FILE_BYTES) == (48 << 20, 6 << 20, 768 << 10)
     assert (PASSED_KEPT, STEPS, DIRECTORIES, UNKNOWN_SEARCHED) == (16, 512, 64, 16)
     assert (walk.FADING, walk.CHANCE, walk.MUCH, walk.PROVEN, walk.PATIENCE_MIN) == (0.7, 0.5, 2.0, 3.0, 1 / 16)
-    assert (walk.PASSED_COUNTED, walk.PASSED_REMEMBERED) == (2, 256)
+    assert (walk.STEPS_BACK, walk.BY_CHANCE) == (1, 0.1)
+    assert (passed.COUNTED, passed.REMEMBERED, passed.LATE, passed.LATE_MAX) == (2, 256, 2, 8)
+    assert (walks.TOGETHER, walks.TOGETHER_MAX, walks.TOGETHER_NEEDED) == (3, 16, 8)
     assert (WALKS, walks.BEGUN_TRIED, walks.OPENED_LATELY) == (8, 3, 128)
     assert (walks.FRUITLESS_MAX, walks.FRUITLESS_REGAINED, walks.LOOKS_IN_A_ROW) == (32, 1 / 32, 4)
     assert (walks.CREDIT, walks.CREDIT_MAX) == (72 << 20, 192 << 20)
