@@ -151,6 +151,7 @@ def test_the_daemon_itself_keeps_blocks(fresh_kernel: Fresh, proxy: Proxy, datas
     """With O_DIRECT the kernel keeps nothing: what costs nothing now comes from the daemon's memory."""
     door = fresh_kernel(proxy.url, f"s3://{dataset.name}", direct=True)
     first = read(door, BIG, 64 * KIB, 4 * KIB)
+    proxy.settled()
     proxy.clear()
     assert read(door, BIG, 64 * KIB, 4 * KIB) == first
     assert proxy.requests() == []
