@@ -23,6 +23,7 @@ from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
 from .offline import as_known_object, cached
+from .path_facts import explain
 from .probing import list_root, look, probe_seconds
 from .stores.base import Deadline, Store
 from .threads import check_room
@@ -112,7 +113,11 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             place.note()
             ready()
 
-        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
+        def explained(request: dict[str, Any]) -> dict[str, Any]:
+            return explain(mount, config, _path_of(request), ask=request.get("ask") is True)
+
+        handlers = {"stats": lambda _: mount.counters(), "refresh": refresh, "explain": explained}
+        with control.serving(config.mountpoint, handlers):
             session.run(mounted)
     finally:
         try:
