@@ -28,14 +28,17 @@ def explain(mount: Mount, config: MountConfig, path: bytes, *, ask: bool = False
     """
     names = [name for name in path.split(b"/") if name]
     told: dict[str, Any] = {}
+    absent: NotFound | None = None
     if ask:
         try:
             mount.vfs.resolve(b"/" + b"/".join(names) if names else b"")
-        except NotFound:
-            pass  # which is known now
+        except NotFound as e:
+            absent = e
         except MountndError as e:
             told["asking_failed"] = str(e)
     catalogue, facts = mount.vfs.explain(names)
+    if absent is not None and facts["kind"] == "unknown":  # where a directory may not be listed that is not remembered
+        facts |= {"kind": "absent", "why": str(absent)}
     told |= {"offline": config.offline, "timeout": config.timeout}
     for name, one in mount.catalogues.items():
         if one is catalogue:

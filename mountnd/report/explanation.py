@@ -85,9 +85,7 @@ def next_read(facts: Facts) -> NextRead:
     if kind == "unknown":
         return NextRead("look-up", "", "the name is looked up first, by one request or two")
     if names and names["told_by"] and not names["believed"] and not facts["why"]:
-        return NextRead(
-            "look-up", "", "the source is asked for the name again: it was absent too long ago"
-        )
+        return NextRead("look-up", "", "the source is asked for the name again: it was absent too long ago")
     return _fails("ENOENT", "there is no such name")
 
 
@@ -145,7 +143,11 @@ def _requests(plan: Facts) -> str:
 
 def _expected(plan: Facts) -> str:
     ms = f"some {max(1, round(plan['seconds'] * 1000))} ms"
-    return f"{ms}, as this source's answers have taken" if plan["is_measured"] else f"{ms} where a round trip takes 30"
+    return (
+        f"{ms}, as this source's answers have taken"
+        if plan["is_measured"]
+        else f"{ms} if a round trip takes 30, which was not measured yet"
+    )
 
 
 def _beside(plan: Facts) -> str:
@@ -162,27 +164,20 @@ def lines(facts: Facts, now: float) -> list[Line]:
 def _lines(facts: Facts, now: float) -> Iterator[Line]:
     kind = facts["kind"]
     yield Line("what", _what(facts), "bad" if kind in ("absent", "refused") else "")
-    if facts["source"] is not None:
-        yield Line(
-            "source", f"{facts['source']}: {facts['url']}" + (f" ({facts['region']})" if facts["region"] else "")
-        )
-    if facts["bucket"]:
-        yield Line("bucket", facts["bucket"])
+    yield Line("source", _source(facts))
+    yield Line("bucket", facts["bucket"] or "")
     yield Line("key", facts["key"] or "")
     if kind == "file":
         yield from _file(facts, now)
     yield Line("not shown", _not_shown(facts), "warn")
-    yield Line("name", _names(facts["names"], facts, now))
+    yield Line("name", "" if facts["why"] else _names(facts["names"], facts, now))
     if kind == "directory":
         yield Line("listing", _names(facts["listing"], facts, now))
     if kind == "file":
         yield Line("cached", _cached(facts))
         yield Line("open", _open(facts))
-    for label, key in (("last failure", "last_failure"), ("of the source", "last_failure_of_source")):
-        failure = facts[key]
-        if failure and not (key == "last_failure_of_source" and failure == facts["last_failure"]):
-            yield Line(label, _failure(failure, now), "warn")
-    yield Line("the source", _reach(facts), "warn")
+    yield Line("last failure", _failure(facts, now), "warn")
+    yield Line("out of reach", _reach(facts), "warn")
     label = "next ls" if kind == "directory" else "next read"
     yield Line(label, facts["next_read"]["words"], "bad" if facts["next_read"]["outcome"] == "fails" else "")
 
@@ -201,6 +196,14 @@ def _what(facts: Facts) -> str:
         return "may not be looked up: access denied"
     failed = facts["asking_failed"]
     return f"not known: asking failed: {failed}" if failed else "not looked up yet, so nothing is known of it"
+
+
+def _source(facts: Facts) -> str:
+    if facts["source"] is None:
+        return ""
+    about = [facts["region"], f"signed with {facts['keys']}" if facts["keys"] else ""]
+    told = ", ".join(filter(None, about))
+    return f"{facts['source']}: {facts['url']}" + (f" ({told})" if told else "")
 
 
 def _file(facts: Facts, now: float) -> Iterator[Line]:
@@ -270,7 +273,7 @@ def _open(facts: Facts) -> str:
     if len(opened) > _OPEN_SHOWN:
         told.append(f"and {len(opened) - _OPEN_SHOWN:,} more")
     times = "" if len(opened) < 2 else f"{len(opened):,} times: "
-    return times + "; ".join(told) if opened else "by nobody"
+    return times + "; ".join(told) if opened else "by nobody now"
 
 
 def pattern(opened: Facts, whole: int) -> str:
@@ -282,24 +285,27 @@ def pattern(opened: Facts, whole: int) -> str:
         return f"only its start is read, up to {at}"
     if kind == "in order":
         places = f" in {opened['places']} places" if opened["places"] > 1 else ""
-        ahead = "what follows is fetched ahead" if opened["position"] < whole else "to its end"
-        return f"read in order{places}, now at {at} of {size(whole)}; {ahead}"
+        if opened["position"] >= whole:
+            return f"read in order{places}, to its end"
+        return f"read in order{places}, now at {at} of {size(whole)}; what follows is fetched ahead"
     if kind == "strides":
         back = " backwards" if opened["distance"] < 0 else ""
         return f"read in steps of {size(abs(opened['distance']))}{back}, {size(opened['length'])} each; fetched ahead"
     return f"read here and there, now at {at}: nothing can be fetched ahead, so what is not cached waits for a request"
 
 
-def _failure(failure: Facts, now: float) -> str:
+def _failure(facts: Facts, now: float) -> str:
+    """That of the path, else that of its source, which may say why the path is next."""
+    own, other = facts["last_failure"], facts["last_failure_of_source"]
+    if not (failure := own or other):
+        return ""
+    begin = "" if own else f"none here; in this source, of {failure['path']}: "
     request = f" [request {failure['request_id']}]" if failure["request_id"] else ""
-    when = f"{_minute(failure['at'])} ({_ago(failure['at'], now)} ago)"
-    return f"{when}: {failure['path']}: {failure['reason']}: {failure['message']}{request}"
+    return f"{begin}{failure['message']}{request}, {_minute(failure['at'])} ({_ago(failure['at'], now)} ago)"
 
 
 def _reach(facts: Facts) -> str:
-    if facts["offline"]:
-        return "the mount is offline (--offline): what is cached is all there is"
-    return f"does not answer: {facts['out_of_reach']}" if facts["out_of_reach"] else ""
+    return "the mount is offline (--offline)" if facts["offline"] else facts["out_of_reach"] or ""
 
 
 def _seconds(iso: str) -> float:
