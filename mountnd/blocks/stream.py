@@ -10,7 +10,7 @@ import ctypes
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import Forbidden, StoreError, TimedOut
 from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
@@ -40,6 +40,14 @@ PREFETCH_PIECE = 1 << 20
 DISK_SHARE = Share(16 << 20, 8)
 
 _memmove: Final = ctypes.memmove  # releases the GIL while it copies
+
+
+class Usage(NamedTuple):
+    """What is in use: bytes of memory; requests that wait or are under way; bytes of disk, None without a cache."""
+
+    memory: int
+    requests: int
+    disk: int | None
 
 
 class Blocks:
@@ -84,6 +92,16 @@ class Blocks:
     def outlook(self, held: Held, source: str, size: int, start: int, stop: int) -> Outlook:
         """What a read of `[start, stop)` would do now, of an object of which that is held. Does nothing of it."""
         return outlook(self._fetcher, self._readahead(size), held, source, size, start, stop)
+
+    def usage(self) -> Usage:
+        """What is in use now. May look at the disk cache's directory."""
+        memory, requests = self._fetcher.usage()
+        return Usage(memory, requests, self._disk.used() if self._disk is not None else None)
+
+    def latency(self, source: str) -> float | None:
+        """Seconds from a request to its answer, as the shortest of a source's last GETs show; None before any has."""
+        link = self._fetcher.links[source]
+        return link.latency if link.is_measured else None
 
     def small(self, source: str) -> int:
         """Bytes up to which an object of a source costs little more whole than its first block."""

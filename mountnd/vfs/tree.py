@@ -233,6 +233,10 @@ class Vfs:
         if directory is not None:
             directory.close()
 
+    def open_files(self) -> int:
+        """How many handles on files are open."""
+        return len(self._handles)
+
     def failures(self) -> dict[str, Any]:
         """What programs saw fail, as `FailureLog.summary` has it."""
         return self._failures.summary()

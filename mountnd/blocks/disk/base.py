@@ -38,6 +38,10 @@ class DiskTier(Protocol):
         """The indexes of the blocks that it has, as far as can be told without reading them. No use is noted."""
         ...
 
+    def used(self) -> int:
+        """Bytes of disk that it takes, as of a short while ago."""
+        ...
+
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
         """Take these blocks, which were just fetched, for later. Returns at once, never raises."""
         ...

@@ -28,6 +28,7 @@ from .base import BlockSource
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
 from .place import CacheDirectory
+from .usage import DiskUsage
 from .writer import WRITTEN_FILES, WriteBehind
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class DiskCache:
         self._last_use = LastUse(self._root)
         self._writer = WriteBehind(self._root, limit, stats, self._last_use, written_files)
         descriptors.spare(self._close_files)
+        self._usage = DiskUsage(self._root)
+        self.used = self._usage.bytes
         self._unreadable: set[int] = set()  # errnos that the log was told
 
     def attach(self, source: BlockSource) -> None:

@@ -80,6 +80,11 @@ class Fetcher:
             held, coming = list(self.memory.lru), list(self._flights)
         return {i for one, i in held if one == id}, {i for one, i in coming if one == id}
 
+    def usage(self) -> tuple[int, int]:
+        """Bytes of memory in use, and how many requests wait or are under way."""
+        with self.lock:
+            return self.memory.used, len(set(self._flights.values()))
+
     # -- with the lock held by the caller -------------------------------------------------------
 
     def held(self, id: ObjectId) -> Callable[[int], bool]:
