@@ -30,9 +30,9 @@ from .measures import Measures
 log = logging.getLogger(__name__)
 
 # A scrape takes milliseconds; whoever takes longer than this to ask for one and to read it is cut off.
-REQUEST_S = 10.0
-# Requests served at once; a thread and a descriptor each. More wait for a moment and are refused then.
-AT_ONCE = 8
+REQUEST_S = 5.0
+# Requests served at once; a thread and a descriptor each. One more waits for a moment and is refused then.
+AT_ONCE = 16
 # How soon the end of a mount is noticed.
 _POLL_S = 0.2
 # What to do about an address that cannot be had, by errno.

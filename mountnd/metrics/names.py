@@ -46,7 +46,9 @@ def counter_metric(info: CounterInfo) -> CounterMetric:
     unit, per = _BASE_UNITS.get(info.unit, (info.unit, 1.0))
     words = [word for word in info.name.split(".") if word != info.unit]
     name = f"{_NAMED.get(info.name) or '_'.join(words)}_{unit}"
-    return CounterMetric(Metric(name, f"{unit.capitalize()}: {info.meaning}."), unit, per)
+    # "bytes" and "that readers asked for" are one sentence, "requests" and "ranged GETs" are not.
+    told = info.meaning if unit == "requests" else f"{unit} {info.meaning}"
+    return CounterMetric(Metric(name, f"{told[:1].upper()}{told[1:]}."), unit, per)
 
 
 FAILURES = Metric("failures", "Failures that programs saw, by reason (those of `mountnd stats`).")
@@ -58,7 +60,7 @@ MEMORY_LIMIT = Metric("memory_limit_bytes", "Memory that these may take (--memor
 DISK_CACHE = Metric("disk_cache_bytes", "Disk space of the disk cache, all mounts that share it together.")
 REQUESTS = Metric("requests_in_flight", "Ranged GETs that wait or are under way.")
 LATENCY = Metric("source_latency_seconds", "The shortest time of the last short GETs; absent before the first.")
-REACHABLE = Metric("source_reachable", "0 while the source does not answer, 1 otherwise.")
+REACHABLE = Metric("source_reachable", "Whether the source answers: 0 while it does not, 1 otherwise.")
 MOUNTED = Metric("mounted_timestamp_seconds", "When it was mounted, since 1970.")
 
 GAUGES = (OPEN_FILES, MEMORY, MEMORY_LIMIT, DISK_CACHE, REQUESTS, MOUNTED)

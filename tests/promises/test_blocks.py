@@ -53,11 +53,12 @@ def _read(argv: list[str]) -> None:
     at = cli.first_word(argv)
     verb = argv[at] if at is not None and argv[at] in VERBS else "mount"
     rest = [word for index, word in enumerate(argv) if index != at or word != verb]
-    command = cli.get_command(click.Context(cli), verb)
+    group = click.Context(cli, **cli.context_settings)  # which verbs take the names of --help from, and keep
+    command = cli.get_command(group, verb)
     assert command is not None
     if rest != ["--version"]:
         with suppress(click.exceptions.Exit):  # --help ends there
-            command.make_context(verb, rest)
+            command.make_context(verb, rest, parent=group)
 
 
 def _config(*argv: str) -> None:

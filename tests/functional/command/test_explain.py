@@ -328,3 +328,20 @@ def test_a_source_that_does_not_answer(dataset: tree.Bucket, proxy: Proxy, where
     wait_until(is_noticed, "the outage to be noticed")
     assert (told["kind"], told["next_read"]["outcome"], told["timeout"]) == ("file", "fetch", 3)
     assert "did not answer a moment ago, and the read fails within 3 s unless it does now" in told["next_read"]["words"]
+
+
+def test_each_key_is_documented(mounted: Path) -> None:
+    """In the table of help/commands.md, with what stands in the objects of it."""
+    assert (mounted / "d/big.nii").read_bytes() == BODY
+    with suppress(PermissionError):
+        (mounted / "d/refused").read_bytes()
+    os.listdir(mounted / "d")
+    page = (cli.ROOT / "mountnd/help/commands.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith("| `explain`")]
+    documented = set(re.findall(r"`([a-z_]+)`", row))
+    with open(mounted / "d/big.nii", "rb"):
+        for path in ("d/big.nii", "d/refused", "d", "nothing"):
+            told = explain(mounted / path)
+            inner = [told[name] for name in ("names", "listing", "hidden", "cached", "next_read", "last_failure")]
+            for one in (told, *filter(None, inner), *(told["open"] or ())):
+                assert set(one) <= documented

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.kernel
 
 # Whatever is mounted, and whoever asks: these are of other programs, of tests, or of a part that is not used.
 NEVER = ("boto3", "moto", "numpy", "nibabel", "pandas", "PIL", "matplotlib", "pytest", "pkg_resources", "rich",
+         "prometheus_client", "wsgiref", "mountnd.metrics",
          "botocore.docs", "botocore.waiter", "s3transfer", "mountnd.demo")  # fmt: skip
 # What s3fs needs beside, of which signing needs a little.
 OF_S3FS = ("s3fs", "fsspec", "aiobotocore", "aiohttp", "yarl", "botocore.session", "botocore.client")
