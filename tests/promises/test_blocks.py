@@ -27,6 +27,8 @@ INLINE = sorted({command for text in PAGES.values() for command in inline_comman
 UNRUN = {
     ("README.md", "make setup"): "builds an environment; `make newcomer` types it",
     ("README.md", "make demo"): "builds an environment; `make newcomer` types it",
+    ("mountnd/help/programs.md", "export SUBJECTS_DIR=~/subjects"): "needs FreeSurfer, FSL and AFNI",
+    ("mountnd/help/programs.md", "apptainer run"): "needs containers of some gigabytes",
     ("mountnd/help/performance.md", "make bench"): "takes hours, and wants peers that packages do not have",
 }
 # No commands, but pictures.

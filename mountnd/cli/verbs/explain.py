@@ -22,7 +22,7 @@ _ASK_S = 86_400.0
 
 @click.command()
 @click.argument("paths", metavar="PATH...", type=PathArgument(), nargs=-1, required=True)
-@click.option("--ask", is_flag=True, help="Look up first what is not known yet, as `ls PATH` does.")
+@click.option("--ask", is_flag=True, help="Look up first what is not known yet, as `stat PATH` does.")
 @json_option("One object a path, a line each.")
 def explain(paths: tuple[Path, ...], ask: bool, as_json: bool) -> None:
     """Say what is behind PATH in a mount, and what reading it would do now.
@@ -30,7 +30,8 @@ def explain(paths: tuple[Path, ...], ask: bool, as_json: bool) -> None:
     Its key and version in the source, since when its name is known, how much of it is cached, how the programs that
     have it open read it, what failed last, and whether the next read comes from memory, disk or the source.
 
-    Nothing is asked or fetched for that, and nothing changes.
+    Nothing is asked or fetched for that, and nothing changes. What the kernel has cached of a file it gives to programs
+    without asking the mount, which does not know of it.
     """
     failed = False
     for at, path in enumerate(paths):

@@ -132,7 +132,7 @@ def test_whoever_waits_for_the_daemon_imports_none_of_it(bucket: list[str], wher
     assert done.returncode == 0, done.stderr
     try:
         assert among(imported(done.stderr), (*NEVER, *OF_S3FS, *OF_SIGNING, *OF_DAEMONS)) == set()
-        for words in (("ls",), ("stats", where), ("umount", where)):
+        for words in (("ls",), ("stats", where), ("explain", where), ("umount", where)):
             done = run_mountnd(*words, env=tells)
             assert done.returncode == 0, done.stderr
             modules = imported(done.stderr)
