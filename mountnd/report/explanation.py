@@ -1,6 +1,6 @@
 """The facts of `mountnd explain` in words: what a path is, what of it is cached, what a read would do now. Pure.
 
-Facts are what `vfs.explain` and `assembly.Mount.explain` tell, as JSON has them.
+Facts are what `path_facts.explain` tells, as JSON has them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def next_read(facts: Facts) -> NextRead:
     """What a read of the file (for a directory: a listing of it) would do now, and how it would end."""
     kind, names = facts["kind"], facts["names"]
     if kind == "file":
-        return _next_bytes(facts)
+        told = _next_bytes(facts)
+        is_asked = not (facts["open"] or names["believed"] or facts["out_of_reach"])
+        return told._replace(words=f"{told.words}; its name is asked for first") if is_asked else told
     if kind == "directory":
         return _next_listing(facts)
     if kind == "refused":

@@ -1,7 +1,7 @@
 """What is known of one path, for `mountnd explain`. Nothing is asked or fetched for it, and nothing counts as a use.
 
 The facts are what JSON can hold: bytes are numbers, times ISO 8601 with a zone, what is unknown is None. The keys of
-`mountnd explain --json` are these and those of `assembly.Mount.explain`; they stand in help/commands.md.
+`mountnd explain --json` are these and those that `path_facts` adds; they stand in help/commands.md.
 """
 
 from __future__ import annotations
@@ -93,8 +93,10 @@ class Explainer:
             facts["not_shown"] = hidden[0]
         if isinstance(known.answer, Entry) and known.answer.is_dir:
             return facts | self._directory(catalogue, known.answer)
-        if isinstance(known.answer, Entry) and known.answer.stat is not None:
-            return facts | self._file(catalogue, known.answer, known.answer.stat)
+        stat = known.answer.stat if isinstance(known.answer, Entry) else None
+        handles = self._handles.opened(inode_number(self._namespace.salt(catalogue), key))
+        if stat is not None or handles:  # one that was deleted may still be open
+            return facts | self._file(catalogue, stat, handles)
         if isinstance(known.answer, Forbidden):
             return facts | {"kind": "refused"}
         if isinstance(known.answer, NotFound) and known.believed:
@@ -119,11 +121,11 @@ class Explainer:
             }  # fmt: skip
         return facts
 
-    def _file(self, catalogue: Catalogue, entry: Entry, listed: ObjectStat) -> dict[str, Any]:
-        number = inode_number(self._namespace.salt(catalogue), entry.key)
-        handles = self._handles.opened(number)
-        newest = catalogue.relied(listed)
+    def _file(self, catalogue: Catalogue, listed: ObjectStat | None, handles: Sequence[Handle]) -> dict[str, Any]:
+        """Of the version that programs have open, else of the `listed` one."""
+        newest = catalogue.relied(listed) if listed is not None else None
         stat = handles[0].pin.meta if handles else newest
+        assert stat is not None
         id, size = stat.id, stat.size
         held = self._blocks.held(id, size)
         opened = sorted((_opened(handle) for handle in handles), key=lambda one: -one["bytes_read"])
@@ -140,7 +142,7 @@ class Explainer:
             "modified": _iso(stat.mtime_ns / 1e9) if stat.mtime_ns != UNKNOWN_MTIME_NS else None,
             "cached": {"memory": memory, "coming": coming, "disk": disk, "any": either},
             "open": opened,
-            "replaced": stat.id != newest.id,
+            "replaced": newest is not None and stat.id != newest.id,
             "gone": bool(handles) and handles[0].pin.stale,
             "next_read": self._blocks.outlook(held, id.source, size, start, start + READ_BYTES)._asdict(),
         }

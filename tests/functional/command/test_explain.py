@@ -269,6 +269,10 @@ def test_a_listing_that_is_too_old(held: Quirky, where: Path) -> None:
     wait_until(lambda: not explain(where / "d/big.nii")["names"]["believed"], "the second to pass")
     told = explain(where / "d/big.nii")
     assert (told["kind"], told["size"]) == ("file", len(BODY))
+    assert told["next_read"]["words"].endswith("; its name is asked for first")
+    with open(where / "d/big.nii", "rb"):
+        assert "asked for first" not in explain(where / "d/big.nii")["next_read"]["words"]
+    wait_until(lambda: not explain(where / "d/big.nii")["names"]["believed"], "the second to pass")
     shown = words(where / "d/big.nii")
     assert "too old to be believed: the next look asks the source" in shown
     assert words(where / "d/nope").endswith("it was absent too long ago")
@@ -286,6 +290,8 @@ def test_an_object_that_was_replaced_while_it_is_open(held: Quirky, where: Path)
         with pytest.raises(OSError) as refused:
             file.read(10)
         assert refused.value.errno == errno.ESTALE
+        told = explain(path)
+        assert told["kind"] == "file" and told["gone"] and told["names"]["told_by"] is None
         told = explain(path, "--ask")
         assert told["gone"] and told["etag"] == old["etag"] and told["next_read"]["errno"] == "ESTALE"
         os.listdir(where / "d")
