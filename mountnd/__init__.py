@@ -6,10 +6,13 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     demo/       the demo's server and reader
     serve       one running mount
     offline     what a mount without a network has to show
+    path_facts  what a mount can tell of one path
+    measuring   what its metrics tell
     probing     what a source is asked before it is mounted
     assembly    from a configuration to the objects of a mount; names the concrete classes
     cache_directory  where in it what lies, and whether it may be used
     daemon/     the process around a mount
+    metrics/    counters for Prometheus, over HTTP
     fuse/       the kernel's door: paths, errnos, flags
     vfs/        inodes and handles; what open, read and readdir mean
     catalog/    which names exist

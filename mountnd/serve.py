@@ -7,25 +7,32 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import descriptors, fusermount, memory_limit
+from . import descriptors, fusermount, installation, memory_limit
 from .assembly import Mount, build
 from .cache_directory import kept_in
 from .config.options import INDEFINITE, MountConfig, SourceConfig
+from .config.parsers import Address
 from .daemon import control, mounts
 from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
 from .offline import as_known_object, cached
+from .path_facts import explain
 from .probing import list_root, look, probe_seconds
 from .stores.base import Deadline, Store
 from .threads import check_room
+
+if TYPE_CHECKING:
+    from .metrics.exporter import Exporter
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +69,13 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
 
     Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
     """
+    with ExitStack() as after:
+        exporter = after.enter_context(closing(open_exporter(config.metrics))) if config.metrics else None
+        _serve(config, ready, exporter)
+
+
+def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | None) -> None:
+    """As `serve`, with the metrics told by `exporter`, if any."""
     memory_limit.use_few_arenas()  # before any thread: `check_room` makes as many as there may be
     threading.stack_size(STACK_BYTES)
     check_room(THREADS)  # before anything needs one: whatever fails for want of it would say something else
@@ -112,7 +126,18 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             place.note()
             ready()
 
-        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
+        def explained(request: dict[str, Any]) -> dict[str, Any]:
+            return explain(mount, config, _path_of(request), ask=request.get("ask") is True)
+
+        def counters(_: dict[str, Any]) -> dict[str, Any]:
+            return {**mount.counters(), "metrics": exporter.url if exporter is not None else None}
+
+        if exporter is not None:
+            from .measuring import measure
+
+            exporter.serve(partial(measure, mount, config, time.time()))
+        handlers = {"stats": counters, "refresh": refresh, "explain": explained}
+        with control.serving(config.mountpoint, handlers):
             session.run(mounted)
     finally:
         try:
@@ -121,6 +146,20 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             if session is not None and session.is_left:
                 log.error("%s: no process is granted to unmount it; this one becomes fusermount3", config.mountpoint)
                 fusermount.become(config.mountpoint)
+
+
+def open_exporter(address: Address) -> Exporter:
+    """What serves the metrics, bound to `address`. Raises MountError; UsageError where its library is missing."""
+    try:
+        from .metrics.exporter import Exporter
+    except ImportError as e:
+        if (e.name or "").partition(".")[0] != "prometheus_client":
+            raise
+        raise UsageError(f"--metrics needs a package: {installation.here(['prometheus-client'])}") from None
+    exporter = Exporter(*address)
+    readers = "everybody who can reach this machine" if exporter.is_open else "every user of this machine"
+    log.warning("%s can be read by %s", exporter.url, readers)  # until `ready` warnings go to the terminal
+    return exporter
 
 
 def _tell_busy(mountpoint: Path) -> None:

@@ -9,6 +9,7 @@ A new counter is a line of the table, and `stats.add(stats.NAME)` where it happe
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import Counter
 from typing import NamedTuple
 
@@ -85,10 +86,47 @@ PREFETCHED_SIDECARS = _counter(
 )
 
 
+# Upper bounds, in seconds, of the classes in which times of GETs are counted: from a server in the room to a time-out.
+GET_TIME_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Times:
+    """How many of some times lie in each class of `GET_TIME_BOUNDS`, the last one without a bound, and their sum.
+
+    As `Stats`: called from any thread, and adding takes no lock.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._rows: list[list[float]] = []
+        self._lock = threading.Lock()  # leaf lock: guards _rows
+
+    def record(self, seconds: float) -> None:
+        """Count one time."""
+        try:
+            row: list[float] = self._local.row
+        except AttributeError:
+            row = self._local.row = [0.0] * (len(GET_TIME_BOUNDS) + 2)
+            with self._lock:
+                self._rows.append(row)
+        row[bisect_left(GET_TIME_BOUNDS, seconds)] += 1
+        row[-1] += seconds
+
+    def snapshot(self) -> tuple[list[int], float]:
+        """How many in each class, and the sum in seconds."""
+        with self._lock:
+            rows = [list(row) for row in self._rows]
+        *counts, seconds = [sum(column) for column in zip(*rows, strict=True)] or [0.0] * (len(GET_TIME_BOUNDS) + 2)
+        return [int(count) for count in counts], seconds
+
+
 class Stats:
     """A set of counters. What belongs to one source is counted in `of(source)`; the snapshot of the whole holds it too.
 
     Called from any thread.
+
+    Attributes:
+        get_times: how long the GETs took that GET_TIME sums up; of a source, not of the whole.
     """
 
     def __init__(self) -> None:
@@ -96,6 +134,7 @@ class Stats:
         self._rows: list[Counter[str]] = []
         self._parts: dict[str, Stats] = {}
         self._lock = threading.Lock()  # leaf lock: guards _rows and _parts
+        self.get_times = Times()
 
     def of(self, source: str) -> Stats:
         """The counters of one source (`Store.source`)."""
@@ -118,10 +157,17 @@ class Stats:
     def snapshot(self) -> dict[str, int]:
         """All counters summed over threads and sources, names sorted; without those that counted nothing."""
         with self._lock:
-            rows, parts = list(self._rows), list(self._parts.values())
-        total: Counter[str] = Counter()
+            parts = list(self._parts.values())
+        total = Counter(self.own())
         for part in parts:
             total.update(part.snapshot())
+        return dict(sorted(total.items()))
+
+    def own(self) -> dict[str, int]:
+        """As `snapshot`, without what is counted in `of(source)`."""
+        with self._lock:
+            rows = list(self._rows)
+        total: Counter[str] = Counter()
         for row in rows:
             total.update(dict(row))
-        return dict(sorted(total.items()))
+        return dict(total)

@@ -1,6 +1,7 @@
 """The bytes room: which bytes of which object we hold, and what is fetched before anybody asks.
 
     stream       `Blocks` for a mount, a `Stream` for each open file: what the vfs calls. One read from hit to copy.
+    outlook      what is here of an object, and what a read would cost: looked at only
     readahead/   what one handle will read next: pure policies (window, strides)
     fetch/       gets blocks: single flight, budget, hedging, warm-up; the loader asks disk, then the store
     disk/        blocks that outlive the mount: cache, write-behind, eviction
@@ -8,7 +9,8 @@
     geometry     where blocks lie in an object: pure arithmetic
 
 Who may call whom: each line only those below it. `stream` is the only module that other rooms use, besides
-`disk.cache`, which the assembly makes, and `disk.directory`, which `mountnd cache` uses.
+`outlook`, whose values it gives, `disk.cache`, which the assembly makes, and `disk.directory`, which `mountnd cache`
+uses.
 
 One read: `Stream.read_into` takes the blocks from memory; what is missing it gets, when it is its turn
 (`fetch/turns.py`), from `Fetcher.demand` as flights and waits for them; the readahead policy says what to fetch ahead;

@@ -10,7 +10,7 @@ import ctypes
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import Forbidden, StoreError, TimedOut
 from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
@@ -24,7 +24,8 @@ from .fetch.flight import Flight
 from .fetch.turns import Turn
 from .geometry import SHIFT, BlockRange, Extent
 from .memory import Block, PinnedBlocks
-from .readahead.base import PolicyFactory, ReadaheadPolicy
+from .outlook import Held, Outlook, look, outlook
+from .readahead.base import Pattern, PolicyFactory, ReadaheadPolicy
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
 # readahead failed; without this each page would wait for the whole deadline once more. A refusal is forgotten
@@ -39,6 +40,14 @@ PREFETCH_PIECE = 1 << 20
 DISK_SHARE = Share(16 << 20, 8)
 
 _memmove: Final = ctypes.memmove  # releases the GIL while it copies
+
+
+class Usage(NamedTuple):
+    """What is in use: bytes of memory; requests that wait or are under way; bytes of disk, None without a cache."""
+
+    memory: int
+    requests: int
+    disk: int | None
 
 
 class Blocks:
@@ -75,6 +84,24 @@ class Blocks:
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
         return Stream(self._fetcher, self._waiter, id, size, self._readahead(size))
+
+    def held(self, id: ObjectId, size: int) -> Held:
+        """What is here of an object of `size` bytes; `cached` of it says how many bytes. Counts as no use."""
+        return look(self._fetcher, self._disk, id, size)
+
+    def outlook(self, held: Held, source: str, size: int, start: int, stop: int) -> Outlook:
+        """What a read of `[start, stop)` would do now, of an object of which that is held. Does nothing of it."""
+        return outlook(self._fetcher, self._readahead(size), held, source, size, start, stop)
+
+    def usage(self) -> Usage:
+        """What is in use now. May look at the disk cache's directory."""
+        memory, requests = self._fetcher.usage()
+        return Usage(memory, requests, self._disk.used() if self._disk is not None else None)
+
+    def latency(self, source: str) -> float | None:
+        """Seconds from a request to its answer, as the shortest of a source's last GETs show; None before any has."""
+        link = self._fetcher.links[source]
+        return link.latency if link.is_measured else None
 
     def small(self, source: str) -> int:
         """Bytes up to which an object of a source costs little more whole than its first block."""
@@ -162,6 +189,11 @@ class Stream:
         with self._fetcher.lock:
             self._fetcher.cancel(self)
             self._readahead.on_cancel()
+
+    def pattern(self) -> Pattern:
+        """How the reads look so far."""
+        with self._fetcher.lock:
+            return self._readahead.pattern()
 
     def _read_on(self, offset: int, size: int) -> Sequence[Extent]:
         """With the lock held: tell the policy of a read; what to fetch ahead of the next."""

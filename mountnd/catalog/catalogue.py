@@ -27,6 +27,7 @@ from .query.invalidation import Invalidation
 from .query.lookup import Lookup
 from .query.open_listings import OpenListings
 from .query.point import Name
+from .query.remembered import Remembered, RememberedListing, remembered, remembered_listing
 from .query.scan import Scanner
 from .query.single_flight import SingleFlight
 from .query.stale_fallback import StaleFallback
@@ -75,7 +76,7 @@ class Catalogue:
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
         self.root, self.relied = Entry(b"", store.root, True, None), store.relied
-        self._location = Location(store.source, store.root, store.url)
+        self._location, self._ttl, self._clock = Location(store.source, store.root, store.url), ttl, clock
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock)
         self._memory = MemoryCache(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, renewals=store.renewals)
         disk = ListingDiskCache(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
@@ -153,6 +154,26 @@ class Catalogue:
         if known is None or not known.usable:
             return None
         return ListedEntries(known.listing, directory.key, self._location.source)
+
+    def remembered(self, directory: Entry, name: bytes) -> Remembered:
+        """What is known of the entry called `name`, and since when. Asks nobody, and counts as no use."""
+        return remembered(self._cache, directory.key, name, ttl=self._ttl, now=self._clock())
+
+    def remembered_listing(self, directory: Entry) -> RememberedListing | None:
+        """What is known of a directory's names, and since when; None where it was not listed. As `remembered`."""
+        return remembered_listing(self._cache, directory.key, ttl=self._ttl, now=self._clock())
+
+    def refuses_listing(self, directory: Entry) -> bool:
+        """Whether listing the directory was refused a short while ago, so that its names are asked for one by one."""
+        return self._memory.is_unlistable(directory.key)
+
+    def age(self, at: float) -> float:
+        """Seconds since a time that `remembered` told; infinite where that is not known."""
+        return self._clock() - at
+
+    def outage(self) -> StoreError | None:
+        """Why the store counts as out of reach, None where it answers or nobody has asked."""
+        return self._requests.outage()
 
     def hidden(self, directory: Entry) -> list[Hidden]:
         """Keys in this directory that are not shown under their own name, at most 1,000. Lists it when needed."""

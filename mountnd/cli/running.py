@@ -143,6 +143,24 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
 
 
+class Place(NamedTuple):
+    """A path in a mount: `path` is resolved, `below` is it from the mountpoint on, "" for the mountpoint itself."""
+
+    path: Path
+    mountpoint: Path
+    below: str
+
+
+def inside(path: Path) -> Place:
+    """Where in which mount a path is. Raises MountError where it is in none."""
+    path = mounts.resolve(path)
+    top = mounts.top_of(path)
+    mounted = mounts.mount_at(top)
+    if mounted is None or mounted.fstype != mounts.FSTYPE:
+        raise MountError(f"{path} is not inside a mountnd mount (mountnd ls lists yours)")
+    return Place(path, top, os.fspath(path.relative_to(top)) if path != top else "")
+
+
 def mount_of(path: Path) -> Path:
     """The mountpoint of the mount that `path` is, or lies inside; `path` itself (resolved) where that is none."""
     return mounts.top_of(mounts.resolve(path))

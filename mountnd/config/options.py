@@ -15,7 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from .. import memory_limit
-from .option_types import COUNT, DIR, FILE, ID, MEMORY, MODE, NAME, SECONDS, SIZE, SWITCH, TTL, URL, Kind, Option, Scope
+from .option_types import (
+    ADDRESS,
+    COUNT,
+    DIR,
+    FILE,
+    ID,
+    MEMORY,
+    MODE,
+    NAME,
+    SECONDS,
+    SIZE,
+    SWITCH,
+    TTL,
+    URL,
+    Kind,
+    Option,
+    Scope,
+)
+from .parsers import Address
 
 # A TTL: what was listed once is never listed again.
 INDEFINITE = float("inf")
@@ -115,6 +133,8 @@ class MountConfig:
     foreground: bool = option(SWITCH, "stay in the foreground; Ctrl-C unmounts", False, "false", short="-f")
     log_file: Path | None = option(FILE, "append the log to this file",
         default_text="background: in the run directory")
+    metrics: Address | None = option(ADDRESS, "serve counters there, for Prometheus (mountnd help metrics)",
+        default_text="none")
     verbose: int = option(COUNT, "log more; twice: debug messages", 0, "0", short="-v")
     debug: bool = option(SWITCH, "show tracebacks and log everything", False, "false")
 # fmt: on

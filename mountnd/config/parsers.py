@@ -11,7 +11,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .home import NO_HOME, expand_home
 
@@ -151,6 +151,25 @@ def endpoint(raw: object) -> str:
     if isinstance(raw, str) and re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", raw):
         return raw.rstrip("/")
     raise ValueError("a URL such as https://s3.example.org or http://127.0.0.1:9000")
+
+
+class Address(NamedTuple):
+    """Where to listen: a host's name or address, and a port; 0 for one that is free."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def address(raw: object) -> Address:
+    """`HOST:PORT`, `[IPV6]:PORT`, or a port of the loopback interface alone."""
+    text = str(raw).strip() if isinstance(raw, (str, int)) and not isinstance(raw, bool) else ""
+    found = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9._-]{1,255}):)?([0-9]{1,5})", text)
+    if found and int(found[2]) < 1 << 16:
+        return Address((found[1] or "127.0.0.1").strip("[]"), int(found[2]))
+    raise ValueError("an address such as 127.0.0.1:9100, or a port; 0 for one that is free")
 
 
 def path(raw: object, base: Path) -> Path:

@@ -1,4 +1,5 @@
-"""A mount's counters for people: pure functions.
+"""What a mount tells, for people: pure functions.
 
-figures   the few figures that `mountnd stats` shows, from a snapshot of `stats.Stats`
+figures       the few figures that `mountnd stats` shows, from a snapshot of `stats.Stats`
+explanation   the facts of `mountnd explain` in words
 """

@@ -55,6 +55,7 @@ class FailureLog:
         self._told: OrderedDict[Hashable, float] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._last: Failure | None = None
+        self._last_of: OrderedDict[Hashable, Failure] = OrderedDict()  # by path, and by the catalogue's id
 
     def report(self, catalogue: Catalogue, directory: str, what: str, error: StoreError, path: str = "") -> None:
         """A listing or a look-up failed. Counted and logged, unless that is an ordinary answer: no such name is
@@ -67,16 +68,18 @@ class FailureLog:
         """
         if isinstance(error, NotFound):
             return
-        self._count(path, error)
+        self._count(path, error, catalogue)
         if isinstance(error, Forbidden):
             return
         # A server that does not answer is one cause, however many directories it is asked for.
         place = "" if error.transient else directory
         self._tell((id(catalogue), place, type(error), error.code), what, error)
 
-    def read_failed(self, path: str, error: StoreError, *, why: str = "cannot be read") -> None:
+    def read_failed(
+        self, path: str, error: StoreError, *, why: str = "cannot be read", catalogue: Catalogue | None = None
+    ) -> None:
         """An open file at `path` (from the mount's root) could not be read. Logged once for each path and reason."""
-        self._count(path, error)
+        self._count(path, error, catalogue)
         self._tell((path, type(error), error.code), f"/{path} {why}", error)
 
     def summary(self) -> dict[str, Any]:
@@ -89,11 +92,21 @@ class FailureLog:
             "last": last._asdict() if last else None,
         }
 
-    def _count(self, path: str, error: StoreError) -> None:
+    def last(self, what: str | Catalogue) -> Failure | None:
+        """The last failure of a path (from the mount's root, without slashes at its ends), or of all of a source."""
+        with self._lock:
+            return self._last_of.get(what if isinstance(what, str) else id(what))
+
+    def _count(self, path: str, error: StoreError, catalogue: Catalogue | None) -> None:
         failure = Failure(self._wall(), f"/{path}", error.reason, str(error), error.request_id)
         with self._lock:
             self._counts[error.reason] += 1
             self._last = failure
+            for of in (path.strip("/"), id(catalogue)):
+                self._last_of[of] = failure
+                self._last_of.move_to_end(of)
+            while len(self._last_of) > CAUSES_MAX:
+                self._last_of.popitem(last=False)
 
     def _tell(self, cause: Hashable, what: str, error: StoreError) -> None:
         now = self._clock()

@@ -104,6 +104,12 @@ class Handles:
         pin = self._pins.get(number)
         return None if pin is None else pin.meta
 
+    def opened(self, number: int) -> list[Handle]:
+        """The handles that are open on inode `number`."""
+        with self._changed:
+            pin = self._pins.get(number)
+            return [] if pin is None else list(pin.handles)
+
     def settled(self, number: int) -> ObjectStat | None:
         """As `pinned`, after close(2): a version that is gone and whose every handle may be closed is not told on.
 

@@ -20,6 +20,7 @@ from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
+from .explain import Explainer
 from .failures import FailureLog
 from .handles import Handle, Handles
 from .inodes import Attributes, Inode, Ownership
@@ -45,6 +46,7 @@ class Vfs:
     Attributes:
         root: the tree's root.
         lookup, resolve, resolve_directory: those of `Namespace`, without a call between.
+        explain: that of `Explainer`.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Vfs:
         self.lookup = self._namespace.lookup
         self.resolve, self.resolve_directory = self._namespace.resolve, self._namespace.resolve_directory
         self._handles = Handles(blocks)
+        self.explain = Explainer(self._namespace, self._handles, self._failures, blocks).explain
         self._directories: dict[int, OpenDirectory] = {}
         self._directory_numbers = itertools.count(1)
         # Called with the number of a handle that moved to another version before it gave a byte: other attributes.
@@ -129,7 +132,8 @@ class Vfs:
             except StoreError as e:
                 if not handle.reported:  # the kernel asks again page by page, and programs again and again
                     handle.reported = True
-                    self._failures.read_failed(self._namespace.path(handle.inode), e)
+                    path = self._namespace.path(handle.inode)
+                    self._failures.read_failed(path, e, catalogue=handle.inode.catalogue)
                 raise
             else:
                 # Once bytes were given, the stream stays; before, another thread may have moved it meanwhile.
@@ -229,6 +233,10 @@ class Vfs:
         if directory is not None:
             directory.close()
 
+    def open_files(self) -> int:
+        """How many handles on files are open."""
+        return len(self._handles)
+
     def failures(self) -> dict[str, Any]:
         """What programs saw fail, as `FailureLog.summary` has it."""
         return self._failures.summary()
@@ -265,6 +273,7 @@ class Vfs:
             handle.pin.stale = True
             changed = Changed(f"its readers get ESTALE ({why})", code="Version")
             path = self._namespace.path(handle.inode)
-            self._failures.read_failed(path, changed, why="changed or was deleted while it was open")
+            what = "changed or was deleted while it was open"
+            self._failures.read_failed(path, changed, why=what, catalogue=catalogue)
         catalogue.forget(key)
         return Changed(f"{key}: the version that was opened is gone")

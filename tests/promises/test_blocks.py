@@ -27,6 +27,8 @@ INLINE = sorted({command for text in PAGES.values() for command in inline_comman
 UNRUN = {
     ("README.md", "make setup"): "builds an environment; `make newcomer` types it",
     ("README.md", "make demo"): "builds an environment; `make newcomer` types it",
+    ("mountnd/help/programs.md", "export SUBJECTS_DIR=~/subjects"): "needs FreeSurfer, FSL and AFNI",
+    ("mountnd/help/programs.md", "apptainer run"): "needs containers of some gigabytes",
     ("mountnd/help/performance.md", "make bench"): "takes hours, and wants peers that packages do not have",
 }
 # No commands, but pictures.
@@ -53,11 +55,12 @@ def _read(argv: list[str]) -> None:
     at = cli.first_word(argv)
     verb = argv[at] if at is not None and argv[at] in VERBS else "mount"
     rest = [word for index, word in enumerate(argv) if index != at or word != verb]
-    command = cli.get_command(click.Context(cli), verb)
+    group = click.Context(cli, **cli.context_settings)  # which verbs take the names of --help from, and keep
+    command = cli.get_command(group, verb)
     assert command is not None
     if rest != ["--version"]:
         with suppress(click.exceptions.Exit):  # --help ends there
-            command.make_context(verb, rest)
+            command.make_context(verb, rest, parent=group)
 
 
 def _config(*argv: str) -> None:

@@ -68,6 +68,7 @@ VIEWS: Mapping[str, str] = {
     "config-file": "config --config {config}",
     "config-mount": "config openneuro {tmp}/a/mountpoint --config {config} --ttl indefinite",
     "stats": "stats {mnt}",
+    "explain": f"explain {{mnt}}/ds000001/{_LONG} {{mnt}}/ds000001 {{mnt}}/ds000002/nothing",
     "cache": "cache ls",
     "cache-objects": "cache ls ds000001",
     "cache-verify": "cache verify",

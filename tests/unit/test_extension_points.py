@@ -214,6 +214,7 @@ def test_a_readahead_policy_inside_a_file_is_a_module_and_a_line(copy: Copy) -> 
     copy.add_file(
         "blocks/readahead/whole_file.py",
         """from ..geometry import Extent
+from .base import Pattern
 
 
 class WholeFile:
@@ -231,6 +232,9 @@ class WholeFile:
 
     def on_cancel(self):
         pass
+
+    def pattern(self):
+        return Pattern("in order")
 """,
     )
     copy.add_line(
@@ -243,5 +247,7 @@ class WholeFile:
         "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/file'))\n"
         "for at in range(0, 3 << 20, 1 << 18): mount.vfs.read(fh, 1, at)\n"
         "print(mount.stats.snapshot()['bytes.fetched'])\n"
+        "told = mount.vfs.explain([b'file']).facts\n"
+        "print(told['open'][0]['pattern'], told['next_read']['memory'])\n"
     )
-    assert copy.use(code) == f"{3 << 20}\n"
+    assert copy.use(code) == f"{3 << 20}\nin order {128 << 10}\n"

@@ -34,6 +34,14 @@ class DiskTier(Protocol):
         """Fill what it holds of `span`, one view a block; the indexes it filled. Never raises."""
         ...
 
+    def held(self, id: ObjectId, size: int) -> Collection[int]:
+        """The indexes of the blocks that it has, as far as can be told without reading them. No use is noted."""
+        ...
+
+    def used(self) -> int:
+        """Bytes of disk that it takes, as of a short while ago."""
+        ...
+
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
         """Take these blocks, which were just fetched, for later. Returns at once, never raises."""
         ...

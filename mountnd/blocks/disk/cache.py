@@ -22,12 +22,13 @@ from ...private_directory import PrivatePath
 from ...regular_file import Untrusted, UntrustedDirectory
 from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, Stats
 from ...stores.base import ObjectId
-from ..geometry import BlockRange
+from ..geometry import BlockRange, block_count
 from ..memory import PinnedBlocks
 from .base import BlockSource
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
 from .place import CacheDirectory
+from .usage import DiskUsage
 from .writer import WRITTEN_FILES, WriteBehind
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class DiskCache:
         self._last_use = LastUse(self._root)
         self._writer = WriteBehind(self._root, limit, stats, self._last_use, written_files)
         descriptors.spare(self._close_files)
+        self._usage = DiskUsage(self._root)
+        self.used = self._usage.bytes
         self._unreadable: set[int] = set()  # errnos that the log was told
 
     def attach(self, source: BlockSource) -> None:
@@ -94,6 +97,18 @@ class DiskCache:
         if filled:
             self._stats.of(id.source).add(BYTES_FROM_DISK, sum(len(views[i - span.first]) for i in filled))
         return filled
+
+    def held(self, id: ObjectId, size: int) -> Collection[int]:
+        """The indexes of the blocks that have a checksum here; that it holds, only reading tells. Never raises."""
+        found: set[int] = set()
+        for chunk, part in chunks_of(BlockRange(0, block_count(size))) if size else ():
+            identity = ChunkIdentity(id, size, chunk)
+            try:
+                sums = ChunkFile.open(identity.name, identity, within=self._root).checksums(part)
+            except (InvalidChunk, OSError):  # none, or one that would not be used
+                continue
+            found.update(i for i, checksum in zip(range(*part), sums, strict=True) if checksum)
+        return found
 
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
         """Write these blocks some time soon, while memory has them. Returns at once, never raises."""

@@ -74,6 +74,17 @@ class Fetcher:
         """How often the keys have changed that the object is fetched with."""
         return self._loader.store(id).renewals.count
 
+    def here(self, id: ObjectId) -> tuple[set[int], set[int]]:
+        """The indexes of the blocks of an object that are in memory, and of those on their way. It counts as no use."""
+        with self.lock:  # for a copy alone: all of memory's blocks may be some hundred thousand
+            held, coming = list(self.memory.lru), list(self._flights)
+        return {i for one, i in held if one == id}, {i for one, i in coming if one == id}
+
+    def usage(self) -> tuple[int, int]:
+        """Bytes of memory in use, and how many requests wait or are under way."""
+        with self.lock:
+            return self.memory.used, len(set(self._flights.values()))
+
     # -- with the lock held by the caller -------------------------------------------------------
 
     def held(self, id: ObjectId) -> Callable[[int], bool]:

@@ -46,6 +46,11 @@ class Link:
         self._derive()
 
     @property
+    def is_measured(self) -> bool:
+        """Whether an answer has told the latency, which is assumed until then."""
+        return bool(self._latencies)
+
+    @property
     def latency(self) -> float:
         """Seconds from a request to its answer."""
         return min(self._latencies, default=LATENCY_S)

@@ -73,6 +73,7 @@ class Loader:
             took = self._clock() - began
             seconds = took if gap == span else 0.0
             stats.add(GET_TIME, round(took * 1e6))
+            stats.get_times.record(took)
             stats.add(BYTES_FETCHED, where.size)
             for b in blocks[own]:
                 b.mark = UNREAD if flight.prefetch else 0

@@ -8,10 +8,28 @@ A new policy is a file in this folder with a class like this, passed to `stream.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..fetch.budget import Share
 from ..geometry import Extent
+
+
+class Pattern(NamedTuple):
+    """How a handle is read, for a person. Bytes.
+
+    Attributes:
+        kind: `unread` so far; `start`: nothing but its beginning (a header); `in order`; `strides`: at equal distances;
+            `random`.
+        position: where the last read ended.
+        distance, length: of strides: from one to the next (below 0: backwards), and of each.
+        places: in how many places at once it is read in order.
+    """
+
+    kind: Literal["unread", "start", "in order", "strides", "random"]
+    position: int = 0
+    distance: int = 0
+    length: int = 0
+    places: int = 1
 
 
 class ReadaheadPolicy(Protocol):
@@ -32,6 +50,10 @@ class ReadaheadPolicy(Protocol):
 
     def on_cancel(self) -> None:
         """What was returned by `on_read` and has not come yet will not come."""
+        ...
+
+    def pattern(self) -> Pattern:
+        """How the reads look so far. Changes nothing."""
         ...
 
 

@@ -54,6 +54,11 @@ class StrideDetector:
         """How long visits are, 0 while none came where it was expected to."""
         return self._length if self._hits else 0
 
+    @property
+    def distance(self) -> int:
+        """From one visit to the next, below 0 where they go backwards; 0 while none came where it was expected to."""
+        return round((self._last - self._origin) / self._steps) if self._hits else 0
+
     def visit(self, offset: int, size: int, previous: int) -> None:
         """A visit begins with a read of `size` bytes at `offset`; the one before read `previous` in all."""
         last, self._last = self._last, offset

@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from ..fetch.budget import MAX_GETS, Share
 from ..geometry import BLOCK, Extent
+from .base import Pattern
 from .strides import StrideDetector
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -156,6 +157,21 @@ class WindowPolicy:
         for reader in self._readers:
             reader.ahead = reader.pos
         self._strides.on_cancel()
+
+    def pattern(self) -> Pattern:
+        """As the last reads look: a reader that goes on, visits at equal distances, or neither."""
+        lim, strides = self._limits, self._strides
+        if not self._readers:
+            return Pattern("unread")
+        last = self._readers[-1]
+        if not last.start and len(self._readers) == 1 and last.pos <= lim.whole < self._size:
+            return Pattern("start", last.pos)
+        goes_on = last.window > 0 or (not last.start and len(self._readers) == 1)
+        if strides.hits > 1 and not (goes_on and last.pos - last.start > 2 * strides.length):
+            return Pattern("strides", last.pos, strides.distance, strides.length)
+        if not goes_on:
+            return Pattern("random", last.pos)
+        return Pattern("in order", last.pos, places=max(1, sum(r.window > 0 and r.touched for r in self._readers)))
 
     def _find(self, offset: int) -> _Reader | None:
         """The reader that a read at `offset` continues."""

@@ -116,6 +116,20 @@ class MemoryCache:
             listing = self._use(prefix, slot)
             return KnownListing(listing, slot.names_to_recheck, self._is_listing_fresh(slot, now))
 
+    def peek(self, prefix: str, name: bytes) -> tuple[KnownListing | None, KnownAnswer | None]:
+        """The listing of a directory and the answer for one name in it, whatever their age. It counts as no use.
+
+        A listing that does not tell of that name, as it was made with other keys than today's, has it to be asked for.
+        """
+        now = self._clock()
+        with self._lock:
+            slot = self._listings.get(prefix)
+            if slot is None:
+                return None, self._answers.get((prefix, name))
+            recheck = slot.names_to_recheck | {name} if self._is_unproven(slot, prefix, name) else slot.names_to_recheck
+            known = KnownListing(slot.listing, recheck, self._is_listing_fresh(slot, now))
+            return known, self._answers.get((prefix, name))
+
     def fresh_listing(self, prefix: str) -> Listing | None:
         """A directory's listing, None when unknown or too old. Some of its names may have been invalidated since."""
         now = self._clock()

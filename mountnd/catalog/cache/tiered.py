@@ -80,6 +80,10 @@ class TieredCache:
         self._stats.add(LISTINGS_RECALLED)
         return True
 
+    def peek_disk(self, prefix: str) -> Listing | None:
+        """What the disk has of a directory. It stays there: nothing is taken into memory."""
+        return None if self._disk is None else self._disk.get(prefix)
+
     def count_kept(self, root: str, until: float) -> tuple[int, bool]:
         """Names at and below a directory in the listings that lead there, and whether all were counted before `until`
         (monotonic seconds). Takes nothing into memory."""

@@ -10,9 +10,10 @@ single_flight     requests under way by what they ask for; futures combined
 open_listings     the listings under way, by directory
 paged_listing     one directory being listed page by page
 directory_stream  one opendir's view of a directory
+remembered        what is known, told without asking and without counting as a use
 
-The catalogue calls lookup, scan and invalidation. Inside: scan > lookup | directory_stream > unlistable >
-invalidation | stale_fallback | point > open_listings > paged_listing | single_flight.
+The catalogue calls lookup, scan, invalidation and remembered. Inside: scan > lookup | directory_stream > unlistable >
+invalidation | stale_fallback | point > open_listings > paged_listing | single_flight | remembered.
 
 Lock order: `OpenListings._lock`; then `PagedListing._lock` and `SingleFlight._lock`, which are leaves but for those of
 the workers and of the cache.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from ...daemon import control, mounts
-from ...errors import MountError
+from ...daemon import control
+from .. import running
 from ..flags import MountArgument
 
 
@@ -20,9 +19,5 @@ def refresh(path: Path) -> None:
     Names that are looked up next come from the source. The kernel drops the files' pages at once and their names within
     a second.
     """
-    path = mounts.resolve(path)
-    top = mounts.top_of(path)
-    mounted = mounts.mount_at(top)
-    if mounted is None or mounted.fstype != mounts.FSTYPE:
-        raise MountError(f"{path} is not inside a mountnd mount (mountnd ls lists yours)")
-    control.request(top, "refresh", path=os.fspath(path.relative_to(top)) if path != top else "")
+    place = running.inside(path)
+    control.request(place.mountpoint, "refresh", path=place.below)

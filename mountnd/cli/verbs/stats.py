@@ -108,4 +108,9 @@ def _table(answer: dict[str, Any], mountpoint: Path, now: Moment, before: Moment
     memory = answer["memory"]
     streams.show("")
     held = f"{size(memory['blocks'])} for blocks, {size(memory['names'])} for the names of each source"
-    tables.details([("memory", f"{held}; {memory['origin']} is {size(memory['bytes'])}")])
+    tables.details(
+        [
+            ("memory", f"{held}; {memory['origin']} is {size(memory['bytes'])}"),
+            ("metrics", answer.get("metrics") or ""),
+        ]
+    )

@@ -25,6 +25,7 @@ BLOCKS = [
 SAYS = {
     "nibabel.load": ["sub-01_T1w.nii.gz\n", "(160, 192, 160)\n"],
     "_MOUNTND_COMPLETE": [],
+    "bytes.fetched": [" bytes, ", " GETs, ", " LISTs\n"],
 }
 
 

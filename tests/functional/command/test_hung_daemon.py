@@ -161,7 +161,7 @@ def test_every_verb_ends_by_every_path(source: Sequence[str], where: Path, links
     with stopped(source, where) as record:
         hint = f"{where}: its daemon (pid {record.pid}) is stopped. To let it go on: kill -CONT {record.pid}"
         running = []
-        for verb in ("stats", "refresh"):
+        for verb in ("stats", "refresh", "explain"):
             for way in WAYS.values():
                 path, cwd = way(where, links)
                 argv = [MOUNTND[0], "-P", *MOUNTND[1:], verb, str(path)]

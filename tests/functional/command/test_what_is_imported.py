@@ -20,6 +20,7 @@ pytestmark = pytest.mark.kernel
 
 # Whatever is mounted, and whoever asks: these are of other programs, of tests, or of a part that is not used.
 NEVER = ("boto3", "moto", "numpy", "nibabel", "pandas", "PIL", "matplotlib", "pytest", "pkg_resources", "rich",
+         "prometheus_client", "wsgiref", "mountnd.metrics",
          "botocore.docs", "botocore.waiter", "s3transfer", "mountnd.demo")  # fmt: skip
 # What s3fs needs beside, of which signing needs a little.
 OF_S3FS = ("s3fs", "fsspec", "aiobotocore", "aiohttp", "yarl", "botocore.session", "botocore.client")
@@ -131,7 +132,7 @@ def test_whoever_waits_for_the_daemon_imports_none_of_it(bucket: list[str], wher
     assert done.returncode == 0, done.stderr
     try:
         assert among(imported(done.stderr), (*NEVER, *OF_S3FS, *OF_SIGNING, *OF_DAEMONS)) == set()
-        for words in (("ls",), ("stats", where), ("umount", where)):
+        for words in (("ls",), ("stats", where), ("explain", where), ("umount", where)):
             done = run_mountnd(*words, env=tells)
             assert done.returncode == 0, done.stderr
             modules = imported(done.stderr)

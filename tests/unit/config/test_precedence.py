@@ -18,6 +18,7 @@ from mountnd.config import option_types, parsers, presets, resolve
 from mountnd.config.layers import Layer, ResolvedOption, resolve_option
 from mountnd.config.option_types import Kind, Option, RawValue
 from mountnd.config.options import BY_NAME, OPTIONS, MountConfig, SourceConfig
+from mountnd.config.parsers import Address
 from mountnd.config.presets import SETTINGS, Preset
 from tests.unit.cli.calls import call
 
@@ -41,6 +42,11 @@ POOLS: dict[Kind, list[tuple[str, Any]]] = {
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
         ("https://s3.example.org/", "https://s3.example.org"),
         ("https://h/p/", "https://h/p"),
+    ],
+    option_types.ADDRESS: [
+        ("9464", Address("127.0.0.1", 9464)),
+        ("0.0.0.0:0", Address("0.0.0.0", 0)),
+        ("[::1]:80", Address("::1", 80)),
     ],
     option_types.DIR: [("/a/b", Path("/a/b")), ("/c", Path("/c")), ("/c/../d", Path("/d"))],
     option_types.SWITCH: [("true", True), ("false", False), ("1", True), ("no", False)],

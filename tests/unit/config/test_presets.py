@@ -135,3 +135,8 @@ def test_listings_of_frozen_data_are_valid_for_longer() -> None:
     assert {ttls["hcp"], ttls["fastmri"]} == {"indefinite"}
     assert ttls["openneuro"] == 300
     assert ttls["indi"] == 3600
+
+
+def test_no_preset_has_its_reader_pay() -> None:
+    """help/cost.md says so."""
+    assert [preset.name for preset in ALL if preset.settings.get("requester_pays")] == []

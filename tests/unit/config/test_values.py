@@ -30,6 +30,10 @@ HERE = Path("/here")
         *[("uid", raw) for raw in ("root", "-1", "4294967295", "1.5", "", True)],
         *[("allow_other", raw) for raw in ("maybe", "", 2, "tru", 1.0)],
         *[("endpoint_url", raw) for raw in ("s3.example.org", "ftp://h", "http://", "http:// h", "https://h?x", 5)],
+        *[
+            ("metrics", raw)
+            for raw in ("", "::1", ":9100", "127.0.0.1", "h:65536", "a b:1", "http://h:1", "-1", True, 1.5)
+        ],
         *[("region", raw) for raw in ("", "us east", "a\nb", 1)],
         *[("log_file", raw) for raw in ("", "a\0b", 3)],
         *[("verbose", raw) for raw in ("-1", "many", "", -1)],
@@ -158,3 +162,20 @@ OUTPOST = "arn:aws-cn:s3-outposts:cn-north-1:123456789012:outpost/op-1/accesspoi
 )
 def test_a_bucket_and_what_lies_below_it(path: str, bucket: str, prefix: str) -> None:
     assert parsers.split_bucket(path) == (bucket, prefix)
+
+
+@pytest.mark.parametrize(
+    ("raw", "host", "port", "text"),
+    [
+        ("9100", "127.0.0.1", 9100, "127.0.0.1:9100"),
+        (9100, "127.0.0.1", 9100, "127.0.0.1:9100"),
+        ("0", "127.0.0.1", 0, "127.0.0.1:0"),
+        ("0.0.0.0:9100", "0.0.0.0", 9100, "0.0.0.0:9100"),
+        ("localhost:80", "localhost", 80, "localhost:80"),
+        ("[::1]:9100", "::1", 9100, "[::1]:9100"),
+    ],
+)
+def test_an_address_to_listen_at(raw: object, host: str, port: int, text: str) -> None:
+    found = parsers.address(raw)
+    assert found == (host, port) and str(found) == text
+    assert parsers.address(text) == found

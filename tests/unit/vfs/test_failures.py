@@ -94,3 +94,18 @@ def test_a_failed_read_is_told_once_for_each_path_and_reason(caplog: pytest.LogC
     assert lines(caplog) == [
         "/a cannot be read: no answer", "/b cannot be read: no answer", "/a cannot be read: 500"
     ]  # fmt: skip
+
+
+def test_the_last_failure_of_a_path_and_of_a_source_is_told() -> None:
+    failures = FailureLog(Clock(), wall=lambda: 12.5)
+    assert failures.last("d/a") is failures.last(ONE) is None
+    failures.read_failed("d/a", errors.TimedOut("first"), catalogue=ONE)
+    failures.read_failed("d/a", errors.ServerFault("second"), catalogue=ONE)
+    failures.report(OTHER, "e/", "x", errors.Forbidden("third"), "e/")
+    last = failures.last("d/a")
+    assert last is not None and (last.message, last.path) == ("second", "/d/a")
+    assert failures.last("e") == failures.last(OTHER) and failures.last(ONE) == last
+    for n in range(CAUSES_MAX):
+        failures.read_failed(f"f/{n}", errors.TimedOut("x"), catalogue=OTHER)
+    assert failures.last("d/a") is None, "no more is remembered than is of use"
+    assert failures.last(f"f/{CAUSES_MAX - 1}") == failures.last(OTHER)
