@@ -4,9 +4,9 @@
     python -m tests.benchmarks nodes --peer-cmd "before=/tmp/before/.venv/bin/python -P -m mountnd s3://{bucket} {mnt}
         --endpoint-url {url} --anonymous -f --cache-dir {cache}"       the commit before, in the same run
 
-Each candidate's mounts, all with the same cache directory, are made before their readers start together: each reads the
-whole file through its own mount. What is fetched is counted by the server. One mount alone comes first: what it takes is
-what leases must not cost it.
+Each candidate's mounts, all with the same cache directory, are made before their readers start together: each reads
+the whole file through its own mount. What is fetched is counted by the server. One mount alone comes first, which
+leases must cost nothing.
 """
 
 from __future__ import annotations
