@@ -23,6 +23,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 
 from ...errors import MountError
 from ...private_directory import PrivateDirectory
@@ -189,7 +190,8 @@ class Leases:
                 return None
             else:
                 with self._lock:
-                    self._held[name] = (1, self._clock())
+                    count, since = self._held.get(name, (0, self._clock()))
+                    self._held[name] = (count + 1, since)
                 names.append(name)
                 return None
             owner, version = self._read(name)
@@ -199,7 +201,7 @@ class Leases:
             # Ours, and not in the table: another thread is just making or removing it.
             if not again or owner == self._neighbours.owner or not self._is_void(owner, version, source):
                 return Busy(span, name, owner, version)
-            self._remove([name])
+            self._remove_void(name, version)
         raise AssertionError("unreachable")
 
     def _join_own(self, name: str) -> bool:
@@ -252,6 +254,14 @@ class Leases:
             return
         for name in names:
             root.remove(f"{FOLDER}/{name}")
+
+    def _remove_void(self, name: str, version: tuple[int, int]) -> None:
+        """Remove a lease, unless somebody else has done that, and made another one."""
+        with suppress(OSError):
+            root = self._root.held()
+            info = root.stat(f"{FOLDER}/{name}")
+            if (info.st_ino, info.st_mtime_ns) == version or version == (0, 0):
+                root.remove(f"{FOLDER}/{name}")
 
     def _clean(self) -> None:
         """Remove what crashes have left."""

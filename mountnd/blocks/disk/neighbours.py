@@ -43,21 +43,40 @@ REFUSED_S = 60.0
 Clock = Callable[[], float]
 
 
-class _Source:
-    """What is known of the mounts that read one source. `fetched`: when this mount did last; `changed`: by owner, the
-    time of its file and when that was seen to change. Guarded by `Neighbours._lock`, but for `fetched`."""
+def tag(source: str) -> str:
+    """What a source is called in the names of files."""
+    return xxh3_64_hexdigest(source.encode("utf-8", "surrogateescape"))
 
-    __slots__ = ("again", "changed", "distrusted", "fetched", "folder_ns", "tag")
+
+class _Source:
+    """What is known of the mounts that read one source. Guarded by `Neighbours._lock`, but for `fetched`.
+
+    Attributes:
+        fetched: when this mount did last.
+        changed: by owner, the time of its file, and when that was seen to change.
+        expected_until: until then all that are there may be about to fetch, too.
+        distrusted: until when, by owner.
+        folder_ns: the directory's time when it was looked at; again: when it is to be looked at in any case.
+    """
+
+    __slots__ = ("again", "changed", "distrusted", "expected_until", "fetched", "folder_ns", "tag")
 
     def __init__(self, source: str) -> None:
-        self.tag = xxh3_64_hexdigest(source.encode("utf-8", "surrogateescape"))
-        self.fetched, self.again, self.folder_ns = float("-inf"), float("inf"), 0
+        self.tag = tag(source)
+        self.fetched = self.expected_until = float("-inf")
+        self.again, self.folder_ns = float("inf"), 0
         self.changed: dict[str, tuple[int, float]] = {}
         self.distrusted: dict[str, float] = {}
 
     def fresh(self, now: float) -> bool:
         """Whether another mount fetches, as far as is known."""
+        if now < self.expected_until:
+            return bool(self.changed)
         return any(now - at <= SILENT_S for _, at in self.changed.values())
+
+    def shows_life(self, owner: str, now: float) -> bool:
+        """Whether that mount's file has changed lately."""
+        return now - self.changed.get(owner, (0, float("-inf")))[1] <= SILENT_S
 
 
 class Neighbours:
@@ -119,12 +138,14 @@ class Neighbours:
     def lives(self, owner: str, source: str) -> bool:
         """Whether a mount that reads `source` lives, and may be relied on."""
         state, now = self._sources[source], self._clock()
-        if owner not in state.changed:
-            self._look()
         with self._lock:
             if state.distrusted.get(owner, 0.0) > now:
                 return False
-            return now - state.changed.get(owner, (0, float("-inf")))[1] <= SILENT_S
+            if state.shows_life(owner, now):
+                return True
+        self._look()  # it may have begun a moment ago
+        with self._lock:
+            return state.shows_life(owner, self._clock())
 
     def distrust(self, owner: str, source: str) -> None:
         """It was waited for in vain."""
@@ -137,7 +158,7 @@ class Neighbours:
         return f"{self.owner}-{state.tag}"
 
     def _announce(self, state: _Source) -> None:
-        """Have others look, and take all that are there for mounts that may begin, too."""
+        """Begin after a pause: have others look. All that are there may be about to begin, too."""
         now = self._clock()
         if now < self._refused_until:
             return
@@ -150,7 +171,8 @@ class Neighbours:
                 folder.touch(".")
             except FileNotFoundError:
                 os.close(folder.create(name))
-            self._look(expected=state, touched=folder.stat(name).st_mtime_ns)
+            state.expected_until = now + SILENT_S
+            self._look(touched=folder.stat(name).st_mtime_ns)
         except OSError:
             self._folder, self._refused_until = None, now + REFUSED_S
             with self._lock:
@@ -163,13 +185,8 @@ class Neighbours:
         except OSError:
             pass  # removed, or no longer ours to write: others go on without us
 
-    def _look(self, *, expected: _Source | None = None, touched: int = 0) -> None:
-        """Look at the others' files.
-
-        Args:
-            expected: of this source, all that are there count as seen now.
-            touched: the time of a file that was just touched, beside which others may be old.
-        """
+    def _look(self, *, touched: int = 0) -> None:
+        """Look at the others' files. `touched`: the time of one that was just touched, beside which others are old."""
         folder = self._folder
         if folder is None:
             return
@@ -184,8 +201,7 @@ class Neighbours:
                 before, state.changed = state.changed, {}
                 for owner, ns in found.get(state.tag, {}).items():
                     known = before.get(owner)
-                    same = known is not None and known[0] == ns and state is not expected
-                    state.changed[owner] = known if same and known is not None else (ns, now)
+                    state.changed[owner] = known if known is not None and known[0] == ns else (ns, now)
                 state.again = now + LOOK_AGAIN_S if state.folder_ns != folder_ns else float("inf")
                 state.folder_ns = folder_ns
 
