@@ -65,6 +65,8 @@ DISK_KEPT = _counter("disk.kept.bytes", "bytes", "written to the disk cache")
 DISK_SKIPPED = _counter("disk.skipped.bytes", "bytes", "not written to the disk cache: it was behind, full or off")
 DISK_EVICTED = _counter("disk.evicted.bytes", "bytes", "removed from the disk cache for newer ones")
 DISK_DAMAGED = _counter("disk.damaged.blocks", "blocks", "on disk whose checksum failed; they were fetched again")
+SHARED_WAITS = _counter("shared.waits", "waits", "for what another mount with the same disk cache was fetching")
+SHARED_VAIN = _counter("shared.vain.waits", "waits", "of these that ended before it was there")
 
 # Names (`catalog/`).
 LISTS = _counter("names.list.requests", "requests", "listings sent to stores, one a page")

@@ -80,6 +80,7 @@ class Blocks:
         self.memory_limit = memory
         if disk is not None:
             disk.attach(self)
+            disk.join(stores)
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""

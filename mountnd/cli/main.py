@@ -120,7 +120,8 @@ class VerbGroup(click.Group):
         extra["prog_name"] = "mountnd"
         if not standalone_mode:
             return super().main(argv, standalone_mode=False, **extra)
-        debug = "--debug" in argv or os.environ.get("MOUNTND_DEBUG", "").lower() in ("1", "true", "yes", "on")
+        own = argv[: argv.index("--")] if "--" in argv else argv  # the rest is a command that `exec` runs
+        debug = "--debug" in own or os.environ.get("MOUNTND_DEBUG", "").lower() in ("1", "true", "yes", "on")
         try:
             code = super().main(argv, standalone_mode=False, **extra)
             sys.stdout.flush()

@@ -1,5 +1,6 @@
 """The process around a mount: fork and readiness, the run directory, unmounting, what the machine must have.
 
+    exec        a mount for the length of one command
     run         a mount's life, from the checks to the clean-up (`run_mount`)
     unmount     ending a mount: who holds it, and waiting until its daemon is gone
     hung        daemons that hang: finding out, and ending them
@@ -12,6 +13,8 @@
     rundir      the run directory: records of who is mounted where
     record      one such record
     mounts      what the kernel has mounted, and whether it answers
+    command     a command run to its end, signals passed on
+    namespace   a namespace in which an ordinary user may mount
     host        checks of the machine, each with the command that fixes what is missing
     logs        where messages go
     privacy     what others may see of a daemon

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..fusermount import find as find_fusermount
+from ..fusermount import is_needed as fusermount_is_needed
 
 FUSE_DEVICE = Path("/dev/fuse")
 FUSE_CONF = Path("/etc/fuse.conf")
@@ -52,7 +53,10 @@ def fuse_device(path: Path = FUSE_DEVICE) -> Finding:
 
 
 def fusermount() -> Finding:
-    """Whether fusermount3 is there, and may mount for an ordinary user. Root mounts without it."""
+    """Whether fusermount3 is there, and may mount for an ordinary user. Root mounts without it, and so does the owner
+    of a namespace."""
+    if os.getuid() != 0 and not fusermount_is_needed():
+        return Finding("ok", "fusermount3 is not needed: in this namespace the user may mount")
     path = find_fusermount()
     if path is None:
         level: Level = "warn" if os.getuid() == 0 else "bad"
@@ -67,6 +71,8 @@ def fusermount() -> Finding:
 def user() -> Finding:
     """Whether this user has a name; fusermount3 refuses one that has none, as in many containers."""
     uid = os.getuid()
+    if uid != 0 and not fusermount_is_needed():
+        return Finding("ok", f"user {uid}")
     try:
         return Finding("ok", f"user {pwd.getpwuid(uid).pw_name} ({uid})")
     except KeyError:
@@ -103,6 +109,8 @@ def allow_other(conf: Path = FUSE_CONF) -> Finding:
     fix = f"echo user_allow_other | sudo tee -a {conf}"
     if os.getuid() == 0:
         return Finding("ok", "root may use --allow-other")
+    if not fusermount_is_needed():
+        return Finding("ok", "in this namespace the user may use --allow-other")
     try:
         allowed = allows_other(conf.read_text())
     except OSError:

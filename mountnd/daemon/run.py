@@ -30,8 +30,9 @@ def run_mount(
     *,
     serve: Serve,
     say: Callable[[str], None],
-    introduce: Callable[[], None] = lambda: None,
+    introduce: Callable[[], object] = lambda: None,
     connecting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    private: bool = False,
 ) -> int:
     """Mount as `config` says, in the background unless `config.foreground`. Returns the exit code 0.
 
@@ -43,6 +44,7 @@ def run_mount(
         say: prints a line for the person.
         introduce: called in the process that was called once the tree answers, never before an error.
         connecting: a context for the time until the tree answers; it may start threads, for nothing forks in it.
+        private: the mountpoint is there for this mount alone, and is removed at its end.
 
     Raises:
         MountError: the machine, the mountpoint or the source does not allow it; nothing is left behind.
@@ -55,7 +57,7 @@ def run_mount(
     rundir.run_dir()  # where there can be none, that is said before anything is made
     rundir.clean({str(mount.path) for mount in mounts.mounts()}, time.time())
     try:
-        made = mountpoint.prepare(config.mountpoint, say)
+        made = mountpoint.prepare(config.mountpoint, say) or private
     except MountError as e:
         raise MountError(f"{mountpoint.dangling(typed, config.mountpoint)}{e}") from e
     try:
@@ -102,7 +104,7 @@ def _in_front(
     made: bool,
     serve: Serve,
     say: Callable[[str], None],
-    introduce: Callable[[], None],
+    introduce: Callable[[], object],
     connecting: Callable[[], AbstractContextManager[None]],
 ) -> int:
     with _claimed(config, made, str(config.log_file or "")) as record, ExitStack() as until_ready:

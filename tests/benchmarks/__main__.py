@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, names, parse, plot, report, startup
+from . import bottleneck, data, goals, limit, memory, names, nodes, parse, plot, report, startup
 from . import run as runner
 from .peers import BY_NAME, LOCAL, OURS, Peer
 from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
@@ -64,6 +64,10 @@ def measure(a: argparse.Namespace) -> None:
         names.run(a.keys, a.flat, a.runs, a.peer_cmd)
     if a.verb == "startup":
         startup.run(a.rtt, a.port, tls=a.tls, runs=max(a.runs, 9), given=a.command, only=a.only)
+        return
+    if a.verb == "nodes":
+        with data.at_hand(lambda: nodes.make(a.mib)):
+            nodes.run(a.rtt, a.port, link_mb=a.link_mb, count=a.mounts, mib=a.mib, runs=a.repeat, given=a.peer_cmd)
         return
     if a.verb == "data":
         data.mount()
@@ -158,9 +162,23 @@ def arguments() -> argparse.ArgumentParser:
         "verb",
         nargs="?",
         default="all",
-        choices=("all", "run", "bottleneck", "parse", "names", "memory", "startup", "limit", "data", "trace", "show"),
+        choices=(
+            "all",
+            "run",
+            "bottleneck",
+            "parse",
+            "names",
+            "memory",
+            "nodes",
+            "startup",
+            "limit",
+            "data",
+            "trace",
+            "show",
+        ),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
-        "many keys; memory: of the daemon with 200 files open; startup: until the first `ls` answers; limit: raw "
+        "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache "
+        "that read the same at once; startup: until the first `ls` answers; limit: raw "
         "sockets on the same link; data: make the buckets and keep them; trace: record what the programs of rows R... "
         "ask of a mount; show: tables of saved results",
     )
@@ -191,6 +209,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
     parser.add_argument("--only", default="", metavar="TEXT", help="startup: rows whose title holds this")
+    parser.add_argument("--mounts", type=int, default=8, help="nodes: how many")
+    parser.add_argument("--mib", type=int, default=1024, help="nodes: MiB that each reads")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser

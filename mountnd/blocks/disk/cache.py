@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from cachetools import LRUCache
 
@@ -27,6 +27,7 @@ from ..memory import PinnedBlocks
 from .base import BlockSource
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
+from .leases import Leases
 from .place import CacheDirectory
 from .usage import DiskUsage
 from .writer import WRITTEN_FILES, WriteBehind
@@ -59,6 +60,7 @@ class DiskCache:
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
         self._last_use = LastUse(self._root)
         self._writer = WriteBehind(self._root, limit, stats, self._last_use, written_files)
+        self._leases = Leases(self._root)
         descriptors.spare(self._close_files)
         self._usage = DiskUsage(self._root)
         self.used = self._usage.bytes
@@ -67,6 +69,14 @@ class DiskCache:
     def attach(self, source: BlockSource) -> None:
         """Take the blocks to save from `source` when it is their turn."""
         self._writer.attach(source)
+
+    def join(self, sources: Collection[str]) -> None:
+        """This mount reads these sources: others that do share with it what they fetch. Never raises."""
+        self._leases.join(sources)
+
+    def leases(self, source: str) -> Leases | None:
+        """A fetch from `source` begins: the leases, where another mount may be fetching the same. Never raises."""
+        return self._leases if self._leases.shared(source) and self._writer.is_on else None
 
     def load(self, id: ObjectId, size: int, span: BlockRange, views: Sequence[memoryview]) -> Collection[int]:
         """Fill what is held of `span`, one view each block; the indexes that were filled. Never raises."""
@@ -110,9 +120,12 @@ class DiskCache:
             found.update(i for i, checksum in zip(range(*part), sums, strict=True) if checksum)
         return found
 
-    def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
-        """Write these blocks some time soon, while memory has them. Returns at once, never raises."""
-        self._writer.save(id, size, blocks)
+    def save(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None = None) -> None:
+        """Write these blocks some time soon, while memory has them. Returns at once, never raises.
+
+        `written`: somebody waits for them; called once they are on disk, or will not be.
+        """
+        self._writer.save(id, size, blocks, written)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what waited to be written is; False where that took longer."""
@@ -121,6 +134,7 @@ class DiskCache:
     def close(self) -> None:
         """Write what waits, within some seconds, and close the files. Idempotent."""
         self._writer.close()
+        self._leases.close()
         with self._lock:
             self._files.clear()
 

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -52,7 +53,12 @@ _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class _Pending(NamedTuple):
-    """Blocks to write. `pinned`: they themselves; None: to be taken from memory when it is their turn."""
+    """Blocks to write.
+
+    Attributes:
+        pinned: they themselves; None: to be taken from memory when it is their turn.
+        written: called when that has ended, one way or another; None: nobody waits.
+    """
 
     id: ObjectId
     size: int
@@ -60,6 +66,7 @@ class _Pending(NamedTuple):
     pinned: PinnedBlocks | None
     bytes: int
     since: float
+    written: Callable[[], None] | None
 
 
 class WriteBehind:
@@ -82,6 +89,7 @@ class WriteBehind:
         self._changed = threading.Condition(self._lock)
         self._pending: deque[_Pending] = deque()
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
+        self._urgent = 0  # how many in `_pending` other mounts may wait for
         self._thread: threading.Thread | None = None
         self._closed = self._warned = self._warned_foreign = False
         self._off_until = self._last = self._paused_until = 0.0
@@ -93,27 +101,49 @@ class WriteBehind:
         """Take blocks from `source` when it is their turn."""
         self._source, self._memory = source, source.memory_limit
 
-    def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
-        """Write these blocks some time soon, or not at all where that is not possible."""
+    @property
+    def is_on(self) -> bool:
+        """Whether what is saved now will be written, as far as is known."""
+        return not self._closed and time.monotonic() >= self._off_until
+
+    def save(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None = None) -> None:
+        """Write these blocks some time soon, or not at all where that is not possible.
+
+        `written`: called once they are written, or will not be. With it they are written at once, whoever reads.
+        """
         n, now = sum(map(len, blocks.views)), time.monotonic()
+        ended = []
         with self._lock:
             self._last = now
             if self._closed or (self._limit is not None and n > self._limit) or now < self._off_until:
                 self._stats.add(DISK_SKIPPED, n)
-                return
-            pin, pressed = self._pinned + n <= PINNED, self._pressed
-            self._pending.append(_Pending(id, size, blocks.span, blocks if pin else None, n, now))
-            self._waiting += n
-            self._pinned += n if pin else 0
-            while self._waiting > max(self._memory, n) and self._pending[0].pinned is None:
-                oldest = self._pending.popleft()  # memory cannot hold it any more
-                self._stats.add(DISK_SKIPPED, oldest.bytes)
-                self._done(oldest)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
-                self._thread.start()
-            elif len(self._pending) == 1 or self._pressed > pressed:  # else it knows when its turn comes
-                self._changed.notify_all()
+                ended.append(written)
+            else:
+                ended += self._append(_Pending(id, size, blocks.span, blocks, n, now, written))
+        for tell in filter(None, ended):
+            tell()
+
+    def _append(self, job: _Pending) -> list[Callable[[], None] | None]:
+        """With the lock held: queue a job, and drop what memory cannot hold any more; whom to tell of that."""
+        n, pressed, dropped = job.bytes, self._pressed, []
+        if self._pinned + n <= PINNED:
+            self._pinned += n
+        else:
+            job = job._replace(pinned=None)
+        self._pending.append(job)
+        self._waiting += n
+        self._urgent += job.written is not None
+        while self._waiting > max(self._memory, n) and self._pending[0].pinned is None:
+            oldest = self._pending.popleft()
+            self._stats.add(DISK_SKIPPED, oldest.bytes)
+            self._done(oldest)
+            dropped.append(oldest.written)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
+            self._thread.start()
+        elif len(self._pending) == 1 or self._urgent == 1 or self._pressed > pressed:
+            self._changed.notify_all()  # else it knows when its turn comes
+        return dropped
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was to be written is; False where that took longer."""
@@ -133,7 +163,11 @@ class WriteBehind:
         if thread is not None:
             thread.join(CLOSE_S)
         with self._lock:
+            left = [job.written for job in self._pending]
             self._pending.clear()
+            self._urgent = 0
+        for tell in filter(None, left):
+            tell()
 
     # -- the thread -----------------------------------------------------------------------------
 
@@ -163,13 +197,18 @@ class WriteBehind:
                 late = bool(self._pending) and at - self._pending[0].since > LATE_S
                 self._paused_until = at + throttle.pause_after(time.thread_time() - begun, processors, late=late)
                 self._done(job)
+                tell = job.written
                 del job  # a waiting thread must keep no buffer alive
                 if not self._waiting:
                     self._changed.notify_all()
+            if tell is not None:
+                tell()
+            del tell
 
     def _done(self, job: _Pending) -> None:
         self._waiting -= job.bytes
         self._pinned -= job.bytes if job.pinned is not None else 0
+        self._urgent -= job.written is not None
 
     @property
     def _pressed(self) -> bool:
@@ -180,7 +219,7 @@ class WriteBehind:
         """Seconds until the next write may begin; infinite where nothing waits."""
         if not self._pending:
             return float("inf")
-        if self._closed or self._flushing:
+        if self._closed or self._flushing or self._urgent:
             return 0.0
         now = time.monotonic()
         due = now if self._pressed else self._pending[0].since + AGE_S

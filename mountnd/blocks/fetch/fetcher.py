@@ -260,7 +260,9 @@ class Fetcher:
             if flight.hedged or flight.finished:
                 return float("inf")
             limit = self._hedging[flight.id.source].threshold(flight.bytes)
-            return limit if flight.started_at is None else flight.started_at + limit - self.clock()
+            if flight.started_at is None or flight.held_back:
+                return limit
+            return flight.started_at + limit - self.clock()
 
     def hedge(self, flight: Flight) -> None:
         """Send a second GET for a flight that stalls, if it still does; the first answer that comes counts."""

@@ -32,6 +32,7 @@ class Flight:
             moment where it has started).
         started_at: when a worker took it (the fetcher's clock), None before.
         disk_answered: the disk tier has said what it holds of it.
+        held_back: another mount fetches some of it, and it waits for that.
         finished: it is done, one way or another.
         attempts: workers that have it: two where it stalled and was hedged.
     """
@@ -44,6 +45,7 @@ class Flight:
         "finished",
         "future",
         "hedged",
+        "held_back",
         "id",
         "long_prefetch",
         "owners",
@@ -68,7 +70,7 @@ class Flight:
         self.owners: set[object] = set()
         self.waiters = self.attempts = 0
         self.started_at: float | None = None
-        self.finished = self.hedged = self.disk_answered = False
+        self.finished = self.hedged = self.disk_answered = self.held_back = False
 
     @property
     def is_wanted(self) -> bool:

@@ -1,4 +1,7 @@
-"""Loads what memory does not hold: from the disk tier, and what is not there from the store."""
+"""Loads what memory does not hold: from the disk tier, and what is not there from the store.
+
+Where other mounts share the tier and fetch at the same time, `sharing` decides who fetches what.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from ...stats import BYTES_FETCHED, GET_TIME, GETS, GETS_DEMAND, PREFETCHED, Sta
 from ...stores.base import Deadline, ObjectId, Store
 from ...workers import cancels
 from .. import geometry
-from ..disk.base import DiskTier
+from ..disk.base import DiskTier, Hold
+from ..geometry import BlockRange
 from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
 from .flight import Flight
+from .sharing import SharedFetch
 
 # Gaps with at most so many blocks on disk between them are fetched by one GET: a request costs a round trip.
 COALESCE_GAP = 2
@@ -32,8 +37,8 @@ class Loader:
         timeout: float,
         clock: Callable[[], float],
     ) -> None:
-        self._stores, self._memory, self._disk, self._stats = stores, memory, disk, stats
-        self._timeout, self._clock = timeout, clock
+        self._stores, self.memory, self.disk, self.stats = stores, memory, disk, stats
+        self.timeout, self.clock = timeout, clock
 
     def store(self, id: ObjectId) -> Store:
         """What the object is fetched from."""
@@ -48,37 +53,72 @@ class Loader:
 
         Raises StoreError.
         """
-        id, size, span = flight.id, flight.size, flight.span
-        tier, stats, memory = self._disk, self._stats.of(id.source), self._memory
-        gaps = [span]
-        views = [memory.view(b) for b in blocks] if tier is not None else []
-        if tier is not None and disk:
-            held = tier.load(id, size, span, views)
-            flight.disk_answered = True
-            if held:
-                for i in held:
-                    blocks[i - span.first].mark = ON_DISK
-                gaps = geometry.coalesced(geometry.missing(span, held.__contains__), COALESCE_GAP)
-        seconds = 0.0
+        load = _Load(self, flight, blocks, demand=demand)
+        gaps = [flight.span]
+        if self.disk is not None and disk:
+            gaps = load.look(gaps)
+            if gaps and (leases := self.disk.leases(flight.id.source)) is not None:
+                SharedFetch(leases, load, self.stats.of(flight.id.source)).run(flight.id, flight.size, gaps)
+                return load.seconds
         for gap in gaps:
-            own = slice(gap.first - span.first, gap.stop - span.first)
-            where = geometry.extent(gap, size)
-            stats.add(GETS)
-            if demand:
-                stats.add(GETS_DEMAND)
-            began = self._clock()
-            deadline = Deadline(self._timeout)
-            cancels(deadline.cancel)
-            self.store(id).read(id, where.start, memory.views(blocks[own]), deadline=deadline)
-            took = self._clock() - began
-            seconds = took if gap == span else 0.0
-            stats.add(GET_TIME, round(took * 1e6))
-            stats.get_times.record(took)
-            stats.add(BYTES_FETCHED, where.size)
-            for b in blocks[own]:
-                b.mark = UNREAD if flight.prefetch else 0
-            if flight.prefetch:
-                stats.add(PREFETCHED, where.size)
-            if tier is not None:
-                tier.save(id, size, PinnedBlocks(gap, views[own], blocks[own]))
-        return seconds
+            load.get(gap, None)
+        return load.seconds
+
+
+class _Load:
+    """One flight being loaded. (No closures: what fails keeps its frames' functions, and these would keep the blocks.)
+
+    Attributes:
+        seconds: what its GET took, 0 where it took none or several.
+    """
+
+    __slots__ = ("_blocks", "_demand", "_flight", "_loader", "_views", "seconds")
+
+    def __init__(self, loader: Loader, flight: Flight, blocks: Sequence[Block], *, demand: bool) -> None:
+        self._loader, self._flight, self._blocks, self._demand = loader, flight, blocks, demand
+        self._views = [loader.memory.view(b) for b in blocks] if loader.disk is not None else []
+        self.seconds = 0.0
+
+    def look(self, spans: Sequence[BlockRange]) -> list[BlockRange]:
+        """Fill what the disk tier holds; what it does not, joined where little lies between."""
+        tier, flight, first = self._loader.disk, self._flight, self._flight.span.first
+        assert tier is not None
+        gaps: list[BlockRange] = []
+        for span in spans:
+            held = tier.load(flight.id, flight.size, span, self._views[span.first - first : span.stop - first])
+            for i in held:
+                self._blocks[i - first].mark = ON_DISK
+            gaps += geometry.missing(span, held.__contains__) if held else [span]
+        return geometry.coalesced(gaps, COALESCE_GAP)
+
+    def get(self, gap: BlockRange, hold: Hold | None) -> None:
+        """Fetch `gap` by one GET, and have it saved; `hold` is shared until that is done. Raises StoreError."""
+        loader, flight = self._loader, self._flight
+        id, stats = flight.id, loader.stats.of(flight.id.source)
+        own = slice(gap.first - flight.span.first, gap.stop - flight.span.first)
+        flight.disk_answered = True
+        where = geometry.extent(gap, flight.size)
+        stats.add(GETS)
+        if self._demand:
+            stats.add(GETS_DEMAND)
+        began = loader.clock()
+        deadline = Deadline(loader.timeout)
+        cancels(deadline.cancel)
+        loader.store(id).read(id, where.start, loader.memory.views(self._blocks[own]), deadline=deadline)
+        took = loader.clock() - began
+        self.seconds = took if gap == flight.span else 0.0
+        stats.add(GET_TIME, round(took * 1e6))
+        stats.get_times.record(took)
+        stats.add(BYTES_FETCHED, where.size)
+        for b in self._blocks[own]:
+            b.mark = UNREAD if flight.prefetch else 0
+        if flight.prefetch:
+            stats.add(PREFETCHED, where.size)
+        if loader.disk is not None:
+            written = None if hold is None else hold.share()
+            loader.disk.save(id, flight.size, PinnedBlocks(gap, self._views[own], self._blocks[own]), written)
+
+    def hold_back(self, waits: bool) -> None:
+        """It begins, or ends, to wait for what others fetch: a GET that follows is not late."""
+        self._flight.held_back = waits
+        self._flight.started_at = self._loader.clock()

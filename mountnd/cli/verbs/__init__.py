@@ -14,6 +14,7 @@ import click
 # Verb -> its line in `mountnd --help`, in that order.
 VERBS: Mapping[str, str] = {
     "mount": "mount a source (this verb may be left out)",
+    "exec": "run a command with a source mounted, then unmount it",
     "umount": "unmount directories (also: unmount)",
     "ls": "list your mounts, and what is wrong with them",
     "presets": "list the datasets known by name, or search them",
@@ -47,6 +48,7 @@ _SOUGHT: Mapping[str, tuple[str, ...]] = {
     "options": ("config", "mount --help"), "configure": ("config",), "update": ("refresh PATH",),
     "reload": ("refresh PATH",), "sync": ("refresh PATH",), "clear": ("cache clear",), "clean": ("cache clear",),
     "verify": ("cache verify",), "completions": ("completion",), "autocomplete": ("completion",),
+    "run": ("exec SOURCE -- COMMAND",), "with": ("exec SOURCE -- COMMAND",), "service": ("systemd SOURCE DIR",),
     "example": ("demo",), "tutorial": ("demo",), "top": ("stats DIR --watch",), "tail": ("logs -f DIR",),
 }  # fmt: skip
 # How like a verb a word must be to be taken for a slip of one.

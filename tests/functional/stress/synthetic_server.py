@@ -2,8 +2,8 @@
 
     python -m tests.functional.stress.synthetic_server COUNT SIZE
 
-Bucket `synthetic` has COUNT files of SIZE bytes. Answers listings, HEAD and ranged GETs, unsigned.
-Prints its port on one line and ends when stdin closes.
+Bucket `synthetic` has COUNT files of SIZE bytes. Answers listings, HEAD and ranged GETs, unsigned; and at SENT with how
+many bytes of files it has sent. Prints its port on one line and ends when stdin closes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ BUCKET = "synthetic"
 # Odd and no multiple of anything that readers or caches step by, so that no two blocks of a file look alike.
 PERIOD = 1_048_573
 MOST = 9 << 20  # bytes of one answer
+SENT = "/__sent"
 ETAG, MODIFIED = '"s"', "Sun, 13 Sep 2020 12:26:40 GMT"
 
 _period = random.Random("synthetic").randbytes(PERIOD)
@@ -35,9 +36,13 @@ def body(number: int, start: int, stop: int) -> memoryview:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    count = size = 0
+    count = size = sent = 0
+    lock = threading.Lock()
 
     def do_GET(self) -> None:
+        if self.path == SENT:
+            self._answer(200, str(Handler.sent).encode(), {})
+            return
         path = self.path.partition("?")[0].strip("/")
         if path == BUCKET:
             self._answer(200, self._listing(), {"Content-Type": "application/xml"})
@@ -47,6 +52,8 @@ class Handler(BaseHTTPRequestHandler):
         start, stop = int(first), min(int(last) + 1, self.size)
         where = f"bytes {start}-{stop - 1}/{self.size}"
         self._answer(206, body(number, start, stop), {"Content-Range": where, "ETag": ETAG, "Last-Modified": MODIFIED})
+        with self.lock:
+            Handler.sent += stop - start
 
     def do_HEAD(self) -> None:
         known = "/volume-" in self.path

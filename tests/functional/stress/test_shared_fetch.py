@@ -1,0 +1,141 @@
+"""Mounts of one node, a process each, that read the same at once: a byte is fetched once, counted by the server.
+
+And one of them may be stopped or killed at any moment: the others read on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mountnd.blocks.disk import leases
+from mountnd.stats import BYTES_FETCHED
+from tests.support.children import stop
+from tests.support.cli import ROOT
+from tests.support.mounts import Mounted, kernel_mount
+from tests.support.servers import script_server
+from tests.support.tree import MIB
+from tests.support.waiting import wait_until
+
+from . import synthetic_server
+from .readers import counters
+
+pytestmark = pytest.mark.kernel
+
+SOURCE = f"s3://{synthetic_server.BUCKET}"
+MOUNTS, FILES, SIZE = 4, 3, 24 * MIB + 4321
+# What the mounts of a node may fetch together, for each byte of the data.
+GOAL = 1.05
+# What a reader may take when another mount stalls: far above what it takes, and far below what each of the leases that
+# are held would add, were each of them waited for.
+SOON_S = 30.0
+READ_S = 120.0
+
+# Reads files to their end, and compares: MNT SIZE STEP NUMBER...
+READER = """
+import os, sys
+from tests.functional.stress.synthetic_server import body, name
+mnt, size, step = sys.argv[1], *map(int, sys.argv[2:4])
+for number in map(int, sys.argv[4:]):
+    fd = os.open(os.path.join(mnt, name(number)), os.O_RDONLY)
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        assert os.pread(fd, stop - start, start) == body(number, start, stop), (number, start)
+    os.close(fd)
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with script_server(Path(synthetic_server.__file__), str(FILES), str(SIZE)) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def sent(server: str) -> int:
+    """Bytes of files that the server has sent."""
+    with urllib.request.urlopen(server + synthetic_server.SENT, timeout=20) as answer:
+        return int(answer.read())
+
+
+@contextlib.contextmanager
+def mounts(where: Path, server: str, count: int) -> Iterator[list[Mounted]]:
+    """So many mounts with one cache directory."""
+    with contextlib.ExitStack() as stack:
+        made = []
+        for n in range(count):
+            at = where / str(n)
+            at.mkdir()
+            options = {"cache_dir": where / "cache", "memory": 64 * MIB}
+            made.append(stack.enter_context(kernel_mount(at, server, [SOURCE], options)))
+        yield made
+
+
+@contextlib.contextmanager
+def reading(mount: Mounted, *numbers: int, step: int = MIB) -> Iterator[subprocess.Popen[bytes]]:
+    words = [str(mount.path), str(SIZE), str(step), *map(str, numbers)]
+    process = subprocess.Popen([sys.executable, "-c", READER, *words], cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def ended_well(process: subprocess.Popen[bytes], seconds: float = READ_S) -> None:
+    _, err = process.communicate(timeout=seconds)
+    assert process.returncode == 0, err.decode()
+
+
+def await_leases(where: Path) -> None:
+    """Wait until something is being fetched under a lease."""
+    folder = where / "cache" / "blocks" / leases.FOLDER
+    wait_until(lambda: folder.exists() and any(folder.iterdir()), "a lease", pause=0.001)
+
+
+@pytest.mark.parametrize("step", [128 << 10, MIB])
+def test_a_byte_is_fetched_once(tmp_path: Path, server: str, step: int) -> None:
+    numbers = range(FILES)
+    with mounts(tmp_path, server, MOUNTS) as made, contextlib.ExitStack() as stack:
+        for process in [stack.enter_context(reading(mount, *numbers, step=step)) for mount in made]:
+            ended_well(process)
+        total = sent(server)
+        assert sum(counters(mount).get(BYTES_FETCHED, 0) for mount in made) == pytest.approx(total, rel=0.02)
+    print(f"{total / FILES / SIZE:.3f} bytes sent for each byte, to {MOUNTS} mounts")
+    assert FILES * SIZE <= total <= GOAL * FILES * SIZE
+    assert list((tmp_path / "cache" / "blocks" / leases.FOLDER).iterdir()) == []
+
+
+@pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_mount_that_stalls_or_dies_holds_up_nobody(tmp_path: Path, server: str, end: signal.Signals) -> None:
+    """In mid-fetch, with leases held; who reads the same through another mount reads on, and so does the one after."""
+    with mounts(tmp_path, server, 3) as (first, second, third), reading(first, 0), reading(second, 0) as process:
+        await_leases(tmp_path)
+        if end == signal.SIGSTOP:
+            stop(first.process.pid)
+        else:
+            first.kill()
+        try:
+            ended_well(process, SOON_S)
+            with reading(third, 1, 0) as after:
+                ended_well(after, SOON_S)
+        finally:
+            if end == signal.SIGSTOP:
+                first.process.send_signal(signal.SIGCONT)
+
+
+def test_what_two_that_died_have_left_holds_up_nobody(tmp_path: Path, server: str) -> None:
+    with mounts(tmp_path, server, 2) as (first, second), reading(first, 0), reading(second, 0):
+        await_leases(tmp_path)
+        for mount in (first, second):
+            mount.kill()
+    options = {"cache_dir": tmp_path / "cache"}
+    (at := tmp_path / "next").mkdir()
+    with kernel_mount(at, server, [SOURCE], options) as mount, reading(mount, 0) as process:
+        ended_well(process, SOON_S)
