@@ -22,6 +22,7 @@ from .daemon import control, mounts
 from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
+from .jobs.desk import Desk
 from .offline import as_known_object, cached
 from .probing import list_root, look, probe_seconds
 from .stores.base import Deadline, Store
@@ -81,7 +82,8 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
     def wire_up(config: MountConfig) -> Mount:
         return build(config, reader=KernelReader, standing_in=threads.waiting, polled=threads.poll)
 
-    config, mount = _open(config, wire_up)
+    config, mount = open_mount(config, wire_up)
+    desk = Desk(mount.vfs, mount.blocks)
     try:
         for store in mount.stores.values():
             for said in filter(None, (store.notice, store.exposure)):
@@ -112,9 +114,15 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             place.note()
             ready()
 
-        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
+        verbs: dict[str, control.Handler] = {
+            "stats": lambda _: mount.counters(),
+            "refresh": refresh,
+            "prefetch": desk.answer,
+        }
+        with control.serving(config.mountpoint, verbs):
             session.run(mounted)
     finally:
+        desk.close()
         try:
             mount.close()
         finally:
@@ -173,7 +181,7 @@ def _import_ahead() -> None:
     "".encode("idna")
 
 
-def _open(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
+def open_mount(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
     """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
 
     A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within

@@ -44,7 +44,7 @@ class Vfs:
 
     Attributes:
         root: the tree's root.
-        lookup, resolve, resolve_directory: those of `Namespace`, without a call between.
+        lookup, resolve, resolve_directory, sources: those of `Namespace`, without a call between.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Vfs:
         self.root = self._namespace.root
         self.lookup = self._namespace.lookup
         self.resolve, self.resolve_directory = self._namespace.resolve, self._namespace.resolve_directory
+        self.sources = self._namespace.sources
         self._handles = Handles(blocks)
         self._directories: dict[int, OpenDirectory] = {}
         self._directory_numbers = itertools.count(1)

@@ -4,6 +4,7 @@
     writer      write-behind on one thread; keeps the directory to its limit
     throttle    how long the writer pauses for readers (pure)
     last_use    when files were last used, in memory and as mtime
+    pins        files that are never evicted, in lists with names
     directory   the directory as a whole: scan, remove, list, clear, verify
     eviction    which files go, the default limit, the room that is left (pure)
     chunk_file  one file: up to 16 MiB of one object, with a checksum for each block

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
 
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
@@ -23,6 +24,21 @@ class BlockSource(Protocol):
         ...
 
 
+class DiskRoom(NamedTuple):
+    """How much the tier may hold. Bytes on disk.
+
+    Attributes:
+        place: where it is, for messages.
+        limit: of the tier; most: the same, or less where the disk is nearly full.
+        pinned: of that what others have pinned, and so nobody else can use.
+    """
+
+    place: str
+    limit: int
+    most: int
+    pinned: int
+
+
 class DiskTier(Protocol):
     """A tier below memory (`cache.DiskCache`). Safe to use from many threads."""
 
@@ -36,6 +52,34 @@ class DiskTier(Protocol):
 
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
         """Take these blocks, which were just fetched, for later. Returns at once, never raises."""
+        ...
+
+    def chunks(self, id: ObjectId, size: int, span: BlockRange) -> list[str]:
+        """The names of the files that hold `span`, whether they are there or not."""
+        ...
+
+    def names(self) -> Collection[str]:
+        """The files that are there."""
+        ...
+
+    def absent(self, id: ObjectId, size: int, span: BlockRange) -> list[BlockRange]:
+        """What it lacks of `span`, and marks what it has as used now. Reads no block: a damaged one counts as there."""
+        ...
+
+    def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> Future[None]:
+        """Write these blocks now. The future completes when that is done, or fails with OSError: why it is not."""
+        ...
+
+    def room(self, own: Collection[str]) -> DiskRoom:
+        """How much may be held. `own`: files that do not count as pinned. Raises OSError."""
+        ...
+
+    def pinned(self) -> Collection[str]:
+        """The files that are pinned."""
+        ...
+
+    def pin(self, name: str, asked: Sequence[str], chunks: Iterable[str]) -> None:
+        """Never evict these files until `name` is unpinned. Raises OSError."""
         ...
 
     def close(self) -> None:

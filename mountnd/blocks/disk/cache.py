@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Future
 
 from cachetools import LRUCache
 
@@ -22,11 +23,14 @@ from ...private_directory import PrivatePath
 from ...regular_file import Untrusted, UntrustedDirectory
 from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, Stats
 from ...stores.base import ObjectId
+from .. import geometry
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
-from .base import BlockSource
+from . import directory, eviction
+from .base import BlockSource, DiskRoom
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
+from .pins import Pins
 from .place import CacheDirectory
 from .writer import WRITTEN_FILES, WriteBehind
 
@@ -52,7 +56,7 @@ class DiskCache:
         open_files: int = OPEN_FILES,
         written_files: int = WRITTEN_FILES,
     ) -> None:
-        self._root, self._stats = CacheDirectory(root), stats
+        self._root, self._stats, self._limit = CacheDirectory(root), stats, limit
         self._lock = threading.Lock()
         # Open for reading only: closing a file that was written to may wait for a file server.
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
@@ -98,6 +102,57 @@ class DiskCache:
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
         """Write these blocks some time soon, while memory has them. Returns at once, never raises."""
         self._writer.save(id, size, blocks)
+
+    def chunks(self, id: ObjectId, size: int, span: BlockRange) -> list[str]:
+        """The names of the files that hold `span`, whether they are there or not."""
+        return [ChunkIdentity(id, size, chunk).name for chunk, _ in chunks_of(span)]
+
+    def names(self) -> Collection[str]:
+        """The files that are there. Raises UntrustedDirectory."""
+        return {file.path for file in directory.scan(self._root)}
+
+    def absent(self, id: ObjectId, size: int, span: BlockRange) -> list[BlockRange]:
+        """What is not held of `span`; what is, is marked as used now. Never raises.
+
+        Reads no block: a damaged one counts as held.
+        """
+        gaps: list[BlockRange] = []
+        for chunk, part in chunks_of(span):
+            identity = ChunkIdentity(id, size, chunk)
+            name = identity.name
+            file = self._file(name, identity)
+            try:
+                sums = file.checksums(part) if file is not None and file.linked else []
+            except OSError:
+                sums = []
+            if not sums:
+                self._forget(name)
+                gaps.append(part)
+                continue
+            self._last_use.touch(name)
+            gaps += geometry.block_ranges(i for i, s in zip(range(*part), sums, strict=True) if not s)
+        return gaps
+
+    def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> Future[None]:
+        """Write these blocks now. The future completes when that is done, or fails with OSError: why it is not."""
+        return self._writer.keep(id, size, blocks)
+
+    def room(self, own: Collection[str]) -> DiskRoom:
+        """How much may be held. `own`: files that do not count as pinned. Raises OSError."""
+        limit = directory.default_limit(self._root) if self._limit is None else self._limit
+        files, pinned = list(directory.scan(self._root)), Pins(self._root).chunks()
+        taken = sum(file.bytes for file in files)
+        most = taken + eviction.headroom(limit, taken, *directory.disk_space(self._root))
+        others = sum(file.bytes for file in files if file.path in pinned and file.path not in own)
+        return DiskRoom(self._root.path, limit, max(0, most), others)
+
+    def pinned(self) -> Collection[str]:
+        """The files that are pinned."""
+        return Pins(self._root).chunks()
+
+    def pin(self, name: str, asked: Sequence[str], chunks: Iterable[str]) -> None:
+        """Never evict these files until `name` is unpinned. Raises OSError."""
+        Pins(self._root).add(name, asked, chunks)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what waited to be written is; False where that took longer."""

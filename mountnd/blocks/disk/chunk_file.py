@@ -51,6 +51,8 @@ _HEAD = struct.Struct("<8sIIQ")
 # Data begin at a page, so that the kernel's page cache and the disk's blocks fit. A chunk of one block packs:
 # a sidecar of 1 KiB then takes one disk block and not two.
 ALIGNMENT = 4096
+# What a header and the table take of a file with one block: more than most keys need.
+HEADER = 512
 # Linux takes at most this many buffers in one preadv or pwritev.
 IOV_MAX = 1024
 
@@ -226,6 +228,16 @@ def chunks_of(span: BlockRange) -> Iterator[tuple[int, BlockRange]]:
     """An object's blocks by the chunk they belong to: (chunk, its part of `span`)."""
     for chunk in range(span.first // BLOCKS, (span.stop - 1) // BLOCKS + 1):
         yield chunk, BlockRange(max(span.first, chunk * BLOCKS), min(span.stop, (chunk + 1) * BLOCKS))
+
+
+def disk_bytes(size: int, span: BlockRange) -> int:
+    """Bytes on disk that the blocks of `span` take at most, of an object of `size` bytes, headers included."""
+    taken = 0
+    for _, part in chunks_of(span):
+        n = geometry.extent(part, size).size
+        packed = geometry.block_count(size) == 1  # header and block share a page
+        taken += -(-(n + HEADER) // ALIGNMENT) * ALIGNMENT if packed else (1 - (-n // ALIGNMENT)) * ALIGNMENT
+    return taken
 
 
 def _write(fd: int, views: Sequence[memoryview], at: int) -> None:

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections import deque
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -28,6 +29,7 @@ from . import directory, eviction, throttle
 from .base import BlockSource
 from .chunk_file import ALIGNMENT, ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
+from .pins import Pins
 from .place import CacheDirectory
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,12 @@ _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class _Pending(NamedTuple):
-    """Blocks to write. `pinned`: they themselves; None: to be taken from memory when it is their turn."""
+    """Blocks to write.
+
+    Attributes:
+        pinned: they themselves; None: to be taken from memory when it is their turn.
+        kept: whoever waits until they are written; None: nobody does.
+    """
 
     id: ObjectId
     size: int
@@ -60,6 +67,7 @@ class _Pending(NamedTuple):
     pinned: PinnedBlocks | None
     bytes: int
     since: float
+    kept: Future[None] | None = None
 
 
 class WriteBehind:
@@ -81,6 +89,7 @@ class WriteBehind:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._pending: deque[_Pending] = deque()
+        self._awaited: deque[_Pending] = deque()  # what somebody waits for: it goes first, and without a pause
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
         self._thread: threading.Thread | None = None
         self._closed = self._warned = self._warned_foreign = False
@@ -88,6 +97,7 @@ class WriteBehind:
         self._flushing = 0
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
         self._allowed = 0  # bytes that may be written before the directory is looked at again
+        self._pins = Pins(root)
 
     def attach(self, source: BlockSource) -> None:
         """Take blocks from `source` when it is their turn."""
@@ -110,10 +120,24 @@ class WriteBehind:
                 self._stats.add(DISK_SKIPPED, oldest.bytes)
                 self._done(oldest)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
-                self._thread.start()
+                self._start()
             elif len(self._pending) == 1 or self._pressed > pressed:  # else it knows when its turn comes
                 self._changed.notify_all()
+
+    def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> Future[None]:
+        """Write these blocks next, whatever else waits. The future completes when they are written, or fails with
+        OSError: why they are not."""
+        kept: Future[None] = Future()
+        with self._lock:
+            if self._closed:
+                kept.set_exception(OSError(errno.ESHUTDOWN, "the cache is closed"))
+                return kept
+            n = sum(map(len, blocks.views))
+            self._awaited.append(_Pending(id, size, blocks.span, blocks, n, time.monotonic(), kept))
+            if self._thread is None:
+                self._start()
+            self._changed.notify_all()
+        return kept
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was to be written is; False where that took longer."""
@@ -135,6 +159,10 @@ class WriteBehind:
         with self._lock:
             self._pending.clear()
 
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
+        self._thread.start()
+
     # -- the thread -----------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -146,7 +174,10 @@ class WriteBehind:
                         self._files.clear()
                         return
                     self._changed.wait(delay if self._pending else None)
-                job = self._pending.popleft()
+                job = None if self._awaited else self._pending.popleft()
+            if job is None:
+                self._write_awaited()
+                continue
             begun = time.thread_time()
             try:
                 self._write(job)
@@ -178,6 +209,8 @@ class WriteBehind:
 
     def _delay(self) -> float:
         """Seconds until the next write may begin; infinite where nothing waits."""
+        if self._awaited:
+            return 0.0
         if not self._pending:
             return float("inf")
         if self._closed or self._flushing:
@@ -185,6 +218,25 @@ class WriteBehind:
         now = time.monotonic()
         due = now if self._pressed else self._pending[0].since + AGE_S
         return min(self._last + QUIET_S, max(due, self._paused_until)) - now
+
+    def _write_awaited(self) -> None:
+        """Write what somebody waits for, and tell him."""
+        with self._lock:
+            job = self._awaited.popleft()
+        assert job.kept is not None
+        try:
+            self._write(job)
+        except OSError as e:
+            self._stats.add(DISK_SKIPPED, job.bytes)
+            self._files.clear()
+            self._allowed = 0
+            job.kept.set_exception(e.with_traceback(None))  # its frames would keep the blocks
+        except Exception as e:
+            self._stats.add(DISK_SKIPPED, job.bytes)
+            log.exception("disk cache")
+            job.kept.set_exception(OSError(errno.EIO, f"{type(e).__name__}: {e}"))
+        else:
+            job.kept.set_result(None)
 
     def _write(self, job: _Pending) -> None:
         if job.pinned is not None:
@@ -195,9 +247,10 @@ class WriteBehind:
         if missing:
             self._stats.add(DISK_SKIPPED, missing)
         for blocks in held:
-            self._write_blocks(job.id, job.size, blocks)
+            self._write_blocks(job.id, job.size, blocks, awaited=job.kept is not None)
 
-    def _write_blocks(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
+    def _write_blocks(self, id: ObjectId, size: int, blocks: PinnedBlocks, *, awaited: bool) -> None:
+        """Where somebody waits for it, whatever is not written is an error: OSError."""
         for chunk, part in chunks_of(blocks.span):
             identity = ChunkIdentity(id, size, chunk)
             views = blocks.views[part.first - blocks.span.first : part.stop - blocks.span.first]
@@ -205,11 +258,15 @@ class WriteBehind:
             # At most: each block's last page, and the header.
             cost = len(views) * ALIGNMENT + n // ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT
             if not self._make_room(cost):
+                if awaited:
+                    raise OSError(errno.ENOSPC, "it is larger than the limit of the cache")
                 self._stats.add(DISK_SKIPPED, n)
                 continue
             try:
                 file = self._file(identity)
             except (UntrustedDirectory, IsADirectoryError, NotADirectoryError) as e:  # something foreign has its name
+                if awaited:
+                    raise
                 self._stats.add(DISK_SKIPPED, n)
                 self._say_once(f"{e.filename}: {e.strerror}; it is left alone, and what belongs there is not cached")
                 continue
@@ -248,19 +305,21 @@ class WriteBehind:
         directory.make(self._root)
         if self._limit is None:
             self._limit = directory.default_limit(self._root)
+        pinned = self._pins.chunks()
         files = [f._replace(used=max(f.used, self._last_use.of(f.path))) for f in directory.scan(self._root)]
         room = eviction.headroom(self._limit, sum(f.bytes for f in files), *directory.disk_space(self._root))
         # Other processes write too, each up to this much between two looks; so some room is left below the limit.
         step = max(self._limit // 32, min(n, self._limit))
         if room < n:
-            for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room, time.time()):
+            for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room, time.time(), pinned):
                 self._files.pop(victim.path, None)
                 if directory.remove(self._root, victim.path):
                     self._stats.add(DISK_EVICTED, victim.bytes)
                 room += victim.bytes
         self._allowed = min(room, step)
-        if self._allowed < min(n, self._limit):  # not even with all of ours gone: others have filled the disk
-            raise OSError(errno.ENOSPC, "less than 5 % of the disk is free")
+        if self._allowed < min(n, self._limit):  # not even with all gone that may go
+            held = sum(f.bytes for f in files if f.path in pinned)
+            raise OSError(errno.ENOSPC, eviction.why_no_room(self._limit, held))
         return n <= self._allowed
 
     def _suspend(self, e: OSError) -> None:
