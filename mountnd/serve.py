@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -129,6 +130,19 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             if session is not None and session.is_left:
                 log.error("%s: no process is granted to unmount it; this one becomes fusermount3", config.mountpoint)
                 fusermount.become(config.mountpoint)
+
+
+@contextmanager
+def opened(config: MountConfig) -> Iterator[Mount]:
+    """The tree of a configuration without a mount, for work of this process's own. Raises as `serve`."""
+    descriptors.raise_limit()
+    os.umask(0o077)
+    sys.setswitchinterval(SWITCH_S)
+    _, mount = open_mount(config, build)
+    try:
+        yield mount
+    finally:
+        mount.close()
 
 
 def _tell_busy(mountpoint: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..blocks.geometry import BlockRange, block_count, extent
+from ..blocks.geometry import BlockRange, covering
 from ..catalog.model.entry import Entry
 from ..errors import IsADirectory
 from ..stores.base import ObjectStat
@@ -13,10 +13,6 @@ from .paths import shown
 from .report import Report
 from .request import PrefetchRequest
 from .walk import Batch
-
-# `--headers`: the blocks that hold the headers of the field's formats (352 bytes of NIfTI-1, 66 KB of an EDF with 256
-# channels, a volume's slice or two of a compressed image). What is no longer than that comes whole: sidecars, tables.
-HEADER_BLOCKS = 2
 
 
 class Picked(NamedTuple):
@@ -48,8 +44,7 @@ class Picked(NamedTuple):
 
 def span_of(stat: ObjectStat, request: PrefetchRequest) -> BlockRange:
     """The blocks that are meant of a file."""
-    blocks = block_count(stat.size)
-    return BlockRange(0, min(blocks, HEADER_BLOCKS) if request.headers else blocks)
+    return covering(0, request.bytes_of(stat.size), stat.size)
 
 
 class Files:
@@ -63,8 +58,7 @@ class Files:
         left = self._request.max_bytes
         for picked in self._all():
             if left is not None:
-                stat = picked.stat()
-                n = extent(span_of(stat, self._request), stat.size).size
+                n = self._request.bytes_of(picked.stat().size)
                 if n > left:
                     if report is not None:
                         report.count(left_out=1, left_out_bytes=n)

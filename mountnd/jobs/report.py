@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..catalog.model.entry import Entry
-
 # Kinds of files that are told of, the largest first.
 KINDS_MAX = 12
 # Failures told in one answer, and in all; the rest are counted.
@@ -59,10 +57,9 @@ class Report:
             self._counts["directories"] += 1
             self._counts["names"] += names
 
-    def found(self, entry: Entry, *, belongs: bool = False) -> None:
-        """A file is meant. `belongs`: for another's sake."""
-        assert entry.stat is not None
-        size, kind = entry.stat.size, _kind(entry.name)
+    def found(self, name: bytes, size: int, *, belongs: bool = False) -> None:
+        """So many bytes of a file are meant. `belongs`: for another's sake."""
+        kind = _kind(name)
         with self._lock:
             self._counts["files"] += 1
             self._counts["bytes"] += size

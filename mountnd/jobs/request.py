@@ -10,6 +10,10 @@ from ..errors import UsageError
 from .bids import Vocabulary
 from .globs import check_pattern
 
+# `--headers`: what holds the headers of the field's formats (352 bytes of NIfTI-1, 66 KB of an EDF with 256 channels, a
+# compressed image's first slices). Two blocks; what is no longer comes whole: sidecars, tables.
+HEADER_BYTES = 128 << 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchRequest:
@@ -22,7 +26,7 @@ class PrefetchRequest:
         vocabulary: BIDS's words, where entities, suffixes or extensions are given.
         include, exclude: patterns of paths below each of `paths` (`globs`).
         listed: paths below the one path that is given, of which nothing else is wanted; None: everything is.
-        headers: the first blocks of each file only.
+        headers: the first `HEADER_BYTES` of each file only.
         names: names only, no bytes.
         dry_run: count, fetch nothing.
         max_bytes: what is selected takes no more than that; None: as much as fits.
@@ -53,6 +57,10 @@ class PrefetchRequest:
     def by_entities(self) -> bool:
         """Whether names are chosen as BIDS has them."""
         return bool(self.entities or self.suffixes or self.extensions)
+
+    def bytes_of(self, size: int) -> int:
+        """How many bytes, from its start, are wanted of a file of so many."""
+        return min(size, HEADER_BYTES) if self.headers else size
 
     def as_json(self) -> dict[str, Any]:
         """For `from_json`."""

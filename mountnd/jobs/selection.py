@@ -23,6 +23,10 @@ class Verdict(Enum):
     PERHAPS = "wanted where it belongs to one that is: metadata, or a file that describes a data set"
 
 
+# Values that are remembered of files that are not wanted, and shown of each kind where nothing is.
+SEEN_NAMES, SEEN_SHOWN = 2_000, 8
+
+
 class Selection:
     """What a request says of names. Entities are those of a whole path, from the mount's root; patterns are of paths
     below the directory that is prefetched."""
@@ -32,6 +36,9 @@ class Selection:
         self._words, self._wanted = request.vocabulary, None
         if request.by_entities:
             self._wanted = Wanted(request.entities, request.suffixes, request.extensions, request.vocabulary)
+        self._asked, self._asks_suffix = tuple(request.entities), bool(request.suffixes)
+        self._asks_extension = bool(request.extensions)
+        self._seen: set[tuple[str, str]] = set()
         self._describing = frozenset(request.vocabulary.describing)
 
     @property
@@ -62,6 +69,8 @@ class Selection:
         name = self._name(path)
         if below is not None and self._wanted.fits(name):
             return Verdict.YES
+        if below is not None and len(self._seen) < SEEN_NAMES:
+            self._note(name)
         perhaps = path[-1] in self._describing or self._wanted.may_belong(name)
         return Verdict.PERHAPS if perhaps else Verdict.NO
 
@@ -82,5 +91,25 @@ class Selection:
                         found[candidate] = None
         return list(found)
 
+    def seen(self) -> dict[str, list[str]]:
+        """Values of what was asked for by name, of files that were not wanted: what else there is."""
+        found: dict[str, set[str]] = {}
+        for what, value in self._seen:
+            found.setdefault(what, set()).add(value)
+        return {what: _some(sorted(values)) for what, values in sorted(found.items())}
+
+    def _note(self, name: Name) -> None:
+        for entity in self._asked:
+            if entity in name.entities:
+                self._seen.add((f"--{entity}", name.entities[entity]))
+        if self._asks_suffix and name.suffix:
+            self._seen.add(("--suffix", name.suffix))
+        if self._asks_extension and name.extension:
+            self._seen.add(("--ext", name.extension))
+
     def _name(self, path: Parts) -> Name:
         return parse(path, self._words)
+
+
+def _some(values: list[str]) -> list[str]:
+    return values if len(values) <= SEEN_SHOWN else [*values[:SEEN_SHOWN], f"... ({len(values)})"]

@@ -118,7 +118,7 @@ class Transfer:
                 following = next(pieces, None) or self._again()
 
     def _pieces(self, files: Iterator[Missing]) -> Iterator[_Piece]:
-        """What is to be fetched. Cut only when its turn comes: how long a piece should be depends on what came before."""
+        """What is to be fetched, cut only when its turn comes: how long a piece should be, what came before tells."""
         for missing in files:
             file = _File(missing)
             for gap in missing.gaps:

@@ -73,7 +73,7 @@ class Walk:
         self._selection = Selection(request)
         self._perhaps: dict[Parts, tuple[Batch, int]] = {}
         self._above: set[Parts] = set()  # directories on the way that were listed
-        self._visited: dict[Parts, list[Batch]] = {}
+        self._taken: dict[Parts, set[bytes]] = {}  # names, where paths may overlap
         self.batches: list[Batch] = []
         self.huge: list[str] = []
 
@@ -90,8 +90,9 @@ class Walk:
             wanted = [batch.path(entry) for batch in self.batches for entry in batch.files()]
             for found in self._selection.belonging(self._perhaps, wanted):
                 batch, index = self._perhaps[found]
-                batch.chosen.append(index)
-                self._report.found(batch.entries[index], belongs=True)
+                self._take(batch, index, batch.entries[index], belongs=True)
+        if not any(batch.chosen for batch in self.batches):
+            self._report.tell(seen=self._selection.seen())
 
     def _path(self, base: Parts, listed: Listed | None) -> None:
         """Everything at and below a path of the request."""
@@ -184,18 +185,22 @@ class Walk:
 
     def _choose(self, batch: Batch, files: Sequence[tuple[int, Entry]], base: Parts, *, above: bool = False) -> None:
         """Take of some files of a directory those that are wanted, but none twice."""
-        before = self._visited.setdefault(batch.directory, [])
-        taken = {entry.name for other in before for entry in other.files()}
+        taken = self._taken.setdefault(batch.directory, set()) if len(self._request.paths) > 1 else None
         for i, entry in files:
             path = batch.path(entry)
             verdict = self._selection.of(path, None if above else path[len(base) :])
-            if verdict is Verdict.NO or entry.name in taken:
+            if verdict is Verdict.NO or (taken and entry.name in taken):
                 continue
             if verdict is Verdict.PERHAPS:
                 self._perhaps.setdefault(path, (batch, i))
                 continue
             self._perhaps.pop(path, None)
-            batch.chosen.append(i)
-            self._report.found(entry)
-        before.append(batch)
+            if taken is not None:
+                taken.add(entry.name)
+            self._take(batch, i, entry)
         self.batches.append(batch)
+
+    def _take(self, batch: Batch, index: int, entry: Entry, *, belongs: bool = False) -> None:
+        assert entry.stat is not None
+        batch.chosen.append(index)
+        self._report.found(entry.name, self._request.bytes_of(entry.stat.size), belongs=belongs)

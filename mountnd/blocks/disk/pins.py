@@ -21,7 +21,7 @@ from typing import NamedTuple
 from xxhash import xxh3_128_hexdigest
 
 from ...errors import UsageError
-from ...private_directory import PrivateDirectory
+from ...private_directory import PrivateDirectory, PrivatePath
 from .chunk_file import CHUNK_NAME, FOLDER
 from .place import CacheDirectory
 
@@ -72,8 +72,8 @@ def check_name(name: str) -> str:
 class Pins:
     """The pins of one cache directory. Used by one thread at a time; files are read again only when they changed."""
 
-    def __init__(self, root: CacheDirectory) -> None:
-        self._root = root
+    def __init__(self, root: CacheDirectory | PrivatePath) -> None:
+        self._root = CacheDirectory.of(root)
         self._read: dict[str, tuple[tuple[int, int, int], _Part | None]] = {}
         self._said: set[str] = set()
 

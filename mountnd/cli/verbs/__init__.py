@@ -18,6 +18,7 @@ VERBS: Mapping[str, str] = {
     "ls": "list your mounts, and what is wrong with them",
     "presets": "list the datasets known by name, or search them",
     "config": "show the settings in effect, and where each comes from",
+    "prefetch": "fetch what will be read into the disk cache, and keep it there",
     "stats": "what a mount read, from where, and what it fetched",
     "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
@@ -45,6 +46,9 @@ _SOUGHT: Mapping[str, tuple[str, ...]] = {
     "options": ("config", "mount --help"), "configure": ("config",), "update": ("refresh PATH",),
     "reload": ("refresh PATH",), "sync": ("refresh PATH",), "clear": ("cache clear",), "clean": ("cache clear",),
     "verify": ("cache verify",), "completions": ("completion",), "autocomplete": ("completion",),
+    "warm": ("prefetch PATH",), "preload": ("prefetch PATH",), "download": ("prefetch PATH",),
+    "fetch": ("prefetch PATH",), "get": ("prefetch PATH",), "pin": ("prefetch PATH --pin NAME",),
+    "unpin": ("cache unpin NAME",),
     "example": ("demo",), "tutorial": ("demo",), "top": ("stats DIR --watch",), "tail": ("logs -f DIR",),
 }  # fmt: skip
 # How like a verb a word must be to be taken for a slip of one.
