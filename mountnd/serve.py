@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from . import descriptors, fusermount, memory_limit
-from .assembly import Mount, build
+from .assembly import BYTE_RESERVED, Mount, build
+from .blocks.bulk import GETS_ALONE
 from .cache_directory import kept_in
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .daemon import control, mounts
@@ -138,7 +139,7 @@ def opened(config: MountConfig) -> Iterator[Mount]:
     descriptors.raise_limit()
     os.umask(0o077)
     sys.setswitchinterval(SWITCH_S)
-    _, mount = open_mount(config, build)
+    _, mount = open_mount(config, partial(build, byte_workers=GETS_ALONE + BYTE_RESERVED))
     try:
         yield mount
     finally:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import NamedTuple
 
 from ..errors import StoreError
 from ..stats import BULK_BYTES, BYTES_FETCHED, GET_TIME, GETS, PREFETCH_FAILED
@@ -27,16 +28,25 @@ from .geometry import BlockRange
 from .memory import PinnedBlocks
 from .pace import Pace
 
-# GETs at once. More than some 30 long ones carry no more (`fetch/budget.py`), and the pool runs at most 40 prefetches:
-# readers' own need some. While somebody reads through the mount it is a few, so that most of the line is his.
-GETS_AT_ONCE, BESIDE_READERS = 32, 8
+# GETs at once in a mount: more than some 30 long ones carry no more (`fetch/budget.py`), and the pool runs at most 40
+# prefetches, of which readers' own need some. While somebody reads through it they are a few, so that most of the line
+# is his. Where nobody can read, short ones may be more: they are a matter of round trips.
+GETS_AT_ONCE, BESIDE_READERS, GETS_ALONE = 32, 8, 64
 # Of memory's limit; the rest stays for readers.
 MEMORY_PART = 4
 # One GET, retries included.
 SECONDS = 300.0
 
 
-Done = Callable[[BaseException | None], object]
+Done = Callable[[Sequence[BaseException | None]], object]
+
+
+class Piece(NamedTuple):
+    """Blocks of an object of `size` bytes."""
+
+    id: ObjectId
+    size: int
+    span: BlockRange
 
 
 class NoMemory(StoreError):
@@ -47,25 +57,32 @@ class NoMemory(StoreError):
 
 
 class Bulk:
-    """Fetches pieces of objects into the disk tier. Safe to use from many threads."""
+    """Fetches pieces of objects into the disk tier. Safe to use from many threads.
 
-    def __init__(self, fetcher: Fetcher, disk: DiskTier) -> None:
-        self._fetcher, self._disk = fetcher, disk
+    Args:
+        gets_at_once: GETs under way while nobody reads.
+    """
+
+    def __init__(self, fetcher: Fetcher, disk: DiskTier, gets_at_once: int = GETS_AT_ONCE) -> None:
+        self._fetcher, self._disk, self._gets = fetcher, disk, gets_at_once
         self._pace = Pace(fetcher.clock)
 
     @property
     def gets_at_once(self) -> int:
-        """How many pieces may be under way now."""
-        return BESIDE_READERS if self._fetcher.is_busy else GETS_AT_ONCE
+        """How many GETs may be under way now."""
+        return BESIDE_READERS if self._fetcher.is_busy else self._gets
 
     @property
     def bytes_at_once(self) -> int:
         """How many bytes may be under way now."""
         return self._pace.at_once(self._fetcher.memory.limit // MEMORY_PART)
 
-    def cut(self, gap: BlockRange) -> tuple[BlockRange, BlockRange]:
-        """The next piece of what is absent of an object, and the rest, which may be empty."""
-        stop = min(gap.stop, gap.first + max(1, self._pace.piece >> geometry.SHIFT))
+    def cut(self, gap: BlockRange, left: int) -> tuple[BlockRange, BlockRange]:
+        """The next piece of what is absent of an object, and the rest, which may be empty.
+
+        `left`: bytes that are to be asked for in all, these included.
+        """
+        stop = min(gap.stop, gap.first + max(1, self._pace.piece(left) >> geometry.SHIFT))
         return BlockRange(gap.first, stop), BlockRange(stop, gap.stop)
 
     def absent(self, id: ObjectId, size: int, span: BlockRange) -> list[BlockRange]:
@@ -96,28 +113,40 @@ class Bulk:
         """Have files stay until `name` is unpinned. Raises OSError."""
         self._disk.pin(name, asked, chunks)
 
-    def fetch(self, id: ObjectId, size: int, piece: BlockRange, done: Done) -> None:
-        """Fetch a piece and keep it. Raises StoreError once the mount closes.
+    def fetch(self, pieces: Sequence[Piece], done: Done) -> None:
+        """Fetch pieces, one after the other, and keep them. Raises StoreError once the mount closes.
 
-        `done`: called once, on any thread, with what went wrong: StoreError, OSError of the disk, None.
+        `done`: called once, on any thread, with what went wrong with each: StoreError, OSError of the disk, None.
         """
         try:
-            task = self._fetcher.submit_prefetch(self._fetch, id, size, piece, done)
+            task = self._fetcher.submit_prefetch(self._fetch, pieces, done)
         except RuntimeError:
             raise StoreError("the mount is closing") from None
-        task.future.add_done_callback(partial(_ended, done))
+        task.future.add_done_callback(partial(_ended, pieces, done))
 
-    def _fetch(self, id: ObjectId, size: int, piece: BlockRange, done: Done) -> None:
-        """On a worker: the GETs of a piece, each handed to the disk tier."""
+    def _fetch(self, pieces: Sequence[Piece], done: Done) -> None:
+        """On a worker: the GETs, and what they brought handed to the disk tier."""
+        errors: list[BaseException | None] = [None] * len(pieces)
+        parts: list[tuple[ObjectId, int, PinnedBlocks]] = []
+        for at, (id, size, span) in enumerate(pieces):
+            try:
+                parts += [(id, size, blocks) for blocks in self._load(id, size, span)]
+            except Exception as e:
+                errors[at] = e.with_traceback(None)  # its frames would keep the blocks
+
+        def kept(future: Future[None]) -> None:
+            error = future.exception()
+            done([own or error for own in errors] if error else errors)
+
+        self._disk.keep(parts).add_done_callback(kept)
+
+    def _load(self, id: ObjectId, size: int, span: BlockRange) -> list[PinnedBlocks]:
+        """What memory holds of a piece, and the rest of it fetched. Raises StoreError."""
         fetcher = self._fetcher
         with fetcher.lock:
-            held = fetcher.memory.pinned(id, piece)
-        parts = [*held]  # of what is read now: as good as fetched
+            held = fetcher.memory.pinned(id, span)
         here = {i for part in held for i in range(*part.span)}
-        parts += [self._get(id, size, gap) for gap in geometry.missing(piece, here.__contains__)]
-        kept = _All(len(parts), done)
-        for part in parts:
-            self._disk.keep(id, size, part).add_done_callback(kept)
+        return [*held, *(self._get(id, size, gap) for gap in geometry.missing(span, here.__contains__))]
 
     def _get(self, id: ObjectId, size: int, gap: BlockRange) -> PinnedBlocks:
         fetcher = self._fetcher
@@ -145,23 +174,9 @@ class Bulk:
         return PinnedBlocks(gap, views, blocks)
 
 
-class _All:
-    """Calls `done` when so many futures are, with the error of the first that failed."""
-
-    def __init__(self, count: int, done: Done) -> None:
-        self._left, self._done = count, done
-        self._error: BaseException | None = None
-
-    def __call__(self, future: Future[None]) -> None:  # on the disk tier's one thread
-        self._error = self._error or future.exception()
-        self._left -= 1
-        if not self._left:
-            self._done(self._error)
-
-
-def _ended(done: Done, future: Future[None]) -> None:
-    """A worker is through with a piece: where that was no success, nobody else will tell."""
+def _ended(pieces: Sequence[Piece], done: Done, future: Future[None]) -> None:
+    """A worker is through with pieces: where it has never begun, or a GET is not what failed, nobody else tells."""
     if future.cancelled():
-        done(StoreError("the mount is closing"))
+        done([StoreError("the mount is closing")] * len(pieces))
     elif (error := future.exception()) is not None:
-        done(error)
+        done([error] * len(pieces))

@@ -16,8 +16,10 @@ from threading import Lock
 
 # Before anything came: what a line of 0.3 MB/s brings within an attempt's time, by 16 GETs.
 FIRST_BYTES, FIRST_PIECE = 8 << 20, 512 << 10
-# So many seconds' worth is under way, in so many pieces at least.
-SECONDS, PIECES = 4.0, 8
+# So many seconds' worth is under way, in so many pieces. Several round trips, so that the line is never idle; not more,
+# since connections share it unevenly, and the last of them then brings alone what the others would have brought with it
+# (measured: with 4 s in pieces of 4 MiB the last second of 4 brought a tenth of the line).
+SECONDS, PIECES = 0.6, 16
 # A piece. At 90 MB/s a connection takes 47 ms for the longest, so that a round trip counts for little.
 LEAST_PIECE, MOST_PIECE = 256 << 10, 4 << 20
 # What came within so many seconds counts, summed up by the fraction of a second.
@@ -65,12 +67,11 @@ class Pace:
         while self._came and self._came[0][0] < now - WINDOW_S:
             self._came.popleft()
 
-    @property
-    def piece(self) -> int:
-        """Bytes that one GET should bring."""
+    def piece(self, left: int) -> int:
+        """Bytes that one GET should bring, where `left` are still to be asked for: shorter ones towards the end."""
         rate = self.rate
         wanted = FIRST_PIECE if rate is None else int(rate * SECONDS / PIECES)
-        return min(MOST_PIECE, max(LEAST_PIECE, wanted))
+        return min(MOST_PIECE, max(LEAST_PIECE, min(wanted, left // PIECES)))
 
     def at_once(self, most: int) -> int:
         """Bytes that may be under way, of `most`."""

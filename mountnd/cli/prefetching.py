@@ -106,6 +106,7 @@ def in_mount(mountpoint: Path, request: PrefetchRequest) -> Iterator[Job]:
 @contextmanager
 def in_this_process(config: MountConfig, request: PrefetchRequest) -> Iterator[Job]:
     """A job over sources that are not mounted. Raises what mounting them raises."""
+    from ..blocks.bulk import GETS_ALONE
     from ..daemon import logs
     from ..jobs.prefetch import Prefetch
     from ..serve import opened
@@ -113,7 +114,7 @@ def in_this_process(config: MountConfig, request: PrefetchRequest) -> Iterator[J
     stop = logs.forward(streams.remark, config.verbose, config.debug)
     try:
         with opened(config) as mount:
-            job = Prefetch(mount.vfs, mount.blocks.bulk(), request)
+            job = Prefetch(mount.vfs, mount.blocks.bulk(GETS_ALONE), request)
             job.start()
             try:
                 yield _LocalJob(job)

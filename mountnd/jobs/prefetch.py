@@ -17,7 +17,7 @@ from ..vfs.tree import Vfs
 from .files import Files, Picked, span_of
 from .report import ENDED, FETCHING, LOOKING, Report
 from .request import PrefetchRequest
-from .transfer import Missing, Outcome, OutOfReach, Transfer
+from .transfer import Amount, Missing, Outcome, OutOfReach, Transfer
 from .walk import Walk
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Prefetch:
     def __init__(self, vfs: Vfs, bulk: Bulk | None, request: PrefetchRequest) -> None:
         self._vfs, self._bulk, self._request = vfs, bulk, request
         self._cancelled, self._ended = threading.Event(), threading.Event()
+        self._absent = Amount(0, 0)  # at the beginning
         self.report = Report()
 
     def run(self) -> None:
@@ -123,6 +124,7 @@ class Prefetch:
                 chunks.update(names)
             absent = sum(extent(gap, stat.size).size for gap in _gaps(bulk, stat, span, names, there))
             whole = extent(span, stat.size).size
+            self._absent = Amount(self._absent.files + (absent > 0), self._absent.bytes + absent)
             report.count(done=not absent, cached=not absent, cached_bytes=max(0, whole - absent), to_fetch_bytes=absent)
         why_not = _too_much(cost, bulk.room(own))
         if why_not:
@@ -154,9 +156,9 @@ class Prefetch:
 
         came = lambda n: self.report.count(fetched_bytes=n)  # noqa: E731
         try:
-            Transfer(bulk, self._cancelled.is_set, ended, came).run(self._missing(files, bulk))
+            Transfer(bulk, self._cancelled.is_set, ended, came).run(self._missing(files, bulk), self._absent)
             if moved and not self._cancelled.is_set():
-                Transfer(bulk, self._cancelled.is_set, ended, came).run(self._newer(moved, bulk))
+                Transfer(bulk, self._cancelled.is_set, ended, came).run(self._newer(moved, bulk), Amount(len(moved), 0))
         except OutOfReach as e:
             raise MountError(f"nothing comes any more: {e}") from e
         return any_came

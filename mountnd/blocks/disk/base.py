@@ -66,8 +66,9 @@ class DiskTier(Protocol):
         """What it lacks of `span`, and marks what it has as used now. Reads no block: a damaged one counts as there."""
         ...
 
-    def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> Future[None]:
-        """Write these blocks now. The future completes when that is done, or fails with OSError: why it is not."""
+    def keep(self, parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]) -> Future[None]:
+        """Write blocks of objects now; ids, the objects' sizes, blocks. The future completes when all are written, or
+        fails with OSError: why they are not."""
         ...
 
     def room(self, own: Collection[str]) -> DiskRoom:

@@ -133,9 +133,10 @@ class DiskCache:
             gaps += geometry.block_ranges(i for i, s in zip(range(*part), sums, strict=True) if not s)
         return gaps
 
-    def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> Future[None]:
-        """Write these blocks now. The future completes when that is done, or fails with OSError: why it is not."""
-        return self._writer.keep(id, size, blocks)
+    def keep(self, parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]) -> Future[None]:
+        """Write blocks of objects now; ids, the objects' sizes, blocks. The future completes when all are written, or
+        fails with OSError: why they are not."""
+        return self._writer.keep(parts)
 
     def room(self, own: Collection[str]) -> DiskRoom:
         """How much may be held. `own`: files that do not count as pinned. Raises OSError."""

@@ -153,8 +153,11 @@ class ChunkFile:
         return cls(fd, found if identity is None else identity, stop, digest)
 
     @classmethod
-    def create(cls, within: PrivateDirectory, identity: ChunkIdentity) -> ChunkFile:
-        """A new, empty one, in place of whatever has its name. Whoever opens that sees a whole header or none."""
+    def create(
+        cls, within: PrivateDirectory, identity: ChunkIdentity, span: BlockRange, views: Sequence[memoryview]
+    ) -> ChunkFile:
+        """A new one that holds the blocks of `span`, in place of whatever has its name. Whoever opens that sees a whole
+        header or none."""
         raw = identity.encode()
         n = identity.span.stop - identity.span.first
         front = struct.pack("<8sII", MAGIC, len(raw), n)
@@ -163,8 +166,14 @@ class ChunkFile:
         fd = within.create(temporary)
         chunk = cls(fd, identity, _HEAD.size + len(raw), digest)
         try:
-            _write(fd, [memoryview(front + struct.pack("<Q", digest) + raw)], 0)
-            os.ftruncate(fd, chunk._data)  # the table reads as zeros: all absent
+            sums = [0] * n
+            sums[span.first - chunk._first : span.stop - chunk._first] = chunk._sums(span, views)
+            head = (front + struct.pack("<Q", digest) + raw).ljust(chunk._table, b"\0") + struct.pack(f"<{n}Q", *sums)
+            if n == 1:
+                _write(fd, [memoryview(head), *views], 0)
+            else:
+                _write(fd, [memoryview(head.ljust(chunk._data, b"\0"))], 0)
+                _write(fd, views, chunk._data + (span.first - chunk._first) * BLOCK)
             within.rename(temporary, identity.name)
         except BaseException:
             within.remove(temporary)
@@ -205,7 +214,7 @@ class ChunkFile:
         """Keep the blocks of `span`, one view each; how many were absent before. May be cut short by OSError."""
         before = self.checksums(span)
         _write(self._fd, views, self._data + (span.first - self._first) * BLOCK)
-        sums = [self._sum(i, v) for i, v in zip(range(*span), views, strict=True)]
+        sums = self._sums(span, views)
         at = self._table + 8 * (span.first - self._first)
         _write(self._fd, [memoryview(struct.pack(f"<{len(sums)}Q", *sums))], at)
         return before.count(0)
@@ -219,6 +228,9 @@ class ChunkFile:
     def linked(self) -> bool:
         """Whether it is still the cache's: others may evict it."""
         return os.fstat(self._fd).st_nlink > 0
+
+    def _sums(self, span: BlockRange, views: Sequence[memoryview]) -> list[int]:
+        return [self._sum(i, v) for i, v in zip(range(*span), views, strict=True)]
 
     def _sum(self, index: int, view: memoryview) -> int:
         return xxh3_64_intdigest(view, seed=(self._seed + index) & 0xFFFFFFFFFFFFFFFF) or 1

@@ -14,12 +14,12 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from ...private_directory import PrivateDirectory
 from ...regular_file import Untrusted, UntrustedDirectory
 from ...stats import DISK_EVICTED, DISK_KEPT, DISK_SKIPPED, Stats
 from ...stores.base import ObjectId
@@ -54,12 +54,7 @@ _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class _Pending(NamedTuple):
-    """Blocks to write.
-
-    Attributes:
-        pinned: they themselves; None: to be taken from memory when it is their turn.
-        kept: whoever waits until they are written; None: nobody does.
-    """
+    """Blocks to write. `pinned`: they themselves; None: to be taken from memory when it is their turn."""
 
     id: ObjectId
     size: int
@@ -67,7 +62,13 @@ class _Pending(NamedTuple):
     pinned: PinnedBlocks | None
     bytes: int
     since: float
-    kept: Future[None] | None = None
+
+
+class _Awaited(NamedTuple):
+    """Blocks of objects, and whoever waits until they are written."""
+
+    parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]
+    kept: Future[None]
 
 
 class WriteBehind:
@@ -89,7 +90,7 @@ class WriteBehind:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._pending: deque[_Pending] = deque()
-        self._awaited: deque[_Pending] = deque()  # what somebody waits for: it goes first, and without a pause
+        self._awaited: deque[_Awaited] = deque()  # what somebody waits for: it goes first, and without a pause
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
         self._thread: threading.Thread | None = None
         self._closed = self._warned = self._warned_foreign = False
@@ -124,19 +125,21 @@ class WriteBehind:
             elif len(self._pending) == 1 or self._pressed > pressed:  # else it knows when its turn comes
                 self._changed.notify_all()
 
-    def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> Future[None]:
-        """Write these blocks next, whatever else waits. The future completes when they are written, or fails with
-        OSError: why they are not."""
+    def keep(self, parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]) -> Future[None]:
+        """Write blocks of objects (ids, the objects' sizes, blocks) next, whatever else waits.
+
+        The future completes when all are written, or fails with OSError: why they are not.
+        """
         kept: Future[None] = Future()
         with self._lock:
-            if self._closed:
-                kept.set_exception(OSError(errno.ESHUTDOWN, "the cache is closed"))
+            if not self._closed:
+                self._awaited.append(_Awaited(parts, kept))
+                if self._thread is None:
+                    self._start()
+                elif len(self._awaited) == 1:
+                    self._changed.notify_all()
                 return kept
-            n = sum(map(len, blocks.views))
-            self._awaited.append(_Pending(id, size, blocks.span, blocks, n, time.monotonic(), kept))
-            if self._thread is None:
-                self._start()
-            self._changed.notify_all()
+        kept.set_exception(OSError(errno.ESHUTDOWN, "the cache is closed"))
         return kept
 
     def flush(self, seconds: float) -> bool:
@@ -222,21 +225,19 @@ class WriteBehind:
     def _write_awaited(self) -> None:
         """Write what somebody waits for, and tell him."""
         with self._lock:
-            job = self._awaited.popleft()
-        assert job.kept is not None
+            parts, kept = self._awaited.popleft()
         try:
-            self._write(job)
+            for id, size, blocks in parts:
+                self._write_blocks(id, size, blocks, awaited=True)
         except OSError as e:
-            self._stats.add(DISK_SKIPPED, job.bytes)
             self._files.clear()
             self._allowed = 0
-            job.kept.set_exception(e.with_traceback(None))  # its frames would keep the blocks
+            kept.set_exception(e.with_traceback(None))  # its frames would keep the blocks
         except Exception as e:
-            self._stats.add(DISK_SKIPPED, job.bytes)
             log.exception("disk cache")
-            job.kept.set_exception(OSError(errno.EIO, f"{type(e).__name__}: {e}"))
+            kept.set_exception(OSError(errno.EIO, f"{type(e).__name__}: {e}"))
         else:
-            job.kept.set_result(None)
+            kept.set_result(None)
 
     def _write(self, job: _Pending) -> None:
         if job.pinned is not None:
@@ -247,7 +248,7 @@ class WriteBehind:
         if missing:
             self._stats.add(DISK_SKIPPED, missing)
         for blocks in held:
-            self._write_blocks(job.id, job.size, blocks, awaited=job.kept is not None)
+            self._write_blocks(job.id, job.size, blocks, awaited=False)
 
     def _write_blocks(self, id: ObjectId, size: int, blocks: PinnedBlocks, *, awaited: bool) -> None:
         """Where somebody waits for it, whatever is not written is an error: OSError."""
@@ -263,37 +264,39 @@ class WriteBehind:
                 self._stats.add(DISK_SKIPPED, n)
                 continue
             try:
-                file = self._file(identity)
+                new = self._write_part(identity, part, views)
             except (UntrustedDirectory, IsADirectoryError, NotADirectoryError) as e:  # something foreign has its name
                 if awaited:
                     raise
                 self._stats.add(DISK_SKIPPED, n)
                 self._say_once(f"{e.filename}: {e.strerror}; it is left alone, and what belongs there is not cached")
                 continue
-            if file.write(part, views):
+            if new:
                 self._allowed -= cost
                 self._stats.add(DISK_KEPT, n)
 
-    def _file(self, identity: ChunkIdentity) -> ChunkFile:
+    def _write_part(self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]) -> bool:
+        """Write blocks into their file; whether any was absent before."""
         name = identity.name
         file = self._files.get(name)
-        if file is not None and file.identity == identity and file.linked:
-            return file
-        try:
-            file = ChunkFile.open(name, identity, within=self._root, write=True)
-        except UntrustedDirectory:
-            raise
-        except (FileNotFoundError, InvalidChunk, Untrusted):
+        if file is None or file.identity != identity or not file.linked:
             try:
-                file = self._create(self._root.held(), identity)
-            except FileNotFoundError:  # somebody has removed the whole cache
-                file = self._create(self._root.make(), identity)
-        self._files[name] = file
-        return file
+                file = ChunkFile.open(name, identity, within=self._root, write=True)
+            except UntrustedDirectory:
+                raise
+            except (FileNotFoundError, InvalidChunk, Untrusted):
+                self._files[name] = self._create(identity, part, views)
+                return True
+            self._files[name] = file
+        return file.write(part, views) > 0
 
-    def _create(self, root: PrivateDirectory, identity: ChunkIdentity) -> ChunkFile:
-        root.make(os.path.dirname(identity.name))
-        return ChunkFile.create(root, identity)
+    def _create(self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]) -> ChunkFile:
+        try:
+            return ChunkFile.create(self._root.held(), identity, part, views)
+        except FileNotFoundError:  # the folder is not there yet, or somebody has removed the whole cache
+            root = self._root.make()
+            root.make(os.path.dirname(identity.name))
+            return ChunkFile.create(root, identity, part, views)
 
     def _make_room(self, n: int) -> bool:
         """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then.
