@@ -139,6 +139,7 @@ def opened(config: MountConfig) -> Iterator[Mount]:
     descriptors.raise_limit()
     os.umask(0o077)
     sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(GC_THRESHOLD)
     _, mount = open_mount(config, partial(build, byte_workers=GETS_ALONE + BYTE_RESERVED))
     try:
         yield mount

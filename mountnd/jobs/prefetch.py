@@ -117,7 +117,7 @@ class Prefetch:
                 return False
             stat = picked.stat()
             span = span_of(stat, request)
-            names = bulk.chunks(stat.id, stat.size, span)
+            names = bulk.chunks(stat.id, stat.size, span) if there or request.pin else []
             cost += bulk.cost(stat.size, span)
             own.update(name for name in names if name in pinned)
             if request.pin:
@@ -168,7 +168,7 @@ class Prefetch:
         for picked in files.wanted():
             stat = picked.stat()
             span = span_of(stat, self._request)
-            names = bulk.chunks(stat.id, stat.size, span)
+            names = bulk.chunks(stat.id, stat.size, span) if there else []
             if gaps := _gaps(bulk, stat, span, names, there):
                 yield Missing(picked.path, stat.id, stat.size, tuple(gaps), picked)
 

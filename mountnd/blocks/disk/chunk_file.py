@@ -158,11 +158,11 @@ class ChunkFile:
     ) -> ChunkFile:
         """A new one that holds the blocks of `span`, in place of whatever has its name. Whoever opens that sees a whole
         header or none."""
-        raw = identity.encode()
+        raw, name = identity.encode(), identity.name
         n = identity.span.stop - identity.span.first
         front = struct.pack("<8sII", MAGIC, len(raw), n)
         digest = xxh3_64_intdigest(front + raw)
-        temporary = f"{identity.name}.{os.getpid()}-{os.urandom(4).hex()}.new"
+        temporary = f"{name}.{os.getpid()}-{os.urandom(4).hex()}.new"
         fd = within.create(temporary)
         chunk = cls(fd, identity, _HEAD.size + len(raw), digest)
         try:
@@ -174,7 +174,7 @@ class ChunkFile:
             else:
                 _write(fd, [memoryview(head.ljust(chunk._data, b"\0"))], 0)
                 _write(fd, views, chunk._data + (span.first - chunk._first) * BLOCK)
-            within.rename(temporary, identity.name)
+            within.rename(temporary, name)
         except BaseException:
             within.remove(temporary)
             raise
