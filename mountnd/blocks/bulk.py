@@ -53,7 +53,6 @@ class NoMemory(StoreError):
     """Readers use all of it at the moment."""
 
     transient = True
-    reason = "memory"
 
 
 class Bulk:

@@ -5,7 +5,7 @@ another (`cancel`). Whoever has begun it looks a few times a second: a job that 
 cancelled, since its command was killed or its connection is gone.
 
     {"do": "begin", "job": {...}}          -> {"id": N}      the request (`request.PrefetchRequest`)
-    {"do": "add", "id": N, "listed": []}   -> {}             more paths of a long list, before `start`
+    {"do": "add", "id": N, "listed": []}   -> {}             more `listed`, or `paths`, of many; before `start`
     {"do": "start", "id": N}               -> {}
     {"do": "poll", "id": N, "seen": M}     -> what `Report.snapshot` gives, with the failures from the M-th on
     {"do": "cancel", "id": N}              -> {}
@@ -67,7 +67,7 @@ class Desk:
             return self._begin(request.get("job"))
         job = self._find(request.get("id"))
         if do == "add":
-            return self._add(job, request.get("listed"))
+            return self._add(job, request)
         if do == "start":
             return self._start(job)
         if do not in ("poll", "cancel") or job.job is None:
@@ -99,10 +99,13 @@ class Desk:
         later(self._silent, lambda: self._watch(number))
         return {"id": number}
 
-    def _add(self, job: _Job, listed: Any) -> dict[str, Any]:
-        if job.job is not None or not isinstance(listed, list) or not isinstance(job.asked.get("listed"), list):
-            raise UsageError("nothing can be added to the list of this prefetch")
-        job.asked["listed"] += listed
+    def _add(self, job: _Job, request: dict[str, Any]) -> dict[str, Any]:
+        for field in ("paths", "listed"):
+            more, known = request.get(field, []), job.asked.get(field)
+            if job.job is not None or not isinstance(more, list) or (more and not isinstance(known, list)):
+                raise UsageError("nothing can be added to the paths of this prefetch")
+            if more:
+                job.asked[field] = [*(known or []), *more]
         return {}
 
     def _start(self, job: _Job) -> dict[str, Any]:

@@ -50,9 +50,9 @@ def headroom(limit: int, taken: int, free: int, total: int) -> int:
     return min(limit - taken, free - total // 20)
 
 
-def why_no_room(limit: int, pinned: int) -> str:
-    """Why nothing fits any more although all was evicted that may be: `pinned` bytes of the `limit` are, or the disk is
-    full."""
-    if pinned > limit * 15 // 16:
+def why_no_room(need: int, limit: int, pinned: int) -> str:
+    """Why `need` bytes do not fit although all was evicted that may be: `pinned` ones of the `limit` are in the way, or
+    the disk is full."""
+    if need <= limit < need + pinned:
         return "what is pinned leaves no room under its limit; `mountnd cache unpin NAME` gives some back"
     return "less than 5 % of the disk is free"

@@ -322,7 +322,7 @@ class WriteBehind:
         self._allowed = min(room, step)
         if self._allowed < min(n, self._limit):  # not even with all gone that may go
             held = sum(f.bytes for f in files if f.path in pinned)
-            raise OSError(errno.ENOSPC, eviction.why_no_room(self._limit, held))
+            raise OSError(errno.ENOSPC, eviction.why_no_room(n, self._limit, held))
         return n <= self._allowed
 
     def _suspend(self, e: OSError) -> None:
