@@ -198,12 +198,13 @@ def build(
     reader: Callable[[], Reader] | None = None,
     standing_in: Callable[[], AbstractContextManager[object]] = nullcontext,
     polled: Callable[[], object] = lambda: None,
+    byte_workers: int = BYTE_WORKERS,
 ) -> Mount:
     """Wire up a mount, without the kernel. No request is made; threads start with the first.
 
-    `reader`, `standing_in`, `polled`: see `Waiter`.
+    `reader`, `standing_in`, `polled`: see `Waiter`. `byte_workers`: requests for bytes in flight, at most.
     """
-    stats, shares = Stats(), _shares()
+    stats, shares = Stats(), _shares(byte_workers)
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
     waiter = Waiter(reader=reader, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
@@ -249,9 +250,9 @@ def build(
     return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_), {**fitting._asdict(), **limit._asdict()})
 
 
-def _shares() -> descriptors.Shares:
+def _shares(byte_workers: int = BYTE_WORKERS) -> descriptors.Shares:
     """What each part may open of what this process may."""
-    most = descriptors.Shares(BYTE_WORKERS, NAME_WORKERS, OPEN_FILES, WRITTEN_FILES)
+    most = descriptors.Shares(byte_workers, NAME_WORKERS, OPEN_FILES, WRITTEN_FILES)
     return descriptors.shares(descriptors.limit(), most)
 
 

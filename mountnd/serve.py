@@ -8,8 +8,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import descriptors, fusermount, installation, memory_limit
-from .assembly import Mount, build
+from .assembly import BYTE_RESERVED, Mount, build
+from .blocks.bulk import GETS_ALONE
 from .cache_directory import kept_in
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .config.parsers import Address
@@ -25,6 +26,7 @@ from .daemon import control, mounts
 from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
+from .jobs.desk import Desk
 from .offline import as_known_object, cached
 from .path_facts import explain
 from .probing import list_root, look, probe_seconds
@@ -95,7 +97,8 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
     def wire_up(config: MountConfig) -> Mount:
         return build(config, reader=KernelReader, standing_in=threads.waiting, polled=threads.poll)
 
-    config, mount = _open(config, wire_up)
+    config, mount = open_mount(config, wire_up)
+    desk = Desk(mount.vfs, mount.blocks)
     try:
         for store in mount.stores.values():
             for said in filter(None, (store.notice, store.exposure)):
@@ -136,10 +139,16 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             from .measuring import measure
 
             exporter.serve(partial(measure, mount, config, time.time()))
-        handlers = {"stats": counters, "refresh": refresh, "explain": explained}
+        handlers: dict[str, control.Handler] = {
+            "stats": counters,
+            "refresh": refresh,
+            "explain": explained,
+            "prefetch": desk.answer,
+        }
         with control.serving(config.mountpoint, handlers):
             session.run(mounted)
     finally:
+        desk.close()
         try:
             mount.close()
         finally:
@@ -160,6 +169,20 @@ def open_exporter(address: Address) -> Exporter:
     readers = "everybody who can reach this machine" if exporter.is_open else "every user of this machine"
     log.warning("%s can be read by %s", exporter.url, readers)  # until `ready` warnings go to the terminal
     return exporter
+
+
+@contextmanager
+def opened(config: MountConfig) -> Iterator[Mount]:
+    """The tree of a configuration without a mount, for work of this process's own. Raises as `serve`."""
+    descriptors.raise_limit()
+    os.umask(0o077)
+    sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(GC_THRESHOLD)
+    _, mount = open_mount(config, partial(build, byte_workers=GETS_ALONE + BYTE_RESERVED))
+    try:
+        yield mount
+    finally:
+        mount.close()
 
 
 def _tell_busy(mountpoint: Path) -> None:
@@ -212,7 +235,7 @@ def _import_ahead() -> None:
     "".encode("idna")
 
 
-def _open(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
+def open_mount(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
     """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
 
     A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within

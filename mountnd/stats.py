@@ -58,6 +58,8 @@ PREFETCH_REFUSED = _counter(
 )
 PREFETCH_CANCELLED = _counter("prefetch.cancelled.requests", "requests", "prefetches dropped as their file was closed")
 
+BULK_BYTES = _counter("prefetch.command.bytes", "bytes", "fetched into the disk cache by `mountnd prefetch`")
+
 # Memory and disk (`blocks/`).
 MEMORY_EVICTED = _counter("memory.evicted.bytes", "bytes", "of blocks that left memory to make room")
 MEMORY_OVERDRAFT = _counter("memory.overdraft.bytes", "bytes", "that waiting readers needed beyond the memory limit")

@@ -17,6 +17,7 @@ from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
 from ..stores.base import ObjectId, Store
 from ..workers import Waiter, Workers
 from . import geometry
+from .bulk import GETS_AT_ONCE, Bulk
 from .disk.base import DiskTier
 from .fetch.budget import Share
 from .fetch.fetcher import Fetcher
@@ -115,6 +116,10 @@ class Blocks:
         """
         pieces = geometry.split(geometry.covering(start, stop, size), PREFETCH_PIECE)
         self._fetcher.prefetch(id, size, [geometry.extent(p, size) for p in pieces], owner or self)
+
+    def bulk(self, gets_at_once: int = GETS_AT_ONCE) -> Bulk | None:
+        """What fetches whole objects into the disk tier; None where there is no such tier."""
+        return None if self._disk is None else Bulk(self._fetcher, self._disk, gets_at_once)
 
     def cancel(self, owner: object) -> None:
         """Cancel the prefetches of `owner` that have not started, unless others want them too."""

@@ -231,6 +231,10 @@ class Catalogue:
         """Names that are known without asking, and whether all were counted before `until` (monotonic seconds)."""
         return self._cache.count_kept(self.root.key, until)
 
+    def flush(self) -> None:
+        """Write now what is kept across restarts."""
+        self._cache.flush()
+
     def close(self) -> None:
         """Write what is kept across restarts. Idempotent."""
         self._cache.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,16 @@ class TableCommand(click.Command):
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 80})
         super().__init__(*args, **kwargs)
 
+    # Titles of the help's sections, by the `section` of an option.
+    sections: Sequence[tuple[str, str]] = _SECTIONS
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
                 sections.setdefault(getattr(param, "section", "call"), []).append(record)
-        for name, title in _SECTIONS:
+        for name, title in self.sections:
             if rows := sections.get(name):
                 with formatter.section(title if len(sections) > 1 else "Options"):
                     formatter.write_dl(rows)

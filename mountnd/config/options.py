@@ -40,7 +40,9 @@ INDEFINITE = float("inf")
 
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
-_SOURCE = ("mount", "config", "doctor")
+_SOURCE = ("mount", "config", "doctor", "prefetch")
+# Those of whoever fills caches.
+_CACHING = (*_MOUNT, "prefetch")
 
 
 def option(
@@ -100,7 +102,8 @@ class SourceConfig:
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
         default_text="none", verbs=_SOURCE)
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
-    ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True)
+    ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
+        verbs=_CACHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +121,11 @@ class MountConfig:
     mountpoint: Path
     sources: tuple[SourceConfig, ...]
     memory: int = option(MEMORY, "memory for cached and in-flight data", default_factory=_memory_that_fits,
-        default_text="512M, or less where less memory may be used")
+        default_text="512M, or less where less memory may be used", verbs=_CACHING)
     cache_dir: Path | None = option(DIR, "directory of the disk cache",
         default_text="~/.cache/mountnd", verbs=(*_SOURCE, "cache"))
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",
-        default_text="10 GiB, or 10 % of the free disk")
+        default_text="10 GiB, or 10 % of the free disk", verbs=_CACHING)
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")
     timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SOURCE)
     allow_other: bool = option(SWITCH, "let other users see the tree", False, "false")

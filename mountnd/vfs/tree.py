@@ -45,7 +45,7 @@ class Vfs:
 
     Attributes:
         root: the tree's root.
-        lookup, resolve, resolve_directory: those of `Namespace`, without a call between.
+        lookup, resolve, resolve_directory, sources: those of `Namespace`, without a call between.
         explain: that of `Explainer`.
     """
 
@@ -65,6 +65,7 @@ class Vfs:
         self.root = self._namespace.root
         self.lookup = self._namespace.lookup
         self.resolve, self.resolve_directory = self._namespace.resolve, self._namespace.resolve_directory
+        self.sources = self._namespace.sources
         self._handles = Handles(blocks)
         self.explain = Explainer(self._namespace, self._handles, self._failures, blocks).explain
         self._directories: dict[int, OpenDirectory] = {}

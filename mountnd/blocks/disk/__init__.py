@@ -5,6 +5,7 @@
     throttle    how long the writer pauses for readers (pure)
     last_use    when files were last used, in memory and as mtime
     usage       how much disk it takes, looked at now and then
+    pins        files that are never evicted, in lists with names
     directory   the directory as a whole: scan, remove, list, clear, verify
     eviction    which files go, the default limit, the room that is left (pure)
     chunk_file  one file: up to 16 MiB of one object, with a checksum for each block

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
 from ...stores.base import Deadline, ObjectId
@@ -63,6 +64,21 @@ class LeaseTable(Protocol):
         ...
 
 
+class DiskRoom(NamedTuple):
+    """How much the tier may hold. Bytes on disk.
+
+    Attributes:
+        place: where it is, for messages.
+        limit: of the tier; most: the same, or less where the disk is nearly full.
+        pinned: of that what others have pinned, and so nobody else can use.
+    """
+
+    place: str
+    limit: int
+    most: int
+    pinned: int
+
+
 class DiskTier(Protocol):
     """A tier below memory (`cache.DiskCache`). Safe to use from many threads."""
 
@@ -95,6 +111,35 @@ class DiskTier(Protocol):
 
         `written`: called once they are on disk, or will not be: somebody may wait for that. Must not raise.
         """
+        ...
+
+    def chunks(self, id: ObjectId, size: int, span: BlockRange) -> list[str]:
+        """The names of the files that hold `span`, whether they are there or not."""
+        ...
+
+    def names(self) -> Collection[str]:
+        """The files that are there."""
+        ...
+
+    def absent(self, id: ObjectId, size: int, span: BlockRange) -> list[BlockRange]:
+        """What it lacks of `span`, and marks what it has as used now. Reads no block: a damaged one counts as there."""
+        ...
+
+    def keep(self, parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]) -> Future[None]:
+        """Write blocks of objects now; ids, the objects' sizes, blocks. The future completes when all are written, or
+        fails with OSError: why they are not."""
+        ...
+
+    def room(self, own: Collection[str]) -> DiskRoom:
+        """How much may be held. `own`: files that do not count as pinned. Raises OSError."""
+        ...
+
+    def pinned(self) -> Collection[str]:
+        """The files that are pinned."""
+        ...
+
+    def pin(self, name: str, asked: Sequence[str], chunks: Iterable[str]) -> None:
+        """Never evict these files until `name` is unpinned. Raises OSError."""
         ...
 
     def close(self) -> None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
 
 from cachetools import LRUCache
 
@@ -22,12 +23,15 @@ from ...private_directory import PrivatePath
 from ...regular_file import Untrusted, UntrustedDirectory
 from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, Stats
 from ...stores.base import ObjectId
+from .. import geometry
 from ..geometry import BlockRange, block_count
 from ..memory import PinnedBlocks
-from .base import BlockSource
+from . import directory, eviction
+from .base import BlockSource, DiskRoom
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
 from .leases import Leases
+from .pins import Pins
 from .place import CacheDirectory
 from .usage import DiskUsage
 from .writer import WRITTEN_FILES, WriteBehind
@@ -54,7 +58,7 @@ class DiskCache:
         open_files: int = OPEN_FILES,
         written_files: int = WRITTEN_FILES,
     ) -> None:
-        self._root, self._stats = CacheDirectory(root), stats
+        self._root, self._stats, self._limit = CacheDirectory(root), stats, limit
         self._lock = threading.Lock()
         # Open for reading only: closing a file that was written to may wait for a file server.
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
@@ -126,6 +130,58 @@ class DiskCache:
         `written`: somebody waits for them; called once they are on disk, or will not be.
         """
         self._writer.save(id, size, blocks, written)
+
+    def chunks(self, id: ObjectId, size: int, span: BlockRange) -> list[str]:
+        """The names of the files that hold `span`, whether they are there or not."""
+        return [ChunkIdentity(id, size, chunk).name for chunk, _ in chunks_of(span)]
+
+    def names(self) -> Collection[str]:
+        """The files that are there. Raises UntrustedDirectory."""
+        return {file.path for file in directory.scan(self._root)}
+
+    def absent(self, id: ObjectId, size: int, span: BlockRange) -> list[BlockRange]:
+        """What is not held of `span`; what is, is marked as used now. Never raises.
+
+        Reads no block: a damaged one counts as held.
+        """
+        gaps: list[BlockRange] = []
+        for chunk, part in chunks_of(span):
+            identity = ChunkIdentity(id, size, chunk)
+            name = identity.name
+            file = self._file(name, identity)
+            try:
+                sums = file.checksums(part) if file is not None and file.linked else []
+            except OSError:
+                sums = []
+            if not sums:
+                self._forget(name)
+                gaps.append(part)
+                continue
+            self._last_use.touch(name)
+            gaps += geometry.block_ranges(i for i, s in zip(range(*part), sums, strict=True) if not s)
+        return gaps
+
+    def keep(self, parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]) -> Future[None]:
+        """Write blocks of objects now; ids, the objects' sizes, blocks. The future completes when all are written, or
+        fails with OSError: why they are not."""
+        return self._writer.keep(parts)
+
+    def room(self, own: Collection[str]) -> DiskRoom:
+        """How much may be held. `own`: files that do not count as pinned. Raises OSError."""
+        limit = directory.default_limit(self._root) if self._limit is None else self._limit
+        files, pinned = list(directory.scan(self._root)), Pins(self._root).chunks()
+        taken = sum(file.bytes for file in files)
+        most = taken + eviction.headroom(limit, taken, *directory.disk_space(self._root))
+        others = sum(file.bytes for file in files if file.path in pinned and file.path not in own)
+        return DiskRoom(self._root.path, limit, max(0, most), others)
+
+    def pinned(self) -> Collection[str]:
+        """The files that are pinned."""
+        return Pins(self._root).chunks()
+
+    def pin(self, name: str, asked: Sequence[str], chunks: Iterable[str]) -> None:
+        """Never evict these files until `name` is unpinned. Raises OSError."""
+        Pins(self._root).add(name, asked, chunks)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what waited to be written is; False where that took longer."""

@@ -51,6 +51,8 @@ _HEAD = struct.Struct("<8sIIQ")
 # Data begin at a page, so that the kernel's page cache and the disk's blocks fit. A chunk of one block packs:
 # a sidecar of 1 KiB then takes one disk block and not two.
 ALIGNMENT = 4096
+# What a header and the table take of a file with one block: more than most keys need.
+HEADER = 512
 # Linux takes at most this many buffers in one preadv or pwritev.
 IOV_MAX = 1024
 
@@ -151,19 +153,28 @@ class ChunkFile:
         return cls(fd, found if identity is None else identity, stop, digest)
 
     @classmethod
-    def create(cls, within: PrivateDirectory, identity: ChunkIdentity) -> ChunkFile:
-        """A new, empty one, in place of whatever has its name. Whoever opens that sees a whole header or none."""
-        raw = identity.encode()
+    def create(
+        cls, within: PrivateDirectory, identity: ChunkIdentity, span: BlockRange, views: Sequence[memoryview]
+    ) -> ChunkFile:
+        """A new one that holds the blocks of `span`, in place of whatever has its name. Whoever opens that sees a whole
+        header or none."""
+        raw, name = identity.encode(), identity.name
         n = identity.span.stop - identity.span.first
         front = struct.pack("<8sII", MAGIC, len(raw), n)
         digest = xxh3_64_intdigest(front + raw)
-        temporary = f"{identity.name}.{os.getpid()}-{os.urandom(4).hex()}.new"
+        temporary = f"{name}.{os.getpid()}-{os.urandom(4).hex()}.new"
         fd = within.create(temporary)
         chunk = cls(fd, identity, _HEAD.size + len(raw), digest)
         try:
-            _write(fd, [memoryview(front + struct.pack("<Q", digest) + raw)], 0)
-            os.ftruncate(fd, chunk._data)  # the table reads as zeros: all absent
-            within.rename(temporary, identity.name)
+            sums = [0] * n
+            sums[span.first - chunk._first : span.stop - chunk._first] = chunk._sums(span, views)
+            head = (front + struct.pack("<Q", digest) + raw).ljust(chunk._table, b"\0") + struct.pack(f"<{n}Q", *sums)
+            if n == 1:
+                _write(fd, [memoryview(head), *views], 0)
+            else:
+                _write(fd, [memoryview(head.ljust(chunk._data, b"\0"))], 0)
+                _write(fd, views, chunk._data + (span.first - chunk._first) * BLOCK)
+            within.rename(temporary, name)
         except BaseException:
             within.remove(temporary)
             raise
@@ -203,7 +214,7 @@ class ChunkFile:
         """Keep the blocks of `span`, one view each; how many were absent before. May be cut short by OSError."""
         before = self.checksums(span)
         _write(self._fd, views, self._data + (span.first - self._first) * BLOCK)
-        sums = [self._sum(i, v) for i, v in zip(range(*span), views, strict=True)]
+        sums = self._sums(span, views)
         at = self._table + 8 * (span.first - self._first)
         _write(self._fd, [memoryview(struct.pack(f"<{len(sums)}Q", *sums))], at)
         return before.count(0)
@@ -218,6 +229,9 @@ class ChunkFile:
         """Whether it is still the cache's: others may evict it."""
         return os.fstat(self._fd).st_nlink > 0
 
+    def _sums(self, span: BlockRange, views: Sequence[memoryview]) -> list[int]:
+        return [self._sum(i, v) for i, v in zip(range(*span), views, strict=True)]
+
     def _sum(self, index: int, view: memoryview) -> int:
         return xxh3_64_intdigest(view, seed=(self._seed + index) & 0xFFFFFFFFFFFFFFFF) or 1
 
@@ -226,6 +240,16 @@ def chunks_of(span: BlockRange) -> Iterator[tuple[int, BlockRange]]:
     """An object's blocks by the chunk they belong to: (chunk, its part of `span`)."""
     for chunk in range(span.first // BLOCKS, (span.stop - 1) // BLOCKS + 1):
         yield chunk, BlockRange(max(span.first, chunk * BLOCKS), min(span.stop, (chunk + 1) * BLOCKS))
+
+
+def disk_bytes(size: int, span: BlockRange) -> int:
+    """Bytes on disk that the blocks of `span` take at most, of an object of `size` bytes, headers included."""
+    taken = 0
+    for _, part in chunks_of(span):
+        n = geometry.extent(part, size).size
+        packed = geometry.block_count(size) == 1  # header and block share a page
+        taken += -(-(n + HEADER) // ALIGNMENT) * ALIGNMENT if packed else (1 - (-n // ALIGNMENT)) * ALIGNMENT
+    return taken
 
 
 def _write(fd: int, views: Sequence[memoryview], at: int) -> None:

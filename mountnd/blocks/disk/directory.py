@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from ...private_directory import PrivateDirectory, PrivatePath
@@ -144,23 +144,38 @@ def default_limit(root: Root) -> int:
     return eviction.default_limit(free + sum(f.bytes for f in scan(root)))
 
 
+class CachedChunk(NamedTuple):
+    """One file of the cache: its path below the cache's directory, bytes of the object that it holds, and on disk."""
+
+    path: str
+    id: ObjectId
+    size: int
+    held: int
+    disk: int
+    used: float
+
+
+def chunks(root: Root) -> Iterator[CachedChunk]:
+    """What each file holds. Raises UntrustedDirectory for `root`."""
+    for found, file in _chunks(CacheDirectory.of(root)):
+        span, (id, size, _) = file.identity.span, file.identity
+        n = sum(block_size(i, size) for i, s in zip(range(*span), file.checksums(span), strict=True) if s)
+        yield CachedChunk(found.path, id, size, n, found.bytes, found.used)
+
+
 def objects(root: Root) -> list[CachedObject]:
     """The objects in the cache, the one used last first."""
     found: dict[ObjectId, CachedObject] = {}
-    root = CacheDirectory.of(root)
-    for held, file in _chunks(root):
-        id, size, _ = file.identity
-        span = file.identity.span
-        n = sum(block_size(i, size) for i, s in zip(range(*span), file.checksums(span), strict=True) if s)
-        old = found.get(id)
+    for chunk in chunks(root):
+        id, old = chunk.id, found.get(chunk.id)
         found[id] = CachedObject(
             id.source,
             id.key,
             id.etag,
-            size,
-            n + (old.held if old else 0),
-            held.bytes + (old.disk if old else 0),
-            max(held.used, old.used if old else 0.0),
+            chunk.size,
+            chunk.held + (old.held if old else 0),
+            chunk.disk + (old.disk if old else 0),
+            max(chunk.used, old.used if old else 0.0),
         )
     return sorted(found.values(), key=lambda e: (-e.used, e.source, e.key))
 
@@ -177,17 +192,24 @@ def held_bytes(root: Root, source: str, until: float) -> tuple[int, bool]:
     return n, True
 
 
-def clear(root: Root, which: Callable[[str, str], bool] | None = None) -> int:
-    """Remove everything, or the objects for which `which(source, key)` holds. Returns the bytes that this freed."""
-    freed, root = 0, CacheDirectory.of(root)
+def clear(
+    root: Root, which: Callable[[str, str], bool] | None = None, *, keep: Collection[str] = ()
+) -> tuple[int, int]:
+    """Remove everything, or the objects for which `which(source, key)` holds, but for the files `keep`.
+
+    Returns the bytes on disk that this freed, and those of what was kept.
+    """
+    freed, kept, root = 0, 0, CacheDirectory.of(root)
     if which is None:
-        for held in scan(root):
-            freed += held.bytes if remove(root, held.path) else 0
-        return freed
-    for held, file in _chunks(root):
-        if which(file.identity.id.source, file.identity.id.key) and remove(root, held.path):
-            freed += held.bytes
-    return freed
+        found = ((file.path, file.bytes) for file in scan(root))
+    else:
+        found = ((chunk.path, chunk.disk) for chunk in chunks(root) if which(chunk.id.source, chunk.id.key))
+    for path, n in found:
+        if path in keep:
+            kept += n
+        elif remove(root, path):
+            freed += n
+    return freed, kept
 
 
 def verify(root: Root) -> VerifyResult:

@@ -5,7 +5,7 @@ Sizes in bytes, times in seconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 
@@ -21,8 +21,11 @@ class CacheFile(NamedTuple):
 SKEW_S = 60.0
 
 
-def victims(files: Iterable[CacheFile], excess: int, now: float = float("inf")) -> list[CacheFile]:
-    """The files to remove so that `excess` bytes come free, the longest unused first; all where that is too few.
+def victims(
+    files: Iterable[CacheFile], excess: int, now: float = float("inf"), pinned: Collection[str] = ()
+) -> list[CacheFile]:
+    """The files to remove so that `excess` bytes come free, the longest unused first; all where that is too few. Those
+    whose paths are `pinned` stay.
 
     What was used in the future, seen from `now`, was used under a wrong clock: it counts as longest unused.
     """
@@ -30,6 +33,8 @@ def victims(files: Iterable[CacheFile], excess: int, now: float = float("inf")) 
     for file in sorted(files, key=lambda f: (f.used <= now + SKEW_S, f.used, f.path)):
         if excess <= 0:
             break
+        if file.path in pinned:
+            continue
         chosen.append(file)
         excess -= file.bytes
     return chosen
@@ -43,3 +48,11 @@ def default_limit(free: int) -> int:
 def headroom(limit: int, taken: int, free: int, total: int) -> int:
     """Bytes that may still be added, below 0 where some must go: under the limit, with 5 % of the disk left free."""
     return min(limit - taken, free - total // 20)
+
+
+def why_no_room(need: int, limit: int, pinned: int) -> str:
+    """Why `need` bytes do not fit although all was evicted that may be: `pinned` ones of the `limit` are in the way, or
+    the disk is full."""
+    if need <= limit < need + pinned:
+        return "what is pinned leaves no room under its limit; `mountnd cache unpin NAME` gives some back"
+    return "less than 5 % of the disk is free"

@@ -14,12 +14,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from ...private_directory import PrivateDirectory
 from ...regular_file import Untrusted, UntrustedDirectory
 from ...stats import DISK_EVICTED, DISK_KEPT, DISK_SKIPPED, Stats
 from ...stores.base import ObjectId
@@ -29,6 +29,7 @@ from . import directory, eviction, throttle
 from .base import BlockSource
 from .chunk_file import ALIGNMENT, ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .last_use import LastUse
+from .pins import Pins
 from .place import CacheDirectory
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,13 @@ class _Pending(NamedTuple):
     written: Callable[[], None] | None
 
 
+class _Awaited(NamedTuple):
+    """Blocks of objects, and whoever waits until they are written."""
+
+    parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]
+    kept: Future[None]
+
+
 class WriteBehind:
     """The writer of one cache directory.
 
@@ -88,6 +96,7 @@ class WriteBehind:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._pending: deque[_Pending] = deque()
+        self._awaited: deque[_Awaited] = deque()  # what somebody waits for: it goes first, and without a pause
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
         self._urgent = 0  # how many in `_pending` other mounts may wait for
         self._thread: threading.Thread | None = None
@@ -96,6 +105,7 @@ class WriteBehind:
         self._flushing = 0
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
         self._allowed = 0  # bytes that may be written before the directory is looked at again
+        self._pins = Pins(root)
 
     def attach(self, source: BlockSource) -> None:
         """Take blocks from `source` when it is their turn."""
@@ -139,11 +149,27 @@ class WriteBehind:
             self._done(oldest)
             dropped.append(oldest.written)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
-            self._thread.start()
+            self._start()
         elif len(self._pending) == 1 or self._urgent == 1 or self._pressed > pressed:
             self._changed.notify_all()  # else it knows when its turn comes
         return dropped
+
+    def keep(self, parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]) -> Future[None]:
+        """Write blocks of objects (ids, the objects' sizes, blocks) next, whatever else waits.
+
+        The future completes when all are written, or fails with OSError: why they are not.
+        """
+        kept: Future[None] = Future()
+        with self._lock:
+            if not self._closed:
+                self._awaited.append(_Awaited(parts, kept))
+                if self._thread is None:
+                    self._start()
+                elif len(self._awaited) == 1:
+                    self._changed.notify_all()
+                return kept
+        kept.set_exception(OSError(errno.ESHUTDOWN, "the cache is closed"))
+        return kept
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was to be written is; False where that took longer."""
@@ -169,6 +195,10 @@ class WriteBehind:
         for tell in filter(None, left):
             tell()
 
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
+        self._thread.start()
+
     # -- the thread -----------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -180,7 +210,10 @@ class WriteBehind:
                         self._files.clear()
                         return
                     self._changed.wait(delay if self._pending else None)
-                job = self._pending.popleft()
+                job = None if self._awaited else self._pending.popleft()
+            if job is None:
+                self._write_awaited()
+                continue
             begun = time.thread_time()
             try:
                 self._write(job)
@@ -217,6 +250,8 @@ class WriteBehind:
 
     def _delay(self) -> float:
         """Seconds until the next write may begin; infinite where nothing waits."""
+        if self._awaited:
+            return 0.0
         if not self._pending:
             return float("inf")
         if self._closed or self._flushing or self._urgent:
@@ -224,6 +259,23 @@ class WriteBehind:
         now = time.monotonic()
         due = now if self._pressed else self._pending[0].since + AGE_S
         return min(self._last + QUIET_S, max(due, self._paused_until)) - now
+
+    def _write_awaited(self) -> None:
+        """Write what somebody waits for, and tell him."""
+        with self._lock:
+            parts, kept = self._awaited.popleft()
+        try:
+            for id, size, blocks in parts:
+                self._write_blocks(id, size, blocks, awaited=True)
+        except OSError as e:
+            self._files.clear()
+            self._allowed = 0
+            kept.set_exception(e.with_traceback(None))  # its frames would keep the blocks
+        except Exception as e:
+            log.exception("disk cache")
+            kept.set_exception(OSError(errno.EIO, f"{type(e).__name__}: {e}"))
+        else:
+            kept.set_result(None)
 
     def _write(self, job: _Pending) -> None:
         if job.pinned is not None:
@@ -234,9 +286,10 @@ class WriteBehind:
         if missing:
             self._stats.add(DISK_SKIPPED, missing)
         for blocks in held:
-            self._write_blocks(job.id, job.size, blocks)
+            self._write_blocks(job.id, job.size, blocks, awaited=False)
 
-    def _write_blocks(self, id: ObjectId, size: int, blocks: PinnedBlocks) -> None:
+    def _write_blocks(self, id: ObjectId, size: int, blocks: PinnedBlocks, *, awaited: bool) -> None:
+        """Where somebody waits for it, whatever is not written is an error: OSError."""
         for chunk, part in chunks_of(blocks.span):
             identity = ChunkIdentity(id, size, chunk)
             views = blocks.views[part.first - blocks.span.first : part.stop - blocks.span.first]
@@ -244,38 +297,44 @@ class WriteBehind:
             # At most: each block's last page, and the header.
             cost = len(views) * ALIGNMENT + n // ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT
             if not self._make_room(cost):
+                if awaited:
+                    raise OSError(errno.ENOSPC, "it is larger than the limit of the cache")
                 self._stats.add(DISK_SKIPPED, n)
                 continue
             try:
-                file = self._file(identity)
+                new = self._write_part(identity, part, views)
             except (UntrustedDirectory, IsADirectoryError, NotADirectoryError) as e:  # something foreign has its name
+                if awaited:
+                    raise
                 self._stats.add(DISK_SKIPPED, n)
                 self._say_once(f"{e.filename}: {e.strerror}; it is left alone, and what belongs there is not cached")
                 continue
-            if file.write(part, views):
+            if new:
                 self._allowed -= cost
                 self._stats.add(DISK_KEPT, n)
 
-    def _file(self, identity: ChunkIdentity) -> ChunkFile:
+    def _write_part(self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]) -> bool:
+        """Write blocks into their file; whether any was absent before."""
         name = identity.name
         file = self._files.get(name)
-        if file is not None and file.identity == identity and file.linked:
-            return file
-        try:
-            file = ChunkFile.open(name, identity, within=self._root, write=True)
-        except UntrustedDirectory:
-            raise
-        except (FileNotFoundError, InvalidChunk, Untrusted):
+        if file is None or file.identity != identity or not file.linked:
             try:
-                file = self._create(self._root.held(), identity)
-            except FileNotFoundError:  # somebody has removed the whole cache
-                file = self._create(self._root.make(), identity)
-        self._files[name] = file
-        return file
+                file = ChunkFile.open(name, identity, within=self._root, write=True)
+            except UntrustedDirectory:
+                raise
+            except (FileNotFoundError, InvalidChunk, Untrusted):
+                self._files[name] = self._create(identity, part, views)
+                return True
+            self._files[name] = file
+        return file.write(part, views) > 0
 
-    def _create(self, root: PrivateDirectory, identity: ChunkIdentity) -> ChunkFile:
-        root.make(os.path.dirname(identity.name))
-        return ChunkFile.create(root, identity)
+    def _create(self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]) -> ChunkFile:
+        try:
+            return ChunkFile.create(self._root.held(), identity, part, views)
+        except FileNotFoundError:  # the folder is not there yet, or somebody has removed the whole cache
+            root = self._root.make()
+            root.make(os.path.dirname(identity.name))
+            return ChunkFile.create(root, identity, part, views)
 
     def _make_room(self, n: int) -> bool:
         """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then.
@@ -287,19 +346,21 @@ class WriteBehind:
         directory.make(self._root)
         if self._limit is None:
             self._limit = directory.default_limit(self._root)
+        pinned = self._pins.chunks()
         files = [f._replace(used=max(f.used, self._last_use.of(f.path))) for f in directory.scan(self._root)]
         room = eviction.headroom(self._limit, sum(f.bytes for f in files), *directory.disk_space(self._root))
         # Other processes write too, each up to this much between two looks; so some room is left below the limit.
         step = max(self._limit // 32, min(n, self._limit))
         if room < n:
-            for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room, time.time()):
+            for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room, time.time(), pinned):
                 self._files.pop(victim.path, None)
                 if directory.remove(self._root, victim.path):
                     self._stats.add(DISK_EVICTED, victim.bytes)
                 room += victim.bytes
         self._allowed = min(room, step)
-        if self._allowed < min(n, self._limit):  # not even with all of ours gone: others have filled the disk
-            raise OSError(errno.ENOSPC, "less than 5 % of the disk is free")
+        if self._allowed < min(n, self._limit):  # not even with all gone that may go
+            held = sum(f.bytes for f in files if f.path in pinned)
+            raise OSError(errno.ENOSPC, eviction.why_no_room(n, self._limit, held))
         return n <= self._allowed
 
     def _suspend(self, e: OSError) -> None:

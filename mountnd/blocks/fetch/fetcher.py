@@ -12,12 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
+from typing import Any, TypeVar
 
 from ...errors import StoreError
 from ...stats import GETS_HEDGED, PREFETCH_CANCELLED, PREFETCH_REFUSED, Stats
 from ...stores.base import ObjectId, Store
 from ...waits import GRACE_S, later
-from ...workers import Workers
+from ...workers import Task, Workers
 from .. import geometry
 from ..disk.base import DiskTier
 from ..geometry import SHIFT, BlockRange, Extent
@@ -30,6 +31,8 @@ from .link import Link
 from .loader import Loader
 from .turns import DemandBudget
 from .warmup import ConnectionWarmup
+
+T = TypeVar("T")
 
 # A longer read is split: it waits for the slowest byte, and several connections bring it sooner. What a policy adds to
 # a shorter one comes with it by one GET.
@@ -69,6 +72,19 @@ class Fetcher:
         self.links = {source: Link() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
         self._attempts = Attempts(self.lock, self.memory, self._loader, stats, clock, self._learn, self._finish)
+
+    def store(self, id: ObjectId) -> Store:
+        """What the object is fetched from."""
+        return self._loader.store(id)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is on its way for readers."""
+        return bool(self._flights)
+
+    def submit_prefetch(self, call: Callable[..., T], *args: Any) -> Task[T]:
+        """Have a worker make a call, behind those that readers wait for. Raises RuntimeError once these are closed."""
+        return self._workers.submit(call, *args, demand=False)
 
     def renewals(self, id: ObjectId) -> int:
         """How often the keys have changed that the object is fetched with."""

@@ -113,6 +113,11 @@ class TieredCache:
             self._disk.invalidate_below(prefix)
         self.memory.invalidate_below(prefix)
 
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        if self._disk is not None:
+            self._disk.flush()
+
     def close(self) -> None:
         """Write what is not written yet. Idempotent."""
         if self._disk is not None:

@@ -19,6 +19,7 @@ VERBS: Mapping[str, str] = {
     "ls": "list your mounts, and what is wrong with them",
     "presets": "list the datasets known by name, or search them",
     "config": "show the settings in effect, and where each comes from",
+    "prefetch": "fetch what will be read into the disk cache, and keep it there",
     "stats": "what a mount read, from where, and what it fetched",
     "explain": "what is behind a path, and what reading it would do now",
     "logs": "what a mount has to say: each file that could not be read",
@@ -49,6 +50,9 @@ _SOUGHT: Mapping[str, tuple[str, ...]] = {
     "reload": ("refresh PATH",), "sync": ("refresh PATH",), "clear": ("cache clear",), "clean": ("cache clear",),
     "verify": ("cache verify",), "completions": ("completion",), "autocomplete": ("completion",),
     "run": ("exec SOURCE -- COMMAND",), "with": ("exec SOURCE -- COMMAND",), "service": ("systemd SOURCE DIR",),
+    "warm": ("prefetch PATH",), "preload": ("prefetch PATH",), "download": ("prefetch PATH",),
+    "fetch": ("prefetch PATH",), "get": ("prefetch PATH",), "pin": ("prefetch PATH --pin NAME",),
+    "unpin": ("cache unpin NAME",),
     "example": ("demo",), "tutorial": ("demo",), "top": ("stats DIR --watch",), "tail": ("logs -f DIR",),
 }  # fmt: skip
 # How like a verb a word must be to be taken for a slip of one.

@@ -1,4 +1,4 @@
-"""`mountnd cache [ls|clear|verify]`: what the disk cache holds."""
+"""`mountnd cache [ls|clear|verify|unpin]`: what the disk cache holds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import click
 
 from ...blocks.disk import directory
 from ...blocks.disk.directory import CachedObject
+from ...blocks.disk.pins import Pins
 from ...cache_directory import blocks_dir
+from ...config.parsers import did_you_mean
 from ...config.resolve import ConfigInputs
 from ...errors import MountError, UsageError
 from ...private_directory import PrivatePath
 from ...regular_file import UntrustedDirectory
 from ...report.figures import size
-from .. import tables
+from .. import pins_view, tables
 from ..flags import TableCommand, json_option, with_options
 from ..streams import show, show_json
 
@@ -30,25 +32,38 @@ _SHELVES = frozenset(("data", "datasets", "projects", "public", "resources"))
 
 
 @click.command(cls=TableCommand)
-@click.argument("action", type=click.Choice(["ls", "clear", "verify"]), default="ls")
+@click.argument("action", type=click.Choice(["ls", "clear", "verify", "unpin"]), default="ls")
 @click.argument("what", required=False)
+@click.option("--pinned", is_flag=True, help="clear: what is pinned, too")
 @json_option("What is held, freed or damaged.")
 @with_options("cache")
-def cache(inputs: ConfigInputs, action: str, what: str | None, as_json: bool) -> None:
+def cache(inputs: ConfigInputs, action: str, what: str | None, pinned: bool, as_json: bool) -> None:
     """List what the disk cache holds, clear it, or check every block of it.
 
     `ls` has a line for each data set; with WHAT, one for each object whose source or key contains it. `clear WHAT`
     clears these objects only. It is safe while mounts use the cache: what they miss they fetch again. `verify` drops
     what is damaged, and then exits 1.
+
+    What `mountnd prefetch --pin NAME` has pinned stays: `ls` lists the pins, `unpin NAME` ends one (the data stay
+    until they are evicted), and `clear` passes by what is pinned unless --pinned is given.
     """
+    if pinned and action != "clear":
+        raise UsageError("--pinned goes with `clear`")
+    if action == "unpin" and what is None:
+        raise UsageError("which pin? mountnd cache unpin NAME (mountnd cache ls lists them)")
     place = inputs.all_options()["cache_dir"]
     if place.value is None:
         raise UsageError(f"there is no cache directory: {place.origin}; name one with --cache-dir DIR")
     root = blocks_dir(place.value)
     try:
         root.open()
-        _ACTIONS[action](root, what, as_json)
+        if action == "clear":
+            _clear(root, what, as_json, pinned=pinned)
+        else:
+            _ACTIONS[action](root, what, as_json)
     except FileNotFoundError:
+        if action == "unpin":
+            raise MountError(f"{root}: no pin is called {what}") from None
         show_json({"directory": str(root), **_EMPTY[action]}, indent=2) if as_json else show(f"{root}: empty")
     except UntrustedDirectory as e:
         raise MountError(f"{e.filename} is not used as a cache, and left alone: {e.strerror}") from None
@@ -58,10 +73,11 @@ def cache(inputs: ConfigInputs, action: str, what: str | None, as_json: bool) ->
 
 def _ls(root: PrivatePath, what: str | None, as_json: bool) -> None:
     objects = [e for e in directory.objects(root) if what is None or what in e.source or what in e.key]
+    pins = pins_view.amounts(root) if what is None else []
     if as_json:
-        show_json(
-            {"directory": str(root), "on_disk": sum(e.disk for e in objects), "objects": _told(objects)}, indent=2
-        )
+        on_disk = sum(e.disk for e in objects)
+        told = {"directory": str(root), "on_disk": on_disk, "objects": _told(objects)}
+        show_json(told | {"pins": [pin.as_json() for pin in pins]}, indent=2)
         return
     if objects and what is None:
         tables.show(["Data set", "Objects", *_AMOUNTS], _rows_of_sets(objects), right={1, 2, 3}, whole={4})
@@ -69,6 +85,7 @@ def _ls(root: PrivatePath, what: str | None, as_json: bool) -> None:
     elif objects:
         tables.show(["Object", *_AMOUNTS], _rows_of_objects(objects), right={1, 2}, whole={3})
         show("")
+    pins_view.show_pins(pins)
     show(f"{root}: {size(sum(e.disk for e in objects))} on disk, {len(objects):,} objects")
 
 
@@ -142,9 +159,30 @@ def data_set_of(key: str) -> str:
     return "/".join(above)
 
 
-def _clear(root: PrivatePath, what: str | None, as_json: bool) -> None:
-    freed = directory.clear(root, None if what is None else lambda source, key: what in source or what in key)
-    show_json({"directory": str(root), "freed": freed}, indent=2) if as_json else show(f"{root}: {size(freed)} freed")
+def _clear(root: PrivatePath, what: str | None, as_json: bool, *, pinned: bool) -> None:
+    pins = Pins(root)
+    which = None if what is None else lambda source, key: what in source or what in key
+    freed, kept = directory.clear(root, which, keep=() if pinned else pins.chunks())
+    if pinned and what is None:
+        for pin in pins.all():
+            pins.remove(pin.name)
+    if as_json:
+        show_json({"directory": str(root), "freed": freed, "pinned": kept}, indent=2)
+        return
+    show(f"{root}: {size(freed)} freed")
+    if kept:
+        show(f"{size(kept)} are pinned and stay (mountnd cache ls); --pinned clears them, too")
+
+
+def _unpin(root: PrivatePath, what: str | None, as_json: bool) -> None:
+    assert what is not None
+    pins = Pins(root)
+    if not pins.remove(what):
+        raise MountError(f"{root}: no pin is called {what}{did_you_mean(what, [pin.name for pin in pins.all()])}")
+    if as_json:
+        show_json({"directory": str(root), "unpinned": what}, indent=2)
+    else:
+        show(f"{what} is not pinned any more: its data stay until room is needed (mountnd cache clear frees it now)")
 
 
 def _verify(root: PrivatePath, what: str | None, as_json: bool) -> None:
@@ -157,10 +195,10 @@ def _verify(root: PrivatePath, what: str | None, as_json: bool) -> None:
         raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged and have been dropped")
 
 
-_ACTIONS = {"ls": _ls, "clear": _clear, "verify": _verify}
+_ACTIONS = {"ls": _ls, "verify": _verify, "unpin": _unpin}
 # What `--json` tells where there is no cache.
 _EMPTY: Mapping[str, dict[str, Any]] = {
-    "ls": {"on_disk": 0, "objects": []},
-    "clear": {"freed": 0},
+    "ls": {"on_disk": 0, "objects": [], "pins": []},
+    "clear": {"freed": 0, "pinned": 0},
     "verify": directory.VerifyResult(0, 0, 0, 0)._asdict(),
 }

@@ -313,7 +313,7 @@ def test_a_read_only_directory_is_read_and_warned_about_once(tmpfs: Path, caplog
 def test_listing_clearing_and_the_default_limit(root: Path) -> None:
     assert directory.objects(str(root)) == []
     assert directory.verify(str(root)) == (0, 0, 0, 0)
-    assert directory.clear(str(root)) == 0
+    assert directory.clear(str(root)) == (0, 0)
     with with_disk(root, limit=None) as harness:
         through(harness, DATA, "big")
         through(harness, b"x" * 1000, "dir/small\udcff\U0001f600")
@@ -324,9 +324,9 @@ def test_listing_clearing_and_the_default_limit(root: Path) -> None:
     assert (big.size, big.held, big.source) == (len(DATA), len(DATA), harness.store.source)
     assert len(DATA) <= big.disk <= len(DATA) + 3 * 3 * 4096
     assert directory.verify(str(root)) == (-(-len(DATA) // CHUNK) + 1, -(-len(DATA) // BLOCK) + 1, 0, 0)
-    assert directory.clear(str(root), lambda source, key: key.startswith("dir/")) == 4096
+    assert directory.clear(str(root), lambda source, key: key.startswith("dir/")) == (4096, 0)
     assert {e.key for e in directory.objects(str(root))} == {"big"}
-    assert directory.clear(str(root)) == big.disk
+    assert directory.clear(str(root)) == (big.disk, 0)
     assert taken(root) == 0
 
 

@@ -1,0 +1,181 @@
+"""Whole objects from the store to the disk tier, past memory: what `mountnd prefetch` fetches.
+
+A piece of an object is one GET into blocks of memory's arena, which are written to disk at once and then free again:
+so it counts against memory's limit, evicts little of what readers use, and is kept when its future completes, not some
+time later. What memory holds already is written without being fetched. GETs run as prefetches: whatever a reader waits
+for goes first.
+
+Lock: the fetcher's, for memory alone. No lock is held across I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import NamedTuple
+
+from ..errors import StoreError
+from ..stats import BULK_BYTES, BYTES_FETCHED, GET_TIME, GETS, PREFETCH_FAILED
+from ..stores.base import Deadline, ObjectId
+from ..workers import cancels
+from . import geometry
+from .disk.base import DiskRoom, DiskTier
+from .disk.chunk_file import disk_bytes
+from .fetch.fetcher import Fetcher
+from .fetch.loader import COALESCE_GAP
+from .geometry import BlockRange
+from .memory import PinnedBlocks
+from .pace import Pace
+
+# GETs at once in a mount: more than some 30 long ones carry no more (`fetch/budget.py`), and the pool runs at most 40
+# prefetches, of which readers' own need some. While somebody reads through it they are a few, so that most of the line
+# is his. Where nobody can read, short ones may be more: they are a matter of round trips.
+GETS_AT_ONCE, BESIDE_READERS, GETS_ALONE = 32, 8, 64
+# Of memory's limit; the rest stays for readers.
+MEMORY_PART = 4
+# One GET, retries included.
+SECONDS = 300.0
+
+
+Done = Callable[[Sequence[BaseException | None]], object]
+
+
+class Piece(NamedTuple):
+    """Blocks of an object of `size` bytes."""
+
+    id: ObjectId
+    size: int
+    span: BlockRange
+
+
+class NoMemory(StoreError):
+    """Readers use all of it at the moment."""
+
+    transient = True
+
+
+class Bulk:
+    """Fetches pieces of objects into the disk tier. Safe to use from many threads.
+
+    Args:
+        gets_at_once: GETs under way while nobody reads.
+    """
+
+    def __init__(self, fetcher: Fetcher, disk: DiskTier, gets_at_once: int = GETS_AT_ONCE) -> None:
+        self._fetcher, self._disk, self._gets = fetcher, disk, gets_at_once
+        self._pace = Pace(fetcher.clock)
+
+    @property
+    def gets_at_once(self) -> int:
+        """How many GETs may be under way now."""
+        return BESIDE_READERS if self._fetcher.is_busy else self._gets
+
+    @property
+    def bytes_at_once(self) -> int:
+        """How many bytes may be under way now."""
+        return self._pace.at_once(self._fetcher.memory.limit // MEMORY_PART)
+
+    def cut(self, gap: BlockRange, left: int) -> tuple[BlockRange, BlockRange]:
+        """The next piece of what is absent of an object, and the rest, which may be empty.
+
+        `left`: bytes that are to be asked for in all, these included.
+        """
+        stop = min(gap.stop, gap.first + max(1, self._pace.piece(left) >> geometry.SHIFT))
+        return BlockRange(gap.first, stop), BlockRange(stop, gap.stop)
+
+    def absent(self, id: ObjectId, size: int, span: BlockRange) -> list[BlockRange]:
+        """What the disk tier lacks of `span`, with the little between two gaps; the rest counts as used now."""
+        return geometry.coalesced(self._disk.absent(id, size, span), COALESCE_GAP)
+
+    def chunks(self, id: ObjectId, size: int, span: BlockRange) -> list[str]:
+        """The names of the files that hold `span`."""
+        return self._disk.chunks(id, size, span)
+
+    def names(self) -> Collection[str]:
+        """The files that are there. Raises OSError."""
+        return self._disk.names()
+
+    def pinned(self) -> Collection[str]:
+        """The files that are pinned."""
+        return self._disk.pinned()
+
+    def cost(self, size: int, span: BlockRange) -> int:
+        """Bytes on disk that `span` takes, at most."""
+        return disk_bytes(size, span)
+
+    def room(self, own: Collection[str]) -> DiskRoom:
+        """How much the disk tier may hold. `own`: files that do not count as pinned. Raises OSError."""
+        return self._disk.room(own)
+
+    def pin(self, name: str, asked: Sequence[str], chunks: Iterable[str]) -> None:
+        """Have files stay until `name` is unpinned. Raises OSError."""
+        self._disk.pin(name, asked, chunks)
+
+    def fetch(self, pieces: Sequence[Piece], done: Done) -> None:
+        """Fetch pieces, one after the other, and keep them. Raises StoreError once the mount closes.
+
+        `done`: called once, on any thread, with what went wrong with each: StoreError, OSError of the disk, None.
+        """
+        try:
+            task = self._fetcher.submit_prefetch(self._fetch, pieces, done)
+        except RuntimeError:
+            raise StoreError("the mount is closing") from None
+        task.future.add_done_callback(partial(_ended, pieces, done))
+
+    def _fetch(self, pieces: Sequence[Piece], done: Done) -> None:
+        """On a worker: the GETs, and what they brought handed to the disk tier."""
+        errors: list[BaseException | None] = [None] * len(pieces)
+        parts: list[tuple[ObjectId, int, PinnedBlocks]] = []
+        for at, (id, size, span) in enumerate(pieces):
+            try:
+                parts += [(id, size, blocks) for blocks in self._load(id, size, span)]
+            except Exception as e:
+                errors[at] = e.with_traceback(None)  # its frames would keep the blocks
+
+        def kept(future: Future[None]) -> None:
+            error = future.exception()
+            done([own or error for own in errors] if error else errors)
+
+        self._disk.keep(parts).add_done_callback(kept)
+
+    def _load(self, id: ObjectId, size: int, span: BlockRange) -> list[PinnedBlocks]:
+        """What memory holds of a piece, and the rest of it fetched. Raises StoreError."""
+        fetcher = self._fetcher
+        with fetcher.lock:
+            held = fetcher.memory.pinned(id, span)
+        here = {i for part in held for i in range(*part.span)}
+        return [*held, *(self._get(id, size, gap) for gap in geometry.missing(span, here.__contains__))]
+
+    def _get(self, id: ObjectId, size: int, gap: BlockRange) -> PinnedBlocks:
+        fetcher = self._fetcher
+        with fetcher.lock:
+            blocks = fetcher.memory.allocate([geometry.block_size(i, size) for i in range(*gap)], overdraft=False)
+            if blocks is None:
+                raise NoMemory("readers use all of the memory")
+            into, views = fetcher.memory.views(blocks), [fetcher.memory.view(block) for block in blocks]
+        where = geometry.extent(gap, size)
+        deadline = Deadline(max(SECONDS, fetcher.timeout))
+        cancels(deadline.cancel)
+        self._pace.asked()
+        stats, begun = fetcher.stats.of(id.source), fetcher.clock()
+        stats.add(GETS)
+        try:
+            fetcher.store(id).read(id, where.start, into, deadline=deadline)
+        except BaseException:
+            stats.add(PREFETCH_FAILED)
+            raise
+        took = fetcher.clock() - begun
+        self._pace.came(where.size)
+        stats.add(GET_TIME, round(took * 1e6))
+        stats.add(BYTES_FETCHED, where.size)
+        stats.add(BULK_BYTES, where.size)
+        return PinnedBlocks(gap, views, blocks)
+
+
+def _ended(pieces: Sequence[Piece], done: Done, future: Future[None]) -> None:
+    """A worker is through with pieces: where it has never begun, or a GET is not what failed, nobody else tells."""
+    if future.cancelled():
+        done([StoreError("the mount is closing")] * len(pieces))
+    elif (error := future.exception()) is not None:
+        done([error] * len(pieces))
