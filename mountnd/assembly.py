@@ -32,6 +32,7 @@ from .stores.offline import Offline
 from .stores.one_object import OneObject
 from .stores.retry import Retrying
 from .stores.shared import by_identity
+from .usage.log import UsageLog
 from .vfs.inodes import Ownership, source_salt
 from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
@@ -203,7 +204,7 @@ def build(
 
     `reader`, `standing_in`, `polled`: see `Waiter`.
     """
-    stats, shares = Stats(), _shares()
+    stats, usage, shares = Stats(), UsageLog(), _shares()
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
     waiter = Waiter(reader=reader, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
@@ -228,6 +229,7 @@ def build(
             stats=stats.of(stores[source.name].source),
             state_dir=names_dir,
             limit_bytes=fitting.names,
+            waits=usage.waits,
         )
         for source in config.sources
     }
@@ -240,6 +242,7 @@ def build(
         stats=stats,
         disk=_disk_cache(bytes_dir, config.cache_size, stats, shares) if bytes_dir else None,
         readahead=WindowPolicy,
+        usage=usage,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
     prefetcher = Prefetcher(blocks, stats)

@@ -189,5 +189,9 @@ class Handles:
                 self._changed.notify_all()
             return handle, last and pin.stale
 
+    def all(self) -> list[Handle]:
+        """Those that are open now."""
+        return list(self._open.values())
+
     def __len__(self) -> int:
         return len(self._open)

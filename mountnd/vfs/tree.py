@@ -20,6 +20,7 @@ from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
+from ..usage.log import OpenFile
 from .failures import FailureLog
 from .handles import Handle, Handles
 from .inodes import Attributes, Inode, Ownership
@@ -64,6 +65,7 @@ class Vfs:
         self.lookup = self._namespace.lookup
         self.resolve, self.resolve_directory = self._namespace.resolve, self._namespace.resolve_directory
         self._handles = Handles(blocks)
+        blocks.usage.path_of = self._namespace.path
         self._directories: dict[int, OpenDirectory] = {}
         self._directory_numbers = itertools.count(1)
         # Called with the number of a handle that moved to another version before it gave a byte: other attributes.
@@ -94,8 +96,10 @@ class Vfs:
         assert inode.catalogue is not None
         opened = self._handles.add(inode, inode.catalogue.relied(inode.entry.stat))
         self._stats.add(OPENS)
+        stream = self._handles.get(opened[0]).stream
+        stream.usage.opened(inode)
         if self._prefetcher is not None:
-            self._handles.get(opened[0]).stream.expect(self._prefetcher.opened(inode))
+            stream.expect(self._prefetcher.opened(inode))
         return opened
 
     def read_into(self, fh: int, address: Callable[[], int], size: int, offset: int) -> int:
@@ -233,6 +237,14 @@ class Vfs:
         """What programs saw fail, as `FailureLog.summary` has it."""
         return self._failures.summary()
 
+    def open_files(self) -> list[OpenFile]:
+        """All open files, each as often as it is open."""
+        return [handle.stream.usage.now() for handle in self._handles.all()]
+
+    def path(self, catalogue: Catalogue, key: str) -> str:
+        """The path of a key from the mount's root, for people."""
+        return self._namespace.path(Inode(0, catalogue, Entry(b"", key, True, None)))
+
     # -- within
     def _listing_failed(self, inode: Inode, error: StoreError) -> None:
         assert inode.catalogue is not None
@@ -255,7 +267,10 @@ class Vfs:
             return False
         if entry.is_dir or entry.stat is None:
             return False
-        return self._handles.repin(handle, stream, catalogue.relied(entry.stat))
+        moved = self._handles.repin(handle, stream, catalogue.relied(entry.stat))
+        if moved:
+            handle.stream.usage.opened(inode)
+        return moved
 
     def _gone(self, handle: Handle, why: Exception) -> Changed:
         """The store no longer has the pinned version: forget its name, so that the next open asks."""

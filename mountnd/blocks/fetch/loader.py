@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ...stats import BYTES_FETCHED, GET_TIME, GETS, GETS_DEMAND, PREFETCHED, Stats
 from ...stores.base import Deadline, ObjectId, Store
+from ...usage.log import UsageLog
 from ...workers import cancels
 from .. import geometry
 from ..disk.base import DiskTier
 from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
-from .flight import Flight
+from .flight import Brought, Flight
 
 # Gaps with at most so many blocks on disk between them are fetched by one GET: a request costs a round trip.
 COALESCE_GAP = 2
@@ -31,8 +32,9 @@ class Loader:
         stats: Stats,
         timeout: float,
         clock: Callable[[], float],
+        usage: UsageLog,
     ) -> None:
-        self._stores, self._memory, self._disk, self._stats = stores, memory, disk, stats
+        self._stores, self._memory, self._disk, self._stats, self._usage = stores, memory, disk, stats, usage
         self._timeout, self._clock = timeout, clock
 
     def store(self, id: ObjectId) -> Store:
@@ -58,8 +60,12 @@ class Loader:
             if held:
                 for i in held:
                     blocks[i - span.first].mark = ON_DISK
+                for part in geometry.block_ranges(sorted(held)):
+                    self._usage.from_disk(id, size, *geometry.extent(part, size))
                 gaps = geometry.coalesced(geometry.missing(span, held.__contains__), COALESCE_GAP)
         seconds = 0.0
+        if not gaps:
+            flight.brought = Brought(from_disk=True)
         for gap in gaps:
             own = slice(gap.first - span.first, gap.stop - span.first)
             where = geometry.extent(gap, size)
@@ -69,11 +75,16 @@ class Loader:
             began = self._clock()
             deadline = Deadline(self._timeout)
             cancels(deadline.cancel)
-            self.store(id).read(id, where.start, memory.views(blocks[own]), deadline=deadline)
+            try:
+                self.store(id).read(id, where.start, memory.views(blocks[own]), deadline=deadline)
+            finally:
+                told = deadline.told
+                flight.brought = Brought(False, told.status, told.request_id, told.retries)
             took = self._clock() - began
             seconds = took if gap == span else 0.0
             stats.add(GET_TIME, round(took * 1e6))
             stats.add(BYTES_FETCHED, where.size)
+            self._usage.fetched(id, size, *where, ahead=flight.prefetch)
             for b in blocks[own]:
                 b.mark = UNREAD if flight.prefetch else 0
             if flight.prefetch:
