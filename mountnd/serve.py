@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import descriptors, fusermount, memory_limit
+from .account import Account
 from .assembly import Mount, build
 from .cache_directory import kept_in
 from .config.options import INDEFINITE, MountConfig, SourceConfig
@@ -112,8 +113,11 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             place.note()
             ready()
 
-        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
+        account = Account(mount, config)
+        handlers = {"stats": lambda _: mount.counters(), "refresh": refresh, **account.handlers}
+        with control.serving(config.mountpoint, handlers, account.tick):
             session.run(mounted)
+            account.write_report()
     finally:
         try:
             mount.close()

@@ -13,9 +13,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from ..stores.base import ObjectId
 from . import pattern
 from .archive import BATCH, Archive
 from .pattern import Pattern
@@ -27,6 +26,19 @@ from .waits import SlowestWaits
 FILES = 3072
 # Reads of a handle before they are looked at together.
 TOGETHER = 256
+
+
+class ObjectId(Protocol):
+    """What names a version of an object: `stores.base.ObjectId`. Hashable."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def version(self) -> str: ...
 
 
 class FileRow(NamedTuple):

@@ -238,7 +238,7 @@ class Vfs:
         return self._failures.summary()
 
     def open_files(self) -> list[OpenFile]:
-        """All open files, each as often as it is open."""
+        """All open files, each as often as it is open; what was read of them by now is in the log of usage."""
         return [handle.stream.usage.now() for handle in self._handles.all()]
 
     def path(self, catalogue: Catalogue, key: str) -> str:

@@ -19,6 +19,7 @@ VERBS: Mapping[str, str] = {
     "presets": "list the datasets known by name, or search them",
     "config": "show the settings in effect, and where each comes from",
     "stats": "what a mount read, from where, and what it fetched",
+    "report": "what was read, in one page: maps, waits, price, provenance",
     "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",
