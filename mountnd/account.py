@@ -135,8 +135,8 @@ class Account:
     def open_files(self, _: Answer) -> Answer:
         """How many files are open, and those that were read most."""
         files = self._mount.vfs.open_files()
-        most = sorted(files, key=lambda file: -file.asked)[:OPEN_FILES]
-        return {"count": len(files), "files": [file._asdict() for file in most]}
+        most = sorted(files.items(), key=lambda item: -item[1].asked)[:OPEN_FILES]
+        return {"count": len(files), "files": [{"handle": number, **file._asdict()} for number, file in most]}
 
     def datasets(self, request: Answer) -> list[Answer]:
         """Those of the directories `paths` that hold a dataset_description.json, as far as names are known: what it

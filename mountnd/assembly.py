@@ -64,10 +64,12 @@ class Mount(NamedTuple):
     memory: dict[str, Any]
 
     def counters(self) -> dict[str, Any]:
-        """What `mountnd stats` shows: counters of the whole and of each source, failures, what memory they may take."""
+        """What `mountnd stats` shows: counters of the whole and of each source, failures, what memory they may take,
+        and how many files are open."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         failures = self.vfs.failures()
-        return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
+        told = {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
+        return {**told, "open_files": self.vfs.count_open()}
 
     def load_libraries(self) -> None:
         """Import what the stores' requests need."""

@@ -189,9 +189,9 @@ class Handles:
                 self._changed.notify_all()
             return handle, last and pin.stale
 
-    def all(self) -> list[Handle]:
-        """Those that are open now."""
-        return list(self._open.values())
+    def all(self) -> list[tuple[int, Handle]]:
+        """Those that are open now, with their numbers."""
+        return list(self._open.items())
 
     def __len__(self) -> int:
         return len(self._open)

@@ -237,9 +237,13 @@ class Vfs:
         """What programs saw fail, as `FailureLog.summary` has it."""
         return self._failures.summary()
 
-    def open_files(self) -> list[OpenFile]:
-        """All open files, each as often as it is open; what was read of them by now is in the log of usage."""
-        return [handle.stream.usage.now() for handle in self._handles.all()]
+    def open_files(self) -> dict[int, OpenFile]:
+        """All open files by handle. What was read of them by now is in the log of usage then."""
+        return {number: handle.stream.usage.now() for number, handle in self._handles.all()}
+
+    def count_open(self) -> int:
+        """How many files are open."""
+        return len(self._handles)
 
     def path(self, catalogue: Catalogue, key: str) -> str:
         """The path of a key from the mount's root, for people."""
