@@ -50,9 +50,10 @@ def watch(look: Callable[[], Callable[[int, int], Sequence[Line]]], interval: fl
 
     with suppress(KeyboardInterrupt), raised(), _keys() as pressed:
         draw = look()
-        with Live(shown(draw), console=console, screen=True, auto_refresh=False) as live:
-            following = time.monotonic() + interval
-            size = console.size
+        live = Live(shown(draw), console=console, screen=True, auto_refresh=False)
+        try:
+            live.start(refresh=True)  # in which a signal may come, too
+            size, following = console.size, time.monotonic() + interval
             while not pressed(min(_LOOK_S, max(0.0, following - time.monotonic()))):
                 if time.monotonic() >= following:
                     draw = look()
@@ -61,6 +62,8 @@ def watch(look: Callable[[], Callable[[int, int], Sequence[Line]]], interval: fl
                     continue
                 size = console.size
                 live.update(shown(draw), refresh=True)
+        finally:
+            live.stop()
 
 
 _STYLES = {"": "", "head": "bold", "ok": "green", "warn": "yellow", "bad": "bold red", "aside": "dim"}

@@ -44,6 +44,7 @@ class Chromium:
 
     def open(self, url: str) -> None:
         """Show a page, and wait until it has loaded."""
+        self._session = ""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -127,7 +128,7 @@ def chromium(place: Path) -> Iterator[Chromium]:
     ]  # fmt: skip
     # It reads from 3 and writes to 4, wherever these pipes are here.
     process = subprocess.Popen(
-        ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", found, *options],
+        ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", found, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

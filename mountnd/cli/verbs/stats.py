@@ -113,7 +113,7 @@ class _LookAtOne:
         except MountError as e:
             if self._last is None:
                 raise
-            if _has_ended(self._mountpoint):
+            if not lookup.is_ours(self._mountpoint):
                 raise live.Ended(f"{self._mountpoint} has ended: it was unmounted") from None
             return self._last._replace(note=str(e))
         now, before = moment(time.monotonic(), self.answer, files), self._before
@@ -173,12 +173,6 @@ class _LookAtAll:
             return
         for mount, watched in seen:
             streams.show(live_view.as_text(watched) if watched is not None else f"{mount.mountpoint}: {mount.state}")
-
-
-def _has_ended(mountpoint: Path) -> bool:
-    """Whether neither a daemon nor a mount of ours is there any more."""
-    record = rundir.find(mountpoint)
-    return (record is None or not record.alive()) and not lookup.is_ours(mountpoint)
 
 
 def _failures(failures: dict[str, Any]) -> None:
