@@ -32,6 +32,7 @@ from .stores.offline import Offline
 from .stores.one_object import OneObject
 from .stores.retry import Retrying
 from .stores.shared import by_identity
+from .usage.log import UsageLog
 from .vfs.inodes import Ownership, source_salt
 from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
@@ -63,10 +64,12 @@ class Mount(NamedTuple):
     memory: dict[str, Any]
 
     def counters(self) -> dict[str, Any]:
-        """What `mountnd stats` shows: counters of the whole and of each source, failures, what memory they may take."""
+        """What `mountnd stats` shows: counters of the whole and of each source, failures, what memory they may take,
+        and how many files are open."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         failures = self.vfs.failures()
-        return {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
+        told = {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
+        return {**told, "open_files": self.vfs.count_open()}
 
     def load_libraries(self) -> None:
         """Import what the stores' requests need."""
@@ -204,7 +207,7 @@ def build(
 
     `reader`, `standing_in`, `polled`: see `Waiter`. `byte_workers`: requests for bytes in flight, at most.
     """
-    stats, shares = Stats(), _shares(byte_workers)
+    stats, usage, shares = Stats(), UsageLog(), _shares(byte_workers)
     names = _workers("names", shares.names, NAME_RESERVED)
     bytes_ = _workers("bytes", shares.bytes, BYTE_RESERVED)
     waiter = Waiter(reader=reader, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
@@ -229,6 +232,7 @@ def build(
             stats=stats.of(stores[source.name].source),
             state_dir=names_dir,
             limit_bytes=fitting.names,
+            waits=usage.waits,
         )
         for source in config.sources
     }
@@ -241,6 +245,7 @@ def build(
         stats=stats,
         disk=_disk_cache(bytes_dir, config.cache_size, stats, shares) if bytes_dir else None,
         readahead=WindowPolicy,
+        usage=usage,
     )
     owner = Ownership(uid=config.uid, gid=config.gid, file_mode=config.file_mode, dir_mode=config.dir_mode)
     prefetcher = Prefetcher(blocks, stats)

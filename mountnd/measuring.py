@@ -15,9 +15,9 @@ def measure(mount: Mount, config: MountConfig, mounted_at: float) -> Measures:
     same: dict[str, list[str]] = {}
     for name, store in mount.stores.items():
         same.setdefault(store.source, []).append(name)  # those of one identity are counted together
-    usage = mount.blocks.usage()
+    usage = mount.blocks.in_use()
     gauges: dict[str, float | None] = {
-        names.OPEN_FILES.name: mount.vfs.open_files(),
+        names.OPEN_FILES.name: mount.vfs.count_open_files(),
         names.MEMORY.name: usage.memory,
         names.MEMORY_LIMIT.name: mount.blocks.memory_limit,
         names.DISK_CACHE.name: usage.disk,

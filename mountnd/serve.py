@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import descriptors, fusermount, installation, memory_limit
+from .account import Account
 from .assembly import BYTE_RESERVED, Mount, build
 from .blocks.bulk import GETS_ALONE
 from .cache_directory import kept_in
@@ -139,14 +140,17 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             from .measuring import measure
 
             exporter.serve(partial(measure, mount, config, time.time()))
+        account = Account(mount, config)
         handlers: dict[str, control.Handler] = {
             "stats": counters,
             "refresh": refresh,
             "explain": explained,
             "prefetch": desk.answer,
+            **account.handlers,
         }
-        with control.serving(config.mountpoint, handlers):
+        with control.serving(config.mountpoint, handlers, account.tick):
             session.run(mounted)
+            account.write_report()
     finally:
         desk.close()
         try:

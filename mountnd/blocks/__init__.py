@@ -3,6 +3,7 @@
     stream       `Blocks` for a mount, a `Stream` for each open file: what the vfs calls. One read from hit to copy.
     outlook      what is here of an object, and what a read would cost: looked at only
     bulk         whole objects to the disk tier: `mountnd prefetch`; `pace`: how much of them at once (pure)
+    waiting      one read that waits, and what for: told to `usage`
     readahead/   what one handle will read next: pure policies (window, strides)
     fetch/       gets blocks: single flight, budget, hedging, warm-up; the loader asks disk, then the store
     disk/        blocks that outlive the mount: cache, write-behind, eviction

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from ..errors import Forbidden, StoreError, TimedOut
 from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
 from ..stores.base import ObjectId, Store
+from ..usage.log import HandleUsage, UsageLog
+from ..usage.waits import SlowestWaits
 from ..workers import Waiter, Workers
 from . import geometry
 from .bulk import GETS_AT_ONCE, Bulk
@@ -27,6 +29,7 @@ from .geometry import SHIFT, BlockRange, Extent
 from .memory import Block, PinnedBlocks
 from .outlook import Held, Outlook, look, outlook
 from .readahead.base import Pattern, PolicyFactory, ReadaheadPolicy
+from .waiting import Waiting
 
 # How long a failed extent is remembered for its handle. The kernel asks again page by page when a
 # readahead failed; without this each page would wait for the whole deadline once more. A refusal is forgotten
@@ -61,6 +64,7 @@ class Blocks:
         disk: the tier below memory, if any.
         readahead: makes the readahead policy of a handle from the size of its object.
         clock: monotonic seconds.
+        usage: told of what is read and fetched; None: one of its own.
     """
 
     def __init__(
@@ -75,8 +79,12 @@ class Blocks:
         disk: DiskTier | None = None,
         clock: Callable[[], float] = time.monotonic,
         readahead: PolicyFactory,
+        usage: UsageLog | None = None,
     ) -> None:
-        self._fetcher = Fetcher(stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock)
+        self.usage = usage or UsageLog()
+        self._fetcher = Fetcher(
+            stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock, usage=self.usage
+        )
         self._waiter, self._disk, self._readahead = waiter, disk, readahead
         self.memory_limit = memory
         if disk is not None:
@@ -85,7 +93,8 @@ class Blocks:
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
-        return Stream(self._fetcher, self._waiter, id, size, self._readahead(size))
+        usage = self.usage.handle(id, size)
+        return Stream(self._fetcher, self._waiter, id, size, self._readahead(size), usage, self.usage.waits)
 
     def held(self, id: ObjectId, size: int) -> Held:
         """What is here of an object of `size` bytes; `cached` of it says how many bytes. Counts as no use."""
@@ -95,7 +104,7 @@ class Blocks:
         """What a read of `[start, stop)` would do now, of an object of which that is held. Does nothing of it."""
         return outlook(self._fetcher, self._readahead(size), held, source, size, start, stop)
 
-    def usage(self) -> Usage:
+    def in_use(self) -> Usage:
         """What is in use now. May look at the disk cache's directory."""
         memory, requests = self._fetcher.usage()
         return Usage(memory, requests, self._disk.used() if self._disk is not None else None)
@@ -143,9 +152,20 @@ class Stream:
 
     Attributes:
         id: the version of the object that it reads.
+        usage: told of each read.
     """
 
-    def __init__(self, fetcher: Fetcher, waiter: Waiter, id: ObjectId, size: int, readahead: ReadaheadPolicy) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        waiter: Waiter,
+        id: ObjectId,
+        size: int,
+        readahead: ReadaheadPolicy,
+        usage: HandleUsage,
+        waits: SlowestWaits,
+    ) -> None:
+        self.usage, self._waits = usage, waits
         self._fetcher, self._waiter, self.id, self._size = fetcher, waiter, id, size
         self._stats = fetcher.stats.of(id.source)
         self._readahead = readahead  # guarded by the fetcher's lock, as `_failed` is
@@ -189,12 +209,14 @@ class Stream:
         self._stats.add(BYTES_FROM_MEMORY, size)
         _copy(blocks, offset - (first << SHIFT), address(), size)
         self._stats.add(BYTES_ASKED, size)
+        self.usage.read(offset, size)
 
     def close(self) -> None:
         """Cancel what was to be fetched ahead. Idempotent; the stream can still be read (another descriptor may)."""
         with self._fetcher.lock:
             self._fetcher.cancel(self)
             self._readahead.on_cancel()
+        self.usage.settle()
 
     def pattern(self) -> Pattern:
         """How the reads look so far."""
@@ -232,17 +254,20 @@ class Stream:
                 with fetcher.lock:
                     fetcher.turns.leave(turn)
         self._stats.add(BYTES_ASKED, size)
+        self.usage.read(offset, size)
 
     def _await_turn(self, turn: Turn, end: float) -> None:
         """Wait until others have been served, or until that takes too long."""
         fetcher = self._fetcher
         assert turn.granted is not None
+        waiting = Waiting(self.usage, self._waits, 0, turn.size, fetcher.clock)
         while True:
             with fetcher.lock:
                 pause = fetcher.turns.look(turn)
                 if pause > 0 and fetcher.clock() + pause >= end:
                     fetcher.turns.begin(turn)
             if turn.served:
+                waiting.got_turn()
                 return
             with suppress(TimedOut):
                 self._waiter(turn.granted, pause)
@@ -260,6 +285,7 @@ class Stream:
     def _collect(self, parts: Sequence[Block | Flight], start: int, stop: int, end: float) -> list[Block]:
         """Wait for the flights among `parts`; all blocks of the read of `[start, stop)`, in order."""
         fetcher, first = self._fetcher, start >> SHIFT
+        waiting = Waiting(self.usage, self._waits, start, stop - start, fetcher.clock)
         blocks: list[Block] = []
         held = {p for p in parts if isinstance(p, Flight)}
         memory = 0
@@ -272,7 +298,11 @@ class Stream:
                     at = index << SHIFT
                     memory += min(stop, at + part.size) - max(start, at)
                     continue
-                got = self._await(part, end)
+                since = fetcher.clock()
+                try:
+                    got = self._await(part, end)
+                finally:
+                    waiting.waited(part, since)
                 if got is None:  # a prefetch that came to nothing: fetch what is left of it as demand
                     with fetcher.lock:
                         fetcher.stop_waiting(held)
@@ -284,11 +314,16 @@ class Stream:
                     continue
                 n = min(part.span.stop, first + len(parts)) - index
                 blocks += got[index - part.span.first :][:n]
+        except StoreError as e:
+            waiting.ended(e)
+            raise
         finally:
             with fetcher.lock:
                 fetcher.stop_waiting(held)
                 self._from_disk = fetcher.memory.mark_read(self.id, first, blocks, stop, self._stats)
         self._stats.add(BYTES_FROM_MEMORY, memory)
+        self.usage.waited(stop - start - memory)
+        waiting.ended()
         return blocks
 
     def _await(self, flight: Flight, end: float) -> list[Block] | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import Forbidden, NotADirectory, NotFound, StoreError
 from ..private_directory import PrivatePath
 from ..stats import Stats
 from ..stores.base import Page, Store
+from ..usage.waits import SlowestWaits, Wait
 from ..workers import Waiter, Workers
 from .cache.disk import ListingDiskCache
 from .cache.memory import MemoryCache
-from .cache.tiered import TieredCache
+from .cache.tiered import Measured, TieredCache
 from .model.entry import Entry
 from .model.keys import PAGE_KEYS, Hidden, classify, segment_of
 from .model.listing import listing_of
@@ -34,6 +36,8 @@ from .query.stale_fallback import StaleFallback
 from .readahead.prefetcher import SubtreePrefetcher
 from .requests import Requests
 from .waiting import Waiting
+
+T = TypeVar("T")
 
 # Listings held in memory: about a million and a half names of 30 bytes.
 LIMIT_BYTES = 128 << 20
@@ -52,6 +56,7 @@ class Catalogue:
         state_dir: where names are kept across restarts; None keeps them in memory only.
         clock, wall: monotonic and calendar seconds.
         limit_bytes: listings held in memory, together.
+        waits: told of the waits for names, each with `(this catalogue, key)`.
 
     Attributes:
         root: the tree's top.
@@ -74,7 +79,9 @@ class Catalogue:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         limit_bytes: int = LIMIT_BYTES,
+        waits: SlowestWaits | None = None,
     ) -> None:
+        self._waits, self._clock = waits or SlowestWaits(), clock
         self.root, self.relied = Entry(b"", store.root, True, None), store.relied
         self._location, self._ttl, self._clock = Location(store.source, store.root, store.url), ttl, clock
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock)
@@ -115,7 +122,8 @@ class Catalogue:
         if isinstance(answer, Forbidden) and (task := self._requests.look_for_keys()) is not None:
             answer = None if self._waiting.wait(task.future) else answer
         if answer is None:
-            answer = self._lookup.find(Name(prefix, name, segment))
+            asked = Name(prefix, name, segment)
+            answer = self._timed("look-up", asked.key, lambda: self._lookup.find(asked))
         if isinstance(answer, Entry):
             return answer
         if isinstance(answer, Forbidden):
@@ -141,7 +149,7 @@ class Catalogue:
         """A directory's entries, for one opendir. Returns when the first page is there."""
         if not directory.is_dir:
             raise NotADirectory(f"{self._location.display(directory.key)} is not a directory")
-        return self._scanner.scan(directory.key)
+        return self._timed("listing", directory.key, lambda: self._scanner.scan(directory.key))
 
     @property
     def source(self) -> str:
@@ -174,6 +182,13 @@ class Catalogue:
     def outage(self) -> StoreError | None:
         """Why the store counts as out of reach, None where it answers or nobody has asked."""
         return self._requests.outage()
+
+    def find_known(self, directory: Entry, name: bytes) -> Entry | None:
+        """The entry called `name` in a directory as far as that is known, whatever its age: nothing is asked."""
+        answer = self._memory.answer(directory.key, name, stale=True)
+        if answer is None and self._cache.recall(directory.key):
+            answer = self._memory.answer(directory.key, name, stale=True)
+        return answer if isinstance(answer, Entry) else None
 
     def hidden(self, directory: Entry) -> list[Hidden]:
         """Keys in this directory that are not shown under their own name, at most 1,000. Lists it when needed."""
@@ -227,6 +242,11 @@ class Catalogue:
         self._cache.recall(self.root.key)
         return self._memory.has(self.root.key)
 
+    def measure(self, prefix: str, until: float) -> Measured:
+        """How much lies at and below a directory, as far as names are known without asking. Ends at `until` (monotonic
+        seconds)."""
+        return self._cache.measure(prefix, until)
+
     def count_kept(self, until: float) -> tuple[int, bool]:
         """Names that are known without asking, and whether all were counted before `until` (monotonic seconds)."""
         return self._cache.count_kept(self.root.key, until)
@@ -234,6 +254,19 @@ class Catalogue:
     def flush(self) -> None:
         """Write now what is kept across restarts."""
         self._cache.flush()
+
+    def _timed(self, what: str, key: str, ask: Callable[[], T]) -> T:
+        """What `ask` gives, which may wait for the store."""
+        begun, error = self._clock(), ""
+        try:
+            return ask()
+        except StoreError as e:
+            error = e.reason
+            raise
+        finally:
+            seconds = self._clock() - begun
+            if seconds > self._waits.floor:
+                self._waits.note(Wait(0.0, seconds, what, (self, key), error=error))
 
     def close(self) -> None:
         """Write what is kept across restarts. Idempotent."""

@@ -161,6 +161,11 @@ def show_as_it_is(text: str) -> None:
     click.echo(text)
 
 
+def show_bytes(data: bytes) -> None:
+    """What another program reads, on stdout, as it is."""
+    click.echo(data, nl=False)
+
+
 def page(lines: Iterable[str]) -> None:
     """A long text of our own making, in the person's pager where stdout is a terminal."""
     # A pager gets colours where it shows them, which click finds out; where there is none, the terminal does.

@@ -47,6 +47,12 @@ def is_terminal(fd: int) -> bool:
         return False
 
 
+def has_blocks() -> bool:
+    """Whether the standard output can show characters such as ▃."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    return encoding.startswith("utf")
+
+
 def paint(text: str, style: str) -> str:
     """`text` in a style of ours (head, ok, warn, bad, aside), with the codes that click leaves out of files and pipes.
 

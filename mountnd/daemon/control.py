@@ -129,12 +129,15 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(mountpoint: Path, handlers: Mapping[str, Handler]) -> Iterator[None]:
+def serving(
+    mountpoint: Path, handlers: Mapping[str, Handler], tick: Callable[[], object] = lambda: None
+) -> Iterator[None]:
     """Answer requests about the mount at `mountpoint` on threads of their own, until the end of the block.
 
     Args:
         handlers: by verb; each gets the request and returns what JSON can hold, or raises a MountndError
             whose text is for a person. Called from any thread, several at once.
+        tick: called every CHECK_S, on a thread of its own; quick.
     """
     door, ended = _Door(mountpoint, handlers), threading.Event()
     door.open()
@@ -147,6 +150,7 @@ def serving(mountpoint: Path, handlers: Mapping[str, Handler]) -> Iterator[None]
                 if time.monotonic() - checked >= CHECK_S:
                     checked = time.monotonic()
                     door.restore()
+                    tick()
             except Exception:  # the mount must stay controllable
                 log.exception("control")
                 time.sleep(_POLL_S)

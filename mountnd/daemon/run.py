@@ -84,6 +84,7 @@ def _absolute(config: MountConfig) -> MountConfig:
         mountpoint=mounts.resolve(config.mountpoint.expanduser()),
         cache_dir=absolute(config.cache_dir),
         log_file=absolute(config.log_file),
+        report=absolute(config.report),
         sources=tuple(replace(s, urls=absolute(s.urls)) for s in config.sources),
     )
 

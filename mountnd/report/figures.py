@@ -82,6 +82,12 @@ def size(n: float) -> str:
     return f"{n:.1f} TiB"
 
 
+def byte_unit(n: float) -> tuple[int, str]:
+    """The unit in which an axis up to `n` bytes is labelled, and how many bytes it has."""
+    power = max((p for p in range(5) if n >= 1024**p), default=0)
+    return 1024**power, ("B", "KiB", "MiB", "GiB", "TiB")[power]
+
+
 def minute(seconds: float) -> str:
     """A moment (since the epoch) for people, by the clock on the wall here: "2026-11-26 07:45"."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")

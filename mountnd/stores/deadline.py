@@ -52,6 +52,11 @@ class Deadline:
         self._end = self._clock() + seconds
         self._state = _State()
 
+    @property
+    def told(self) -> Told:
+        """What the requests under it have come to, those within it among them."""
+        return self._state.told
+
     def left(self) -> float:
         """Seconds left, 0.0 when it is over or cancelled."""
         return 0.0 if self._state.cancelled else max(0.0, self._end - self._clock())
@@ -117,13 +122,30 @@ class Deadline:
             done.wait(min(seconds, self.left()))
 
 
+class Told:
+    """What the requests under a deadline have come to so far, for whoever explains how long they took.
+
+    Attributes:
+        status: HTTP status of the last answer, 0 before one, and where there are none.
+        request_id: what the provider calls that request, "" where untold.
+        retries: requests that failed and were made again.
+    """
+
+    __slots__ = ("request_id", "retries", "status")
+
+    def __init__(self) -> None:
+        self.status = self.retries = 0
+        self.request_id = ""
+
+
 class _State:
     """What a deadline and those within it share: whether it is cancelled, and what is to be ended then."""
 
-    __slots__ = ("cancelled", "lock", "watches")
+    __slots__ = ("cancelled", "lock", "told", "watches")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.told = Told()
         self.cancelled = False
         self.watches: set[_Watch] = set()
 

@@ -100,6 +100,7 @@ class Retrying(WrappingStore):
                 if not error.transient:
                     raise
                 failures, last = failures + 1, error
+                deadline.told.retries = failures
                 pause = delay(failures, self._random(), throttled=isinstance(error, Throttled))
                 if pause >= deadline.left():
                     raise

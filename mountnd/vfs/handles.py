@@ -195,5 +195,9 @@ class Handles:
                 self._changed.notify_all()
             return handle, last and pin.stale
 
+    def all(self) -> list[tuple[int, Handle]]:
+        """Those that are open now, with their numbers."""
+        return list(self._open.items())
+
     def __len__(self) -> int:
         return len(self._open)

@@ -20,6 +20,7 @@ from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
+from ..usage.log import OpenFile
 from .explain import Explainer
 from .failures import FailureLog
 from .handles import Handle, Handles
@@ -68,6 +69,7 @@ class Vfs:
         self.sources = self._namespace.sources
         self._handles = Handles(blocks)
         self.explain = Explainer(self._namespace, self._handles, self._failures, blocks).explain
+        blocks.usage.path_of = self._namespace.path
         self._directories: dict[int, OpenDirectory] = {}
         self._directory_numbers = itertools.count(1)
         # Called with the number of a handle that moved to another version before it gave a byte: other attributes.
@@ -98,8 +100,10 @@ class Vfs:
         assert inode.catalogue is not None
         opened = self._handles.add(inode, inode.catalogue.relied(inode.entry.stat))
         self._stats.add(OPENS)
+        stream = self._handles.get(opened[0]).stream
+        stream.usage.opened(inode)
         if self._prefetcher is not None:
-            self._handles.get(opened[0]).stream.expect(self._prefetcher.opened(inode))
+            stream.expect(self._prefetcher.opened(inode))
         return opened
 
     def read_into(self, fh: int, address: Callable[[], int], size: int, offset: int) -> int:
@@ -234,13 +238,25 @@ class Vfs:
         if directory is not None:
             directory.close()
 
-    def open_files(self) -> int:
+    def count_open_files(self) -> int:
         """How many handles on files are open."""
         return len(self._handles)
 
     def failures(self) -> dict[str, Any]:
         """What programs saw fail, as `FailureLog.summary` has it."""
         return self._failures.summary()
+
+    def open_files(self) -> dict[int, OpenFile]:
+        """All open files by handle. What was read of them by now is in the log of usage then."""
+        return {number: handle.stream.usage.now() for number, handle in self._handles.all()}
+
+    def count_open(self) -> int:
+        """How many files are open."""
+        return len(self._handles)
+
+    def path(self, catalogue: Catalogue, key: str) -> str:
+        """The path of a key from the mount's root, for people."""
+        return self._namespace.path(Inode(0, catalogue, Entry(b"", key, True, None)))
 
     # -- within
     def _listing_failed(self, inode: Inode, error: StoreError) -> None:
@@ -264,7 +280,10 @@ class Vfs:
             return False
         if entry.is_dir or entry.stat is None:
             return False
-        return self._handles.repin(handle, stream, catalogue.relied(entry.stat))
+        moved = self._handles.repin(handle, stream, catalogue.relied(entry.stat))
+        if moved:
+            handle.stream.usage.opened(inode)
+        return moved
 
     def _gone(self, handle: Handle, why: Exception) -> Changed:
         """The store no longer has the pinned version: forget its name, so that the next open asks."""

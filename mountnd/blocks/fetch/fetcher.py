@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from ...errors import StoreError
 from ...stats import GETS_HEDGED, PREFETCH_CANCELLED, PREFETCH_REFUSED, Stats
 from ...stores.base import ObjectId, Store
+from ...usage.log import UsageLog
 from ...waits import GRACE_S, later
 from ...workers import Task, Workers
 from .. import geometry
@@ -57,12 +58,13 @@ class Fetcher:
         timeout: float,
         disk: DiskTier | None = None,
         clock: Callable[[], float] = time.monotonic,
+        usage: UsageLog,
     ) -> None:
         self.lock = Lock()
         self.memory = MemoryTier(memory, stats)
         self.timeout, self.clock, self.stats = timeout, clock, stats
         self._workers = workers
-        self._loader = Loader(stores, self.memory, disk, stats, timeout, clock)
+        self._loader = Loader(stores, self.memory, disk, stats, timeout, clock, usage)
         self._long_prefetches = LongPrefetches()
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = PrefetchBudget(memory, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from typing import NamedTuple
 
 from ...stores.base import ObjectId
 from ...workers import Task
@@ -12,6 +13,20 @@ from ..memory import Block
 
 # Prefetches from this many bytes on share the bandwidth (`budget.LongPrefetches`); shorter ones are round trips.
 LONG = 512 << 10
+
+
+class Brought(NamedTuple):
+    """How a flight's bytes came.
+
+    Attributes:
+        from_disk: all of them from the disk tier.
+        status, request_id, retries: as in `deadline.Told`, of its last GET.
+    """
+
+    from_disk: bool
+    status: int = 0
+    request_id: str = ""
+    retries: int = 0
 
 
 class Flight:
@@ -35,10 +50,12 @@ class Flight:
         held_back: another mount fetches some of it, and it waits for that.
         finished: it is done, one way or another.
         attempts: workers that have it: two where it stalled and was hedged.
+        brought: how its bytes came, or why they did not; None before. Of the attempt that ended last.
     """
 
     __slots__ = (
         "attempts",
+        "brought",
         "bytes",
         "demand",
         "disk_answered",
@@ -70,6 +87,7 @@ class Flight:
         self.owners: set[object] = set()
         self.waiters = self.attempts = 0
         self.started_at: float | None = None
+        self.brought: Brought | None = None
         self.finished = self.hedged = self.disk_answered = self.held_back = False
 
     @property

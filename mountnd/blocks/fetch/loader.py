@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ...stats import BYTES_FETCHED, GET_TIME, GETS, GETS_DEMAND, PREFETCHED, Stats
 from ...stores.base import Deadline, ObjectId, Store
+from ...usage.log import UsageLog
 from ...workers import cancels
 from .. import geometry
 from ..disk.base import DiskTier, Hold
 from ..geometry import BlockRange
 from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
-from .flight import Flight
+from .flight import Brought, Flight
 from .sharing import SharedFetch
 
 # Gaps with at most so many blocks on disk between them are fetched by one GET: a request costs a round trip.
@@ -36,9 +37,10 @@ class Loader:
         stats: Stats,
         timeout: float,
         clock: Callable[[], float],
+        usage: UsageLog,
     ) -> None:
         self._stores, self.memory, self.disk, self.stats = stores, memory, disk, stats
-        self.timeout, self.clock = timeout, clock
+        self.timeout, self.clock, self.usage = timeout, clock, usage
 
     def store(self, id: ObjectId) -> Store:
         """What the object is fetched from."""
@@ -88,7 +90,11 @@ class _Load:
             held = tier.load(flight.id, flight.size, span, self._views[span.first - first : span.stop - first])
             for i in held:
                 self._blocks[i - first].mark = ON_DISK
+            for part in geometry.block_ranges(sorted(held)):
+                self._loader.usage.from_disk(flight.id, flight.size, *geometry.extent(part, flight.size))
             gaps += geometry.missing(span, held.__contains__) if held else [span]
+        if not gaps:
+            flight.brought = Brought(from_disk=True)
         return geometry.coalesced(gaps, COALESCE_GAP)
 
     def get(self, gap: BlockRange, hold: Hold | None) -> None:
@@ -104,12 +110,17 @@ class _Load:
         began = loader.clock()
         deadline = Deadline(loader.timeout)
         cancels(deadline.cancel)
-        loader.store(id).read(id, where.start, loader.memory.views(self._blocks[own]), deadline=deadline)
+        try:
+            loader.store(id).read(id, where.start, loader.memory.views(self._blocks[own]), deadline=deadline)
+        finally:
+            told = deadline.told
+            flight.brought = Brought(False, told.status, told.request_id, told.retries)
         took = loader.clock() - began
         self.seconds = took if gap == flight.span else 0.0
         stats.add(GET_TIME, round(took * 1e6))
         stats.get_times.record(took)
         stats.add(BYTES_FETCHED, where.size)
+        loader.usage.fetched(id, flight.size, *where, ahead=flight.prefetch)
         for b in self._blocks[own]:
             b.mark = UNREAD if flight.prefetch else 0
         if flight.prefetch:

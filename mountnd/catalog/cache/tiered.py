@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import NamedTuple
 
 from ...errors import Forbidden
 from ...stats import LISTINGS_RECALLED, Stats
@@ -22,6 +23,14 @@ log = logging.getLogger(__name__)
 
 # Directories whose hidden keys were reported in the log; past that a report may come twice.
 REPORTED_MAX = 100_000
+
+
+class Measured(NamedTuple):
+    """How many files lie in a tree, and their bytes. `complete`: all of its names are known; else there may be more."""
+
+    files: int
+    bytes: int
+    complete: bool
 
 
 class TieredCache:
@@ -83,6 +92,23 @@ class TieredCache:
     def peek_disk(self, prefix: str) -> Listing | None:
         """What the disk has of a directory. It stays there: nothing is taken into memory."""
         return None if self._disk is None else self._disk.get(prefix)
+
+    def measure(self, root: str, until: float) -> Measured:
+        """The files at and below a directory in the listings that lead there. Takes nothing into memory, and ends at
+        `until` (monotonic seconds)."""
+        files = nbytes = unknown = 0
+        queue = [root]
+        while queue and time.monotonic() <= until:
+            prefix = queue.pop()
+            known = self.memory.find(prefix)
+            listing = known.listing if known is not None else self._disk.get(prefix) if self._disk is not None else None
+            if listing is None:
+                unknown += 1
+                continue
+            more, size, directories = listing.measure()
+            files, nbytes = files + more, nbytes + size
+            queue += [prefix + name.decode("utf-8", "surrogateescape") for name in directories]
+        return Measured(files, nbytes, not (unknown or queue))
 
     def count_kept(self, root: str, until: float) -> tuple[int, bool]:
         """Names at and below a directory in the listings that lead there, and whether all were counted before `until`

@@ -74,6 +74,11 @@ class Listing:
                 return table.entry(i, prefix, source)
         return None
 
+    def measure(self) -> tuple[int, int, list[bytes]]:
+        """How many files there are, their bytes, and the names of the directories, each with a "/" at its end."""
+        directories = [name for table in self.tables for name in table.names() if name.endswith(b"/")]
+        return self.count - len(directories), sum(table.file_bytes for table in self.tables), directories
+
     def entry(self, i: int, prefix: str, source: str) -> Entry:
         """The `i`-th entry in the listing's order."""
         t = bisect_right(self._starts, i) - 1

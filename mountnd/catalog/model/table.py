@@ -18,6 +18,7 @@ from .entry import Entry
 
 _ROW = struct.Struct("<QqIHBB")
 _START, _TEXT_SPAN = struct.Struct("<I"), struct.Struct("<IH")
+_SIZE = struct.Struct("<Q16x")
 _TEXT_OF_ROW = struct.Struct("<16xIHxx")
 _START_AT = 16
 
@@ -66,6 +67,11 @@ class Table:
         if i + 1 == self.count:
             return blob[base + start : len(blob) - length]
         return blob[base + start : base + _START.unpack_from(blob, i * 24 + 24 + _START_AT)[0] - length]
+
+    @property
+    def file_bytes(self) -> int:
+        """The sizes of all files, together."""
+        return sum(size for (size,) in _SIZE.iter_unpack(memoryview(self.blob)[: self.count * 24]))
 
     def find(self, name: bytes, first: int = 0) -> int | None:
         """Index of the row named exactly so, not before `first`; or None."""

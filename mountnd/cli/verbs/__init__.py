@@ -22,6 +22,7 @@ VERBS: Mapping[str, str] = {
     "prefetch": "fetch what will be read into the disk cache, and keep it there",
     "stats": "what a mount read, from where, and what it fetched",
     "explain": "what is behind a path, and what reading it would do now",
+    "report": "what was read, in one page: maps, waits, price, provenance",
     "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",

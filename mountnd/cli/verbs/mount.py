@@ -52,6 +52,11 @@ def mount(inputs: ConfigInputs, words: tuple[str, ...]) -> int:
         raise _no_verb(words, inputs) or e from None
     from ...daemon.run import run_mount
 
+    if (report := resolved.config.report) is not None:
+        from ...report import formats
+
+        formats.check(report, resolved.config.mountpoint)
+
     def introduce() -> None:
         for line in introduction(resolved):
             remark(line)

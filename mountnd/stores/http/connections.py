@@ -18,6 +18,7 @@ from ...errors import StoreError
 from ..deadline import Deadline
 from .connecting import Route, connect
 from .connection import Connection
+from .status import request_id_in
 
 # S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
 IDLE_KEPT_S = 60.0
@@ -91,6 +92,8 @@ class Connections:
                         raise
                     connection.close()
                     connection = None
+            told = deadline.told
+            told.status, told.request_id = answer.status, request_id_in(answer.headers.get)
             with deadline.ending(connection.shut):
                 yield connection, answer
         except BaseException as error:

@@ -23,7 +23,7 @@ def test_all_of_it_is_counted_and_again_after_a_while(tmp_path: Path) -> None:
         clock.now += LEAST_S
         assert usage.bytes() == taken(tmp_path / "cache") >= MIB
         assert harness.disk is not None and harness.disk.used() == usage.bytes()
-        assert harness.blocks.usage().disk == usage.bytes() and harness.blocks.usage().memory >= MIB
+        assert harness.blocks.in_use().disk == usage.bytes() and harness.blocks.in_use().memory >= MIB
 
 
 def test_a_directory_of_others_counts_nothing(tmp_path: Path) -> None:
