@@ -7,18 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import MountndError
+from ..errors import MountndError, NotFound, VfsError
 from ..fuse.errnos import errno_of
-
-# What says no more than the error's class does.
-_PLAIN = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR)
-
 
 def os_error(error: MountndError, path: str) -> OSError:
     """The OSError for `error`, about the file at `path`; its class follows from its errno, as Python has it."""
     number = errno_of(error)
     said = os.strerror(number)
-    return OSError(number, said if number in _PLAIN else f"{said}: {error}", path)
+    plain = isinstance(error, VfsError) or (isinstance(error, NotFound) and not error.code)  # it says no more
+    return OSError(number, said if plain else f"{said}: {error}", path)
 
 
 def read_only(path: str) -> OSError:

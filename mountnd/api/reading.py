@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import NamedTuple
+from concurrent.futures import Future
+from functools import partial
+from itertools import islice, pairwise
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
 
+from ..assembly import BYTE_WORKERS
 from ..blocks.begun import BegunRead
 from ..blocks.geometry import BLOCK
 from ..catalog.model.entry import Entry
@@ -24,8 +27,13 @@ AROUND, AROUND_NAMES = 4, 5_000
 NEAR = BLOCK
 # And as long as that is no longer than this.
 MOST_JOINED = 8 << 20
-# A longer one is asked for piece by piece.
+# A longer one is asked for piece by piece, each by one GET: long enough for a connection's full rate.
 PIECE = 2 << 20
+# As many as there are threads for requests: what is asked for beyond that is queued, and soon has connections of its own
+# made for it (`workers.TURN_S`), which are slow at first.
+AT_ONCE = BYTE_WORKERS
+# How long nothing comes before the oldest is looked after.
+PATIENCE_S = 0.05
 
 _new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
 _new_bytes.restype, _new_bytes.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_ssize_t]
@@ -168,9 +176,9 @@ class _Span:
     def pieces(self) -> list[tuple[int, int]]:
         """Offset and size of what is asked for at a time."""
         self.data, self.address = new_bytes(self.stop - self.start)
-        pieces = [(at, min(PIECE, self.stop - at)) for at in range(self.start, self.stop, PIECE)]
-        self.left = len(pieces)
-        return pieces
+        cuts = [self.start, *range(self.start // PIECE * PIECE + PIECE, self.stop, PIECE), self.stop]
+        self.left = len(cuts) - 1
+        return [(at, to - at) for at, to in pairwise(cuts)]
 
     def results(self) -> Iterator[tuple[int, bytes | MountndError]]:
         for r in self.ranges:
@@ -191,7 +199,7 @@ def read_ranges(tree: OpenTree, ranges: Iterable[Range]) -> Iterator[tuple[int, 
         elif not (spans and spans[-1].fh == r.fh and spans[-1].add(r)):
             spans.append(_Span(r))
     yield from ((index, b"") for index in empty)
-    for span in _fetched(tree, spans):
+    for span in _Fetch(tree).spans(spans):
         yield from span.results()
 
 
@@ -244,47 +252,87 @@ def read_into(tree: OpenTree, fh: int, address: int, size: int, offset: int) -> 
     return done
 
 
-class _Piece(NamedTuple):
-    span: _Span
-    offset: int
-    size: int
-    begun: BegunRead | None
+class _Piece:
+    """A part of a span that was asked for. `waits`: as many items as flights have not ended."""
+
+    __slots__ = ("begun", "offset", "size", "span", "waits")
+
+    def __init__(self, span: _Span, offset: int, size: int, begun: BegunRead | None) -> None:
+        self.span, self.offset, self.size, self.begun = span, offset, size, begun
+        self.waits: list[None] = []
 
 
-def _fetched(tree: OpenTree, spans: Iterable[_Span]) -> Iterator[_Span]:
-    """Each of `spans` once all of it is there, or one piece failed. At most `tree.window` bytes are under way."""
-    vfs, under_way, size_under_way = tree.vfs, deque[_Piece](), 0
+class _Fetch:
+    """Pieces under way: no more than the window holds, and than there are connections for.
 
-    def finished() -> Iterator[_Span]:
-        """Wait for the first piece under way; its span, where that was the last one of it."""
-        nonlocal size_under_way
-        span, offset, size, begun = under_way.popleft()
-        size_under_way -= size
+    Whatever comes first is taken first, so that there is always room for more. Not thread-safe.
+    """
+
+    def __init__(self, tree: OpenTree) -> None:
+        self._vfs, self._window = tree.vfs, tree.window
+        self._under_way: dict[_Piece, None] = {}
+        self._bytes = 0
+        self._ended: SimpleQueue[_Piece] = SimpleQueue()
+
+    def spans(self, spans: Iterable[_Span]) -> Iterator[_Span]:
+        """Each of `spans` once all of it is there, or one piece of it failed."""
+        try:
+            for span in spans:
+                for offset, size in span.pieces():
+                    while self._under_way and (self._bytes + size > self._window or len(self._under_way) >= AT_ONCE):
+                        yield from self._take(self._next())
+                    piece = self._begin(span, offset, size)
+                    if piece.begun is not None and not piece.begun.under_way:
+                        while self._under_way:  # it is others' turn, and perhaps they wait for ours to end
+                            yield from self._take(self._next())
+            while self._under_way:
+                yield from self._take(self._next())
+        finally:
+            for piece in self._under_way:
+                if piece.begun is not None:
+                    piece.begun.abandon()
+
+    def _begin(self, span: _Span, offset: int, size: int) -> _Piece:
+        piece = _Piece(span, offset, size, self._vfs.begin_read(span.fh, size, offset))
+        self._under_way[piece] = None
+        self._bytes += size
+        flights = piece.begun.flights() if piece.begun is not None else ()
+        piece.waits = [None] * len(flights)
+        for flight in flights:
+            flight.future.add_done_callback(partial(self._flight_ended, piece))
+        if not flights:
+            self._ended.put(piece)
+        return piece
+
+    def _flight_ended(self, piece: _Piece, _: Future[Any]) -> None:
+        """On any thread."""
+        piece.waits.pop()
+        if not piece.waits:  # two that end at the same time may both see this
+            self._ended.put(piece)
+
+    def _next(self) -> _Piece:
+        """One that has come; the oldest where nothing comes, which is then looked after (a second GET may be made)."""
+        while True:
+            try:
+                piece = self._ended.get(timeout=PATIENCE_S)
+            except Empty:
+                return next(iter(self._under_way))
+            if piece in self._under_way:
+                return piece
+
+    def _take(self, piece: _Piece) -> Iterator[_Span]:
+        """Copy what came, or wait for it; its span, where that was the last piece."""
+        del self._under_way[piece]
+        self._bytes -= piece.size
+        span, begun = piece.span, piece.begun
         span.left -= 1
         try:
             if span.error is None:
-                vfs.read_into(span.fh, lambda: span.address + offset - span.start, size, offset, begun)
+                address = span.address + piece.offset - span.start
+                self._vfs.read_into(span.fh, lambda: address, piece.size, piece.offset, begun)
             elif begun is not None:
                 begun.abandon()
         except MountndError as e:
             span.error = e
         if not span.left:
             yield span
-
-    try:
-        for span in spans:
-            for offset, size in span.pieces():
-                while under_way and size_under_way + size > tree.window:
-                    yield from finished()
-                begun = vfs.begin_read(span.fh, size, offset)
-                under_way.append(_Piece(span, offset, size, begun))
-                size_under_way += size
-                if begun is not None and not begun.under_way:  # others' turn, and perhaps they wait for ours to end
-                    while under_way:
-                        yield from finished()
-        while under_way:
-            yield from finished()
-    finally:
-        for piece in under_way:
-            if piece.begun is not None:
-                piece.begun.abandon()

@@ -73,7 +73,7 @@ class Sources:
         except ConfigError:
             raise
         except UsageError as e:
-            raise NotFound(str(e)) from e
+            raise NotFound(str(e), code="Source") from e
 
     @staticmethod
     def _config(inputs: ConfigInputs, words: Sequence[str]) -> tuple[MountConfig, bool]:

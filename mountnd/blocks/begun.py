@@ -41,6 +41,10 @@ class BegunRead:
         """Whether its bytes are here or on their way. Else others come first, and `finish` asks for them."""
         return self.parts is not None
 
+    def flights(self) -> set[Flight]:
+        """What brings those blocks that are not here."""
+        return {part for part in self.parts or () if isinstance(part, Flight)}
+
     def finish(self, address: Callable[[], int]) -> None:
         """Wait for the bytes, and copy them to the memory at `address()`. Raises as `Stream.read_into`."""
         self.stream.finish(self, address)

@@ -223,7 +223,7 @@ class Stream:
     def abandon(self, read: BegunRead) -> None:
         """See `BegunRead.abandon`."""
         with self._fetcher.lock:
-            self._fetcher.stop_waiting({part for part in read.parts or () if isinstance(part, Flight)})
+            self._fetcher.stop_waiting(read.flights())
         self._leave_turn(read)
 
     def _enter(self, read: BegunRead) -> None:
@@ -235,7 +235,7 @@ class Stream:
     def _demand(self, read: BegunRead) -> None:
         """With the lock held: ask for what a read that was begun needs."""
         wanted = geometry.extent(read.need, self._size)
-        read.parts = self._fetcher.demand(self.id, self._size, read.need, wanted)
+        read.parts = self._fetcher.demand(self.id, self._size, read.need, wanted, cut=False)
 
     def _take(self, read: BegunRead, parts: Sequence[Block | Flight], address: Callable[[], int], end: float) -> None:
         """Wait for `parts`, those of a read, until `end`, and copy its bytes."""

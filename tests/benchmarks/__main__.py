@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, names, parse, plot, report, startup
+from . import bottleneck, data, goals, limit, memory, names, parse, plot, python, report, startup
 from . import run as runner
 from .peers import BY_NAME, LOCAL, OURS, Peer
 from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
@@ -78,6 +78,8 @@ def measure(a: argparse.Namespace) -> None:
     with data.at_hand(*makers(a)):
         if a.verb == "limit":
             limit.run(a.rtt)
+        if a.verb == "python":
+            python.run(a.rtt, a.port, runs=a.runs, only=a.only)
         if a.verb == "memory":
             memory.run(a.rtt, a.port)
         if a.verb in ("all", "bottleneck"):
@@ -158,11 +160,24 @@ def arguments() -> argparse.ArgumentParser:
         "verb",
         nargs="?",
         default="all",
-        choices=("all", "run", "bottleneck", "parse", "names", "memory", "startup", "limit", "data", "trace", "show"),
+        choices=(
+            "all",
+            "run",
+            "bottleneck",
+            "parse",
+            "names",
+            "memory",
+            "startup",
+            "limit",
+            "python",
+            "data",
+            "trace",
+            "show",
+        ),  # fmt: skip
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
         "many keys; memory: of the daemon with 200 files open; startup: until the first `ls` answers; limit: raw "
-        "sockets on the same link; data: make the buckets and keep them; trace: record what the programs of rows R... "
-        "ask of a mount; show: tables of saved results",
+        "sockets on the same link; python: mountnd:// beside s3fs, without FUSE; data: make the buckets and keep them; "
+        "trace: record what the programs of rows R... ask of a mount; show: tables of saved results",
     )
     parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs; trace: rows")
     parser.add_argument("-o", "--out", type=Path, default=REPOSITORY / TRACES, help="trace: where to write")
@@ -190,7 +205,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
     parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
-    parser.add_argument("--only", default="", metavar="TEXT", help="startup: rows whose title holds this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="startup: rows whose title holds this; python: "
+                        "rows that begin so")  # fmt: skip
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser
