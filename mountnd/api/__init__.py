@@ -18,8 +18,8 @@ Who may call whom: `filesystem` and `mounting` all others, but not each other; t
 `pyproject.toml`. Nothing is imported before it is used: `import mountnd` reaches this module when one of its names is
 asked for.
 
-Locks: `trees._lock` guards the table of open trees, and is not held while a source is asked; each has a lock while it is
-opened. `Mount._lock` is held while its mount is ended. All come before those of other rooms.
+Locks: `trees._lock` guards the table of open trees, and is not held while a source is asked; each has a lock while
+it is opened. `Mount._lock` is held while its mount is ended. All come before those of other rooms.
 """
 
 from __future__ import annotations

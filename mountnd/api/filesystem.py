@@ -20,8 +20,8 @@ from .asynchronous import CHANGING, Asynchronous
 from .entries import Info, directory_info, info_of, version_key
 from .files import MountndFile, OpenHandle
 from .oserrors import as_os_errors, os_error, read_only
-from .places import Place, normal, place_of
-from .reading import Wanted, joined, read_files, walk
+from .places import Place, joined, normal, place_of
+from .reading import Wanted, read_files, walk
 from .sources import Sources
 from .trees import OpenTree
 
@@ -32,8 +32,8 @@ _OF_FSSPEC = frozenset({"use_listings_cache", "listings_expiry_time", "max_paths
 class MountndFileSystem(Asynchronous):
     """Datasets as read-only files, as a mount shows them.
 
-    A path begins with its source (`openneuro/ds000001/...`, `s3://bucket/...`: whatever the command takes), unless
-    `source` says in which one, or which ones, all paths lie.
+    A path begins with its source (`openneuro/ds000001/...`, `s3://bucket/...`: see `places`), unless `source` says in
+    which one, or which ones, all paths lie.
 
     Args:
         source: a source, or several (a directory each).
@@ -81,8 +81,8 @@ class MountndFileSystem(Asynchronous):
 
     @classmethod
     def _parent(cls, path: str) -> str:
-        above = cls._strip_protocol(path).rpartition("/")[0]
-        return "" if above.endswith((":", ":/")) else above
+        above: str = cls._strip_protocol(path).rpartition("/")[0]
+        return above
 
     def _place(self, path: str) -> Place:
         return Place("", path) if self._sources.bound else place_of(path)
@@ -132,7 +132,7 @@ class MountndFileSystem(Asynchronous):
         try:
             # It is taken to be a directory, which saves a request.
             directory = tree.vfs.resolve_directory(_absolute(below))
-            return [info_of(joined(path, entry.name), entry) for entry in tree.vfs.children(directory)]
+            return [info_of(joined(path, os.fsdecode(entry.name)), entry) for entry in tree.vfs.children(directory)]
         except (NotFound, NotADirectory):
             inode = tree.vfs.resolve(_absolute(below))
             if inode.is_dir:
@@ -172,7 +172,7 @@ class MountndFileSystem(Asynchronous):
             for directory in walk(tree, top, path, maxdepth, prefix):
                 for entry in directory.entries:
                     if withdirs or not entry.is_dir:
-                        name = joined(directory.path, entry.name)
+                        name = joined(directory.path, os.fsdecode(entry.name))
                         found[name] = info_of(name, entry)
             if withdirs and path:
                 found[path] = directory_info(path)

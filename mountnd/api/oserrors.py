@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from ..errors import MountndError, NotFound, VfsError
 from ..fuse.errnos import errno_of
 
+
 def os_error(error: MountndError, path: str) -> OSError:
     """The OSError for `error`, about the file at `path`; its class follows from its errno, as Python has it."""
     number = errno_of(error)

@@ -1,12 +1,14 @@
 """Which source, and which path in it, a path of the file system means. Pure.
 
     openneuro/ds000001/sub-01     a preset or a name of the config file, and a path below it
-    ds000001/sub-01               an accession number, `DANDI:000026`, a DOI: what the command takes as SOURCE
+    ds000001/sub-01               an accession number, `DANDI:000026`, a DOI, an ARN: what the command takes as SOURCE
     s3://bucket/key               a bucket (`gs://`, ...) and a key
     https://host/page             a web server and a path
     file:///data/x                this machine's files
 
-A path is everything behind `mountnd://`. A file system that was made for one source (`source=`) knows its paths only.
+A path is everything behind `mountnd://`. URLs in it are written `s3:bucket/key` wherever the file system gives them: a
+path with `://` in it would be taken for another file system's. A file system that was made for one source (`source=`)
+knows its paths only.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from typing import NamedTuple
 
 from ..config.parsers import split_bucket
 
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/{1,2}(?P<rest>[^/].*|)", re.DOTALL)
-_LOCAL = re.compile(r"(?P<scheme>file|local):/{1,3}(?P<rest>.*)", re.DOTALL | re.IGNORECASE)
+_URL = re.compile(
+    r"(?P<scheme>(?!doi:|arn:)[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/*)(?P<rest>.*)", re.DOTALL | re.IGNORECASE
+)
 # Of DOIs (doi.org/the-identifier/resources/handbook, 2.2): "10.", a registrant, and one part more.
 _DOI = re.compile(r"(?P<word>(?:doi:)?10\.\d{4,}[\d.]*/[^/]+)(?:/(?P<path>.*))?", re.DOTALL | re.IGNORECASE)
 
@@ -29,27 +32,20 @@ class Place(NamedTuple):
     word: str
     path: str
 
-    @property
-    def name(self) -> str:
-        """The path that means it."""
-        word = self.word.removesuffix("/")  # of file:///
-        return f"{word}/{self.path}" if self.path else word
-
 
 def place_of(path: str) -> Place:
     """What `path` means: see above. Never raises: what nobody knows is a source of that name."""
-    if found := _LOCAL.fullmatch(path):
-        return Place("file:///", found["rest"].strip("/"))
-    if found := _SCHEME.fullmatch(path):
-        scheme, rest = found["scheme"].lower(), found["rest"]
+    if found := _URL.fullmatch(path):
+        scheme, rest = found["scheme"].lower(), found["rest"].strip("/")
+        if scheme in ("file", "local"):
+            return Place("file:///", rest)
+        bucket, _, key = rest.partition("/")
         if scheme in ("s3", "s3a"):
             try:
                 bucket, key = split_bucket(rest)
             except ValueError:
-                bucket, _, key = rest.partition("/")  # whoever opens it says what is wrong with it
-        else:
-            bucket, _, key = rest.partition("/")
-        return Place(f"{scheme}://{bucket}", key.strip("/")) if bucket else Place(path, "")
+                pass  # whoever opens it says what is wrong with it
+        return Place(f"{scheme}://{bucket}", key)
     if found := _DOI.fullmatch(path):
         return Place(found["word"], (found["path"] or "").strip("/"))
     word, _, below = path.partition("/")
@@ -57,5 +53,11 @@ def place_of(path: str) -> Place:
 
 
 def normal(path: str) -> str:
-    """`path` as file systems of fsspec give it: always the same, whatever slashes are around it."""
-    return place_of(path).name if _SCHEME.fullmatch(path) or _LOCAL.fullmatch(path) else path.strip("/")
+    """`path` as file systems of fsspec give it: always the same, whatever slashes are around it, and no URL."""
+    found = _URL.fullmatch(path)
+    return f"{found['scheme'].lower()}:{found['rest'].strip('/')}" if found and found["slashes"] else path.strip("/")
+
+
+def joined(path: str, name: str) -> str:
+    """The path of what is called `name` in the directory at `path`."""
+    return f"{path}{'' if path.endswith(':') else '/'}{name}" if path else name

@@ -18,6 +18,7 @@ from ..catalog.model.entry import Entry
 from ..errors import Forbidden, MountndError, NotFound
 from ..vfs.inodes import Inode
 from ..vfs.tree import Vfs
+from .places import joined
 from .trees import LOOKUPS, OpenTree
 
 # Unknown directories from which on the one around them is listed first: then it is known what else there is, and the
@@ -29,8 +30,8 @@ NEAR = BLOCK
 MOST_JOINED = 8 << 20
 # A longer one is asked for piece by piece, each by one GET: long enough for a connection's full rate.
 PIECE = 2 << 20
-# As many as there are threads for requests: what is asked for beyond that is queued, and soon has connections of its own
-# made for it (`workers.TURN_S`), which are slow at first.
+# As many as there are threads for requests: what is asked for beyond that is queued, and soon has connections of its
+# own made for it (`workers.TURN_S`), which are slow at first.
 AT_ONCE = BYTE_WORKERS
 # How long nothing comes before the oldest is looked after.
 PATIENCE_S = 0.05
@@ -88,18 +89,14 @@ def walk(tree: OpenTree, top: Inode, path: str, maxdepth: int | None = None, pre
             if maxdepth is not None and depth >= maxdepth:
                 continue
             below = [entry for entry in reversed(entries) if entry.is_dir]
-            stack += [(child_of(tree.vfs, inode, one), joined(where, one.name), depth + 1) for one in below]
+            stack += [
+                (child_of(tree.vfs, inode, one), joined(where, os.fsdecode(one.name)), depth + 1) for one in below
+            ]
 
 
 def child_of(vfs: Vfs, directory: Inode, entry: Entry) -> Inode:
     """The inode of an entry of a directory. Its number is that of none: it is for listing only."""
     return vfs.lookup(directory, entry.name) if directory.catalogue is None else Inode(0, directory.catalogue, entry)
-
-
-def joined(path: str, name: bytes) -> str:
-    """The path of what is called `name` in the directory at `path`."""
-    below = os.fsdecode(name)
-    return f"{path}/{below}" if path else below
 
 
 def look_up(tree: OpenTree, paths: Sequence[bytes]) -> list[Inode | MountndError]:

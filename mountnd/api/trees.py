@@ -1,29 +1,34 @@
 """The sources that this process reads without FUSE: one tree for each, whatever number of file systems show it.
 
-A tree lives as long as a file system or an open file refers to it; at the interpreter's end all are closed. In a forked
-process there are none: whoever needs one there opens it anew, with threads and connections of its own.
+A tree lives as long as a file system or an open file refers to it. What nobody refers to any more is closed by a thread
+of its own: garbage is collected on any thread, whatever locks that one holds. At the interpreter's end all are closed.
+In a forked process there are none: whoever needs one there opens it anew, with threads and connections of its own.
 
 Lock order: `_lock` guards the table; an entry's own lock is held while it is opened, `_lock` may be taken then.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from queue import SimpleQueue
 from typing import TypeVar
 
 from .. import memory_limit
 from ..assembly import Mount
 from ..config.options import MountConfig
 from ..opening import opened
+from ..threads import start
 from ..workers import Workers
 
 # What goes wrong is raised; whoever wants the rest as well configures logging.
 logging.getLogger("mountnd").addHandler(logging.NullHandler())
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +55,8 @@ class OpenTree:
         self.window = max(LEAST_WINDOW, min(MOST_WINDOW, config.memory // WINDOW_PART))
         self.pid = os.getpid()
         self._lookups = Workers(LOOKUPS, "lookups")
-        self._close = weakref.finalize(self, _close, self.mount, self._lookups)
+        self._end = weakref.finalize(self, _ended.put, (self.mount, self._lookups))
+        self._end.atexit = False  # see `_close_all`
 
     def side_by_side(self, call: Callable[[T], R], of: Iterable[T]) -> Iterator[R]:
         """`call` of each, on threads where there are several, in their order. Raises the first error."""
@@ -67,7 +73,12 @@ class OpenTree:
 
     def give_up(self) -> None:
         """It is the parent's: never close it here, where that would end the parent's connections."""
-        self._close.detach()
+        self._end.detach()
+
+    def close(self) -> None:
+        """At the interpreter's end."""
+        if self._end.detach():
+            _close(self.mount, self._lookups)
 
 
 def _close(mount: Mount, lookups: Workers) -> None:
@@ -75,11 +86,14 @@ def _close(mount: Mount, lookups: Workers) -> None:
     mount.close()
 
 
+# What nobody refers to any more. Its `put` may be called while garbage is collected, as its documentation says.
+_ended: SimpleQueue[tuple[Mount, Workers]] = SimpleQueue()
 _lock = threading.Lock()
 _trees: weakref.WeakValueDictionary[MountConfig, OpenTree] = weakref.WeakValueDictionary()
 _opening: dict[MountConfig, threading.Lock] = {}
 _inherited: list[OpenTree] = []
 _calls: Workers | None = None
+_closes = False  # a thread closes what has ended
 
 
 def open_tree(config: MountConfig, *, own_memory: bool) -> OpenTree:
@@ -103,7 +117,32 @@ def open_tree(config: MountConfig, *, own_memory: bool) -> OpenTree:
         with _lock:
             _trees[config] = tree
             _opening.pop(config, None)
+            _start_closing()
     return tree
+
+
+def _start_closing() -> None:
+    """With the lock held: see that there is a thread for what has ended."""
+    global _closes
+    if not _closes:
+        start(threading.Thread(target=_close_ended, name="closing", daemon=True))
+        _closes = True
+
+
+def _close_ended() -> None:
+    while True:
+        try:
+            _close(*_ended.get())
+        except Exception:
+            log.exception("a source could not be closed")
+
+
+def _close_all() -> None:
+    """At the interpreter's end: what was fetched last is written to the disk cache."""
+    for tree in list(_trees.values()):
+        tree.close()
+    while not _ended.empty():
+        _close(*_ended.get())
 
 
 def calls() -> Workers:
@@ -117,8 +156,8 @@ def calls() -> Workers:
 
 def _begin_anew() -> None:
     """In a forked process."""
-    global _lock, _calls
-    _lock, _calls = threading.Lock(), None
+    global _lock, _calls, _closes, _ended
+    _lock, _calls, _closes, _ended = threading.Lock(), None, False, SimpleQueue()
     for tree in list(_trees.values()):
         tree.give_up()
         _inherited.append(tree)
@@ -127,3 +166,4 @@ def _begin_anew() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_anew)
+atexit.register(_close_all)

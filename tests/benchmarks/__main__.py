@@ -205,8 +205,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
     parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
-    parser.add_argument("--only", default="", metavar="TEXT", help="startup: rows whose title holds this; python: "
-                        "rows that begin so")  # fmt: skip
+    only = "startup: rows whose title holds this; python: rows that begin so"
+    parser.add_argument("--only", default="", metavar="TEXT", help=only)
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser

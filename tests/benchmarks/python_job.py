@@ -1,4 +1,4 @@
-"""One row of `python`, done by one file system of fsspec's in a process of its own: `python -m ...python_job ROW PEER URL`.
+"""One row of `python`, done by one file system of fsspec's: `python -m ...python_job ROW PEER URL CACHE`.
 
 Prints a JSON object: the seconds of the first call and of the same again, after one small file was read, CPU seconds of
 this process with its start, and whether the results are the source's.
@@ -12,7 +12,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from .data import BIG, HUGE
@@ -76,7 +75,7 @@ ROWS = {
         "`cat_file` of 256 MiB",
     ),
     "P4-find": Row(
-        lambda fs: [name.removeprefix("s3://") for name in fs.find(BUCKET)],
+        lambda fs: [name.removeprefix("s3:") for name in fs.find(BUCKET)],
         lambda: [path(key) for key in names()],
         1,
         "`find` through 2,000 directories",
@@ -120,7 +119,7 @@ class _Prefixed:
             urls = [f"s3://{one}" for one in paths] if isinstance(paths, list) else f"s3://{paths}"
             found = method(urls, *args)
             if isinstance(found, dict):
-                return {key.removeprefix("s3://"): value for key, value in found.items()}
+                return {key.removeprefix("s3:"): value for key, value in found.items()}
             return found
 
         return call
