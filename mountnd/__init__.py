@@ -4,7 +4,9 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
 
     cli/        what a person types
     demo/       the demo's server and reader
+    api/        for Python programs: a mount while a block of code runs; `mountnd://` for fsspec, without FUSE
     serve       one running mount
+    opening     a mount's sources, wired up and asked whether they can be read
     offline     what a mount without a network has to show
     path_facts  what a mount can tell of one path
     measuring   what its metrics tell
@@ -26,9 +28,33 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     errors  regular_file  stats  workers  known to everyone (workers knows errors)
     report/     a mount's counters as figures; sizes and times for people
     installation  the command that adds a package to this installation
+    version
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it
+
+`mountnd.mount`, `mountnd.api` and `mountnd.errors` are imported when they are first used.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from . import api as api
+    from . import errors as errors
+    from .api.mounting import Mount, mount, mounts
+
+__all__ = ["Mount", "__version__", "mount", "mounts"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("api", "errors"):
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    if name in __all__:
+        from . import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

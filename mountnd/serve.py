@@ -1,4 +1,4 @@
-"""One running mount: probe its stores, mount, answer the control socket, and close everything when it is unmounted."""
+"""One running mount: open its sources, mount, answer the control socket, and close everything when it is unmounted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,18 +19,15 @@ from . import descriptors, fusermount, installation, memory_limit
 from .account import Account
 from .assembly import BYTE_RESERVED, Mount, build
 from .blocks.bulk import GETS_ALONE
-from .cache_directory import kept_in
-from .config.options import INDEFINITE, MountConfig, SourceConfig
+from .config.options import INDEFINITE, MountConfig
 from .config.parsers import Address
 from .daemon import control, mounts
 from .daemon.unmount import named_holders
-from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
+from .errors import MountError, UsageError
 from .foreign_text import line
 from .jobs.desk import Desk
-from .offline import as_known_object, cached
+from .opening import opened
 from .path_facts import explain
-from .probing import list_root, look, probe_seconds
-from .stores.base import Deadline, Store
 from .threads import check_room
 
 if TYPE_CHECKING:
@@ -51,8 +47,6 @@ THREADS = 80
 STACK_BYTES = 1 << 20
 # Objects made before Python looks for cycles; its 700 are fewer than the blocks of one stream.
 GC_THRESHOLD = 20_000
-# Codes of refusals that may be of this listing only; others are of the credentials.
-NOT_LISTED = ("AccessDenied", "403")
 # The kernel takes a page of mount options, and df a column.
 FSNAME_LENGTH = 1000
 # What the standard library imports only when it is first needed. Where no descriptor is free then, that fails, and a
@@ -98,7 +92,7 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
     def wire_up(config: MountConfig) -> Mount:
         return build(config, reader=KernelReader, standing_in=threads.waiting, polled=threads.poll)
 
-    config, mount = open_mount(config, wire_up)
+    config, mount = opened(config, wire_up)
     desk = Desk(mount.vfs, mount.blocks)
     try:
         for store in mount.stores.values():
@@ -176,13 +170,13 @@ def open_exporter(address: Address) -> Exporter:
 
 
 @contextmanager
-def opened(config: MountConfig) -> Iterator[Mount]:
+def opened_alone(config: MountConfig) -> Iterator[Mount]:
     """The tree of a configuration without a mount, for work of this process's own. Raises as `serve`."""
     descriptors.raise_limit()
     os.umask(0o077)
     sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(GC_THRESHOLD)
-    _, mount = open_mount(config, partial(build, byte_workers=GETS_ALONE + BYTE_RESERVED))
+    _, mount = opened(config, partial(build, byte_workers=GETS_ALONE + BYTE_RESERVED))
     try:
         yield mount
     finally:
@@ -237,84 +231,6 @@ def _import_ahead() -> None:
     for name in LATE_MODULES:
         import_module(name)
     "".encode("idna")
-
-
-def open_mount(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
-    """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
-
-    A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within
-    `config.timeout` for all of them.
-    """
-    mount = wire_up(config)
-    try:
-        mount.load_libraries()
-        deadline = Deadline(probe_seconds(config.timeout))  # from here on, as it is for the network
-        sources = tuple(_probed(source, mount, config, deadline) for source in config.sources)
-        if sources != config.sources:
-            mount.close()
-            before, config = config.sources, replace(config, sources=sources)
-            mount = wire_up(config)
-            for source, was in zip(sources, before, strict=True):
-                if source == was:
-                    _probed(source, mount, config, deadline)
-        if config.offline:
-            _tell_cached(mount, config)
-    except BaseException:
-        mount.close()
-        raise
-    return config, mount
-
-
-def _probed(source: SourceConfig, mount: Mount, config: MountConfig, deadline: Deadline) -> SourceConfig:
-    """The source, or the one object that it names. What a person should know is logged: it goes to the terminal."""
-    store, catalogue = mount.stores[source.name], mount.catalogues[source.name]
-    if config.offline:
-        return source if catalogue.is_kept() else as_known_object(source, config) or source
-    if not source.probe:
-        log.warning("%s: not asked whether it can be listed (--no-probe)", store.url)
-        return source
-    try:
-        found = look(
-            store, deadline, lambda: catalogue.prime_root(lambda limit: list_root(store, deadline, limit=limit))
-        )
-    except Forbidden as error:
-        raise _advised(error, store) from error
-    except (Unreachable, TimedOut) as error:
-        if not catalogue.out_of_reach(error):
-            if (single := as_known_object(source, config)) is not None:
-                return single
-            raise
-        log.warning("%s. Its names are known from an earlier mount: what is cached can be read, the rest cannot", error)
-        return source
-    if found.warning:
-        log.warning("%s", found.warning)
-    return replace(source, one_object=True) if found.kind == "object" else source
-
-
-def _tell_cached(mount: Mount, config: MountConfig) -> None:
-    """Say what is there without a network. Raises MountError where it is nothing."""
-    found = [(mount.stores[source.name].url, cached(mount, config, source.name)) for source in config.sources]
-    if any(held.names or held.bytes for _, held in found):
-        for url, held in found:
-            log.warning("%s: offline: %s", url, held)  # until `ready` warnings go to the terminal
-    else:
-        urls = ", ".join(url for url, _ in found)
-        where = f" in {place}" if (place := kept_in(config)) is not None else ""
-        raise MountError(
-            f"{urls}: nothing is cached{where}, so there is nothing to show offline. Mount it once without --offline, "
-            "and read what is needed"
-        )
-
-
-def _advised(error: Forbidden, store: Store) -> Forbidden:
-    """A refused listing, with what may be mounted instead."""
-    if type(error) is not Forbidden or error.code not in NOT_LISTED or not store.url.startswith("s3://"):
-        return error
-    prefix = f"{store.url.rstrip('/')}/PREFIX"
-    return Forbidden(
-        f"{error}. Where only a prefix may be listed, mount that: {prefix}; to mount it unlisted: --no-probe",
-        code=error.code,
-    )
 
 
 def _fsname(config: MountConfig) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -225,6 +226,10 @@ class _Later:
     """Calls functions after a while, on one thread that is made when first needed."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, without a thread."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._calls: list[tuple[float, int, Callable[[], object]]] = []
@@ -258,3 +263,13 @@ class _Later:
 
 
 later = _Later()
+
+
+def _begin_anew() -> None:
+    """A forked process has none of the threads, and somebody may have held a lock."""
+    global _counts
+    _counts = threading.Lock()
+    later.reset()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

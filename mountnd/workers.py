@@ -16,6 +16,7 @@ Lock order: `Workers._lock` and `_ends` are leaves; futures are completed outsid
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -40,6 +41,15 @@ TURN_S = 0.1
 
 _this_thread = threading.local()
 _ends = threading.Lock()  # what ends tasks that run
+
+
+def _begin_anew() -> None:
+    """In a forked process: somebody may have held the lock."""
+    global _ends
+    _ends = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Task(Generic[T]):

@@ -19,6 +19,7 @@ from ..usage.log import HandleUsage, UsageLog
 from ..usage.waits import SlowestWaits
 from ..workers import Waiter, Workers
 from . import geometry
+from .begun import BegunRead
 from .bulk import GETS_AT_ONCE, Bulk
 from .disk.base import DiskTier
 from .fetch.budget import Share
@@ -232,29 +233,81 @@ class Stream:
 
     def _fetch_into(self, address: Callable[[], int], size: int, offset: int) -> None:
         """As `read_into`, where blocks are missing."""
-        fetcher, stop = self._fetcher, offset + size
+        fetcher, read = self._fetcher, BegunRead(self, size, offset)
         end = fetcher.clock() + fetcher.timeout
-        need = BlockRange(offset >> SHIFT, ((stop - 1) >> SHIFT) + 1)
-        turn: Turn | None = None
         try:
             with fetcher.lock:
-                self._raise_remembered(need)
-                if not all(map(fetcher.held(self.id), range(*need))):
-                    turn = fetcher.turns.enter((need.stop - need.first) << SHIFT)
-            if turn is not None and not turn.served:
-                self._await_turn(turn, end)
+                self._enter(read)
+            if read.turn is not None and not read.turn.served:
+                self._await_turn(read.turn, end)
             with fetcher.lock:
-                parts = fetcher.demand(self.id, self._size, need, self._readahead.on_miss(offset, size))
+                parts = fetcher.demand(self.id, self._size, read.need, self._readahead.on_miss(offset, size))
                 soon = self._read_on(offset, size)
             if soon:
                 fetcher.read_ahead(self.id, self._size, soon, self)
-            _copy(self._collect(parts, offset, stop, end), offset - (need.first << SHIFT), address(), size)
+            self._take(read, parts, address, end)
         finally:
-            if turn is not None:
+            self._leave_turn(read)
+
+    def begin(self, size: int, offset: int) -> BegunRead:
+        """Ask for `[offset, offset + size)`, which must lie inside the object, and for nothing beyond it, without
+        waiting. Raises StoreError: a failure that is remembered, or the mount is closing."""
+        read = BegunRead(self, size, offset)
+        with self._fetcher.lock:
+            self._enter(read)
+            try:
+                if read.turn is None or read.turn.served:
+                    self._demand(read)
+            except StoreError:
+                if read.turn is not None:
+                    self._fetcher.turns.leave(read.turn)
+                raise
+        return read
+
+    def finish(self, read: BegunRead, address: Callable[[], int]) -> None:
+        """See `BegunRead.finish`."""
+        fetcher = self._fetcher
+        end = fetcher.clock() + fetcher.timeout
+        try:
+            if read.parts is None:
+                assert read.turn is not None
+                if not read.turn.served:
+                    self._await_turn(read.turn, end)
                 with fetcher.lock:
-                    fetcher.turns.leave(turn)
-        self._stats.add(BYTES_ASKED, size)
-        self.usage.read(offset, size)
+                    self._demand(read)
+            assert read.parts is not None
+            self._take(read, read.parts, address, end)
+        finally:
+            self._leave_turn(read)
+
+    def abandon(self, read: BegunRead) -> None:
+        """See `BegunRead.abandon`."""
+        with self._fetcher.lock:
+            self._fetcher.stop_waiting(read.flights())
+        self._leave_turn(read)
+
+    def _enter(self, read: BegunRead) -> None:
+        """With the lock held: a turn for a read that lacks blocks. Raises a failure that is remembered."""
+        self._raise_remembered(read.need)
+        if not all(map(self._fetcher.held(self.id), range(*read.need))):
+            read.turn = self._fetcher.turns.enter((read.need.stop - read.need.first) << SHIFT)
+
+    def _demand(self, read: BegunRead) -> None:
+        """With the lock held: ask for what a read that was begun needs."""
+        wanted = geometry.extent(read.need, self._size)
+        read.parts = self._fetcher.demand(self.id, self._size, read.need, wanted, cut=False)
+
+    def _take(self, read: BegunRead, parts: Sequence[Block | Flight], address: Callable[[], int], end: float) -> None:
+        """Wait for `parts`, those of a read, until `end`, and copy its bytes."""
+        blocks = self._collect(parts, read.offset, read.offset + read.size, end)
+        _copy(blocks, read.offset - (read.need.first << SHIFT), address(), read.size)
+        self._stats.add(BYTES_ASKED, read.size)
+        self.usage.read(read.offset, read.size)
+
+    def _leave_turn(self, read: BegunRead) -> None:
+        if read.turn is not None:
+            with self._fetcher.lock:
+                self._fetcher.turns.leave(read.turn)
 
     def _await_turn(self, turn: Turn, end: float) -> None:
         """Wait until others have been served, or until that takes too long."""

@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 
 import click
 
-from .. import __version__
 from ..config.options import OPTIONS
 from ..config.other_tools import called_here
 from ..errors import MountndError
 from ..foreign_text import line
 from ..redaction import learn_environment
+from ..version import __version__
 from . import streams
 from .mount_helper import mountnd_arguments
 from .terminal import HelpContext

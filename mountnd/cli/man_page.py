@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from .. import __version__
 from ..config.options import OPTIONS
 from ..errors import EXIT_CODES
+from ..version import __version__
 from .options_page import flag
 from .verbs import VERBS, load
 

@@ -109,11 +109,11 @@ def in_this_process(config: MountConfig, request: PrefetchRequest) -> Iterator[J
     from ..blocks.bulk import GETS_ALONE
     from ..daemon import logs
     from ..jobs.prefetch import Prefetch
-    from ..serve import opened
+    from ..serve import opened_alone
 
     stop = logs.forward(streams.remark, config.verbose, config.debug)
     try:
-        with opened(config) as mount:
+        with opened_alone(config) as mount:
             job = Prefetch(mount.vfs, mount.blocks.bulk(GETS_ALONE), request)
             job.start()
             try:

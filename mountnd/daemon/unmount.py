@@ -102,7 +102,7 @@ def named_holders(path: Path) -> str:
 def unmount(directory: Path, *, lazy: bool = False) -> str:
     """Unmount a mountnd mount, and wait until its daemon is gone.
 
-    A daemon that hangs is killed, so that the mount can always be ended.
+    A daemon that hangs is killed, so that the mount can always be ended. The caller must not stand in it.
 
     Args:
         lazy: take it out of the tree at once; it ends when the last program closes its last file.
@@ -125,7 +125,6 @@ def unmount(directory: Path, *, lazy: bool = False) -> str:
             f"{path} is a mount of type {mounted.fstype} ({mounted.source}), not mountnd's. "
             f"To unmount it: sudo umount {shlex.quote(str(path))}"
         )
-    os.chdir("/")  # `mountnd umount .` must not be its own holder
     hangs = lazy and hung.hangs(path, record)  # to be found out while it is there
     complaint = fusermount.unmount(path, lazy=lazy)
     still = mounts.mount_at(path) if complaint else None

@@ -14,10 +14,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from .. import __version__
 from ..errors import StoreError
 from ..foreign_text import line
 from ..stats import COUNTERS, GET_TIME_BOUNDS
+from ..version import __version__
 from . import names
 from .measures import Measures, SourceMeasures
 

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from .. import __version__
 from ..usage.log import FileRow
+from ..version import __version__
 from . import costs, datasets, files
 from .figures import figures
 from .moments import iso

@@ -15,11 +15,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ..blocks.begun import BegunRead
 from ..blocks.stream import Blocks, Stream
 from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
+from ..stores.base import ObjectId
 from ..usage.log import OpenFile
 from .explain import Explainer
 from .failures import FailureLog
@@ -90,10 +92,13 @@ class Vfs:
         self._namespace.refresh(names)
 
     # -- files
-    def open(self, inode: Inode) -> tuple[int, bool]:
+    def open(self, inode: Inode, *, alone: bool = False) -> tuple[int, bool]:
         """Open a file for reading. Returns (handle, whether the kernel's pages of it are still valid).
 
         Costs no request. Raises IsADirectory.
+
+        Args:
+            alone: it says nothing of what is opened next, as where many are read that somebody has named.
         """
         if inode.entry.is_dir or inode.entry.stat is None:
             raise IsADirectory(f"{inode.entry.key}: is a directory")
@@ -102,15 +107,30 @@ class Vfs:
         self._stats.add(OPENS)
         stream = self._handles.get(opened[0]).stream
         stream.usage.opened(inode)
-        if self._prefetcher is not None:
+        if self._prefetcher is not None and not alone:
             stream.expect(self._prefetcher.opened(inode))
         return opened
 
-    def read_into(self, fh: int, address: Callable[[], int], size: int, offset: int) -> int:
+    def begin_read(self, fh: int, size: int, offset: int) -> BegunRead | None:
+        """Ask for what `read_into` is to copy, without waiting: pass the result to it, or `abandon` it.
+
+        None: there is nothing to ask for, or nobody to ask, of which `read_into` tells.
+        """
+        try:
+            handle = self._handles.get(fh)
+            size = min(size, handle.size - offset)
+            return handle.stream.begin(size, offset) if size > 0 else None
+        except (KeyError, StoreError):
+            return None
+
+    def read_into(
+        self, fh: int, address: Callable[[], int], size: int, offset: int, begun: BegunRead | None = None
+    ) -> int:
         """Copy up to `size` bytes from `offset` to memory; returns how many (0 at the end).
 
         Args:
             address: gives where that memory lies. Called when the bytes are there, perhaps more than once.
+            begun: what `begin_read` gave for the same bytes.
 
         Raises Changed once the pinned version is gone (also when the object was deleted), StaleHandle, and
         what stores raise.
@@ -128,8 +148,15 @@ class Vfs:
             handle.read_end = offset + size
         while True:
             stream = handle.stream
+            if begun is not None and begun.stream is not stream:  # the handle moved to another version
+                begun.abandon()
+                begun = None
             try:
-                stream.read_into(address, size, offset)
+                if begun is None:
+                    stream.read_into(address, size, offset)
+                else:
+                    asked, begun = begun, None
+                    asked.finish(address)
             except (Changed, NotFound) as e:
                 if not self._move(handle, stream):
                     raise self._gone(handle, e) from e
@@ -159,6 +186,13 @@ class Vfs:
             raise StaleHandle(f"handle {fh} is not open") from None
         return self._owner.attributes(handle.inode.number, False, handle.pin.meta)
 
+    def version(self, fh: int) -> ObjectId:
+        """Which version an open file is of. Raises StaleHandle."""
+        try:
+            return self._handles.get(fh).pin.meta.id
+        except KeyError:
+            raise StaleHandle(f"handle {fh} is not open") from None
+
     def flush(self, fh: int) -> None:
         """close(2) was called on a descriptor of this handle: what waits to be fetched ahead for it is cancelled."""
         try:
@@ -187,6 +221,23 @@ class Vfs:
             return False
 
     # -- directories
+    def children(self, inode: Inode) -> Iterator[Entry]:
+        """The entries of a directory, for a door that shows more of them than attributes. Raises as `opendir`."""
+        if not inode.entry.is_dir:
+            raise NotADirectory(f"{inode.entry.key}: not a directory")
+        if inode.catalogue is None:
+            yield from (source.entry for _, source in self._namespace.sources(0))
+            return
+        try:
+            scan = inode.catalogue.scan(inode.entry)
+            try:
+                yield from (entry for entry, _ in scan.read(0))
+            finally:
+                scan.close()
+        except StoreError as e:
+            self._listing_failed(inode, e)
+            raise
+
     def opendir(self, inode: Inode) -> int:
         """Open a directory: one listing, answered once; rows come from `readdir`."""
         if not inode.entry.is_dir:

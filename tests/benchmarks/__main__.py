@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, names, nodes, parse, plot, prefetch, report, startup
+from . import bottleneck, data, goals, limit, memory, names, nodes, parse, plot, prefetch, python, report, startup
 from . import run as runner
 from .peers import BY_NAME, LOCAL, OURS, Peer
 from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
@@ -84,6 +84,8 @@ def measure(a: argparse.Namespace) -> None:
             limit.run(a.rtt)
         if a.verb == "prefetch":
             prefetch.run(a.rtt, a.link_mb, a.conn_mb, a.port, min(a.runs, 3), a.only)
+        if a.verb == "python":
+            python.run(a.rtt, a.port, runs=a.runs, only=a.only)
         if a.verb == "memory":
             memory.run(a.rtt, a.port)
         if a.verb in ("all", "bottleneck"):
@@ -175,6 +177,7 @@ def arguments() -> argparse.ArgumentParser:
             "startup",
             "limit",
             "prefetch",
+            "python",
             "data",
             "trace",
             "show",
@@ -183,7 +186,7 @@ def arguments() -> argparse.ArgumentParser:
         "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache "
         "that read the same at once; startup: until the first `ls` answers; limit: raw sockets on the same link; "
         "prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and keep them; "
-        "trace: record what the programs of rows R... "
+        "python: mountnd:// beside s3fs, without FUSE; trace: record what the programs of rows R... "
         "ask of a mount; show: tables of saved results",
     )
     parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs; trace: rows")
@@ -212,7 +215,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
     parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
-    parser.add_argument("--only", default="", metavar="TEXT", help="startup, prefetch: rows whose title holds this")
+    only = "startup, prefetch: rows whose title holds this; python: rows that begin so"
+    parser.add_argument("--only", default="", metavar="TEXT", help=only)
     parser.add_argument("--mounts", type=int, default=8, help="nodes: how many")
     parser.add_argument("--mib", type=int, default=1024, help="nodes: MiB that each reads")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")

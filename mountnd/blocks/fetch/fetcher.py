@@ -110,10 +110,13 @@ class Fetcher:
         lru, flights = self.memory.lru, self._flights
         return lambda i: (id, i) in lru or (id, i) in flights
 
-    def demand(self, id: ObjectId, size: int, need: BlockRange, wanted: Extent) -> list[Block | Flight]:
+    def demand(
+        self, id: ObjectId, size: int, need: BlockRange, wanted: Extent, *, cut: bool = True
+    ) -> list[Block | Flight]:
         """For each block of `need`: the block, or the flight that brings it.
 
         Starts GETs for what `wanted` lacks, or only for `need` where what is fetched ahead of readers leaves no room.
+        Long ones are cut, unless many more are under way beside them (`cut`).
 
         The caller must pass every flight it was given to `stop_waiting`, once.
         """
@@ -129,7 +132,7 @@ class Fetcher:
                 gaps = more
             else:
                 ahead = 0
-        long = (need.stop - need.first) << SHIFT > DEMAND_PIECE
+        long = cut and (need.stop - need.first) << SHIFT > DEMAND_PIECE
         for gap in gaps:
             for piece in geometry.split(gap, DEMAND_PIECE) if long else (gap,):
                 new = Flight(id, size, self._widened(id, size, piece), demand=True)

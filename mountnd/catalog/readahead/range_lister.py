@@ -8,6 +8,7 @@ Lock order: `_PAGE_TURN`, `RangeLister._lock`, `Workers._lock`; the cache is wri
 
 from __future__ import annotations
 
+import os
 import threading
 from bisect import bisect_right, insort
 from collections.abc import Sequence
@@ -27,6 +28,15 @@ from .page_budget import PageBudget
 # Pages are processed one at a time: the walk that waits for the first then shares the interpreter with one thread, not
 # with five whose pages came with it (measured: 4 % of a cold `find`).
 _PAGE_TURN = threading.Lock()
+
+
+def _begin_anew() -> None:
+    """In a forked process: somebody may have held the lock."""
+    global _PAGE_TURN
+    _PAGE_TURN = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 class _ListedRange:

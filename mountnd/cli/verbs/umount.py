@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,15 +28,21 @@ def umount(directories: tuple[Path, ...], every: bool, lazy: bool) -> None:
     """
     if every == bool(directories):
         raise UsageError("name mounts, or all: mountnd umount DIR, or mountnd umount --all")
-    for line in unmount_all(lazy=lazy) if every else _each(directories, lazy):
+    # Found before the first is ended: of two paths in one mount the second would lie in none.
+    tops = {mount_of(directory): mounts.resolve(directory) for directory in reversed(directories)}
+    os.chdir("/")  # `mountnd umount .` must not be its own holder
+    for line in unmount_all(lazy=lazy) if every else _each(tops, lazy):
         if line:
             remark(line)
 
 
-def _each(directories: tuple[Path, ...], lazy: bool) -> Iterator[str]:
-    """End them one after the other: remarks. Raises MountError at the end, with what could not be ended and why."""
-    # Found before the first is ended: of two paths in one mount the second would lie in none.
-    tops = {mount_of(directory): mounts.resolve(directory) for directory in reversed(directories)}
+def _each(tops: dict[Path, Path], lazy: bool) -> Iterator[str]:
+    """End them one after the other, the last one first: remarks. Raises MountError at the end, with what could not be
+    ended and why.
+
+    Args:
+        tops: mountpoints, each with the path that named it.
+    """
     failed = []
     for top, named in reversed(tops.items()):
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -30,6 +31,16 @@ T = TypeVar("T")
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 _lookups: dict[tuple[str, int], Future[list[_Address]]] = {}
 _lock = threading.Lock()
+
+
+def _begin_anew() -> None:
+    """In a forked process: nobody looks anything up there, and somebody may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _lookups.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Route(NamedTuple):
