@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mountnd.blocks.disk.chunk_file import CHUNK_NAME
 from mountnd.blocks.geometry import BLOCK, Extent
 from mountnd.blocks.outlook import Cached, Held, Outlook, cached, plan
 from mountnd.blocks.readahead.window import WindowPolicy
@@ -80,7 +81,7 @@ def test_looking_fetches_nothing_and_counts_as_no_use(tmp_path: Path) -> None:
         for i in (0, 1, 2):
             read(stream, 5 * i * BLOCK, 100)
         flush(harness)
-        (chunk,) = (path for path in tmp_path.rglob("*") if path.is_file())
+        (chunk,) = (path for path in tmp_path.rglob("*") if CHUNK_NAME.fullmatch(path.name))
         os.utime(chunk, (1, 1))
         calls, order = len(harness.store.calls), list(harness.fetcher.memory.lru)
         id = stream.id
@@ -128,7 +129,7 @@ def test_a_damaged_file_of_the_cache_holds_nothing(tmp_path: Path) -> None:
         read(stream, 0, 4 * BLOCK)
         stream.close()
         flush(harness)
-        (chunk,) = (path for path in tmp_path.rglob("*") if path.is_file())
+        (chunk,) = (path for path in tmp_path.rglob("*") if CHUNK_NAME.fullmatch(path.name))
         chunk.write_bytes(b"nonsense")
         assert not harness.blocks.held(stream.id, 4 * BLOCK).disk
 
