@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
-# Before anything came: what a line of 0.3 MB/s brings within an attempt's time, by 16 GETs.
-FIRST_BYTES, FIRST_PIECE = 8 << 20, 512 << 10
+# Before anything came: twice that (`jobs/transfer.py` takes what is late for lost) is what a line of 0.3 MB/s brings within
+# an attempt's time. A connection brings so short a piece in three or four round trips, and then the line is known.
+FIRST_BYTES, FIRST_PIECE = 4 << 20, 256 << 10
 # So many seconds' worth is under way, in so many pieces. Several round trips, so that the line is never idle; not more,
 # since connections share it unevenly, and the last of them then brings alone what the others would have brought with it
 # (measured: with 4 s in pieces of 4 MiB the last second of 4 brought a tenth of the line).

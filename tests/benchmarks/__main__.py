@@ -176,8 +176,8 @@ def arguments() -> argparse.ArgumentParser:
         ),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
         "many keys; memory: of the daemon with 200 files open; startup: until the first `ls` answers; limit: raw "
-        "sockets on the same link; prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and keep them; trace: record what the programs of rows R... "
-        "ask of a mount; show: tables of saved results",
+        "sockets on the same link; prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and "
+        "keep them; trace: record what the programs of rows R... ask of a mount; show: tables of saved results",
     )
     parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs; trace: rows")
     parser.add_argument("-o", "--out", type=Path, default=REPOSITORY / TRACES, help="trace: where to write")
