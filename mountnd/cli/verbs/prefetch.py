@@ -39,7 +39,7 @@ class _PrefetchCommand(TableCommand):
     """`prefetch`, which has an option for each entity of BIDS: those of the schema, read only when they are needed."""
 
     sections = (
-        ("names", "Which files, by their BIDS names (--rec, --hemi and all other entities likewise)"),
+        ("names", "Which files, by BIDS names (all other entities likewise: --rec, --hemi, ...)"),
         ("which", "Which of them, and how"),
         ("source", "Source, where it is not mounted"),
         ("mount", "Cache, where it is not mounted"),
