@@ -7,6 +7,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     serve       one running mount
     offline     what a mount without a network has to show
     probing     what a source is asked before it is mounted
+    jobs/       long work apart from what programs read: prefetching on request
     assembly    from a configuration to the objects of a mount; names the concrete classes
     cache_directory  where in it what lies, and whether it may be used
     daemon/     the process around a mount

@@ -113,9 +113,10 @@ def prefetch(
       mountnd prefetch openneuro/ds000001 --pin tonight --dry-run
 
     What is cached already is not fetched again, so the same command goes on
-    where it was stopped. Files that are chosen by entities, suffix or extension
-    bring along the metadata that they inherit, and what describes their data
-    set. Exit code 1 when something could not be fetched.
+    where it was stopped. Every entity of the BIDS schema is an option (--sub,
+    --ses, --task, --acq, ...); files that are chosen by entities, suffix or
+    extension bring along the metadata that they inherit, and what describes
+    their data set. Exit code 1 when something could not be fetched.
     """
     request = _request(
         words, entities, suffix, ext, include=include, exclude=exclude, headers=headers, names=names, dry_run=dry_run,
