@@ -69,7 +69,7 @@ class Bulk:
     @property
     def gets_at_once(self) -> int:
         """How many GETs may be under way now."""
-        return BESIDE_READERS if self._fetcher.is_busy else self._gets
+        return self._pace.gets(min(self._gets, BESIDE_READERS) if self._fetcher.is_busy else self._gets)
 
     @property
     def bytes_at_once(self) -> int:
@@ -166,7 +166,7 @@ class Bulk:
             stats.add(PREFETCH_FAILED)
             raise
         took = fetcher.clock() - begun
-        self._pace.came(where.size)
+        self._pace.came(where.size, took)
         stats.add(GET_TIME, round(took * 1e6))
         stats.add(BYTES_FETCHED, where.size)
         stats.add(BULK_BYTES, where.size)

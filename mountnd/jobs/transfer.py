@@ -23,6 +23,10 @@ TRIES = 3
 OUTAGE = 24
 # How often it is looked whether to end, and whether more may be under way.
 LOOK_S = 0.1
+# What has been under way for so long does not hold up the rest: a server may be silent about one object and not about
+# others. As much again is asked for each time that so long has passed, up to so often: on a line of 0.3 MB/s, where
+# everything is late, no attempt then lasts longer than it may.
+LATE_S, LATE_TIMES = 5.0, 4
 # Pieces up to so long are fetched several together, at most so many.
 SMALL, TOGETHER = BLOCK, 16
 # How long what is under way is waited for once it was cancelled: that much was asked for at most (`blocks/pace.py`).
@@ -112,7 +116,8 @@ class Transfer:
         self._done: SimpleQueue[tuple[_Load, Sequence[BaseException | None]]] = SimpleQueue()
         self._at_once: deque[_Piece] = deque()  # for which there was no memory
         self._later: deque[_Piece] = deque()  # to be tried again
-        self._gets = self._bytes = self._failures = 0  # under way; and that failed since the last success
+        self._under_way: dict[int, tuple[float, int]] = {}  # by load: since when, bytes
+        self._failures = 0  # since the last success
         self._no_memory = False
 
     def run(self, files: Iterator[Missing], amount: Amount) -> None:
@@ -122,10 +127,10 @@ class Transfer:
         """
         loads, end = self._loads(self._pieces(files, amount.bytes), amount.files), float("inf")
         following = next(loads, None)
-        while following is not None or self._gets:
+        while following is not None or self._under_way:
             if self._cancelled() and end == float("inf"):
                 end = time.monotonic() + SETTLE_S
-            if time.monotonic() > end or (not self._gets and end < float("inf")):
+            if time.monotonic() > end or (not self._under_way and end < float("inf")):
                 return
             while following is not None and end == float("inf") and self._may_start(following):
                 self._start(following)
@@ -174,15 +179,19 @@ class Transfer:
         return None
 
     def _may_start(self, load: _Load) -> bool:
-        if not self._gets:
+        if not self._under_way:
             return True
-        if self._no_memory or self._gets >= self._bulk.gets_at_once:
+        if self._no_memory:
             return False
-        return self._bytes + _bytes(load) <= self._bulk.bytes_at_once
+        gets, most, now = self._bulk.gets_at_once, self._bulk.bytes_at_once, time.monotonic()
+        oldest, _ = next(iter(self._under_way.values()))
+        times = min(LATE_TIMES, int((now - oldest) / LATE_S))
+        late = [n for begun, n in self._under_way.values() if now - begun >= LATE_S] if times else []
+        under_way = sum(n for _, n in self._under_way.values()) - min(sum(late), times * most)
+        return len(self._under_way) - min(len(late), times * gets) < gets and under_way + _bytes(load) <= most
 
     def _start(self, load: _Load) -> None:
-        self._gets += 1
-        self._bytes += _bytes(load)
+        self._under_way[id(load)] = time.monotonic(), _bytes(load)
         pieces = [Piece(piece.file.missing.id, piece.file.missing.size, piece.span) for piece in load]
         try:
             self._bulk.fetch(pieces, lambda errors: self._done.put((load, errors)))
@@ -194,8 +203,7 @@ class Transfer:
         try:
             load, errors = self._done.get(timeout=LOOK_S)
             while True:
-                self._gets -= 1
-                self._bytes -= _bytes(load)
+                del self._under_way[id(load)]
                 self._no_memory = False
                 for piece, error in zip(load, errors, strict=True):
                     self._judge(piece, error)
@@ -210,7 +218,7 @@ class Transfer:
         elif isinstance(error, NoMemory):
             self._no_memory = True
             self._at_once.append(piece)
-            if not self._gets:
+            if not self._under_way:
                 time.sleep(LOOK_S)
             return
         elif isinstance(error, OSError):

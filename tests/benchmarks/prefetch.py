@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks prefetch --link-mb 125
 
-Each begins with nothing of its own on disk; what it has fetched is counted by the server. The raw sockets know every range
-in advance and write nothing; theirs is the best of some numbers of connections. Beside the seconds of the whole command,
-its start included, stand those per the raw sockets', which is the share of the link that it used.
+Each begins with nothing of its own on disk; what it has fetched is counted by the server. The raw sockets know every
+range in advance and write nothing; theirs is the best of some numbers of connections. Beside the seconds of the whole
+command, its start included, stands the share of the link that it used: the raw sockets' seconds by its own.
 """
 
 from __future__ import annotations

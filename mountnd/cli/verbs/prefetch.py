@@ -39,7 +39,7 @@ class _PrefetchCommand(TableCommand):
     """`prefetch`, which has an option for each entity of BIDS: those of the schema, read only when they are needed."""
 
     sections = (
-        ("names", "Which files, by their BIDS names (--rec, --hemi and all other entities likewise)"),
+        ("names", "Which files, by BIDS names (all other entities likewise: --rec, --hemi, ...)"),
         ("which", "Which of them, and how"),
         ("source", "Source, where it is not mounted"),
         ("mount", "Cache, where it is not mounted"),
@@ -113,9 +113,10 @@ def prefetch(
       mountnd prefetch openneuro/ds000001 --pin tonight --dry-run
 
     What is cached already is not fetched again, so the same command goes on
-    where it was stopped. Files that are chosen by entities, suffix or extension
-    bring along the metadata that they inherit, and what describes their data
-    set. Exit code 1 when something could not be fetched.
+    where it was stopped. Every entity of the BIDS schema is an option (--sub,
+    --ses, --task, --acq, ...); files that are chosen by entities, suffix or
+    extension bring along the metadata that they inherit, and what describes
+    their data set. Exit code 1 when something could not be fetched.
     """
     request = _request(
         words, entities, suffix, ext, include=include, exclude=exclude, headers=headers, names=names, dry_run=dry_run,

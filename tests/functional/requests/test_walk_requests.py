@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from tests.model import computed_bucket_mount
 from tests.support import tree
 from tests.support.children import run_program
+from tests.support.cli import run_mountnd
 from tests.support.doors import Fresh, KernelDoor, door_opener, read
 from tests.support.proxy import Proxy, Request, proxied
 from tests.support.study_keys import study_keys
@@ -28,6 +30,7 @@ SIZE = 400
 WALK = 12  # requests granted for the whole tree; five pages hold its keys
 FIND = 7  # those of a program that reads every directory on its way: the top, and six ranges side by side
 SUBJECTS = 200
+START = 3  # what a start asks: where is it, is it there, can it be read?
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +189,36 @@ def test_names_of_a_huge_directory(fresh_kernel: Fresh, vast: Proxy) -> None:
         assert next(entries).name == b"0000000"
     # The page, and the one that a reader of directories is going to want.
     assert len(vast.settled()) <= 2
+
+
+def prefetch(proxy: Proxy, cache: Path, source: str, *words: str) -> list[Request]:
+    """What `mountnd prefetch` of a source asked for."""
+    proxy.clear()
+    done = run_mountnd("prefetch", source, *words, "--endpoint-url", proxy.url, "--anonymous", "--cache-dir", cache)
+    assert done.returncode == 0, done.stderr
+    return proxy.settled()
+
+
+def test_a_prefetch_is_a_walk_and_one_get_a_file(study: tree.Bucket, proxy: Proxy, tmp_path: Path) -> None:
+    requests = prefetch(proxy, tmp_path, f"s3://{study.name}", "--sub", "00?")  # whose names are a tenth of all
+    names = [r for r in requests if r.is_list]
+    fetched = Counter(r.path.removeprefix(f"/{study.name}/") for r in requests if not r.is_list and r.sent == SIZE)
+    assert len(names) <= WALK
+    assert set(fetched) >= {key for key in study_keys() if key.startswith("sub-00")}
+    assert set(fetched.values()) == {1}
+    again = prefetch(proxy, tmp_path, f"s3://{study.name}", "--sub", "00?")
+    assert len(again) <= START
+
+
+def test_a_prefetch_of_names_lists_them_once(vast: Proxy, tmp_path: Path) -> None:
+    """40,000 keys in 2,000 directories: 40 pages hold them."""
+    requests = prefetch(vast, tmp_path, "s3://studies-40000", "--names")
+    assert all(r.is_list for r in requests if r.method == "GET")
+    assert len(requests) <= 65
+    assert len(prefetch(vast, tmp_path, "s3://studies-40000", "--names")) <= START
+
+
+def test_a_prefetch_of_one_study_does_not_list_the_others(vast: Proxy, tmp_path: Path) -> None:
+    requests = prefetch(vast, tmp_path, "s3://studies-400000", "--names", "--include", "ds00003/**")
+    assert len(requests) <= 30  # 20,000 keys are its own
+    assert not [r for r in requests if "ds00007" in r.query.get("prefix", "") + r.query.get("start-after", "")]

@@ -16,7 +16,7 @@ def line(clock: Clock, pace: Pace, rate: float, seconds: float) -> None:
     for _ in range(int(seconds * 10)):
         pace.asked()
         clock.now += 0.1
-        pace.came(int(rate / 10))
+        pace.came(int(rate / 10), 0.1)
 
 
 @pytest.fixture
@@ -58,3 +58,18 @@ def test_a_line_that_becomes_slow_is_asked_for_less_and_a_pause_is_forgotten(clo
     clock.now += 3600
     line(clock, pace, 100e6, 1)
     assert pace.rate == pytest.approx(100e6, rel=0.3)
+
+
+def test_a_server_that_is_late_is_asked_for_fewer_at_once(clock: Clock) -> None:
+    pace = Pace(clock)
+    assert pace.gets(64) == 64 and pace.gets(2) == 2
+    for _ in range(64):
+        pace.came(100, 5.0)
+    few = pace.gets(64)
+    assert 4 <= few < 16
+    for _ in range(1000):
+        pace.came(100, 30.0)
+    assert pace.gets(64) == 4
+    for _ in range(100):
+        pace.came(100, 0.1)
+    assert pace.gets(64) == 64

@@ -14,8 +14,8 @@ from mountnd.jobs.schema import vocabulary
 
 def test_it_is_the_same_on_the_other_side() -> None:
     request = PrefetchRequest(
-        paths=("a", "b\udcff"), entities={"sub": ("01",)}, suffixes=("bold",), vocabulary=vocabulary(), include=("*.a",),
-        listed=("x",), headers=True, max_bytes=7, pin="p", asked="a b",
+        paths=("a", "b\udcff"), entities={"sub": ("01",)}, suffixes=("bold",), vocabulary=vocabulary(),
+        include=("*.a",), listed=("x",), headers=True, max_bytes=7, pin="p", asked="a b",
     )  # fmt: skip
     assert PrefetchRequest.from_json(json.loads(json.dumps(request.as_json()))) == request
     assert request.bytes_of(10) == 10 and request.bytes_of(10 << 20) == HEADER_BYTES

@@ -1,4 +1,4 @@
-"""Many files side by side: how many at once, what is tried again, and what ends everything. The bytes room is played."""
+"""Many files side by side: how many at once, what is tried again, what ends everything. The bytes room is played."""
 
 from __future__ import annotations
 
@@ -169,3 +169,25 @@ def test_after_it_was_cancelled_nothing_more_is_asked_for() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_little_or_nothing(count: int) -> None:
     assert len(Ran(Played(), [missing("x", 1)] * count).outcomes) == count
+
+
+def test_what_is_silent_does_not_hold_up_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.jobs.transfer.LATE_S", 0.05)
+    bulk = Played(gets=4, most=4 * MIB)
+    silent: list[Callable[..., object]] = []
+
+    def fetch(pieces: Sequence[Piece], done: Callable[..., object]) -> None:
+        if pieces[0].id.key == "silent":
+            silent.append(done)
+        else:
+            done([None] * len(pieces))
+            if len(silent) and all(o.file.path != "silent" for o in ran_outcomes) and len(ran_outcomes) >= 20:
+                while silent:
+                    silent.pop()([None])
+
+    ran_outcomes: list[Outcome] = []
+    bulk.fetch = fetch  # type: ignore[method-assign]
+    files = [missing("silent", 4 * MIB), *(missing(f"f{i}", MIB) for i in range(30))]
+    Transfer(bulk, lambda: False, ran_outcomes.append, lambda n: None).run(iter(files), Amount(31, 34 * MIB))  # type: ignore[arg-type]
+    assert len(ran_outcomes) == 31
+    assert [outcome.file.path for outcome in ran_outcomes].index("silent") >= 20
