@@ -5,6 +5,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     cli/        what a person types
     demo/       the demo's server and reader
     serve       one running mount
+    account     what a mount tells of its use
     offline     what a mount without a network has to show
     probing     what a source is asked before it is mounted
     assembly    from a configuration to the objects of a mount; names the concrete classes
@@ -21,7 +22,8 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     fusermount  unmounting
     private_directory  directories that nobody else may write, held open: caches, the run directory
     errors  regular_file  stats  workers  known to everyone (workers knows errors)
-    report/     a mount's counters as figures; sizes and times for people
+    report/     what a mount did: figures, documents, a page; sizes and times for people
+    usage/      what is remembered of reads and waits
     installation  the command that adds a package to this installation
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it
 """
