@@ -7,6 +7,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     api/        for Python programs: a mount while a block of code runs; `mountnd://` for fsspec, without FUSE
     serve       one running mount
     opening     a mount's sources, wired up and asked whether they can be read
+    account     what a mount tells of its use
     offline     what a mount without a network has to show
     path_facts  what a mount can tell of one path
     measuring   what its metrics tell
@@ -27,7 +28,8 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     fusermount  unmounting
     private_directory  directories that nobody else may write, held open: caches, the run directory
     errors  regular_file  stats  workers  known to everyone (workers knows errors)
-    report/     a mount's counters as figures; sizes and times for people
+    report/     what a mount did: figures, documents, a page; sizes and times for people
+    usage/      what is remembered of reads and waits
     installation  the command that adds a package to this installation
     version
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it

@@ -43,6 +43,8 @@ SERIES = (
 OPEN_FILES = 100
 # How long names are counted for one answer, and descriptions are waited for: below the time that verbs wait for it.
 MEASURE_S, DESCRIBE_S = 2.0, 5.0
+# At the end of a mount, which somebody waits for.
+DESCRIBE_AT_END_S = 2.0
 # A dataset_description.json has a few KB.
 DESCRIPTION_BYTES = 256 << 10
 DESCRIPTION = b"dataset_description.json"
@@ -73,6 +75,7 @@ class Account:
         self._timeline = Timeline(len(SERIES))
         self._begun, self._since = clock(), wall()
         self._due = self._begun
+        self._describe_s, self._is_writing = DESCRIBE_S, False
 
     @property
     def handlers(self) -> Mapping[str, Callable[[Answer], Any]]:
@@ -82,6 +85,7 @@ class Account:
             "usage-archived": self.archived,
             "open-files": self.open_files,
             "datasets": self.datasets,
+            "writing": lambda _: self._is_writing,
         }
 
     def tick(self) -> None:
@@ -97,6 +101,7 @@ class Account:
         # Only now: it draws and writes with libraries that nobody else needs.
         from .report import collecting, formats
 
+        self._describe_s, self._is_writing = DESCRIBE_AT_END_S, True
         try:
             document = collecting.collect(collecting.local(self.handlers))
             formats.write(path, formats.FORMATS[formats.format_of(str(path))].write(document))
@@ -214,7 +219,7 @@ class Account:
             return None
 
     def _descriptions(self, wanted: list[tuple[Catalogue, ObjectStat]]) -> dict[ObjectId, str]:
-        """What these files hold, as far as it comes within `DESCRIBE_S`."""
+        """What these files hold, as far as it comes in time."""
         texts: dict[ObjectId, str] = {}
 
         def read() -> None:
@@ -232,7 +237,7 @@ class Account:
                 start(thread)
             except MountError:
                 return {}
-            thread.join(DESCRIBE_S)
+            thread.join(self._describe_s)
         return dict(texts)
 
     def _content(self, stat: ObjectStat) -> bytes:

@@ -5,6 +5,8 @@
     flags             the option table as flags of a verb
     streams           the standard streams, also where they are closed; lines for the person
     mounting          what the verbs that mount share: introducing the sources, advice with errors
+    live              a terminal that is drawn anew until q: `stats --watch`
+    live_view         what is drawn there   (pure)
     running           the mounts that run, and which of them a path lies in
     tables            tables, labelled lines and commands to copy, on the terminal
     layout            where lines break, and how wide columns are   (pure)

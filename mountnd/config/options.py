@@ -133,7 +133,7 @@ class MountConfig:
     gid: int = option(ID, "group of everything in the tree", default_factory=os.getgid, default_text="yours")
     file_mode: int = option(MODE, "permission bits of files", 0o644, "0644")
     dir_mode: int = option(MODE, "permission bits of directories", 0o755, "0755")
-    report: Path | None = option(FILE, "when it is unmounted, write there what was read (`mountnd report`)",
+    report: Path | None = option(FILE, "when it is unmounted, write there what was read (`mountnd report DIR`)",
         default_text="none")
     foreground: bool = option(SWITCH, "stay in the foreground; Ctrl-C unmounts", False, "false", short="-f")
     log_file: Path | None = option(FILE, "append the log to this file",

@@ -112,6 +112,14 @@ def answers(mountpoint: Path, seconds: float) -> bool:
     return True
 
 
+def is_writing(mountpoint: Path, seconds: float) -> bool:
+    """Whether the daemon of the mount that was at `mountpoint` says within `seconds` that it writes its report."""
+    try:
+        return bool(request(mountpoint, "writing", seconds=seconds))
+    except MountError:
+        return False
+
+
 def remove_socket(mountpoint: Path) -> None:
     """Remove what a daemon that was killed has left of its socket."""
     for place in rundir.candidates(os.environ, os.getuid()):

@@ -21,6 +21,9 @@ from .mountpoint import remove_made
 # A daemon that was unmounted closes its connections and goes; at most it waits for one request.
 _GONE_S = 10.0
 
+# And one that writes a report of what was read, which whoever unmounts may want to look at.
+_REPORT_S = 60.0
+
 # How long a daemon that has not ended may take to say that it lives.
 _ANSWER_S = 3.0
 
@@ -206,7 +209,7 @@ def _after_unmount(path: Path, device: str, record: rundir.Record, owner: int, l
     gone = wait_gone(record, _GONE_AT_ONCE_S)
     held = "" if gone else elsewhere.holders(device)
     if not gone and not held:
-        gone = wait_gone(record, _GONE_S)
+        gone = wait_gone(record, _GONE_S) or (ask.is_writing(path, _ANSWER_S) and wait_gone(record, _REPORT_S))
     if not gone and not held and not ask.answers(path, _ANSWER_S) and not (gone := wait_gone(record, 0)):
         return _end_hung(path, device, record, owner)  # nobody uses it any more
     _free(path, record)

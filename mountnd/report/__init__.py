@@ -6,6 +6,7 @@ live         `stats --watch`: what one or several mounts do just now
 collecting   `mountnd report`: puts a daemon's answers together, as the document that `--format json` gives
 files        of it: what was read of each file
 datasets     of it: the BIDS datasets that files were read from
+moments      of it: times
 addresses    of it: where a file can be got without a mount
 costs        of it: what the requests cost, and whom; what was saved
 downloads    the document as commands of aws and rclone, and as a table for datalad

@@ -13,6 +13,6 @@
 `handles` know only `inodes` and `failures`. Names come from `catalog`, bytes from `blocks`, which do not see each
 other. Handles and inodes are what doors hold on to; a path is only resolved.
 
-Locks: `FailureLog._lock` and `Handles._changed` are leaves; a source's lock in `prefetch` comes before the catalogue's.
-None is held while `catalog` or `blocks` wait for the network.
+Locks: `FailureLog._lock` is a leaf, `Handles._changed` comes before `UsageLog._lock` only; a source's lock in
+`prefetch` comes before the catalogue's. None is held while `catalog` or `blocks` wait for the network.
 """

@@ -12,7 +12,7 @@ another program waits for, and no signal ends that.
 A version that is gone before anybody has seen a byte of it is no loss: where the new one has the same size, the inode
 moves to it (`Handles.repin`), for all its handles at once.
 
-Lock: `Handles._changed` is a leaf; no I/O happens under it.
+Lock: `Handles._changed` comes before `UsageLog._lock` only; no I/O happens under it.
 """
 
 from __future__ import annotations

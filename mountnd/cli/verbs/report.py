@@ -38,7 +38,7 @@ def report(directory: Path, output: str | None, format_: str | None) -> None:
       mountnd report DIR -o report.json           all of it, for programs
       mountnd report DIR --format bids            SourceDatasets
       mountnd report DIR -o ro-crate-metadata.json
-      mountnd report DIR --format aws > get.sh    the same files again
+      mountnd report DIR --format aws -o get.sh   the same files again
       mountnd report DIR -o urls.csv              for datalad addurls
 
     Without -o it goes to the standard output. DIR may be a report in JSON, too:
@@ -77,6 +77,9 @@ def _document(directory: Path) -> dict[str, Any]:
         return _from_file(directory)
     ask = partial(control.request, mountpoint, seconds=_ANSWER_S)
     with streams.waiting(f"Asking {mountpoint}"):
+        control.request(
+            mountpoint, "stats"
+        )  # a daemon that does not answer is noticed sooner than it may take for parts
         return collecting.collect(ask)
 
 

@@ -92,7 +92,7 @@ def test_what_was_read_is_told_to_the_byte(server: Quirky, where: Path) -> None:
     assert parts["ranges"]["read"] == [[0, 4096], [8 * MIB, 8 * MIB + 64 * KIB]]
     assert (parts["bytes_read"], parts["bytes_asked"]) == (4096 + 64 * KIB, 4096 + 128 * KIB)
     assert parts["url"] == f"{server.url}/bkt/{second}"
-    # Each byte that came from the source is some file's, and each that was asked for.
+    # Each byte that came from the source is some file's, and each that was asked for is.
     fetched = sum(file["bytes_fetched"] for file in document["files"]) + document["never_opened"]["bytes"]
     assert fetched == document["totals"]["bytes.fetched"]
     # The report has read a description itself, to tell the DOI: after the files, and no program has asked for that.
@@ -130,6 +130,27 @@ def test_what_comes_from_memory_and_from_disk_is_told_apart(server: Quirky, wher
         held = sum(stop - start for start, stop in file["ranges"]["disk"])
         assert (file["bytes_fetched"] >= MIB, held >= MIB) == (turn == 0, turn == 1)
         assert file["bytes_from_disk"] >= held
+
+
+def test_each_of_several_sources_has_its_own(server: Quirky, where: Path, tmp_path: Path) -> None:
+    """Also where both are parts of one bucket."""
+    config = tmp_path / "config.toml"
+    both = {"study": "s3://bkt/ds000001", "all": "s3://bkt"}
+    config.write_text("".join(f'[sources.{name}]\nurl = "{url}"\nanonymous = true\n' for name, url in both.items()))
+    options = ("--config", config, "--endpoint-url", server.url, "--region", "us-east-1", "--cache-dir", tmp_path / "c")
+    done = run_mountnd("study", "all", where, *options)
+    assert done.returncode == 0, done.stderr
+    (where / "study/small.tsv").read_bytes()
+    (where / "all/ds000001/sub-01/anat/sub-01_T1w.nii").read_bytes()
+    document = told(where)
+    assert {(file["source"], file["path"], file["key"]) for file in document["files"]} == {
+        ("study", "study/small.tsv", "ds000001/small.tsv"),
+        ("all", "all/ds000001/sub-01/anat/sub-01_T1w.nii", "ds000001/sub-01/anat/sub-01_T1w.nii"),
+    }
+    assert {one["path"] for one in document["datasets"]} == {"study", "all/ds000001"}
+    assert [source["name"] for source in document["sources"]] == ["study", "all"]
+    script = run_mountnd("report", where, "--format", "aws").stdout
+    assert " s3://bkt/ds000001/small.tsv ./study/small.tsv\n" in script
 
 
 def test_a_read_that_fails_is_a_wait_with_its_request(server: Quirky, where: Path) -> None:

@@ -128,11 +128,11 @@ def test_it_shows_what_is_read_and_ends_well(where: Path, keys: bytes) -> None:
         seen.until(drawn(1), "a first look")
         for _ in range(4):
             assert file.read(1 << 20)
-        seen.until(lambda _: "100 %  in order" in seen.screen() and "sub-01/bold.nii" in seen.screen(), "the file")
+        wanted = ("100 %  in order", "sub-01/bold.nii", "4 MiB in all")
+        seen.until(lambda _: all(one in seen.screen() for one in wanted), f"{wanted}")
         shown = seen.screen().split("\n")
         assert len(shown) == 24 and all(len(line) <= 80 for line in shown)
         assert shown[0].startswith(f"{where}  s3://bkt"[:60]) and "open files: 1" in seen.screen()
-        assert "4 MiB in all" in seen.screen()
         seen.type(keys)
         assert seen.ended() == 0
         assert termios.tcgetattr(seen.slave) == before, "keys are shown again"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import mountnd
 from mountnd.report import collecting, datasets
 from mountnd.usage.ranges import MOST
 
@@ -112,3 +116,20 @@ def test_hostile_names_come_back_from_a_file_as_they_are() -> None:
 def test_what_is_no_report_is_refused(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         collecting.loaded(text)
+
+
+def keys(value: Any, under: tuple[str, ...] = ("counters", "totals", "failures")) -> set[str]:
+    """The keys of all objects in a value, but for what is explained elsewhere."""
+    if isinstance(value, list):
+        return set().union(*map(keys, value)) if value else set()
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(keys(inside) for name, inside in value.items() if name not in under))
+
+
+def test_each_key_is_documented() -> None:
+    page = (Path(mountnd.__file__).parent / "help/commands.md").read_text()
+    documented = set(re.findall(r"`([a-z_]+)`", page))
+    told = document(row(), row("ds000001/x", opens=0), waits=[wait()])
+    assert told["files"] and told["waits"] and told["datasets"] and told["cost"]["by_source"]
+    assert keys(told) - documented == set()
