@@ -1,6 +1,8 @@
 """The bytes room: which bytes of which object we hold, and what is fetched before anybody asks.
 
-    stream       `Blocks` for a mount, a `Stream` for each open file: what the vfs calls. One read from hit to copy.
+    stream       `Blocks` for a mount, a `Stream` for each open file: what the vfs calls. Hits, and what misses begin.
+    misses       reads that lack blocks: turns, waiting for flights, copying
+    begun        a read that was begun and is not waited for yet, for whoever has many at once
     readahead/   what one handle will read next: pure policies (window, strides)
     fetch/       gets blocks: single flight, budget, hedging, warm-up; the loader asks disk, then the store
     disk/        blocks that outlive the mount: cache, write-behind, eviction
