@@ -30,10 +30,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
 `mountnd.mount`, `mountnd.api` and `mountnd.errors` are imported when they are first used.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as type checkers know it; not from `typing`, whose import costs more than all of this
 if TYPE_CHECKING:
     from . import api as api
     from . import errors as errors
@@ -44,7 +41,7 @@ __version__ = "0.1.0"
 __all__ = ["Mount", "__version__", "mount", "mounts"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in ("api", "errors"):
         from importlib import import_module
 

@@ -161,19 +161,9 @@ def arguments() -> argparse.ArgumentParser:
         nargs="?",
         default="all",
         choices=(
-            "all",
-            "run",
-            "bottleneck",
-            "parse",
-            "names",
-            "memory",
-            "startup",
-            "limit",
-            "python",
-            "data",
-            "trace",
-            "show",
-        ),  # fmt: skip
+            *("all", "run", "bottleneck", "parse", "names", "memory", "startup", "limit", "python", "data"),
+            *("trace", "show"),
+        ),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
         "many keys; memory: of the daemon with 200 files open; startup: until the first `ls` answers; limit: raw "
         "sockets on the same link; python: mountnd:// beside s3fs, without FUSE; data: make the buckets and keep them; "
