@@ -37,12 +37,9 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
 `mountnd.mount`, `mountnd.api` and `mountnd.errors` are imported when they are first used.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 from .version import __version__
 
+TYPE_CHECKING = False  # as type checkers know it; not from `typing`, whose import costs more than all of this
 if TYPE_CHECKING:
     from . import api as api
     from . import errors as errors
@@ -51,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Mount", "__version__", "mount", "mounts"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in ("api", "errors"):
         from importlib import import_module
 

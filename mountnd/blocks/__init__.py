@@ -1,6 +1,8 @@
 """The bytes room: which bytes of which object we hold, and what is fetched before anybody asks.
 
-    stream       `Blocks` for a mount, a `Stream` for each open file: what the vfs calls. One read from hit to copy.
+    stream       `Blocks` for a mount, a `Stream` for each open file: what the vfs calls. Hits, and what misses begin.
+    misses       reads that lack blocks: turns, waiting for flights, copying
+    begun        a read that was begun and is not waited for yet, for whoever has many at once
     outlook      what is here of an object, and what a read would cost: looked at only
     bulk         whole objects to the disk tier: `mountnd prefetch`; `pace`: how much of them at once (pure)
     waiting      one read that waits, and what for: told to `usage`

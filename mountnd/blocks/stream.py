@@ -5,14 +5,11 @@ A hit takes the lock once, copies outside it, and wakes no thread.
 
 from __future__ import annotations
 
-import copy
-import ctypes
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from ..errors import Forbidden, StoreError, TimedOut
+from ..errors import StoreError
 from ..stats import BYTES_ASKED, BYTES_FROM_MEMORY, Stats
 from ..stores.base import ObjectId, Store
 from ..usage.log import HandleUsage, UsageLog
@@ -24,18 +21,11 @@ from .bulk import GETS_AT_ONCE, Bulk
 from .disk.base import DiskTier
 from .fetch.budget import Share
 from .fetch.fetcher import Fetcher
-from .fetch.flight import Flight
-from .fetch.turns import Turn
 from .geometry import SHIFT, BlockRange, Extent
-from .memory import Block, PinnedBlocks
+from .memory import PinnedBlocks
+from .misses import Misses, copy_blocks
 from .outlook import Held, Outlook, look, outlook
 from .readahead.base import Pattern, PolicyFactory, ReadaheadPolicy
-from .waiting import Waiting
-
-# How long a failed extent is remembered for its handle. The kernel asks again page by page when a
-# readahead failed; without this each page would wait for the whole deadline once more. A refusal is forgotten
-# when there are other keys.
-FAILED_S = 5.0
 
 # A file that is fetched before it is opened comes in pieces, so that its reader need not wait for all of it.
 PREFETCH_PIECE = 1 << 20
@@ -43,8 +33,6 @@ PREFETCH_PIECE = 1 << 20
 # How far to read ahead of a reader whose bytes come from the disk: that takes milliseconds, not round trips. In pieces
 # of 2 MiB: with 640 KiB each, handing them from thread to thread took a quarter of the time.
 DISK_SHARE = Share(16 << 20, 8)
-
-_memmove: Final = ctypes.memmove  # releases the GIL while it copies
 
 
 class Usage(NamedTuple):
@@ -166,12 +154,11 @@ class Stream:
         usage: HandleUsage,
         waits: SlowestWaits,
     ) -> None:
-        self.usage, self._waits = usage, waits
-        self._fetcher, self._waiter, self.id, self._size = fetcher, waiter, id, size
+        self.usage = usage
+        self._fetcher, self.id, self._size = fetcher, id, size
         self._stats = fetcher.stats.of(id.source)
-        self._readahead = readahead  # guarded by the fetcher's lock, as `_failed` is
-        self._from_disk = False  # what was read last came from the disk tier
-        self._failed: list[tuple[BlockRange, float, StoreError, int]] = []  # the last: `Renewals.count`
+        self._readahead = readahead  # guarded by the fetcher's lock
+        self._misses = Misses(fetcher, waiter, id, size, usage, waits)
 
     def expect(self, stop: int) -> None:
         """The first read should bring all before byte `stop`: programs read so much of such files. Costs no I/O."""
@@ -199,7 +186,7 @@ class Stream:
             else:
                 for b in blocks:
                     if b.mark:
-                        self._from_disk = fetcher.memory.mark_read(id, first, blocks, offset + size, self._stats)
+                        self._misses.from_disk = fetcher.memory.mark_read(id, first, blocks, offset + size, self._stats)
                         break
                 soon = self._read_on(offset, size)
         if not blocks:
@@ -208,7 +195,7 @@ class Stream:
         if soon:
             fetcher.read_ahead(id, self._size, soon, self)
         self._stats.add(BYTES_FROM_MEMORY, size)
-        _copy(blocks, offset - (first << SHIFT), address(), size)
+        copy_blocks(blocks, offset - (first << SHIFT), address(), size)
         self._stats.add(BYTES_ASKED, size)
         self.usage.read(offset, size)
 
@@ -228,33 +215,33 @@ class Stream:
         """With the lock held: tell the policy of a read; what to fetch ahead of the next."""
         share = self._fetcher.budget.share
         return self._readahead.on_read(
-            offset, size, DISK_SHARE if self._from_disk and share.ahead > DISK_SHARE.ahead else share
+            offset, size, DISK_SHARE if self._misses.from_disk and share.ahead > DISK_SHARE.ahead else share
         )
 
     def _fetch_into(self, address: Callable[[], int], size: int, offset: int) -> None:
         """As `read_into`, where blocks are missing."""
-        fetcher, read = self._fetcher, BegunRead(self, size, offset)
+        fetcher, misses, read = self._fetcher, self._misses, BegunRead(self, size, offset)
         end = fetcher.clock() + fetcher.timeout
         try:
             with fetcher.lock:
-                self._enter(read)
-            if read.turn is not None and not read.turn.served:
-                self._await_turn(read.turn, end)
+                misses.enter(read)
+            misses.await_turn(read, end)
             with fetcher.lock:
-                parts = fetcher.demand(self.id, self._size, read.need, self._readahead.on_miss(offset, size))
+                wanted = self._readahead.on_miss(offset, size)
+                read.parts = fetcher.demand(self.id, self._size, read.need, wanted)
                 soon = self._read_on(offset, size)
             if soon:
                 fetcher.read_ahead(self.id, self._size, soon, self)
-            self._take(read, parts, address, end)
+            misses.take(read, address, end)
         finally:
-            self._leave_turn(read)
+            misses.leave(read)
 
     def begin(self, size: int, offset: int) -> BegunRead:
         """Ask for `[offset, offset + size)`, which must lie inside the object, and for nothing beyond it, without
         waiting. Raises StoreError: a failure that is remembered, or the mount is closing."""
         read = BegunRead(self, size, offset)
         with self._fetcher.lock:
-            self._enter(read)
+            self._misses.enter(read)
             try:
                 if read.turn is None or read.turn.served:
                     self._demand(read)
@@ -266,152 +253,24 @@ class Stream:
 
     def finish(self, read: BegunRead, address: Callable[[], int]) -> None:
         """See `BegunRead.finish`."""
-        fetcher = self._fetcher
+        fetcher, misses = self._fetcher, self._misses
         end = fetcher.clock() + fetcher.timeout
         try:
-            if read.parts is None:
-                assert read.turn is not None
-                if not read.turn.served:
-                    self._await_turn(read.turn, end)
+            if not read.under_way:
+                misses.await_turn(read, end)
                 with fetcher.lock:
                     self._demand(read)
-            assert read.parts is not None
-            self._take(read, read.parts, address, end)
+            misses.take(read, address, end)
         finally:
-            self._leave_turn(read)
+            misses.leave(read)
 
     def abandon(self, read: BegunRead) -> None:
         """See `BegunRead.abandon`."""
         with self._fetcher.lock:
             self._fetcher.stop_waiting(read.flights())
-        self._leave_turn(read)
-
-    def _enter(self, read: BegunRead) -> None:
-        """With the lock held: a turn for a read that lacks blocks. Raises a failure that is remembered."""
-        self._raise_remembered(read.need)
-        if not all(map(self._fetcher.held(self.id), range(*read.need))):
-            read.turn = self._fetcher.turns.enter((read.need.stop - read.need.first) << SHIFT)
+        self._misses.leave(read)
 
     def _demand(self, read: BegunRead) -> None:
         """With the lock held: ask for what a read that was begun needs."""
         wanted = geometry.extent(read.need, self._size)
         read.parts = self._fetcher.demand(self.id, self._size, read.need, wanted, cut=False)
-
-    def _take(self, read: BegunRead, parts: Sequence[Block | Flight], address: Callable[[], int], end: float) -> None:
-        """Wait for `parts`, those of a read, until `end`, and copy its bytes."""
-        blocks = self._collect(parts, read.offset, read.offset + read.size, end)
-        _copy(blocks, read.offset - (read.need.first << SHIFT), address(), read.size)
-        self._stats.add(BYTES_ASKED, read.size)
-        self.usage.read(read.offset, read.size)
-
-    def _leave_turn(self, read: BegunRead) -> None:
-        if read.turn is not None:
-            with self._fetcher.lock:
-                self._fetcher.turns.leave(read.turn)
-
-    def _await_turn(self, turn: Turn, end: float) -> None:
-        """Wait until others have been served, or until that takes too long."""
-        fetcher = self._fetcher
-        assert turn.granted is not None
-        waiting = Waiting(self.usage, self._waits, 0, turn.size, fetcher.clock)
-        while True:
-            with fetcher.lock:
-                pause = fetcher.turns.look(turn)
-                if pause > 0 and fetcher.clock() + pause >= end:
-                    fetcher.turns.begin(turn)
-            if turn.served:
-                waiting.got_turn()
-                return
-            with suppress(TimedOut):
-                self._waiter(turn.granted, pause)
-
-    def _raise_remembered(self, need: BlockRange) -> None:
-        """With the lock held: raises a failure that is remembered of `need`."""
-        if not self._failed:
-            return
-        now, keys, lru = self._fetcher.clock(), self._fetcher.renewals(self.id), self._fetcher.memory.lru
-        self._failed = [f for f in self._failed if f[1] > now and not (isinstance(f[2], Forbidden) and f[3] != keys)]
-        for span, _, error, _ in self._failed:
-            if any((self.id, i) not in lru for i in range(max(span.first, need.first), min(span.stop, need.stop))):
-                raise copy.copy(error) from None
-
-    def _collect(self, parts: Sequence[Block | Flight], start: int, stop: int, end: float) -> list[Block]:
-        """Wait for the flights among `parts`; all blocks of the read of `[start, stop)`, in order."""
-        fetcher, first = self._fetcher, start >> SHIFT
-        waiting = Waiting(self.usage, self._waits, start, stop - start, fetcher.clock)
-        blocks: list[Block] = []
-        held = {p for p in parts if isinstance(p, Flight)}
-        memory = 0
-        try:
-            while len(blocks) < len(parts):
-                part = parts[len(blocks)]
-                index = first + len(blocks)
-                if isinstance(part, Block):
-                    blocks.append(part)
-                    at = index << SHIFT
-                    memory += min(stop, at + part.size) - max(start, at)
-                    continue
-                since = fetcher.clock()
-                try:
-                    got = self._await(part, end)
-                finally:
-                    waiting.waited(part, since)
-                if got is None:  # a prefetch that came to nothing: fetch what is left of it as demand
-                    with fetcher.lock:
-                        fetcher.stop_waiting(held)
-                        held = set()
-                        need = BlockRange(index, first + len(parts))
-                        rest = fetcher.demand(self.id, self._size, need, geometry.extent(need, self._size))
-                        held = {p for p in rest if isinstance(p, Flight)}
-                    parts = [*blocks, *rest]
-                    continue
-                n = min(part.span.stop, first + len(parts)) - index
-                blocks += got[index - part.span.first :][:n]
-        except StoreError as e:
-            waiting.ended(e)
-            raise
-        finally:
-            with fetcher.lock:
-                fetcher.stop_waiting(held)
-                self._from_disk = fetcher.memory.mark_read(self.id, first, blocks, stop, self._stats)
-        self._stats.add(BYTES_FROM_MEMORY, memory)
-        self.usage.waited(stop - start - memory)
-        waiting.ended()
-        return blocks
-
-    def _await(self, flight: Flight, end: float) -> list[Block] | None:
-        """The flight's blocks; None where it was a prefetch that gave up or failed for a moment."""
-        fetcher = self._fetcher
-        while True:
-            left = max(0.0, end - fetcher.clock())
-            pause = max(0.0, fetcher.hedge_delay(flight))
-            try:
-                return self._waiter(flight.future, min(left, pause))
-            except StoreError as e:
-                if pause < left and not flight.future.done():
-                    fetcher.hedge(flight)
-                    continue
-                if flight.retryable and e.transient and fetcher.clock() < end:
-                    return None
-                with fetcher.lock:
-                    until, keys = fetcher.clock() + FAILED_S, fetcher.renewals(self.id)
-                    self._failed = [*self._failed[-15:], (flight.span, until, copy.copy(e), keys)]
-                # Neither what is remembered nor what the flight keeps may refer to this thread's frames: these keep
-                # the blocks that have come.
-                e.__traceback__ = None
-                raise copy.copy(e) from None
-
-
-def _copy(blocks: Sequence[Block], skip: int, address: int, size: int) -> None:
-    """Copy `size` bytes, beginning `skip` bytes into the first block; neighbours in memory in one go."""
-    start = blocks[0].address + skip
-    n = blocks[0].size - skip
-    for b in blocks[1:]:
-        if b.address == start + n:
-            n += b.size
-        else:
-            _memmove(address, start, n)
-            address += n
-            size -= n
-            start, n = b.address, b.size
-    _memmove(address, start, size)

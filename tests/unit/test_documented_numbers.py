@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mountnd.blocks.stream import FAILED_S
+from mountnd.blocks.misses import FAILED_S
 from mountnd.catalog import requests
 from mountnd.catalog.model.permissions import FEWER_KEYS, FORBIDDEN_S, LEARNT_S
 from mountnd.config import presets

@@ -139,3 +139,25 @@ def test_whoever_waits_for_the_daemon_imports_none_of_it(bucket: list[str], wher
             assert among(modules, (*NEVER, *OF_S3FS, *OF_SIGNING, "mountnd.config.resolve", *OF_DAEMONS)) == set()
     finally:
         run_mountnd("umount", where)
+
+
+def test_importing_mountnd_imports_nothing() -> None:
+    """What programs use of it is imported when they do."""
+    code = "import sys; before = set(sys.modules); import mountnd; print(*set(sys.modules) - before); mountnd.mount"
+    done = subprocess.run([sys.executable, "-c", code], cwd=cli.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["mountnd"]
+
+
+def test_a_mount_from_python_imports_none_of_what_serves_it(bucket: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys, mountnd\n"
+        f"with mountnd.mount({bucket[0]!r}, endpoint_url={bucket[2]!r}, anonymous=True, region='us-east-1',"
+        f" cache_dir={str(tmp_path / 'cache')!r}) as root:\n    assert (root / 'g').read_bytes() == b'y'\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cli.ROOT, env=cli.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    modules = set(done.stdout.split())
+    assert among(modules, (*NEVER, *OF_S3FS, "mountnd.serve", "mountnd.assembly", "mountnd.vfs", "click")) == set()

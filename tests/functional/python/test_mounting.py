@@ -177,8 +177,8 @@ def script(code: str, *args: str, **more: Any) -> subprocess.Popen[str]:
     )
     return subprocess.Popen(
         ["env", "--default-signal=INT", sys.executable, "-c", preface + textwrap.dedent(code), *args],
-        cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        **more,
+        cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, **more,
     )  # fmt: skip
 
 
@@ -251,7 +251,7 @@ def test_a_checkout_that_only_sys_path_knows(source: str, given: dict[str, Any],
     code += "with mountnd.mount(sys.argv[1], **json.loads(sys.argv[2])) as root: print(root.is_dir())"
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code, *as_args(source, given)], cwd=tmp_path, env=env, capture_output=True, text=True,
-        timeout=LIMIT_S, check=False,
+        [sys.executable, "-P", "-c", code, *as_args(source, given)], cwd=tmp_path, env=env, capture_output=True,
+        text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     assert done.stdout == "True\n", done.stderr

@@ -70,7 +70,7 @@ for turn in range(3):  # a child of a process with threads and connections, a fe
             opened.seek(0)
             assert opened.read(1000) == first
             assert {name: digest(name) for name in names} == expected
-            assert hashlib.sha256(opened.read() and fs.cat_file("big/volume.nii")).hexdigest() == expected["big/volume.nii"]
+            assert first + opened.read() == fs.cat_file("big/volume.nii")
             code = 0
         finally:
             os._exit(code)
@@ -110,7 +110,7 @@ def test_a_pool_of_processes(given: dict[str, object]) -> None:
 
 AT_FORK = """
 import threading
-fs.cat_file("participants.tsv")  # what is imported is imported: an import that is under way is never finished in a child
+fs.cat_file("participants.tsv")  # an import that is under way is never finished in a child: that is Python's affair
 # Threads that take every lock there is, again and again, while children are made.
 stop = threading.Event()
 def busy():
@@ -141,8 +141,11 @@ def test_forks_while_threads_read(given: dict[str, object]) -> None:
     [
         "print(len(fs.find('')) > 10); fs.cat('', recursive=True)",
         "print(True); file = fs.open('big/volume.nii'); file.read(1)",
-        "print(True); import asyncio; a = type(fs)(**json.loads(sys.argv[1]), asynchronous=True)\n"
-        "asyncio.run(a._cat_file('big/volume.nii'))",
+        """
+import asyncio
+a = type(fs)(**json.loads(sys.argv[1]), asynchronous=True)
+print(len(asyncio.run(a._cat_file('big/volume.nii'))) > 0)
+""",
         "print(True); fs.get('sub-01', os.path.join(sys.argv[2], 'copy'), recursive=True)",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import random
 import threading
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from mountnd.blocks import geometry
+from mountnd.blocks.begun import BegunRead
 from mountnd.blocks.fetch import turns
 from mountnd.blocks.fetch.budget import MAX_GETS, Share
 from mountnd.blocks.geometry import BLOCK, Extent
@@ -544,3 +546,72 @@ def test_what_comes_with_first_reads_stays_within_the_memory() -> None:
         assert not any(reader.is_alive() for reader in readers)
         whole = sum(start == 0 and stop == size for start, stop in harness.gets)
         assert 0 < whole <= memory // 2 // size
+
+
+class TestBegun:
+    """Reads that are begun and waited for later: many of one thread's are under way at once."""
+
+    def test_all_are_under_way_at_once(self) -> None:
+        gate = Gate()
+        with BlocksHarness(threads=16) as harness:
+            data = [body(BLOCK + 7, i) for i in range(12)]
+            streams = [harness.open(f"k{i}", one) for i, one in enumerate(data)]
+            harness.store.fault = gate
+            begun = [stream.begin(BLOCK, 5) for stream in streams]
+            until(lambda: len(gate.held) == 12)
+            assert all(read.under_way and len(read.flights()) == 1 for read in begun)
+            gate.open()
+            for one, expected in zip(begun, data, strict=True):
+                assert taken(one) == expected[5 : 5 + BLOCK]
+            for stream, expected in zip(streams, data, strict=True):
+                assert taken(stream.begin(BLOCK, 5)) == expected[5 : 5 + BLOCK]
+            assert len(harness.gets) == 12
+
+    def test_nothing_beyond_it_is_asked_for_and_a_long_one_is_one_get(self) -> None:
+        with BlocksHarness() as harness:
+            data = body(4 * MIB)
+            stream = harness.open("a", data)
+            assert taken(stream.begin(2 * MIB, MIB)) == data[MIB : 3 * MIB]
+            assert harness.gets == [(MIB, 3 * MIB)]
+
+    def test_abandoned_ones_leave_nothing(self) -> None:
+        gate = Gate()
+        with BlocksHarness() as harness:
+            data = body(3 * BLOCK)
+            stream = harness.open("a", data)
+            harness.store.fault = gate
+            stream.begin(BLOCK, 0).abandon()
+            until(lambda: len(gate.held) == 1)
+            gate.open()
+            assert read(stream, 0, len(data)) == data
+            assert harness.fetcher.turns._counted == {}
+
+    @pytest.mark.parametrize("memory", [0, MIB, 64 * MIB])
+    def test_more_than_memory_holds_take_turns(self, memory: int) -> None:
+        with BlocksHarness(memory=memory) as harness:
+            data = body(8 * MIB)
+            stream = harness.open("a", data)
+            begun = [stream.begin(MIB, at * MIB) for at in range(8)]
+            assert memory > MIB or not all(one.under_way for one in begun)
+            assert b"".join(map(taken, begun)) == data
+
+    def test_one_that_fails_is_remembered(self) -> None:
+        with BlocksHarness() as harness:
+            stream = harness.open("a", body(BLOCK))
+
+            def refuse(call: Call) -> None:
+                raise Forbidden("no")
+
+            harness.store.fault = refuse
+            with pytest.raises(Forbidden):
+                taken(stream.begin(BLOCK, 0))
+            with pytest.raises(Forbidden):
+                stream.begin(BLOCK, 0)
+            assert harness.fetcher.turns._counted == {}
+
+
+def taken(begun: BegunRead) -> bytes:
+    """What a read that was begun gives."""
+    buffer = bytearray(begun.size)
+    begun.finish(lambda: ctypes.addressof(ctypes.c_char.from_buffer(buffer)))
+    return bytes(buffer)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mountnd.blocks.stream import FAILED_S
+from mountnd.blocks.misses import FAILED_S
 from mountnd.errors import Changed, Forbidden, Interrupted, NotFound, StoreError, TimedOut, Unreachable
 from mountnd.stats import PREFETCH_FAILED
 from mountnd.stores.base import Renewals
