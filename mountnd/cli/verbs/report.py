@@ -31,15 +31,17 @@ def report(directory: Path, output: str | None, format_: str | None) -> None:
 
     The page (.html) has all of it, and needs no network: bytes over time, which
     parts of each file were read and fetched, what was saved, the slowest waits,
-    requests and their price, and the list of what was read, to be cited:
+    requests and their price, and the list of what was read, to be cited. Other
+    programs take it as JSON, as BIDS SourceDatasets, as an RO-Crate, as a script
+    that gets the same files again, and as a table for datalad addurls:
 
     \b
       mountnd report DIR -o report.html
-      mountnd report DIR -o report.json           all of it, for programs
-      mountnd report DIR --format bids            SourceDatasets
+      mountnd report DIR -o report.json
+      mountnd report DIR --format bids
       mountnd report DIR -o ro-crate-metadata.json
-      mountnd report DIR --format aws -o get.sh   the same files again
-      mountnd report DIR -o urls.csv              for datalad addurls
+      mountnd report DIR --format aws -o get.sh
+      mountnd report DIR -o urls.csv
 
     Without -o it goes to the standard output. DIR may be a report in JSON, too:
     of an earlier time, or what `mountnd SOURCE DIR --report FILE.json` wrote at the end.
