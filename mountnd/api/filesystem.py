@@ -91,13 +91,13 @@ class MountndFileSystem(Asynchronous):
         """Whether `path` is where all sources are."""
         return not path and not self._sources.bound
 
-    def _tree(self, path: str) -> tuple[OpenTree, bytes]:
+    def tree_of(self, path: str) -> tuple[OpenTree, bytes]:
         """The tree that `path` lies in, and the path there. Raises MountndError."""
         place = self._place(path)
         return self._sources.tree(place.word), os.fsencode(place.path)
 
     def _inode(self, path: str) -> tuple[OpenTree, Inode]:
-        tree, below = self._tree(path)
+        tree, below = self.tree_of(path)
         return tree, tree.vfs.resolve(_absolute(below))
 
     # -- names
@@ -128,7 +128,7 @@ class MountndFileSystem(Asynchronous):
         return found if detail else [one["name"] for one in found]
 
     def _listed(self, path: str) -> list[Info]:
-        tree, below = self._tree(path)
+        tree, below = self.tree_of(path)
         try:
             # It is taken to be a directory, which saves a request.
             directory = tree.vfs.resolve_directory(_absolute(below))
@@ -166,7 +166,7 @@ class MountndFileSystem(Asynchronous):
 
     def _walk_into(self, found: dict[str, Info], path: str, maxdepth: int | None, withdirs: bool, prefix: str) -> None:
         """Add what lies below `path`."""
-        tree, below = self._tree(path)
+        tree, below = self.tree_of(path)
         try:
             top = tree.vfs.resolve_directory(_absolute(below))
             for directory in walk(tree, top, path, maxdepth, prefix):
@@ -226,7 +226,7 @@ class MountndFileSystem(Asynchronous):
             return
         path = self._strip_protocol(path)
         with as_os_errors(path):
-            tree, below = self._tree(path)
+            tree, below = self.tree_of(path)
             tree.vfs.refresh([name for name in below.split(b"/") if name])
 
     # -- bytes
@@ -290,7 +290,7 @@ class MountndFileSystem(Asynchronous):
         by_tree: dict[OpenTree, list[tuple[int, Wanted]]] = {}
         for i, (path, start, end) in enumerate(wanted):
             try:
-                tree, below = self._tree(path)
+                tree, below = self.tree_of(path)
             except MountndError as e:
                 results[i] = os_error(e, path)
                 continue

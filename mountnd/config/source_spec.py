@@ -115,6 +115,7 @@ class SourceParser:
 
         Raises UsageError with similar names.
         """
+        word = word.removeprefix("mountnd://")  # as Python programs have it
         if not word.strip():
             raise UsageError("the source is empty: write a preset, s3://BUCKET/PREFIX or another URL")
         if not self._knows(word) and (pasted := read_pasted(word)):

@@ -246,7 +246,7 @@ def test_instances_and_their_trees_are_shared(made: Made, dataset: Bucket, fs: M
     assert MountndFileSystem(**given) is fs
     other = MountndFileSystem(**given, skip_instance_cache=True)
     assert other is not fs
-    assert other._tree("")[0] is fs._tree("")[0]
+    assert other.tree_of("")[0] is fs.tree_of("")[0]
     again = pickle.loads(pickle.dumps(fs))
     assert again is fs
     told = json.loads(fs.to_json())

@@ -9,12 +9,12 @@ import gc
 import subprocess
 import sys
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from mountnd.api import trees
 from mountnd.api.filesystem import MountndFileSystem
 from tests.support import tree
 from tests.support.cli import ROOT, environment
@@ -176,19 +176,26 @@ def test_threads_share_what_is_there(made: Made, dataset: Bucket, proxy: Proxy) 
 
 def test_what_nobody_refers_to_is_closed(made: Made, dataset: Bucket) -> None:
     fs = made(dataset.url, f"s3://{dataset.name}", memory="9M")
-    tree_, _ = fs._tree("")
-    config = next(config for config, one in trees._trees.items() if one is tree_)
-    workers = tree_.mount.workers
+    opened, _ = fs.tree_of("")
+    gone, workers = weakref.ref(opened), opened.mount.workers
     file = fs.open(tree.BIG)
     MountndFileSystem.clear_instance_cache()
-    del fs, tree_
+    del fs, opened
     gc.collect()
     assert file.read(10)  # an open file keeps it
     file.close()
     del file
     gc.collect()
-    assert config not in trees._trees
-    wait_until(lambda: workers[0]._closed and workers[1]._closed, "they are closed")
+    assert gone() is None
+
+    def is_closed() -> bool:
+        try:
+            workers[0].submit(int)
+        except RuntimeError:
+            return True
+        return False
+
+    wait_until(is_closed, "its requests end")
 
 
 def bytes_sent(proxy: Proxy) -> int:

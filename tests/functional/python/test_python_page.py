@@ -1,4 +1,4 @@
-"""The code of `mountnd help python`, run as it stands there, against a server on this machine."""
+"""The Python code of the help and of README, run as it stands there, against a server on this machine."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from tests.promises.blocks import blocks
 from tests.support import cli
 from tests.support.local_openneuro import local_openneuro
 
-PAGE = (cli.ROOT / "mountnd/help/python.md").read_text()
-BLOCKS = [block for block in blocks(PAGE) if block.language == "python"]
+PAGES = [(cli.ROOT / page).read_text() for page in ("mountnd/help/python.md", "README.md")]
+BLOCKS = [block for page in PAGES for block in blocks(page) if block.language == "python"]
 # What it prints, by words of the block.
-SAYS = {"mountnd.mount": "(160, 192, 160)", "fsspec.filesystem": "openneuro/ds000001/sub-01/anat/sub-01_T1w.nii.gz"}
+SAYS = {
+    "nibabel.load": "(160, 192, 160)",
+    "fsspec.filesystem": "openneuro/ds000001/sub-01/anat/sub-01_T1w.nii.gz",
+    "root.iterdir": "'participants.tsv', 'sub-01'",
+}
 
 
 @pytest.mark.kernel

@@ -150,14 +150,14 @@ def test_options_as_python_has_them(made: Made, dataset: Bucket) -> None:
     fs = made(
         dataset.url, f"s3://{dataset.name}", memory=8 << 20, ttl=float("inf"), timeout=7, offline=False, profile=None
     )
-    tree_, _ = fs._tree("")
+    tree_, _ = fs.tree_of("")
     assert tree_.mount.blocks.memory_limit == 8 << 20
     assert fs.exists(tree.BIG)
 
 
 def test_each_further_tree_takes_less_memory(dataset: Bucket, bucket: Bucket, tmp_path: Path) -> None:
     fs = MountndFileSystem(**options(dataset.url, tmp_path), skip_instance_cache=True)
-    memory = [fs._tree(f"s3://{one.name}")[0].mount.blocks.memory_limit for one in (dataset, bucket)]
+    memory = [fs.tree_of(f"s3://{one.name}")[0].mount.blocks.memory_limit for one in (dataset, bucket)]
     assert memory[1] <= memory[0] // 2 or memory[1] == 8 << 20
 
 

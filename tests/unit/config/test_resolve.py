@@ -62,6 +62,7 @@ def urls(resolved: ResolvedMount) -> list[tuple[str, str]]:
         ("fcp-indi", "fcp-indi", "s3://fcp-indi"),
         ("OpenNeuro", "OpenNeuro", "s3://openneuro.org"),
         ("openneuro/ds000001/", "ds000001", "s3://openneuro.org/ds000001/"),
+        ("mountnd://openneuro/ds000001", "ds000001", "s3://openneuro.org/ds000001"),
         ("rockland/RawDataBIDS", "RawDataBIDS", "s3://fcp-indi/data/Projects/RocklandSample/RawDataBIDS"),
         ("s3://bucket", "bucket", "s3://bucket"),
         ("s3://bucket/a b/#c?d%20/", "#c?d%20", "s3://bucket/a b/#c?d%20/"),
