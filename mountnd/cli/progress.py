@@ -6,43 +6,47 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any
 
 from ..jobs.report import FETCHING, LISTING
 from ..report.figures import duration, size
-from . import streams, terminal
+from . import layout, streams, terminal
 
 # Where there is no terminal. The first line comes after as long: what is over by then needs none.
 LINE_S = 60.0
 # The rate is that of so many seconds.
 WINDOW_S = 20.0
+# Columns that a bar takes.
+_LEAST_BAR, _MOST_BAR = 8, 40
 
 
 class Progress:
-    """Shows reports of a job. What is shown goes to the standard error; nothing with -q."""
+    """Shows reports of a job on the standard error; nothing with -q."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._said_at = clock, clock()
+        self._clock, self._begun, self._said_at = clock, clock(), clock()
         self._seen: deque[tuple[float, int]] = deque()
-        self._bar: _Bar | None = None
+        self._at_terminal = terminal.is_terminal(2) and not streams.is_quiet()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """While it is to be seen."""
-        if terminal.is_terminal(2) and not streams.is_quiet():
-            with _Bar() as self._bar:
-                yield
-            self._bar = None
-        else:
+        """While it is to be seen: the bar is gone at the end."""
+        try:
             yield
+        finally:
+            if self._at_terminal:
+                streams.status("")
 
     def show(self, told: Mapping[str, Any], *, stopping: bool = False) -> None:
         """As far as this it is now (`jobs.report.Report.snapshot`)."""
         self._note(told)
-        if self._bar is not None:
-            self._bar.show(told, "stopping, ..." if stopping else line_of(told, self._rate()))
-        elif self._clock() - self._said_at >= LINE_S:
-            self._said_at = self._clock()
+        now = self._clock()
+        if self._at_terminal:
+            if now - self._begun >= streams.QUIET_S:
+                text = "stopping" if stopping else line_of(told, self._rate())
+                streams.status(_with_bar(told, text, terminal.width(2) - 1))
+        elif now - self._said_at >= LINE_S:
+            self._said_at = now
             streams.remark(line_of(told, self._rate()))
 
     def _note(self, told: Mapping[str, Any]) -> None:
@@ -71,27 +75,15 @@ def line_of(told: Mapping[str, Any], rate: float) -> str:
     return ", ".join(parts)
 
 
-class _Bar:
-    """A bar on the terminal at the standard error, which is gone at the end."""
+def _with_bar(told: Mapping[str, Any], text: str, width: int) -> str:
+    """A bar and a text beside it, as wide as that; the text alone, cut, where there is no room."""
+    room = width - layout.cell_len(text) - 1
+    if told["phase"] != FETCHING or room < _LEAST_BAR:
+        return layout.cut(text, width)
+    from rich.console import Console
+    from rich.progress_bar import ProgressBar
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn
-        from rich.progress import Progress as RichProgress
-
-        bar = BarColumn(bar_width=None)
-        said = TextColumn("{task.fields[said]}", markup=False)
-        console = Console(stderr=True, width=terminal.width(2))
-        self._shown = RichProgress(SpinnerColumn(), bar, said, console=console, transient=True, expand=True)
-        self._task = self._shown.add_task("", total=None, said="")
-
-    def __enter__(self) -> Self:
-        self._shown.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._shown.stop()
-
-    def show(self, told: Mapping[str, Any], said: str) -> None:
-        total = told["to_fetch_bytes"] if told["phase"] == FETCHING else None
-        self._shown.update(self._task, total=total, completed=told["fetched_bytes"], said=said)
+    console = Console(stderr=True, width=width, highlight=False)
+    with console.capture() as drawn:
+        console.print(ProgressBar(max(1, told["to_fetch_bytes"]), told["fetched_bytes"], min(room, _MOST_BAR)), end="")
+    return f"{drawn.get()} {text}"

@@ -129,6 +129,22 @@ def waiting(text: str) -> Iterator[None]:
         thread.join(_TURN_S)
 
 
+def status(text: str) -> None:
+    """A line at the terminal, on stderr, in place of the one before; "" for none. It goes when anything else is said.
+
+    `text`: of our own making, no wider than the terminal.
+    """
+    with _SCREEN:
+        try:
+            if _Waiting.shown:
+                _erase()
+            if text:
+                click.echo(text, nl=False, err=True)
+                _Waiting.shown = True
+        except (OSError, ValueError):
+            discard(2)
+
+
 def remark(line: str) -> None:
     """As `say`, but for what -q leaves out: all that is no error."""
     if not is_quiet():

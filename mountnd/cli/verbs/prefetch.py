@@ -39,7 +39,7 @@ class _PrefetchCommand(TableCommand):
     """`prefetch`, which has an option for each entity of BIDS: those of the schema, read only when they are needed."""
 
     sections = (
-        ("names", "Which files, by BIDS names (all other entities likewise: --rec, --hemi, ...)"),
+        ("names", "Which files, by BIDS names"),
         ("which", "Which of them, and how"),
         ("source", "Source, where it is not mounted"),
         ("mount", "Cache, where it is not mounted"),
@@ -109,12 +109,12 @@ def prefetch(
 
     \b
       mountnd prefetch ~/openneuro/ds000001/sub-01
-      mountnd prefetch openneuro/ds000001 --sub 01,02 --suffix bold
-      mountnd prefetch openneuro/ds000001 --pin tonight --dry-run
+      mountnd prefetch openneuro/ds000001 --sub 01,02
+      mountnd prefetch openneuro/ds000001 --pin tonight
 
     What is cached already is not fetched again, so the same command goes on
-    where it was stopped. Every entity of the BIDS schema is an option (--sub,
-    --ses, --task, --acq, ...); files that are chosen by entities, suffix or
+    where it was stopped. Every entity of the BIDS schema is an option: those
+    below, and --rec, --hemi, --ce and so on; files that are chosen by entities, suffix or
     extension bring along the metadata that they inherit, and what describes
     their data set. Exit code 1 when something could not be fetched.
     """

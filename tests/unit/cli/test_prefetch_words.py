@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from mountnd.blocks.disk.pins import Pin
 from mountnd.cli import prefetch_summary as summary
 from mountnd.cli import prefetch_words
+from mountnd.cli.pins_view import PinAmounts
 from mountnd.cli.prefetch_words import Door, read_list, sort_out
 from mountnd.cli.progress import line_of
 from mountnd.errors import UsageError
 from mountnd.jobs.report import ENDED, FETCHING, LISTING, LOOKING, Report
 
 from .calls import call
+from .test_help import documented, keys
 
 HERE = Path("/")
 
@@ -129,9 +132,22 @@ def test_why_nothing_was_chosen() -> None:
     assert "--sub: 01, 02" in summary.nothing_matched("x", told(seen={"--sub": ["01", "02"]}), True)
 
 
+def test_each_key_of_json_is_documented() -> None:
+    report = told(what="x", failures=[["a", "why"]], huge=["d/"])
+    described = summary.as_json(report)
+    assert keys({"jobs": [described], "strays": []}) | keys([described]) <= documented("prefetch")
+    pin = PinAmounts(Pin("a", 1.0, ("b",), frozenset()), 1, 2, 3, 0)
+    assert set(pin.as_json()) <= documented("cache ls")
+    assert documented("cache unpin") == {"directory", "unpinned"}
+
+
 def test_the_help_names_every_entity_and_takes_both_spellings() -> None:
     shown = call(["prefetch", "--help"]).out
-    assert "--sub, --subject" in shown and "--suffix" in shown and "all other entities likewise: --rec" in shown
+    assert (
+        "--sub, --subject" in shown
+        and "--suffix" in shown
+        and "Every entity of the BIDS schema is an option" in " ".join(shown.split())
+    )
     assert max(map(len, shown.splitlines())) <= 80
     refused = call(["prefetch", "s3://b", "--hemisphere", "L", "--tracer", "x", "--from", "/no/such"])
     assert refused.code != 0 and "/no/such" in str(refused.err)
