@@ -36,7 +36,7 @@ PICTURES = ("mermaid",)
 
 
 def test_every_block_has_a_mark() -> None:
-    kinds = r"run|parsed|no promise|tests: .*|not run: .+"
+    kinds = r"run|run in order(, fails)?|printed|saved as \S+|parsed|no promise|tests: .*|not run: .+"
     bare = [f"{page}:{b.line}" for page, b in BLOCKS if b.language not in PICTURES and not re.fullmatch(kinds, b.mark)]
     assert not bare
 
