@@ -63,15 +63,18 @@ class Session:
 
 
 @contextmanager
-def session(home: Path, environ: Mapping[str, str]) -> Iterator[Session]:
+def session(home: Path, environ: Mapping[str, str], programs: Mapping[str, Path] | None = None) -> Iterator[Session]:
     """Somebody with an empty home directory, and `mountnd` and its Python on the PATH, as after `. .venv/bin/activate`.
 
-    What is still mounted below it at the end is unmounted.
+    What is still mounted below it at the end is unmounted. `programs`: others, by the names that they are typed by.
     """
-    places = home / "tmp"
-    places.mkdir()
+    places, own = home / "tmp", home / "bin"
+    for directory in (places, own):
+        directory.mkdir()
+    for name, program in (programs or {}).items():
+        (own / name).symlink_to(program)
     given = {name: value for name, value in cli.environment().items() if name not in _NOT_OURS}
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(own), str(Path(sys.executable).parent), os.environ["PATH"]])
     try:
         yield Session(home, {**given, "HOME": str(home), "TMPDIR": str(places), "PATH": path, **environ})
     finally:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
+import hashlib
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -12,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from mountnd.daemon import rundir
+from mountnd.demo import dataset
 from tests.promises.blocks import blocks
 from tests.promises.statements import pages
 from tests.support import cli
-from tests.support.local_openneuro import BUCKET, HCP_BUCKET, local_archives
+from tests.support.local_openneuro import BUCKET, DATASET, HCP_BUCKET, local_archives
 from tests.support.quirky import Quirky, Request
 from tests.support.sessions import Session, is_printed, mounted_below, session
 
@@ -40,8 +40,8 @@ def archives() -> Iterator[Quirky]:
 def typist(archives: Quirky, tmp_path: Path) -> Iterator[Session]:
     """Somebody at a machine whose OpenNeuro and HCP are the local ones."""
     archives.switch()
-    environ = {"MOUNTND_ENDPOINT_URL": archives.url, "SBATCH": str(cli.ROOT / "tests/support/sbatch.py")}
-    with session(tmp_path.resolve(), environ) as one:
+    programs = {"sbatch": cli.ROOT / "tests/support/sbatch.py"}
+    with session(tmp_path.resolve(), {"MOUNTND_ENDPOINT_URL": archives.url}, programs) as one:
         yield one
 
 
@@ -76,7 +76,21 @@ def the_tutorial(typist: Session, archives: Quirky) -> None:
     assert not (typist.home / "openneuro").exists() and not (typist.home / "hcp").exists()
 
 
-CHECKS: dict[str, Callable[[Session, Quirky], None]] = {"tutorial": the_tutorial}
+def the_batch_page(typist: Session, archives: Quirky) -> None:
+    """Two tasks at once and what is prefetched afterwards: each byte has come once, to the cache that was named."""
+    images = {f"sub-{n}": f"ds000001/sub-{n}/anat/sub-{n}_T1w.nii.gz" for n in ("01", "02")}
+    bodies = {f"{DATASET}/{name}": body for name, body in dataset.files()}
+    for subject, key in images.items():
+        line = (typist.home / f"results/{subject}.txt").read_text()
+        assert line.split()[0] == hashlib.md5(bodies[key]).hexdigest()
+        ranges = [re.fullmatch(r"bytes=(\d+)-(\d+)", get.headers["range"]) for get in gets_of(archives.log(), key)]
+        sizes = [int(found[2]) - int(found[1]) + 1 for found in ranges if found]
+        assert len(sizes) == len(ranges) and sum(sizes) == len(bodies[key])
+    assert (typist.home / "scratch/mountnd/blocks").is_dir() and not (typist.home / ".cache/mountnd/blocks").exists()
+    assert list((typist.home / "tmp").glob("mountnd-*")) == []
+
+
+CHECKS: dict[str, Callable[[Session, Quirky], None]] = {"batch": the_batch_page, "tutorial": the_tutorial}
 
 
 @pytest.mark.parametrize("guide", GUIDES)
