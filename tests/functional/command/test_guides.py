@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -90,7 +91,17 @@ def the_batch_page(typist: Session, archives: Quirky) -> None:
     assert list((typist.home / "tmp").glob("mountnd-*")) == []
 
 
-CHECKS: dict[str, Callable[[Session, Quirky], None]] = {"batch": the_batch_page, "tutorial": the_tutorial}
+def the_page_on_notebooks(typist: Session, archives: Quirky) -> None:
+    notebook = json.loads((typist.home / "notebook.ipynb").read_text())
+    assert notebook["nbformat"] == 4 and notebook["cells"]
+    assert any("(2, 3)" in text for text in typist.said.values())
+
+
+CHECKS: dict[str, Callable[[Session, Quirky], None]] = {
+    "batch": the_batch_page,
+    "notebooks": the_page_on_notebooks,
+    "tutorial": the_tutorial,
+}
 
 
 @pytest.mark.parametrize("guide", GUIDES)
