@@ -3,6 +3,10 @@
 The mark is a comment on the line behind the block, which readers of the page do not see:
 
     <!-- run -->              a test types its commands, against a server on this machine
+    <!-- run in order -->     the same for a page that is typed from top to bottom, in one home directory
+    <!-- run in order, fails -->   and is to see that it fails
+    <!-- printed -->          what stands on the screen then (`...` is any text)
+    <!-- saved as FILE -->    what is written into a file then, at its end
     <!-- parsed -->           a test has the product read it: commands, a config file, lines of fstab
     <!-- not run: reason -->  neither; `test_blocks.py` has the list of these
     <!-- tests: ... -->       these tests hold what it says, as for a sentence
@@ -15,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```\n(?:\s*<!--\s*(.*?)\s*-->)?", re.DOTALL | re.MULTILINE)
+SAVED = re.compile(r"saved as (\S+)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _CODE = re.compile(r"```.*?^```|<!--.*?-->", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"(?<!`)`((?:sudo )?mountnd [^`]+)`(?!`)")

@@ -12,6 +12,7 @@ NO_PROMISES = re.compile(r"^<!-- no promises on this page: .+ -->$", re.MULTILIN
 # What a mark of a code block means (`blocks.py`): the test that does it.
 _BLOCK_TESTS = {
     "run": "test_documents.py::test_what_is_to_be_typed_works",
+    "in order": "test_guides.py::test_a_guide_from_top_to_bottom",
     "parsed": "test_blocks.py::test_what_is_to_be_read_is_read",
 }
 
@@ -21,7 +22,7 @@ _LINK = re.compile(r"\]\([^)\s]*\)")
 _SENTENCE_END = re.compile(r"[.!?][)\"”*\]]*\s+(?=[\"“(*\[]*[A-Z])")
 _BULLET = re.compile(r"\s*(?:[-*+]|\d+\.)\s+")
 _SECTION = re.compile(r"<!--\s*section (tests|no promise)\b:?\s*(.*?)\s*-->$")
-_OF_BLOCK = re.compile(r"\s*<!--\s*(?:tests|no promise|run|parsed|not run)\b")
+_OF_BLOCK = re.compile(r"\s*<!--\s*(?:tests|no promise|run|parsed|not run|printed|saved as)\b")
 _RULE = re.compile(r"\|[\s:|-]+\|?$")
 
 
@@ -151,6 +152,8 @@ def _meaning(kind: str, rest: str) -> tuple[tuple[str, ...], bool] | None:
             return tuple(rest.split()), True
         case "run" | "parsed" as mark:
             return (_BLOCK_TESTS[mark],), True
+        case mark if re.match(r"run in order|printed$|saved as ", mark):
+            return (_BLOCK_TESTS["in order"],), True
         case "no promise" | "not run":
             return (), False
     return None

@@ -29,6 +29,9 @@ UNRUN = {
     ("README.md", "make demo"): "builds an environment; `make newcomer` types it",
     ("mountnd/help/programs.md", "export SUBJECTS_DIR=~/subjects"): "needs FreeSurfer, FSL and AFNI",
     ("mountnd/help/programs.md", "apptainer run"): "needs containers of some gigabytes",
+    ("mountnd/help/batch.md", "mountnd exec"): "needs Apptainer, and a container of some gigabytes",
+    ("mountnd/help/batch.md", "apptainer exec"): "needs Apptainer, and a container of some gigabytes",
+    ("mountnd/help/batch.md", "# mountnd"): "needs a container engine, and images",
     ("mountnd/help/performance.md", "make bench"): "takes hours, and wants peers that packages do not have",
 }
 # No commands, but pictures.
@@ -36,7 +39,7 @@ PICTURES = ("mermaid",)
 
 
 def test_every_block_has_a_mark() -> None:
-    kinds = r"run|parsed|no promise|tests: .*|not run: .+"
+    kinds = r"run|run in order(, fails)?|printed|saved as \S+|parsed|no promise|tests: .*|not run: .+"
     bare = [f"{page}:{b.line}" for page, b in BLOCKS if b.language not in PICTURES and not re.fullmatch(kinds, b.mark)]
     assert not bare
 

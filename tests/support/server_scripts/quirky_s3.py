@@ -3,7 +3,7 @@
 Prints two ports: the server's, and that of its control, where PUT sets the world (JSON, see `World`) and GET gives the
 log of requests as JSON. Certificate and key (argv[1], argv[2]) make it speak TLS. It ends when its stdin closes.
 
-Path-style and virtual-host addressing by `Host: BUCKET.localhost`. Signatures are not verified, access key ids are.
+Path-style and virtual-host addressing by `Host: BUCKET.localhost`. Signatures are verified for `private` buckets only.
 """
 
 import base64
@@ -11,6 +11,7 @@ import copy
 import email.utils
 import functools
 import hashlib
+import hmac
 import http.server
 import itertools
 import json
@@ -54,6 +55,7 @@ class World:
     missing: status of a key that is not there (403 where ListBucket is not allowed, as S3 does)
     keys: access key ids that are accepted; null: all, and unsigned requests, too. "" among them: unsigned requests
     refusal: [status, code] of other keys
+    private: bucket -> {access key id: its secret key}: requests to it must be signed by one of these
     skew: seconds this server's clock is ahead; over 900 of them signed requests are refused
     skew_refusal: [status, code] of these
     date_off: seconds that the Date of its answers is ahead of its clock; null: they have none
@@ -79,6 +81,7 @@ class World:
         self.missing = 404
         self.keys = None
         self.refusal = [403, "InvalidAccessKeyId"]
+        self.private = {}
         self.skew = 0
         self.skew_refusal = [403, "RequestTimeTooSkewed"]
         self.date_off = 0
@@ -86,6 +89,12 @@ class World:
 
 world, log, lock = World(), [], threading.Lock()
 numbers = itertools.count()
+
+
+AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request, *SignedHeaders=([^,]+), *"
+    r"Signature=([0-9a-f]{64})"
+)
 
 
 class Refusal(Exception):
@@ -164,6 +173,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         bucket, key = urllib.parse.unquote(bucket), urllib.parse.unquote(key, errors="surrogateescape")
         if bucket not in world.buckets:
             raise Refusal(404, "NoSuchBucket")
+        if bucket in world.private:
+            self.check_signature(world.private[bucket], headers)
         things = world.buckets[bucket]
         if not key:
             if self.command == "HEAD":
@@ -179,6 +190,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
             asked = time.mktime(time.strptime(said, "%Y%m%dT%H%M%SZ")) - time.timezone
             if abs(asked - (time.time() + world.skew)) > 900:
                 raise Refusal(*world.skew_refusal)
+
+    def check_signature(self, secrets, headers):
+        """Signature Version 4, as S3 verifies it (Amazon S3 API reference, "Authorization header", single chunk)."""
+        found = AUTHORIZATION.fullmatch(headers.get("authorization", ""))
+        if not found:
+            raise Refusal(403, "AccessDenied")
+        key_id, day, region, names, signature = found.groups()
+        if key_id not in secrets:
+            raise Refusal(403, "InvalidAccessKeyId")
+        path, _, query = self.path.partition("?")
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+        quoted = sorted(tuple(urllib.parse.quote(part, "-_.~", errors="surrogateescape") for part in pair) for pair in pairs)
+        heads = "".join(f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in names.split(";"))
+        asked = [self.command, path, "&".join(map("=".join, quoted)), heads, names, headers.get("x-amz-content-sha256", "")]
+        digest = hashlib.sha256("\n".join(asked).encode()).hexdigest()
+        scope = f"{day}/{region}/s3/aws4_request"
+        text = f"AWS4-HMAC-SHA256\n{headers.get('x-amz-date', '')}\n{scope}\n{digest}"
+        key = f"AWS4{secrets[key_id]}".encode()
+        for part in (*scope.split("/"), text):
+            key = hmac.digest(key, part.encode(), "sha256")
+        if key.hex() != signature:
+            raise Refusal(403, "SignatureDoesNotMatch")
 
     def give(self, things, key, headers):
         if self.command == "HEAD" and world.head is not None:
