@@ -28,10 +28,11 @@ from .geometry import BlockRange
 from .memory import PinnedBlocks
 from .pace import Pace
 
-# GETs at once in a mount: more than some 30 long ones carry no more (`fetch/budget.py`), and the pool runs at most 40
-# prefetches, of which readers' own need some. While somebody reads through it they are a few, so that most of the line
-# is his. Where nobody can read, short ones may be more: they are a matter of round trips.
-GETS_AT_ONCE, BESIDE_READERS, GETS_ALONE = 32, 8, 64
+# GETs at once in a mount: the pool runs at most 40 prefetches, of which readers' own need some. While somebody reads
+# through it they are a few, so that most of the line is his. Where nobody can read they may be more: short ones are a
+# matter of round trips. Of long ones more than some 24 carry no more (`fetch/budget.py`), and each is a connection that
+# TCP has to start.
+GETS_AT_ONCE, BESIDE_READERS, GETS_ALONE, LONG_GETS = 32, 8, 64, 24
 # Of memory's limit; the rest stays for readers.
 MEMORY_PART = 4
 # One GET, retries included.
@@ -66,9 +67,10 @@ class Bulk:
         self._fetcher, self._disk, self._gets = fetcher, disk, gets_at_once
         self._pace = Pace(fetcher.clock)
 
-    @property
-    def gets_at_once(self) -> int:
-        """How many GETs may be under way now."""
+    def gets_at_once(self, *, long: bool = False) -> int:
+        """How many GETs may be under way now, for one more, a long one or not."""
+        if long:
+            return min(LONG_GETS, self.gets_at_once())
         return self._pace.gets(min(self._gets, BESIDE_READERS) if self._fetcher.is_busy else self._gets)
 
     @property

@@ -21,8 +21,9 @@ FIRST_BYTES, FIRST_PIECE = 4 << 20, 256 << 10
 # since connections share it unevenly, and the last of them then brings alone what the others would have brought with it
 # (measured: with 4 s in pieces of 4 MiB the last second of 4 brought a tenth of the line).
 SECONDS, PIECES = 0.6, 16
-# A piece. At 90 MB/s a connection takes 47 ms for the longest, so that a round trip counts for little.
-LEAST_PIECE, MOST_PIECE = 256 << 10, 4 << 20
+# A piece. At 90 MB/s a connection takes 47 ms for the longest, so that a round trip counts for little. Towards the end
+# they become shorter, down to LAST_PIECE where the line allows that.
+LEAST_PIECE, LAST_PIECE, MOST_PIECE = 256 << 10, 1 << 20, 4 << 20
 # A GET that takes longer waits in a server that has too many to answer: fewer at once come as quickly, and none of them
 # so late that it is taken for lost (`stores/http/timeouts.py`). Additive increase, multiplicative decrease, as TCP.
 LATE_S, LEAST_GETS, FEWER, MORE = 2.0, 4, 0.97, 0.01
@@ -81,7 +82,7 @@ class Pace:
         """Bytes that one GET should bring, where `left` are still to be asked for: shorter ones towards the end."""
         rate = self.rate
         wanted = FIRST_PIECE if rate is None else int(rate * SECONDS / PIECES)
-        return min(MOST_PIECE, max(LEAST_PIECE, min(wanted, left // PIECES)))
+        return min(MOST_PIECE, max(LEAST_PIECE, min(wanted, max(left // PIECES, LAST_PIECE))))
 
     def at_once(self, most: int) -> int:
         """Bytes that may be under way, of `most`."""

@@ -89,8 +89,10 @@ def as_json(told: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("what", "seconds", "directories", "names", "files", "bytes", "belonging", "done", "cached", "cached_bytes",
             "to_fetch_bytes", "fetched", "fetched_bytes", "failed", "left_out", "left_out_bytes")  # fmt: skip
     stopped = told.get("stopped") or told.get("why_not")
+    fetching = told["seconds"] - told.get("fetching_since", told["seconds"])
     return {
         **{name: told[name] for name in kept},
+        "fetching_seconds": round(fetching, 3),
         "kinds": kinds,
         "failures": failures,
         "huge": list(told.get("huge", ())),

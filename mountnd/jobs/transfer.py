@@ -163,7 +163,7 @@ class Transfer:
                 yield [piece]
                 continue
             load.append(piece)
-            if len(load) >= min(TOGETHER, left // (2 * self._bulk.gets_at_once)):
+            if len(load) >= min(TOGETHER, left // (2 * self._bulk.gets_at_once())):
                 yield load
                 load = []
         if load:
@@ -183,12 +183,13 @@ class Transfer:
             return True
         if self._no_memory:
             return False
-        gets, most, now = self._bulk.gets_at_once, self._bulk.bytes_at_once, time.monotonic()
+        size, most, now = _bytes(load), self._bulk.bytes_at_once, time.monotonic()
+        gets = self._bulk.gets_at_once(long=size > SMALL * TOGETHER // 4)
         oldest, _ = next(iter(self._under_way.values()))
         times = min(LATE_TIMES, int((now - oldest) / LATE_S))
         late = [n for begun, n in self._under_way.values() if now - begun >= LATE_S] if times else []
         under_way = sum(n for _, n in self._under_way.values()) - min(sum(late), times * most)
-        return len(self._under_way) - min(len(late), times * gets) < gets and under_way + _bytes(load) <= most
+        return len(self._under_way) - min(len(late), times * gets) < gets and under_way + size <= most
 
     def _start(self, load: _Load) -> None:
         self._under_way[id(load)] = time.monotonic(), _bytes(load)

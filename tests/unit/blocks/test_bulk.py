@@ -130,9 +130,9 @@ def test_memory_that_readers_use_is_not_taken(tmp_path: Path) -> None:
 def test_beside_readers_it_takes_less(tmp_path: Path) -> None:
     with with_disk(tmp_path / "blocks") as harness:
         bulk = bulk_of(harness)
-        assert bulk.gets_at_once == GETS_AT_ONCE
+        assert bulk.gets_at_once() == GETS_AT_ONCE
         harness.fetcher._flights[harness.put("x", b"x").id, 0] = None  # type: ignore[assignment]
-        assert bulk.gets_at_once == BESIDE_READERS
+        assert bulk.gets_at_once() == BESIDE_READERS
         harness.fetcher._flights.clear()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mountnd.blocks.pace import FIRST_BYTES, FIRST_PIECE, LEAST_PIECE, MOST_PIECE, PIECES, SECONDS, Pace
+from mountnd.blocks.pace import FIRST_BYTES, FIRST_PIECE, LAST_PIECE, LEAST_PIECE, MOST_PIECE, PIECES, SECONDS, Pace
 from tests.support.waiting import Clock
 
 MIB = 1 << 20
@@ -46,7 +46,7 @@ def test_towards_the_end_pieces_are_shorter(clock: Clock) -> None:
     pace = Pace(clock)
     line(clock, pace, 500e6, 5)
     sizes = [pace.piece(left) for left in (PLENTY, 64 * MIB, 16 * MIB, MIB, 0)]
-    assert sizes == sorted(sizes, reverse=True) and sizes[0] == MOST_PIECE and sizes[-1] == LEAST_PIECE
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] == MOST_PIECE and sizes[-1] == LAST_PIECE
 
 
 def test_a_line_that_becomes_slow_is_asked_for_less_and_a_pause_is_forgotten(clock: Clock) -> None:

@@ -22,11 +22,14 @@ class Played:
     """A `Bulk` whose answers a test gives. What it was asked for waits in `asked` until `answer` is called."""
 
     def __init__(self, gets: int = 4, most: int = 8 * MIB, piece: int = 2 * MIB) -> None:
-        self.gets_at_once, self.bytes_at_once, self.piece = gets, most, piece
+        self.gets, self.bytes_at_once, self.piece = gets, most, piece
         self.asked: deque[tuple[Sequence[Piece], Callable[..., object]]] = deque()
         self.calls: list[Sequence[Piece]] = []
         self.most_gets = self.most_bytes = 0
         self.judge: Callable[[Piece], BaseException | None] = lambda piece: None
+
+    def gets_at_once(self, *, long: bool = False) -> int:
+        return self.gets
 
     def cut(self, gap: BlockRange, left: int) -> tuple[BlockRange, BlockRange]:
         stop = min(gap.stop, gap.first + self.piece // BLOCK)
@@ -39,7 +42,7 @@ class Played:
         self.most_bytes = max(
             self.most_bytes, sum((p.span.stop - p.span.first) * BLOCK for w, _ in self.asked for p in w)
         )
-        if len(self.asked) >= self.gets_at_once:
+        if len(self.asked) >= self.gets:
             self.answer()
 
     def answer(self) -> None:
