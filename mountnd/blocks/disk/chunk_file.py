@@ -151,8 +151,11 @@ class ChunkFile:
         return cls(fd, found if identity is None else identity, stop, digest)
 
     @classmethod
-    def create(cls, within: PrivateDirectory, identity: ChunkIdentity) -> ChunkFile:
-        """A new, empty one, in place of whatever has its name. Whoever opens that sees a whole header or none."""
+    def create(cls, within: PrivateDirectory, identity: ChunkIdentity, *, replace: bool = True) -> ChunkFile:
+        """A new, empty one, in place of whatever has its name; not to `replace` that raises FileExistsError.
+
+        Whoever opens it sees a whole header or none.
+        """
         raw = identity.encode()
         n = identity.span.stop - identity.span.first
         front = struct.pack("<8sII", MAGIC, len(raw), n)
@@ -163,7 +166,8 @@ class ChunkFile:
         try:
             _write(fd, [memoryview(front + struct.pack("<Q", digest) + raw)], 0)
             os.ftruncate(fd, chunk._data)  # the table reads as zeros: all absent
-            within.rename(temporary, identity.name)
+            if replace or not _named(within, temporary, identity.name):
+                within.rename(temporary, identity.name)
         except BaseException:
             within.remove(temporary)
             raise
@@ -226,6 +230,18 @@ def chunks_of(span: BlockRange) -> Iterator[tuple[int, BlockRange]]:
     """An object's blocks by the chunk they belong to: (chunk, its part of `span`)."""
     for chunk in range(span.first // BLOCKS, (span.stop - 1) // BLOCKS + 1):
         yield chunk, BlockRange(max(span.first, chunk * BLOCKS), min(span.stop, (chunk + 1) * BLOCKS))
+
+
+def _named(within: PrivateDirectory, temporary: str, name: str) -> bool:
+    """Give a file its name, which nobody else may have (FileExistsError); False where this file system has no links."""
+    try:
+        within.link(temporary, name)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    within.remove(temporary)
+    return True
 
 
 def _write(fd: int, views: Sequence[memoryview], at: int) -> None:

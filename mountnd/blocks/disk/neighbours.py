@@ -117,6 +117,7 @@ class Neighbours:
         now = self._clock()
         paused, state.fetched = now - state.fetched > SILENT_S, now
         if paused:
+            state.expected_until = now + SILENT_S  # first: other threads fetch, too, while this one announces it
             self._announce(state)
         elif (folder := self._folder) is not None and (
             folder.info.st_mtime_ns != state.folder_ns or now >= state.again
@@ -171,7 +172,6 @@ class Neighbours:
                 folder.touch(".")
             except FileNotFoundError:
                 os.close(folder.create(name))
-            state.expected_until = now + SILENT_S
             self._look(touched=folder.stat(name).st_mtime_ns)
         except OSError:
             self._folder, self._refused_until = None, now + REFUSED_S
