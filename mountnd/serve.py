@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -18,7 +19,7 @@ from . import descriptors, fusermount, memory_limit
 from .assembly import Mount, build
 from .cache_directory import kept_in
 from .config.options import INDEFINITE, MountConfig, SourceConfig
-from .daemon import control, mounts
+from .daemon import control, handed_over, mounts, notify
 from .daemon.unmount import named_holders
 from .errors import Forbidden, MountError, TimedOut, Unreachable, UsageError
 from .foreign_text import line
@@ -86,6 +87,7 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
         for store in mount.stores.values():
             for said in filter(None, (store.notice, store.exposure)):
                 log.warning("%s", said)  # until `ready` warnings go to the terminal
+        handed = handed_over.descriptor(config.mountpoint) is not None
         place = _Place(config.mountpoint)
         session = Session(
             mount.vfs,
@@ -95,8 +97,10 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
             threads=threads,
             is_there=place.is_ours,
-            busy=partial(_tell_busy, config.mountpoint) if config.foreground else None,
+            busy=partial(_tell_busy, config.mountpoint) if config.foreground and not handed else None,
             make_room=mount.end_workers,
+            handed_over=handed,
+            stopping=notify.stopping,
         )
         # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
         # reference counts free nearly all objects that come after.
@@ -109,12 +113,15 @@ def serve(config: MountConfig, ready: Callable[[], None]) -> None:
             return {}
 
         def mounted() -> None:
-            place.note()
+            if not handed:
+                place.note()
             ready()
 
-        with control.serving(config.mountpoint, {"stats": lambda _: mount.counters(), "refresh": refresh}):
+        handlers: dict[str, control.Handler] = {"stats": lambda _: mount.counters(), "refresh": refresh}
+        with nullcontext() if handed else control.serving(config.mountpoint, handlers):
             session.run(mounted)
     finally:
+        notify.stopping()
         try:
             mount.close()
         finally:
