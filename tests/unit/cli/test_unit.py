@@ -108,7 +108,7 @@ def test_systemd_would_complain(tmp_path: Path) -> None:
     assert code != 0 and "absent is not executable" in said
     strange = re.sub("^ExecStart=.*$", "ExecStart=/bin/it's", unit.unit_text(absent), flags=re.MULTILINE)
     code, said = verified([strange], tmp_path, system=False)
-    assert code != 0 and "special characters" in said
+    assert code != 0 and "Unbalanced quoting" in said
 
 
 @pytest.mark.parametrize("name", NAMES)
