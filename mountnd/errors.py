@@ -24,6 +24,7 @@
         ├── NotADirectory
         ├── IsADirectory
         ├── ReadOnly
+        ├── Denied            the modes shut this user out
         ├── Interrupted       the reader got a signal
         └── StaleHandle       the handle was closed
 
@@ -177,6 +178,10 @@ class IsADirectory(VfsError):
 
 
 class ReadOnly(VfsError):
+    pass
+
+
+class Denied(VfsError):
     pass
 
 

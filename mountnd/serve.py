@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,7 @@ from .assembly import BYTE_RESERVED, Mount, build
 from .blocks.bulk import GETS_ALONE
 from .config.options import INDEFINITE, MountConfig
 from .config.parsers import Address
-from .daemon import control, mounts
+from .daemon import control, handed_over, mounts, notify
 from .daemon.unmount import named_holders
 from .errors import MountError, UsageError
 from .foreign_text import line
@@ -98,6 +98,7 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
         for store in mount.stores.values():
             for said in filter(None, (store.notice, store.exposure)):
                 log.warning("%s", said)  # until `ready` warnings go to the terminal
+        handed = handed_over.descriptor(config.mountpoint) is not None
         place = _Place(config.mountpoint)
         session = Session(
             mount.vfs,
@@ -107,8 +108,10 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             timeout=kernel_ttl(config, forgets=forgets_names(os.uname().release)),
             threads=threads,
             is_there=place.is_ours,
-            busy=partial(_tell_busy, config.mountpoint) if config.foreground else None,
+            busy=partial(_tell_busy, config.mountpoint) if config.foreground and not handed else None,
             make_room=mount.end_workers,
+            handed_over=handed,
+            stopping=notify.stopping,
         )
         # What is imported by now stays: walking it at each collection took a tenth of a stream's CPU (measured), and
         # reference counts free nearly all objects that come after.
@@ -121,7 +124,8 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             return {}
 
         def mounted() -> None:
-            place.note()
+            if not handed:
+                place.note()
             ready()
 
         def explained(request: dict[str, Any]) -> dict[str, Any]:
@@ -142,10 +146,11 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             "prefetch": desk.answer,
             **account.handlers,
         }
-        with control.serving(config.mountpoint, handlers, account.tick):
+        with nullcontext() if handed else control.serving(config.mountpoint, handlers, account.tick):
             session.run(mounted)
             account.write_report()
     finally:
+        notify.stopping()
         desk.close()
         try:
             mount.close()

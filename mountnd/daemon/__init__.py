@@ -15,6 +15,8 @@
     mounts      what the kernel has mounted, and whether it answers
     command     a command run to its end, signals passed on
     namespace   a namespace in which an ordinary user may mount
+    handed_over /dev/fd/N as a mountpoint: a device that somebody else has mounted
+    notify      what a service manager is told
     host        checks of the machine, each with the command that fixes what is missing
     logs        where messages go
     privacy     what others may see of a daemon

@@ -15,7 +15,7 @@ from .. import fusermount
 from ..config.options import MountConfig
 from ..errors import MountError
 from ..redaction import redacted
-from . import detach, host, logs, mountpoint, mounts, privacy, rundir, signals
+from . import detach, handed_over, host, logs, mountpoint, mounts, notify, privacy, rundir, signals
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,8 @@ def run_mount(
     # A umask that takes rights from ourselves would lock us out of our own files.
     os.umask(os.umask(0o077) & 0o077)
     privacy.hide_arguments()
+    if (device := handed_over.descriptor(config.mountpoint)) is not None:
+        return _handed_over(config, device, serve, say, introduce, connecting)
     typed, config = config.mountpoint.expanduser(), _absolute(config)
     _check_machine(config)
     rundir.run_dir()  # where there can be none, that is said before anything is made
@@ -73,15 +75,18 @@ def run_mount(
         raise
 
 
-def _absolute(config: MountConfig) -> MountConfig:
-    """The daemon's working directory is "/", so that it keeps no file system busy: paths must not depend on it."""
+def _absolute(config: MountConfig, mountpoint: Path | None = None) -> MountConfig:
+    """The daemon's working directory is "/", so that it keeps no file system busy: paths must not depend on it.
+
+    `mountpoint`: another one, as it is.
+    """
 
     def absolute(path: Path | None) -> Path | None:
         return None if path is None else Path(os.path.abspath(path.expanduser()))
 
     return replace(
         config,
-        mountpoint=mounts.resolve(config.mountpoint.expanduser()),
+        mountpoint=mountpoint or mounts.resolve(config.mountpoint.expanduser()),
         cache_dir=absolute(config.cache_dir),
         log_file=absolute(config.log_file),
         report=absolute(config.report),
@@ -108,22 +113,58 @@ def _in_front(
     introduce: Callable[[], object],
     connecting: Callable[[], AbstractContextManager[None]],
 ) -> int:
-    with _claimed(config, made, str(config.log_file or "")) as record, ExitStack() as until_ready:
-        privacy.hide_memory()
-        if config.log_file:
-            logs.to_file(config.log_file, config.verbose, config.debug, own=False)
-        else:
-            logs.to_terminal(config.verbose, config.debug)
-        until_ready.enter_context(connecting())
+    with _claimed(config, made, str(config.log_file or "")) as record:
 
-        def ready() -> None:
+        def mounted() -> None:
             _note_device(record)
-            until_ready.close()
             introduce()
             say(f"{config.mountpoint} is mounted; Ctrl-C unmounts it.")
 
-        serve(config, ready)
+        _serve_here(config, serve, mounted, connecting)
     return 0
+
+
+def _handed_over(
+    config: MountConfig,
+    device: int,
+    serve: Serve,
+    say: Callable[[str], None],
+    introduce: Callable[[], object],
+    connecting: Callable[[], AbstractContextManager[None]],
+) -> int:
+    """Serve a mount of somebody else's, in the foreground, until he unmounts it or sends SIGTERM."""
+    handed_over.check(device)
+
+    def mounted() -> None:
+        introduce()
+        say(f"/dev/fd/{device} is served, until it is unmounted or SIGTERM comes.")
+
+    with signals.raised():
+        _serve_here(_absolute(config, Path(f"/dev/fd/{device}")), serve, mounted, connecting)
+    return 0
+
+
+def _serve_here(
+    config: MountConfig,
+    serve: Serve,
+    mounted: Callable[[], object],
+    connecting: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Serve in this process. `mounted`: called when the tree answers."""
+    privacy.hide_memory()
+    if config.log_file:
+        logs.to_file(config.log_file, config.verbose, config.debug, own=False)
+    else:
+        logs.to_terminal(config.verbose, config.debug)
+    with ExitStack() as until_ready:
+        until_ready.enter_context(connecting())
+
+        def ready() -> None:
+            until_ready.close()
+            mounted()
+            notify.ready()
+
+        serve(config, ready)
 
 
 def _in_background(

@@ -1,7 +1,9 @@
 """The kernel's door: paths in, errnos out. The only room that imports the FUSE binding, and a boring one.
 
     session         one mount's life: fuse_new, mount, threads, unmount
+    checked_operations  callbacks for a mount that somebody else has made: they refuse what the kernel does elsewhere
     operations      libfuse's callbacks in terms of the vfs
+    permissions     who may do what by the mode bits: a policy
     stat_habits     who stats the files it lists: a policy
     directory_page  the page of a directory that libfuse is about to send: names go into it many at once
     direntries      directory entries as the kernel takes them, packed

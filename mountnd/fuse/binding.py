@@ -95,6 +95,12 @@ def reader() -> int:
     return ctypes.c_int.from_address(_context() + _PID_OFFSET).value
 
 
+def caller() -> tuple[int, int, int]:
+    """User, group and thread that the request is made for which this thread serves; inside of a callback only."""
+    context = mfusepy.fuse_context.from_address(_context())
+    return context.uid, context.gid, context.pid
+
+
 def is_interrupted(request: int) -> bool:
     """Whether the reader of a request got a signal. Only until that is answered; on any thread."""
     return bool(_is_interrupted(request))

@@ -22,6 +22,7 @@ _ERRNO: dict[type[BaseException], int] = {
     errors.NotADirectory: errno.ENOTDIR,
     errors.IsADirectory: errno.EISDIR,
     errors.ReadOnly: errno.EROFS,
+    errors.Denied: errno.EACCES,
     errors.Interrupted: errno.EINTR,
     errors.StaleHandle: errno.EBADF,
     errors.StoreError: errno.EIO,

@@ -7,12 +7,15 @@ import logging
 import os
 import queue
 import re
+import select
 import signal
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import MountError
 from ..threads import start
 from ..vfs.inodes import Attributes
 from . import binding
@@ -27,6 +30,8 @@ MAX_BACKGROUND = 3_072
 READ_AHEAD_KB = 1024
 # FUSE_NOTIFY_INC_EPOCH of linux/fuse.h, in kernels from 6.16 on.
 _NOTIFY_INC_EPOCH, _EPOCH_SINCE = 8, (6, 16)
+# How long whoever has opened the device may take to mount it.
+_MOUNTED_S = 10.0
 # An absence is kept no longer than so many seconds, whatever the time-out: it ends when other keys see more, and then
 # nobody tells the kernel. To be asked again costs microseconds: the daemon knows what it has been told.
 ABSENT_S = 1.0
@@ -66,6 +71,16 @@ def read_ahead(mountpoint: str) -> None:
             f.write(str(READ_AHEAD_KB))
     except OSError as e:
         log.debug("read_ahead_kb stays as it is: %s", e)
+
+
+def await_mount(device: int) -> None:
+    """Wait until the FUSE device that somebody else has opened is mounted. Raises MountError after some seconds."""
+    poll, end = select.poll(), time.monotonic() + _MOUNTED_S
+    poll.register(device, select.POLLOUT)
+    while any(event & select.POLLERR for _, event in poll.poll(0)):  # it belongs to no mount
+        if time.monotonic() > end:
+            raise MountError(f"/dev/fd/{device}: nothing is mounted with it; its opener has to call mount(2)")
+        time.sleep(0.05)
 
 
 def forgets_names(release: str) -> bool:

@@ -68,7 +68,7 @@ class Operations:
         own = ("getattr", "open", "read_buf", "flush", "release", "opendir", "readdir", "releasedir", "statfs")
         # xattrs, locks, lseek and access are left out: libfuse then answers ENOSYS, which the kernel remembers,
         # and does them itself where it can (flock, SEEK_DATA, permissions).
-        return {name: getattr(self, name) for name in own} | dict.fromkeys(_CHANGING, _refuse)
+        return {name: getattr(self, name) for name in own} | dict.fromkeys(_CHANGING, refuse)
 
     def getattr(self, path: bytes | None, stat: int, info: int | None) -> None:
         if info:  # of an open file: its own version's, also when the name is gone
@@ -189,7 +189,8 @@ class Operations:
         self._invalidator.drop_all_names()
 
 
-def _refuse(*_: object) -> int:
+def refuse(*_: object) -> int:
+    """The answer to all that would change something."""
     raise ReadOnly("the tree is read-only")
 
 

@@ -22,6 +22,7 @@ from .. import descriptors, fusermount
 from ..errors import MountError
 from ..vfs.tree import Vfs
 from . import binding, kernel
+from .checked_operations import CheckedOperations
 from .operations import Operations
 from .threads import LoopThreads
 
@@ -54,6 +55,8 @@ class Session:
         busy: says that programs still use the mount, after the first SIGINT; only a second one then takes it away.
             None: the first does.
         make_room: ends threads and the like that are not needed to unmount, where a limit stands in the way.
+        handed_over: the mountpoint is `/dev/fd/N`, a FUSE device that somebody else has mounted, and will unmount.
+        stopping: told when the end begins.
     """
 
     def __init__(
@@ -68,13 +71,16 @@ class Session:
         is_there: Callable[[], bool] = lambda: True,
         busy: Callable[[], object] | None = None,
         make_room: Callable[[], object] = lambda: None,
+        handed_over: bool = False,
+        stopping: Callable[[], object] = lambda: None,
     ) -> None:
         self._mountpoint, self._timeout, self._is_there = mountpoint, timeout, is_there
         self._threads, self._make_room, self._busy = threads, make_room, busy
+        self._handed_over, self._stopping = handed_over, stopping
         self._invalidator = kernel.Invalidator()
         self._ready = threading.Event()
         self._stop_by, self._unmounted = float("inf"), False
-        operations = Operations(vfs, self._invalidator)
+        operations = (CheckedOperations if handed_over else Operations)(vfs, self._invalidator)
         self.refresh = operations.refresh
         self._callbacks = binding.callbacks({**operations.table(), "init": self._init})
         self._fuse = binding.fuse_new(mount_options(fsname=fsname, allow_other=allow_other), self._callbacks)
@@ -111,11 +117,13 @@ class Session:
 
         Not fuse_session_exit(): libfuse then drops the request that a blocked read(2) returns next, and its
         reader hangs in D state. After GRACE_S `run` returns all the same, for the caller to
-        clean up and end the process; the kernel then aborts what is left.
+        clean up and end the process; the kernel then aborts what is left. Of a mount that somebody else has made only
+        that is done, and at once.
         """
         if self._stop_by == float("inf"):
             log.info("unmounting %s", self._mountpoint)
-            self._stop_by = time.monotonic() + GRACE_S
+            self._stopping()
+            self._stop_by = time.monotonic() + (0.0 if self._handed_over else GRACE_S)
             self._unmount()
 
     def _interrupt(self) -> None:
@@ -132,6 +140,7 @@ class Session:
         if complaint and self._is_ours():
             busy()
         else:
+            self._stopping()
             self._unmounted, self._stop_by = True, time.monotonic() + GRACE_S
 
     def _make_threads(self) -> None:
@@ -145,6 +154,8 @@ class Session:
 
     def _serve(self, ready: Callable[[], None]) -> None:
         session = ctypes.c_void_p(binding.lib.fuse_get_session(self._fuse))
+        if self._handed_over:
+            kernel.await_mount(binding.lib.fuse_session_fd(session))
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: self.stop())
@@ -154,7 +165,8 @@ class Session:
             _answer_init(session)
         self._threads.serve(session)
         if self._ready.wait(10):
-            kernel.read_ahead(self._mountpoint)
+            if not self._handed_over:
+                kernel.read_ahead(self._mountpoint)
             ready()
         while not self._threads.join(0.2):
             if time.monotonic() > self._stop_by:
@@ -164,7 +176,7 @@ class Session:
 
     def _unmount(self) -> None:
         """Unmount, if that is not done; where descriptors, threads or processes have run out, without them."""
-        self._unmounted = self._unmounted or not self._is_ours()
+        self._unmounted = self._unmounted or self._handed_over or not self._is_ours()
         if self._unmounted:
             return
         try:

@@ -80,7 +80,10 @@ class DiskCache:
 
     def leases(self, source: str) -> Leases | None:
         """A fetch from `source` begins: the leases, where another mount may be fetching the same. Never raises."""
-        return self._leases if self._leases.shared(source) and self._writer.is_on else None
+        if not (self._leases.shared(source) and self._writer.is_on):
+            return None
+        self._writer.hurry()
+        return self._leases
 
     def load(self, id: ObjectId, size: int, span: BlockRange, views: Sequence[memoryview]) -> Collection[int]:
         """Fill what is held of `span`, one view each block; the indexes that were filled. Never raises."""

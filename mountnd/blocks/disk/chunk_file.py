@@ -154,10 +154,16 @@ class ChunkFile:
 
     @classmethod
     def create(
-        cls, within: PrivateDirectory, identity: ChunkIdentity, span: BlockRange, views: Sequence[memoryview]
+        cls,
+        within: PrivateDirectory,
+        identity: ChunkIdentity,
+        span: BlockRange,
+        views: Sequence[memoryview],
+        *,
+        replace: bool = True,
     ) -> ChunkFile:
-        """A new one that holds the blocks of `span`, in place of whatever has its name. Whoever opens that sees a whole
-        header or none."""
+        """A new one that holds the blocks of `span`, in place of whatever has its name; not to `replace` that raises
+        FileExistsError. Whoever opens it sees a whole header or none."""
         raw, name = identity.encode(), identity.name
         n = identity.span.stop - identity.span.first
         front = struct.pack("<8sII", MAGIC, len(raw), n)
@@ -174,7 +180,8 @@ class ChunkFile:
             else:
                 _write(fd, [memoryview(head.ljust(chunk._data, b"\0"))], 0)
                 _write(fd, views, chunk._data + (span.first - chunk._first) * BLOCK)
-            within.rename(temporary, name)
+            if replace or not _named(within, temporary, name):
+                within.rename(temporary, name)
         except BaseException:
             within.remove(temporary)
             raise
@@ -250,6 +257,18 @@ def disk_bytes(size: int, span: BlockRange) -> int:
         packed = geometry.block_count(size) == 1  # header and block share a page
         taken += -(-(n + HEADER) // ALIGNMENT) * ALIGNMENT if packed else (1 - (-n // ALIGNMENT)) * ALIGNMENT
     return taken
+
+
+def _named(within: PrivateDirectory, temporary: str, name: str) -> bool:
+    """Give a file its name, which nobody else may have (FileExistsError); False where this file system has no links."""
+    try:
+        within.link(temporary, name)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    within.remove(temporary)
+    return True
 
 
 def _write(fd: int, views: Sequence[memoryview], at: int) -> None:

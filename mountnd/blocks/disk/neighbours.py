@@ -30,7 +30,7 @@ NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")
 
 # How often a mount shows that it lives, and after how long without that it is taken for dead: long enough for a process
 # that waits for its turn on a busy machine.
-BEAT_S, SILENT_S = 0.25, 1.5
+BEAT_S, SILENT_S = 0.25, 2.5
 # Two changes within a tick of the file system's clock look like one: so after each there is one more look.
 LOOK_AGAIN_S = 1.0
 # Whose fetches came to nothing is not waited for again for this long.
@@ -117,6 +117,7 @@ class Neighbours:
         now = self._clock()
         paused, state.fetched = now - state.fetched > SILENT_S, now
         if paused:
+            state.expected_until = now + SILENT_S  # first: other threads fetch, too, while this one announces it
             self._announce(state)
         elif (folder := self._folder) is not None and (
             folder.info.st_mtime_ns != state.folder_ns or now >= state.again
@@ -171,7 +172,6 @@ class Neighbours:
                 folder.touch(".")
             except FileNotFoundError:
                 os.close(folder.create(name))
-            state.expected_until = now + SILENT_S
             self._look(touched=folder.stat(name).st_mtime_ns)
         except OSError:
             self._folder, self._refused_until = None, now + REFUSED_S

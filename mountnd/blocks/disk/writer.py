@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -44,6 +45,10 @@ LATE_S = 1.2
 # Blocks that wait stay in memory as any others do, and what is evicted before its turn is not written: no reader waits
 # for the disk, or goes short of memory for it. Only this much is pinned, for mounts with next to no memory.
 PINNED = 8 << 20
+# While other mounts fetch the same it does not give way, but for as long as this after their last sign.
+HURRY_S = 1.0
+# What other mounts may wait for is pinned up to this part of memory: once evicted, one of them would fetch it again.
+SHARED_PART = 4
 WRITTEN_FILES = 16  # open for that, at most
 # After a full disk, how long until writing is tried again.
 FULL_S = 60.0
@@ -98,7 +103,7 @@ class WriteBehind:
         self._pending: deque[_Pending] = deque()
         self._awaited: deque[_Awaited] = deque()  # what somebody waits for: it goes first, and without a pause
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
-        self._urgent = 0  # how many in `_pending` other mounts may wait for
+        self._hurried_until = 0.0
         self._thread: threading.Thread | None = None
         self._closed = self._warned = self._warned_foreign = False
         self._off_until = self._last = self._paused_until = 0.0
@@ -119,7 +124,7 @@ class WriteBehind:
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None = None) -> None:
         """Write these blocks some time soon, or not at all where that is not possible.
 
-        `written`: called once they are written, or will not be. With it they are written at once, whoever reads.
+        `written`: called once they are written, or will not be.
         """
         n, now = sum(map(len, blocks.views)), time.monotonic()
         ended = []
@@ -136,13 +141,13 @@ class WriteBehind:
     def _append(self, job: _Pending) -> list[Callable[[], None] | None]:
         """With the lock held: queue a job, and drop what memory cannot hold any more; whom to tell of that."""
         n, pressed, dropped = job.bytes, self._pressed, []
-        if self._pinned + n <= PINNED:
+        most = PINNED if job.written is None else max(PINNED, self._memory // SHARED_PART)
+        if self._pinned + n <= most:
             self._pinned += n
         else:
             job = job._replace(pinned=None)
         self._pending.append(job)
         self._waiting += n
-        self._urgent += job.written is not None
         while self._waiting > max(self._memory, n) and self._pending[0].pinned is None:
             oldest = self._pending.popleft()
             self._stats.add(DISK_SKIPPED, oldest.bytes)
@@ -150,7 +155,7 @@ class WriteBehind:
             dropped.append(oldest.written)
         if self._thread is None:
             self._start()
-        elif len(self._pending) == 1 or self._urgent == 1 or self._pressed > pressed:
+        elif len(self._pending) == 1 or self._pressed > pressed:
             self._changed.notify_all()  # else it knows when its turn comes
         return dropped
 
@@ -170,6 +175,14 @@ class WriteBehind:
                 return kept
         kept.set_exception(OSError(errno.ESHUTDOWN, "the cache is closed"))
         return kept
+
+    def hurry(self) -> None:
+        """Other mounts want what this one fetches: for a moment write at once, whoever reads."""
+        now = time.monotonic()
+        with self._lock:
+            begins, self._hurried_until = self._hurried_until < now, now + HURRY_S
+            if begins and self._pending:
+                self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was to be written is; False where that took longer."""
@@ -191,7 +204,6 @@ class WriteBehind:
         with self._lock:
             left = [job.written for job in self._pending]
             self._pending.clear()
-            self._urgent = 0
         for tell in filter(None, left):
             tell()
 
@@ -241,7 +253,6 @@ class WriteBehind:
     def _done(self, job: _Pending) -> None:
         self._waiting -= job.bytes
         self._pinned -= job.bytes if job.pinned is not None else 0
-        self._urgent -= job.written is not None
 
     @property
     def _pressed(self) -> bool:
@@ -254,9 +265,9 @@ class WriteBehind:
             return 0.0
         if not self._pending:
             return float("inf")
-        if self._closed or self._flushing or self._urgent:
-            return 0.0
         now = time.monotonic()
+        if self._closed or self._flushing or now < self._hurried_until:
+            return 0.0
         due = now if self._pressed else self._pending[0].since + AGE_S
         return min(self._last + QUIET_S, max(due, self._paused_until)) - now
 
@@ -318,23 +329,42 @@ class WriteBehind:
         name = identity.name
         file = self._files.get(name)
         if file is None or file.identity != identity or not file.linked:
-            try:
-                file = ChunkFile.open(name, identity, within=self._root, write=True)
-            except UntrustedDirectory:
-                raise
-            except (FileNotFoundError, InvalidChunk, Untrusted):
-                self._files[name] = self._create(identity, part, views)
-                return True
+            file, made = self._open_or_create(identity, part, views)
             self._files[name] = file
+            if made:
+                return True
         return file.write(part, views) > 0
 
-    def _create(self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]) -> ChunkFile:
+    def _open_or_create(
+        self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]
+    ) -> tuple[ChunkFile, bool]:
+        """The file of a chunk, and whether it was made now, with these blocks in it."""
         try:
-            return ChunkFile.create(self._root.held(), identity, part, views)
+            return self._open(identity), False
+        except UntrustedDirectory:
+            raise
+        except FileNotFoundError:
+            try:
+                return self._create(identity, part, views, replace=False), True
+            except FileExistsError:  # another mount has begun the same chunk: what both write belongs into one file
+                with suppress(FileNotFoundError, InvalidChunk, Untrusted):
+                    return self._open(identity), False
+        except (InvalidChunk, Untrusted):
+            pass
+        return self._create(identity, part, views), True
+
+    def _open(self, identity: ChunkIdentity) -> ChunkFile:
+        return ChunkFile.open(identity.name, identity, within=self._root, write=True)
+
+    def _create(
+        self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview], *, replace: bool = True
+    ) -> ChunkFile:
+        try:
+            return ChunkFile.create(self._root.held(), identity, part, views, replace=replace)
         except FileNotFoundError:  # the folder is not there yet, or somebody has removed the whole cache
             root = self._root.make()
             root.make(os.path.dirname(identity.name))
-            return ChunkFile.create(root, identity, part, views)
+            return ChunkFile.create(root, identity, part, views, replace=replace)
 
     def _make_room(self, n: int) -> bool:
         """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then.

@@ -62,10 +62,13 @@ def exec(ctx: click.Context, inputs: ConfigInputs, words: tuple[str, ...]) -> in
         raise UsageError(f"what is to be mounted? {_USAGE}")
     if not argv:
         raise UsageError(f"no command to run: it stands behind a --, as in: {_USAGE}")
+    from ...daemon import handed_over
     from ...daemon.exec import run_exec
 
     with _with_mountpoint(words, inputs) as (all_words, private):
         resolved = resolve_mount(all_words, inputs)
+        if handed_over.descriptor(resolved.config.mountpoint) is not None:
+            raise UsageError(f"{all_words[-1]}: a mount that somebody else has made takes no command; leave out `exec`")
         asked = ", ".join(source.config.url or source.config.name for source in resolved.sources)
         outcome = run_exec(
             resolved.config,

@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from mountnd.blocks.disk import leases
 from mountnd.stats import BYTES_FETCHED
-from tests.support.children import stop
+from tests.support.children import killed_after, stop
 from tests.support.cli import ROOT
 from tests.support.mounts import Mounted, kernel_mount
 from tests.support.servers import script_server
@@ -38,10 +38,12 @@ GOAL = 1.05
 SOON_S = 30.0
 READ_S = 120.0
 
-# Reads files to their end, and compares: MNT SIZE STEP NUMBER...
+# Reads files to their end, and compares, once its stdin is closed: MNT SIZE STEP NUMBER...
 READER = """
 import os, sys
 from tests.functional.stress.synthetic_server import body, name
+print("ready", flush=True)
+sys.stdin.read()
 mnt, size, step = sys.argv[1], *map(int, sys.argv[2:4])
 for number in map(int, sys.argv[4:]):
     fd = os.open(os.path.join(mnt, name(number)), os.O_RDONLY)
@@ -78,14 +80,27 @@ def mounts(where: Path, server: str, count: int) -> Iterator[list[Mounted]]:
 
 
 @contextlib.contextmanager
-def reading(mount: Mounted, *numbers: int, step: int = MIB) -> Iterator[subprocess.Popen[bytes]]:
-    words = [str(mount.path), str(SIZE), str(step), *map(str, numbers)]
-    process = subprocess.Popen([sys.executable, "-c", READER, *words], cwd=ROOT, stderr=subprocess.PIPE)
+def reading(*jobs: tuple[Mounted, Sequence[int]], step: int = MIB) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """A process for each mount that reads these files through it; they begin together."""
+    started = []
     try:
-        yield process
+        for mount, numbers in jobs:
+            words = [str(mount.path), str(SIZE), str(step), *map(str, numbers)]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            started.append(subprocess.Popen([sys.executable, "-c", READER, *words], cwd=ROOT, **pipes))
+        for process in started:
+            assert process.stdout is not None
+            with killed_after(READ_S, process):
+                assert process.stdout.readline() == b"ready\n"
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.stdin = None
+        yield started
     finally:
-        process.kill()
-        process.communicate(timeout=20)
+        for process in started:
+            process.kill()
+            process.communicate(timeout=20)
 
 
 def ended_well(process: subprocess.Popen[bytes], seconds: float = READ_S) -> None:
@@ -102,9 +117,10 @@ def await_leases(where: Path) -> None:
 @pytest.mark.parametrize("step", [128 << 10, MIB])
 def test_a_byte_is_fetched_once(tmp_path: Path, server: str, step: int) -> None:
     numbers = range(FILES)
-    with mounts(tmp_path, server, MOUNTS) as made, contextlib.ExitStack() as stack:
-        for process in [stack.enter_context(reading(mount, *numbers, step=step)) for mount in made]:
-            ended_well(process)
+    with mounts(tmp_path, server, MOUNTS) as made:
+        with reading(*((mount, numbers) for mount in made), step=step) as processes:
+            for process in processes:
+                ended_well(process)
         total = sent(server)
         assert sum(counters(mount).get(BYTES_FETCHED, 0) for mount in made) == pytest.approx(total, rel=0.02)
     print(f"{total / FILES / SIZE:.3f} bytes sent for each byte, to {MOUNTS} mounts")
@@ -115,7 +131,7 @@ def test_a_byte_is_fetched_once(tmp_path: Path, server: str, step: int) -> None:
 @pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_mount_that_stalls_or_dies_holds_up_nobody(tmp_path: Path, server: str, end: signal.Signals) -> None:
     """In mid-fetch, with leases held; who reads the same through another mount reads on, and so does the one after."""
-    with mounts(tmp_path, server, 3) as (first, second, third), reading(first, 0), reading(second, 0) as process:
+    with mounts(tmp_path, server, 3) as (first, second, third), reading((first, [0]), (second, [0])) as (_, process):
         await_leases(tmp_path)
         if end == signal.SIGSTOP:
             stop(first.process.pid)
@@ -123,7 +139,7 @@ def test_a_mount_that_stalls_or_dies_holds_up_nobody(tmp_path: Path, server: str
             first.kill()
         try:
             ended_well(process, SOON_S)
-            with reading(third, 1, 0) as after:
+            with reading((third, [1, 0])) as (after,):
                 ended_well(after, SOON_S)
         finally:
             if end == signal.SIGSTOP:
@@ -131,11 +147,11 @@ def test_a_mount_that_stalls_or_dies_holds_up_nobody(tmp_path: Path, server: str
 
 
 def test_what_two_that_died_have_left_holds_up_nobody(tmp_path: Path, server: str) -> None:
-    with mounts(tmp_path, server, 2) as (first, second), reading(first, 0), reading(second, 0):
+    with mounts(tmp_path, server, 2) as (first, second), reading((first, [0]), (second, [0])):
         await_leases(tmp_path)
         for mount in (first, second):
             mount.kill()
     options = {"cache_dir": tmp_path / "cache"}
     (at := tmp_path / "next").mkdir()
-    with kernel_mount(at, server, [SOURCE], options) as mount, reading(mount, 0) as process:
+    with kernel_mount(at, server, [SOURCE], options) as mount, reading((mount, [0])) as (process,):
         ended_well(process, SOON_S)
