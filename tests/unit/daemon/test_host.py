@@ -8,6 +8,19 @@ from mountnd import fusermount
 from mountnd.daemon import host
 
 
+@pytest.fixture(autouse=True)
+def no_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is played here does not own a namespace in which he may mount (root, who runs the tests, does)."""
+    monkeypatch.setattr(host, "fusermount_is_needed", lambda: True)
+
+
+def test_in_a_namespace_of_its_own_a_user_needs_neither_fusermount3_nor_a_name(monkeypatch):
+    monkeypatch.setattr(host, "fusermount_is_needed", lambda: False)
+    monkeypatch.setattr(fusermount.shutil, "which", lambda name: None)
+    monkeypatch.setattr(host.os, "getuid", lambda: 54321)
+    assert [found.level for found in (host.fusermount(), host.user(), host.allow_other())] == ["ok"] * 3
+
+
 def test_a_missing_device_names_the_command(tmp_path):
     finding = host.fuse_device(tmp_path / "fuse")
     assert finding.level == "bad"
