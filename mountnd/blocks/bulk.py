@@ -35,8 +35,8 @@ from .pace import Pace
 GETS_AT_ONCE, BESIDE_READERS, GETS_ALONE, LONG_GETS = 32, 8, 64, 24
 # Of memory's limit; the rest stays for readers.
 MEMORY_PART = 4
-# One GET, retries included.
-SECONDS = 300.0
+# One GET, retries included: how long a network may be gone.
+SECONDS = 120.0
 
 
 Done = Callable[[Sequence[BaseException | None]], object]

@@ -13,6 +13,7 @@ from ..blocks.geometry import BlockRange, extent
 from ..errors import Changed, MountError, MountndError, NotFound
 from ..report.figures import size as size_text
 from ..stores.base import ObjectStat
+from ..threads import start
 from ..vfs.tree import Vfs
 from .files import Files, Picked, span_of
 from .report import ENDED, FETCHING, LOOKING, Report
@@ -40,6 +41,7 @@ class Prefetch:
         self._vfs, self._bulk, self._request = vfs, bulk, request
         self._cancelled, self._ended = threading.Event(), threading.Event()
         self._absent = Amount(0, 0)  # at the beginning
+        self._settled: set[str] = set()  # paths that failed, or whose listed version is gone: not to be tried again
         self.report = Report()
 
     def run(self) -> None:
@@ -60,8 +62,8 @@ class Prefetch:
             self._ended.set()
 
     def start(self) -> None:
-        """`run` on a thread of its own."""
-        threading.Thread(target=self.run, name="prefetch", daemon=True).start()
+        """`run` on a thread of its own. Raises MountError where the system grants none."""
+        start(threading.Thread(target=self.run, name="prefetch", daemon=True))
 
     def cancel(self) -> None:
         """End soon; what has come stays."""
@@ -149,7 +151,9 @@ class Prefetch:
             missing, error = outcome
             if error is None:
                 self.report.count(done=1, fetched=1)
-            elif isinstance(error, Changed | NotFound) and not missing.again:
+                return
+            self._settled.add(missing.path)
+            if isinstance(error, Changed | NotFound) and not missing.again:
                 moved.append(missing)
             else:
                 self.report.failed(missing.path, str(error) or type(error).__name__)
@@ -169,7 +173,8 @@ class Prefetch:
             stat = picked.stat()
             span = span_of(stat, self._request)
             names = bulk.chunks(stat.id, stat.size, span) if there else []
-            if gaps := _gaps(bulk, stat, span, names, there):
+            gaps = _gaps(bulk, stat, span, names, there)
+            if gaps and not (self._settled and picked.path in self._settled):
                 yield Missing(picked.path, stat.id, stat.size, tuple(gaps), picked)
 
     def _newer(self, moved: list[Missing], bulk: Bulk) -> Iterator[Missing]:

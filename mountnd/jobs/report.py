@@ -91,10 +91,14 @@ class Report:
             kinds = sorted(self._kinds.items(), key=lambda item: (-item[1][1], item[0]))
             more: Sequence[Failure] = self._failures[failures_seen:][:FAILURES_AT_ONCE]
             seconds = (self._ended_at if self._phase == ENDED else self._clock()) - self._begun
+            counts = dict(self._counts)
+            # One that was evicted meanwhile was done twice.
+            for what in ("done", "fetched"):
+                counts[what] = min(counts.get(what, 0), counts.get("files", 0) - counts.get("left_out", 0))
             return {
                 "phase": self._phase,
                 "seconds": round(seconds, 3),
-                **{name: self._counts[name] for name in _COUNTS},
+                **{name: counts.get(name, 0) for name in _COUNTS},
                 "kinds": [[kind, *counts] for kind, counts in kinds[:KINDS_MAX]],
                 "failures": [list(failure) for failure in more],
                 **self._told,

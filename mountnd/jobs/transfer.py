@@ -155,10 +155,10 @@ class Transfer:
 
     def _loads(self, pieces: Iterator[_Piece], left: int) -> Iterator[_Load]:
         """Pieces by themselves, but small ones together: fewer towards the end, so that no worker has the last ones all
-        to itself."""
+        to itself. `left`: files."""
         load: _Load = []
         for piece in pieces:
-            left -= 1
+            left -= piece.span.first == piece.file.missing.gaps[0].first
             if piece.bytes > SMALL:
                 yield [piece]
                 continue

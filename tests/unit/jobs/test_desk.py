@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mountnd.errors import MountError, UsageError
 from mountnd.jobs import prefetch
 from mountnd.jobs.desk import MOST, Desk
-from tests.support.waiting import wait_until
+from tests.support.waiting import Clock, wait_until
 
 
 class FakeJob:
@@ -67,15 +68,17 @@ def test_one_that_nobody_looks_at_is_cancelled_and_forgotten(desk: Desk) -> None
 
 
 def test_one_that_somebody_looks_at_goes_on(desk: Desk) -> None:
+    clock = Clock()
+    desk = Desk(None, NoBlocks(), silent=0.05, clock=clock)  # type: ignore[arg-type]
     number = ask(desk, "begin", job={"paths": ["a"]})["id"]
     ask(desk, "start", id=number)
-    import time
-
-    end = time.monotonic() + 1.0
-    while time.monotonic() < end:
+    for _ in range(20):
+        clock.now += 0.04
         ask(desk, "poll", id=number)
         time.sleep(0.02)
     assert not FakeJob.made[0].cancelled
+    clock.now += 10
+    wait_until(lambda: FakeJob.made[0].cancelled, "the job to be cancelled")
 
 
 def test_the_end_of_the_mount_ends_all(desk: Desk) -> None:
