@@ -201,9 +201,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Refusal(403, "InvalidAccessKeyId")
         path, _, query = self.path.partition("?")
         pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
-        quoted = sorted(tuple(urllib.parse.quote(part, "-_.~", errors="surrogateescape") for part in pair) for pair in pairs)
+        quoted = sorted(
+            tuple(urllib.parse.quote(part, "-_.~", errors="surrogateescape") for part in pair) for pair in pairs
+        )
         heads = "".join(f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in names.split(";"))
-        asked = [self.command, path, "&".join(map("=".join, quoted)), heads, names, headers.get("x-amz-content-sha256", "")]
+        asked = [
+            self.command,
+            path,
+            "&".join(map("=".join, quoted)),
+            heads,
+            names,
+            headers.get("x-amz-content-sha256", ""),
+        ]
         digest = hashlib.sha256("\n".join(asked).encode()).hexdigest()
         scope = f"{day}/{region}/s3/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{headers.get('x-amz-date', '')}\n{scope}\n{digest}"
