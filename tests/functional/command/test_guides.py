@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -31,6 +32,12 @@ GUIDES = {
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
+@functools.cache
+def bodies() -> dict[str, bytes]:
+    """The files of the data set: made when they are first asked for, which takes seconds."""
+    return dict(dataset.files())
+
+
 @pytest.fixture(scope="module")
 def archives() -> Iterator[Quirky]:
     with local_archives({KEY: SECRET}) as server:
@@ -54,12 +61,22 @@ def gets_of(log: list[Request], key: str) -> list[Request]:
     return [request for request in log if request.method == "GET" and key in request.target.partition("?")[0]]
 
 
+def fetched(log: list[Request], key: str) -> int:
+    """How many bytes of a file were asked for."""
+    ranges = [re.fullmatch(r"bytes=(\d+)-(\d+)", get.headers["range"]) for get in gets_of(log, key)]
+    return sum(int(found[2]) - int(found[1]) + 1 for found in ranges if found)
+
+
 def the_tutorial(typist: Session, archives: Quirky) -> None:
     """What its sentences say beside its blocks."""
     log = archives.log()
     assert not any("authorization" in request.headers for request in of_bucket(log, BUCKET))
     assert of_bucket(log, HCP_BUCKET), "HCP was asked"
     assert all("authorization" in request.headers for request in of_bucket(log, HCP_BUCKET))
+    assert not gets_of(log, "_bold.nii"), "what nobody reads is not fetched"
+    for name in ("sub-01/anat/sub-01_T1w.nii.gz", "sub-02/anat/sub-02_T1w.nii.gz"):
+        # However many read it: a copy, mounts, mountnd://, a prefetch.
+        assert fetched(log, f"{DATASET}/{name}") == len(bodies()[name])
     image = next(text for text in typist.said.values() if re.search(r"\(\d+, \d+, \d+\)", text))
     assert "(160, 192, 160)\n(160, 192)" in image
     copied = (typist.home / "sub-01_T1w.nii.gz").read_bytes()
@@ -79,14 +96,12 @@ def the_tutorial(typist: Session, archives: Quirky) -> None:
 
 def the_batch_page(typist: Session, archives: Quirky) -> None:
     """Two tasks at once and what is prefetched afterwards: each byte has come once, to the cache that was named."""
-    images = {f"sub-{n}": f"ds000001/sub-{n}/anat/sub-{n}_T1w.nii.gz" for n in ("01", "02")}
-    bodies = {f"{DATASET}/{name}": body for name, body in dataset.files()}
-    for subject, key in images.items():
+    log = archives.log()
+    for subject in ("sub-01", "sub-02"):
+        name = f"{subject}/anat/{subject}_T1w.nii.gz"
         line = (typist.home / f"results/{subject}.txt").read_text()
-        assert line.split()[0] == hashlib.md5(bodies[key]).hexdigest()
-        ranges = [re.fullmatch(r"bytes=(\d+)-(\d+)", get.headers["range"]) for get in gets_of(archives.log(), key)]
-        sizes = [int(found[2]) - int(found[1]) + 1 for found in ranges if found]
-        assert len(sizes) == len(ranges) and sum(sizes) == len(bodies[key])
+        assert line.split()[0] == hashlib.md5(bodies()[name]).hexdigest()
+        assert fetched(log, f"{DATASET}/{name}") == len(bodies()[name])
     assert (typist.home / "scratch/mountnd/blocks").is_dir() and not (typist.home / ".cache/mountnd/blocks").exists()
     assert list((typist.home / "tmp").glob("mountnd-*")) == []
 

@@ -1,4 +1,4 @@
-"""The notebook that comes with the help, executed in a kernel of its own as Jupyter does, against the local archives."""
+"""The notebook that comes with the help, executed in a kernel of its own, as Jupyter does it."""
 
 from __future__ import annotations
 
