@@ -88,7 +88,7 @@ def _watch(mountpoint: Path | None, as_json: bool, interval: float) -> None:
             return
         with suppress(KeyboardInterrupt):
             while True:
-                look.print(as_json)
+                look.tell(as_json)
                 time.sleep(interval)
     except live.Ended as e:
         streams.remark(str(e))
@@ -130,7 +130,7 @@ class _LookAtOne:
         seen, blocks = self.look(), terminal.has_blocks()
         return lambda width, height: live_view.one(seen, width, height, interval=interval, blocks=blocks)
 
-    def print(self, as_json: bool) -> None:
+    def tell(self, as_json: bool) -> None:
         """A line of it."""
         seen = self.look()
         if as_json:
@@ -165,7 +165,7 @@ class _LookAtAll:
         seen = self.look()
         return lambda width, height: live_view.several(seen, width, height, interval=interval)
 
-    def print(self, as_json: bool) -> None:
+    def tell(self, as_json: bool) -> None:
         """A line for each; as JSON one for all."""
         seen = self.look()
         if as_json:
