@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from .. import __version__
-from ..usage.log import FileRow
+from ..usage.files import FileRow
 from . import costs, datasets, files
 from .figures import figures
 from .moments import iso

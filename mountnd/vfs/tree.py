@@ -20,7 +20,7 @@ from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
-from ..usage.log import OpenFile
+from ..usage.files import OpenFile
 from .failures import FailureLog
 from .handles import Handle, Handles
 from .inodes import Attributes, Inode, Ownership
