@@ -27,7 +27,7 @@ from .errors import MountError, MountndError, UsageError
 from .redaction import redacted
 from .stores.base import ObjectId, ObjectStat, Store
 from .threads import start
-from .usage.log import FileRow
+from .usage.files import FileRow
 from .usage.timeline import Timeline
 from .usage.waits import Wait
 from .vfs.inodes import Inode

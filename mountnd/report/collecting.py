@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..usage.log import FileRow
+from ..usage.files import FileRow
 from ..version import __version__
 from . import costs, datasets, files
 from .figures import figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..usage.log import FileRow
+from ..usage.files import FileRow
 from ..usage.ranges import MOST, coarser, covered, joined, pairs
 from .addresses import web_url
 from .moments import iso

@@ -1,6 +1,7 @@
 """What is remembered of how a mount was used, for `mountnd report` and `stats --watch`: bounded, and cheap to keep.
 
     log        `UsageLog`: the files that were read or fetched; a `HandleUsage` for each open file
+    files      what is counted of one file
     waits      `SlowestWaits`: what programs waited for longest
     timeline   `Timeline`: counters over time, in a fixed number of slots that grow longer as a mount grows older
     archive    files that nobody has touched lately, compressed

@@ -22,7 +22,7 @@ from ..catalog.model.entry import Entry
 from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
 from ..stores.base import ObjectId
-from ..usage.log import OpenFile
+from ..usage.files import OpenFile
 from .explain import Explainer
 from .failures import FailureLog
 from .handles import Handle, Handles

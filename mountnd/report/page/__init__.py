@@ -1,7 +1,8 @@
 """The page of `mountnd report`: one file that needs no network, and no script.
 
     document   the page as a whole
-    sections   its parts, each made of the report's document
+    sections   its parts: what happened, over time and in each file
+    listings   its parts: waits, requests, what was read and how to cite it
     tables     tables, and figures that stand out
     maps       which parts of a file were read, and which were fetched: an SVG each
     plots      what happened over time, drawn by matplotlib as SVG

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import sections
+from . import listings, sections
 from .elements import element, lines, written
 
 # What the browser is told to load and run: nothing but what the page itself says about its looks.
@@ -21,10 +21,10 @@ def page(document: Mapping[str, Any]) -> bytes:
         *sections.savings(document),
         *sections.datasets(document),
         *sections.file_maps(document),
-        *sections.waits(document),
-        *sections.requests(document),
-        *sections.listed(document),
-        sections.foot(document),
+        *listings.waits(document),
+        *listings.requests(document),
+        *listings.listed(document),
+        listings.foot(document),
     ]
     head = element(
         "head",

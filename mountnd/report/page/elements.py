@@ -50,6 +50,16 @@ def link(url: str | None, shown: str) -> Content:
     return element("a", shown, href=url, rel="noreferrer")
 
 
+def code(text: str) -> Element:
+    """A command, a path or an identifier."""
+    return element("code", text)
+
+
+def path_of(path: str) -> Element:
+    """A path, which may break anywhere."""
+    return element("span", path, class_="path")
+
+
 def written(root: Element) -> bytes:
     """The page as a file holds it."""
     html: bytes = ElementTree.tostring(root, encoding="utf-8", method="html")

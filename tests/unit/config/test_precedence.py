@@ -88,7 +88,7 @@ class Case:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.files = [directory / name for name in ("one", "two", "three")]
+        self.files = [directory / name for name in ("one.html", "two.html", "three.html")]  # a report's ending counts
         for path in self.files:
             path.touch()
 

@@ -9,7 +9,7 @@ from typing import Any
 from mountnd import stats
 from mountnd.account import SERIES
 from mountnd.report import collecting
-from mountnd.usage.log import FileRow
+from mountnd.usage.files import FileRow
 
 DESCRIPTION = {
     "Name": "Balloon Analog Risk-taking Task",

@@ -12,8 +12,9 @@ import pytest
 
 from mountnd.report.page import maps
 from mountnd.report.page.document import page
+from mountnd.report.page.listings import ROWS
 from mountnd.report.page.plots import fewer, panels
-from mountnd.report.page.sections import MAPS, ROWS
+from mountnd.report.page.sections import MAPS
 
 from .documents import HOSTILE, document, row, source, wait
 

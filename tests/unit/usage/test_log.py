@@ -8,7 +8,8 @@ from collections import Counter
 
 from mountnd.stores.base import ObjectId
 from mountnd.usage.archive import BATCH, Archive
-from mountnd.usage.log import TOGETHER, FileRow, UsageLog
+from mountnd.usage.files import FileRow
+from mountnd.usage.log import TOGETHER, UsageLog
 from mountnd.usage.pattern import IN_ORDER, START
 
 MIB = 1 << 20
