@@ -49,18 +49,18 @@ def watch(look: Callable[[], Callable[[int, int], Sequence[Line]]], interval: fl
         return text
 
     with suppress(KeyboardInterrupt), raised(), _keys() as pressed:
-        draw = look()
+        draw, size = look(), console.size  # before it is drawn: it may change at any moment
         live = Live(shown(draw), console=console, screen=True, auto_refresh=False)
         try:
             live.start(refresh=True)  # in which a signal may come, too
-            size, following = console.size, time.monotonic() + interval
+            following = time.monotonic() + interval
             while not pressed(min(_LOOK_S, max(0.0, following - time.monotonic()))):
+                before, size = size, console.size
                 if time.monotonic() >= following:
                     draw = look()
                     following = time.monotonic() + interval
-                elif console.size == size:
+                elif size == before:
                     continue
-                size = console.size
                 live.update(shown(draw), refresh=True)
         finally:
             live.stop()
