@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import errno
-import threading
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.bulk import BESIDE_READERS, GETS_AT_ONCE, Bulk, NoMemory, Piece
+from mountnd.blocks.bulk import BESIDE_READERS, GETS_AT_ONCE, NoMemory, Piece
 from mountnd.blocks.disk.cache import DiskCache
-from mountnd.blocks.geometry import BLOCK, BlockRange, block_count
+from mountnd.blocks.geometry import BLOCK, BlockRange
 from mountnd.errors import StoreError
 from mountnd.stats import BULK_BYTES, DISK_KEPT, GETS
-from mountnd.stores.base import ObjectStat
 
-from .disk.disk_harness import flush, through, with_disk
-from .harness import KIB, MIB, PATIENCE_S, BlocksHarness, body, read
-
-
-def bulk_of(harness: BlocksHarness) -> Bulk:
-    bulk = harness.blocks.bulk()
-    assert bulk is not None
-    return bulk
-
-
-def piece(stat: ObjectStat, first: int = 0, stop: int | None = None) -> Piece:
-    return Piece(stat.id, stat.size, BlockRange(first, block_count(stat.size) if stop is None else stop))
-
-
-def fetch(bulk: Bulk, *pieces: Piece) -> list[BaseException | None]:
-    """What became of each."""
-    ended, told = threading.Event(), list[Sequence[BaseException | None]]()
-
-    def done(errors: Sequence[BaseException | None]) -> None:
-        told.append(errors)
-        ended.set()
-
-    bulk.fetch(pieces, done)
-    assert ended.wait(PATIENCE_S)
-    (errors,) = told
-    return list(errors)
+from .disk.disk_harness import bulk_of, fetch, flush, piece, through, with_disk
+from .harness import KIB, MIB, PATIENCE_S, body, read
 
 
 def test_it_is_on_disk_when_it_says_so(tmp_path: Path) -> None:

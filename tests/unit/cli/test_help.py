@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 
+from mountnd.blocks.disk.pins import Pin
+from mountnd.cli import prefetch_summary
 from mountnd.cli.man_page import MAN_PAGE, man_page
+from mountnd.cli.pins_view import PinAmounts
 from mountnd.cli.running import RunningMount
 from mountnd.cli.verbs import ALIASES, VERBS, near_verbs
 from mountnd.cli.verbs.help import readable, topics, with_narrow_tables
 from mountnd.config.options import OPTIONS
 from mountnd.daemon import rundir
 from mountnd.errors import EXIT_CODES, StoreError
+from mountnd.jobs.report import Report
 from mountnd.vfs.failures import FailureLog
 from tests.unit.cli.calls import call
 
@@ -125,6 +129,17 @@ def test_the_keys_of_ls_and_stats_are_documented() -> None:
     assert keys(told) <= documented("ls") and {"bytes_read", "failures", "since"} <= set(told)
     assert (told["bytes_read"], told["failures"]) == (5, 1)
     assert {"mountpoint", *keys(counters, below=("failures", "last"))} <= documented("stats DIR") | {"other"}
+
+
+def test_the_keys_of_prefetch_and_pins_are_documented() -> None:
+    report = Report()
+    report.found(b"a.nii", 1)
+    report.failed("a", "why")
+    told = prefetch_summary.as_json({**report.snapshot(), "what": "x"})
+    assert keys({"jobs": [told], "strays": []}) | keys(told) <= documented("prefetch")
+    pin = PinAmounts(Pin("a", 1.0, ("b",), frozenset()), 1, 2, 3, 0)
+    assert set(pin.as_json()) <= documented("cache ls")
+    assert documented("cache unpin") == {"directory", "unpinned"}
 
 
 def test_the_manual_page_is_of_today() -> None:

@@ -7,17 +7,14 @@ from typing import Any
 
 import pytest
 
-from mountnd.blocks.disk.pins import Pin
 from mountnd.cli import prefetch_summary as summary
 from mountnd.cli import prefetch_words
-from mountnd.cli.pins_view import PinAmounts
 from mountnd.cli.prefetch_words import Door, read_list, sort_out
 from mountnd.cli.progress import line_of
 from mountnd.errors import UsageError
 from mountnd.jobs.report import ENDED, FETCHING, LISTING, LOOKING, Report
 
 from .calls import call
-from .test_help import documented, keys
 
 HERE = Path("/")
 
@@ -130,15 +127,6 @@ def test_why_nothing_was_chosen() -> None:
     assert "nothing lies there" in summary.nothing_matched("x", told(names=0), True)
     assert "only directories" in summary.nothing_matched("x", told(files=0), False)
     assert "--sub: 01, 02" in summary.nothing_matched("x", told(seen={"--sub": ["01", "02"]}), True)
-
-
-def test_each_key_of_json_is_documented() -> None:
-    report = told(what="x", failures=[["a", "why"]], huge=["d/"])
-    described = summary.as_json(report)
-    assert keys({"jobs": [described], "strays": []}) | keys([described]) <= documented("prefetch")
-    pin = PinAmounts(Pin("a", 1.0, ("b",), frozenset()), 1, 2, 3, 0)
-    assert set(pin.as_json()) <= documented("cache ls")
-    assert documented("cache unpin") == {"directory", "unpinned"}
 
 
 def test_the_help_names_every_entity_and_takes_both_spellings() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+from mountnd.blocks.bulk import Bulk, Piece
 from mountnd.blocks.disk.cache import DiskCache
+from mountnd.blocks.geometry import BlockRange, block_count
 from mountnd.stats import Stats
+from mountnd.stores.base import ObjectStat
 
 from ..harness import KIB, MIB, PATIENCE_S, BlocksHarness, read
 
@@ -36,3 +41,27 @@ def through(harness: BlocksHarness, data: bytes, key: str = "a", step: int = 256
         n = min(step, len(data) - at)
         assert read(stream, at, n) == data[at : at + n]
     stream.close()
+
+
+def bulk_of(harness: BlocksHarness) -> Bulk:
+    bulk = harness.blocks.bulk()
+    assert bulk is not None
+    return bulk
+
+
+def piece(stat: ObjectStat, first: int = 0, stop: int | None = None) -> Piece:
+    return Piece(stat.id, stat.size, BlockRange(first, block_count(stat.size) if stop is None else stop))
+
+
+def fetch(bulk: Bulk, *pieces: Piece) -> list[BaseException | None]:
+    """What became of each: None, or why it is not kept."""
+    ended, told = threading.Event(), list[Sequence[BaseException | None]]()
+
+    def done(errors: Sequence[BaseException | None]) -> None:
+        told.append(errors)
+        ended.set()
+
+    bulk.fetch(pieces, done)
+    assert ended.wait(PATIENCE_S)
+    (errors,) = told
+    return list(errors)

@@ -16,8 +16,7 @@ from mountnd.blocks.geometry import BlockRange, block_count
 from mountnd.errors import UsageError
 
 from ..harness import MIB, body
-from ..test_bulk import bulk_of, fetch, piece
-from .disk_harness import flush, taken, through, with_disk
+from .disk_harness import bulk_of, fetch, flush, piece, taken, through, with_disk
 
 CHUNKS = [f"{i:02x}/{i:030x}" for i in range(20)]
 
