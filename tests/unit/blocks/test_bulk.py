@@ -112,7 +112,7 @@ def test_beside_readers_it_takes_less(tmp_path: Path) -> None:
 def test_a_disk_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mountnd.blocks.disk.chunk_file import ChunkFile
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with with_disk(tmp_path / "blocks") as harness:
