@@ -13,6 +13,7 @@
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source
     install_helper    a link by which mount(8) and fstab find mountnd
     remedies          what to do about an error of a source   (pure)
+    unit              the text of a systemd unit   (pure)
     mount_helper      arguments that mount(8) gives to /sbin/mount.fuse.mountnd
     man_page          writes the manual page help/mountnd.1
     options_page      writes the option table into help/configuration.md

@@ -30,7 +30,7 @@ NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")
 
 # How often a mount shows that it lives, and after how long without that it is taken for dead: long enough for a process
 # that waits for its turn on a busy machine.
-BEAT_S, SILENT_S = 0.25, 1.5
+BEAT_S, SILENT_S = 0.25, 2.5
 # Two changes within a tick of the file system's clock look like one: so after each there is one more look.
 LOOK_AGAIN_S = 1.0
 # Whose fetches came to nothing is not waited for again for this long.

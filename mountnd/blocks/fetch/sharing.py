@@ -18,7 +18,7 @@ from ..geometry import BLOCK, BlockRange
 
 # How long others are waited for: as long as their GETs may take, over a connection that is slow and not stalled. Longer
 # waits would save requests on slower links, and make readers wait for whoever has lost his.
-PATIENCE_S, BYTES_PER_S = 2.0, 1e6
+PATIENCE_S, BYTES_PER_S = 3.0, 1e6
 
 
 def patience_s(blocks: int) -> float:

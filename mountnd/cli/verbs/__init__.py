@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",
     "doctor": "find out what is wrong, and the command that fixes it",
+    "systemd": "print a unit by which systemd mounts a source",
     "demo": "try it: a small dataset, a mount and a picture, without a network",
     "help": "read the manual, page by page",
     "completion": "what makes Tab complete all of this in your shell",
