@@ -15,10 +15,11 @@ import resource
 import select
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from . import logs, mounts
 
 log = logging.getLogger(__name__)
 
+# What a terminal sends to a whole group of processes.
+_TYPED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 # How long a child may take to end after SIGTERM before it is killed.
 _END_S = 3.0
 # What is kept of what C libraries print before the mount is ready.
@@ -58,6 +61,7 @@ class Reporter:
 
     def ready(self) -> None:
         """The tree is there; the parent may exit. If it was gone before, nobody wants this mount: it ends."""
+        _leave_session()
         if not self._finish({"ready": True}):
             log.warning("the command that wanted this mount has ended; unmounting")
             os.kill(os.getpid(), signal.SIGTERM)
@@ -72,6 +76,16 @@ class Reporter:
         sent, self.done = self._send(message), True
         os.close(self._fd)
         return sent
+
+
+def _leave_session() -> None:
+    """Become a session of its own, which no terminal sends signals to."""
+    with suppress(PermissionError):  # it leads its group already
+        os.setsid()
+    if threading.current_thread() is threading.main_thread():  # only there; they stay ignored else
+        for number in _TYPED:
+            if signal.getsignal(number) == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +111,11 @@ class Child:
 
 
 def detach(work: Callable[[Reporter], int]) -> Child:
-    """Fork. The child becomes a session of its own in "/", with /dev/null as its three streams and no other
-    descriptor of its parent's but the pipe, runs `work` and ends with what it returns.
+    """Fork. The child goes to "/", with /dev/null as its three streams and no other descriptor of its parent's but the
+    pipe, runs `work` and ends with what it returns.
+
+    Once `work` says that it is ready the child becomes a session of its own. Not before: under an automounter (autofs,
+    systemd) whoever mounts must be in the automounter's process group, or waits for himself at his own mountpoint.
 
     `work` points the streams elsewhere with `early_output` when it has a log file.
     """
@@ -120,7 +137,8 @@ def detach(work: Callable[[Reporter], int]) -> Child:
         return Child(pid, read_end)
     status = 1
     try:
-        os.setsid()
+        for number in _TYPED:
+            signal.signal(number, signal.SIG_IGN)  # the parent gets them, too, and ends this process
         working_directory.leave()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):

@@ -35,6 +35,8 @@ def prepare(path: Path, say: Callable[[str], None]) -> bool:
         MountError: it is a file, is not empty, is mounted already, or cannot be made; with the line to type.
     """
     mounted = mounts.mount_at(path)
+    if mounted is not None and mounted.fstype == mounts.AUTOFS:
+        mounted = None  # an automounter waits there for somebody to look, and lets us mount
     if outer := mounts.enclosing(path):
         raise MountError(
             f"{path} lies inside the mount {outer.path} ({outer.source}), which is read-only. {_use_home(path)}"

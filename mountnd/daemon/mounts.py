@@ -19,6 +19,8 @@ from ..errors import MountError
 
 # The type that the kernel shows for our mounts: libfuse makes it of the mount option `subtype=mountnd`.
 FSTYPE = "fuse.mountnd"
+# What automounters (autofs, systemd) put where something is to be mounted.
+AUTOFS = "autofs"
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 # One directory for each FUSE connection that lives, by the minor number of its device.
