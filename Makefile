@@ -17,7 +17,7 @@ help: ## this list
 PACKAGES = python3-venv fuse3
 test-setup: PACKAGES += $(TEST_PACKAGES)
 bench-setup: PACKAGES += $(BENCH_PACKAGES)
-TEST_PACKAGES := libfaketime nifti-bin tinyproxy
+TEST_PACKAGES := libfaketime nifti-bin systemd tinyproxy
 BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs dcm2niix dcmtk hdf5-tools mrtrix3 rsync
 
 packages:

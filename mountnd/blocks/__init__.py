@@ -14,8 +14,10 @@ One read: `Stream.read_into` takes the blocks from memory; what is missing it ge
 (`fetch/turns.py`), from `Fetcher.demand` as flights and waits for them; the readahead policy says what to fetch ahead;
 the bytes are copied without any lock.
 
+Mounts that share a cache directory fetch a byte once: `fetch/sharing.py` and `disk/leases.py`.
+
 Locks: `Fetcher.lock` guards memory, flights, budget and every handle's readahead policy: one lock, because a hit must
 look into memory and tell the policy, and to take two would cost it more than the little that is done under one. Below
 it only the locks of `Workers` may be taken. The disk tier's locks (`DiskCache._lock`, `WriteBehind._lock`,
-`LastUse._lock`) are leaves; its writer takes `Fetcher.lock` alone, to pin blocks. No lock is held across I/O.
+`LastUse._lock`, `Leases._lock`, `Neighbours._lock`) are leaves; its writer takes `Fetcher.lock` alone, to pin blocks. No lock is held across I/O.
 """

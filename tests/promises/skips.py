@@ -22,6 +22,7 @@ SKIPS: dict[str, Callable[[re.Match[str]], bool]] = {
     r"needs to mount a tmpfs|cannot mount a tmpfs": lambda m: not _may_mount(),
     r"/dev/fuse cannot be opened": lambda m: not os.access("/dev/fuse", os.R_OK | os.W_OK),
     r"fuse3 is not installed": lambda m: not shutil.which("fusermount3"),
+    r"this kernel has no autofs": lambda m: "autofs" not in _file_systems(),
     r"(\S+) (?:\(.*\) )?is not installed": lambda m: not shutil.which(m[1], path=_PROGRAMS),
     # The vfs has no such thing: the same test runs through the kernel.
     r"only the kernel's handles have duplicates": lambda m: True,
@@ -38,6 +39,11 @@ def may_skip(reason: str) -> bool:
         if found := re.match(pattern, reason):
             return holds(found)
     return False
+
+
+def _file_systems() -> str:
+    with open("/proc/filesystems") as known:
+        return known.read()
 
 
 def _may_mount() -> bool:

@@ -3,6 +3,8 @@
     cache       `DiskCache`: loads blocks on the caller's thread, passes what is to be saved to the writer
     writer      write-behind on one thread; keeps the directory to its limit
     throttle    how long the writer pauses for readers (pure)
+    leases      who fetches what, among mounts that share the directory
+    neighbours  which of these fetch right now
     last_use    when files were last used, in memory and as mtime
     directory   the directory as a whole: scan, remove, list, clear, verify
     eviction    which files go, the default limit, the room that is left (pure)
@@ -10,7 +12,7 @@
     place       the directory held open, through which every file is reached
     base        the protocols: `DiskTier` as the fetcher sees it, `BlockSource` as the tier sees memory
 
-Imports go down this list. Locks: `DiskCache._lock`, `WriteBehind._lock` and `LastUse._lock` are leaves and guard one
-table each; none is held across I/O. Files need no lock: whatever processes do to each other makes a block absent,
+Imports go down this list. Locks: `DiskCache._lock`, `WriteBehind._lock`, `LastUse._lock`, `Leases._lock`, `Hold._lock`
+and `Neighbours._lock` are leaves and guard one table each; none is held across I/O. Files need no lock: whatever processes do to each other makes a block absent,
 never wrong.
 """

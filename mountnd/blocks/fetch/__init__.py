@@ -8,8 +8,9 @@
     warmup    which GETs are made longer to warm up their connection (pure)
     budget    bytes ahead of readers, each reader's share, and how many long GETs at once: the one place for these
     turns     how much readers may wait for at once: beyond that they take turns
+    sharing   beside other mounts that share the disk tier: what is fetched here, and what is waited for
     flight    a GET on its way
 
-`fetcher` uses all others; `attempts` uses `loader`; `loader` and `budget` know `flight`; `turns`, `hedging`, `link` and
+`fetcher` uses all others; `attempts` uses `loader`; that uses `sharing`; `loader` and `budget` know `flight`; `turns`, `hedging`, `link` and
 `warmup` know nobody. Only `Fetcher.lock` guards them; attempts and the loader run on workers' threads without it.
 """
