@@ -19,5 +19,6 @@ Mounts that share a cache directory fetch a byte once: `fetch/sharing.py` and `d
 Locks: `Fetcher.lock` guards memory, flights, budget and every handle's readahead policy: one lock, because a hit must
 look into memory and tell the policy, and to take two would cost it more than the little that is done under one. Below
 it only the locks of `Workers` may be taken. The disk tier's locks (`DiskCache._lock`, `WriteBehind._lock`,
-`LastUse._lock`, `Leases._lock`, `Neighbours._lock`) are leaves; its writer takes `Fetcher.lock` alone, to pin blocks. No lock is held across I/O.
+`LastUse._lock`, `Leases._lock`, `Neighbours._lock`) are leaves; its writer takes `Fetcher.lock` alone, to pin blocks.
+No lock is held across I/O.
 """

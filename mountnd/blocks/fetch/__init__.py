@@ -11,6 +11,7 @@
     sharing   beside other mounts that share the disk tier: what is fetched here, and what is waited for
     flight    a GET on its way
 
-`fetcher` uses all others; `attempts` uses `loader`; that uses `sharing`; `loader` and `budget` know `flight`; `turns`, `hedging`, `link` and
-`warmup` know nobody. Only `Fetcher.lock` guards them; attempts and the loader run on workers' threads without it.
+`fetcher` uses all others; `attempts` uses `loader`, that uses `sharing`; `loader` and `budget` know `flight`; `turns`,
+`hedging`, `link` and `warmup` know nobody. Only `Fetcher.lock` guards them; attempts and the loader run on workers'
+threads without it.
 """
