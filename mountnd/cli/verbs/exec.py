@@ -50,8 +50,8 @@ def exec(ctx: click.Context, inputs: ConfigInputs, words: tuple[str, ...]) -> in
 
     \b
       mountnd exec openneuro/ds000001 -- ls {}/sub-01
-      mountnd exec openneuro/ds000001 ./bids -- fmriprep ./bids out participant
-      mountnd exec openneuro indi {} -- sh -c 'du -s {}/*/ds000001'
+      mountnd exec openneuro/ds000001 ./in -- recon ./in out
+      mountnd exec openneuro indi {} -- sh -c 'ls {}/*/'
 
     Signals reach COMMAND. Any number of these may run at once: with one
     --cache-dir they fetch a byte once. Where fusermount3 is missing, a user's

@@ -13,6 +13,7 @@ import click
 from ...config.option_types import DIR, FILE, parse
 from ...config.options import OPTIONS
 from ...config.resolve import ConfigInputs, ResolvedMount, resolve_mount
+from ...daemon import handed_over
 from ...errors import MountError, UsageError
 from ...redaction import redacted
 from ..flags import TableCommand, complete_word, with_options
@@ -42,6 +43,8 @@ def systemd(inputs: ConfigInputs, words: tuple[str, ...], system: bool) -> None:
     """
     resolved = resolve_mount(words, inputs)
     where = os.fspath(resolved.config.mountpoint)
+    if handed_over.descriptor(resolved.config.mountpoint) is not None:
+        raise UsageError(f"{where}: a mount that somebody else makes needs no unit")
     options = list(_options(inputs))
     argv = [*_program(), "mount", *_sources(words, resolved), where, *options, "--foreground"]
     if any(redacted(word) != word for word in argv):

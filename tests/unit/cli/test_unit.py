@@ -163,6 +163,7 @@ def test_a_unit_of_the_machine() -> None:
         (["no-such-source", "/mnt/x"], "no-such-source"),
         (["https://me:secret@example.org/x/", "/mnt/x"], "would hold a secret"),
         (["openneuro", "/mnt/x", "--ttl", "soon"], "--ttl"),
+        (["openneuro", "/dev/fd/3"], "needs no unit"),
     ],
 )
 def test_mistakes(words: list[str], said: str) -> None:

@@ -8,17 +8,11 @@ from mountnd import fusermount
 from mountnd.daemon import host
 
 
-@pytest.fixture(autouse=True)
-def no_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is played here does not own a namespace in which he may mount (root, who runs the tests, does)."""
-    monkeypatch.setattr(host, "fusermount_is_needed", lambda: True)
-
-
-def test_in_a_namespace_of_its_own_a_user_needs_neither_fusermount3_nor_a_name(monkeypatch):
-    monkeypatch.setattr(host, "fusermount_is_needed", lambda: False)
-    monkeypatch.setattr(fusermount.shutil, "which", lambda name: None)
-    monkeypatch.setattr(host.os, "getuid", lambda: 54321)
-    assert [found.level for found in (host.fusermount(), host.user(), host.allow_other())] == ["ok"] * 3
+def become(monkeypatch, uid, *, may_mount=False):
+    """Let the checks take this process for a user's; `may_mount`: one who owns the namespace that he is in."""
+    monkeypatch.setattr(host.os, "getuid", lambda: uid)
+    monkeypatch.setattr(fusermount.os, "geteuid", lambda: uid)
+    monkeypatch.setattr(fusermount, "_may_mount", lambda: may_mount)
 
 
 def test_a_missing_device_names_the_command(tmp_path):
@@ -49,16 +43,16 @@ def test_a_device_that_opens(tmp_path, monkeypatch):
     device.chmod(0o666)
     assert host.fuse_device(device).level == "ok"
     device.chmod(0o600)
-    monkeypatch.setattr(host.os, "getuid", lambda: 0)
+    become(monkeypatch, 0)
     assert host.fuse_device(device).level == "warn"
 
 
 def test_fusermount3_missing(monkeypatch):
     monkeypatch.setattr(fusermount.shutil, "which", lambda name: None)
-    monkeypatch.setattr(host.os, "getuid", lambda: 1000)
+    become(monkeypatch, 1000)
     assert host.fusermount().level == "bad"
     assert "apt-get install fuse3" in host.fusermount().fix
-    monkeypatch.setattr(host.os, "getuid", lambda: 0)
+    become(monkeypatch, 0)
     assert host.fusermount().level == "warn"
 
 
@@ -66,18 +60,18 @@ def test_fusermount3_without_setuid(monkeypatch, tmp_path):
     tool = tmp_path / "fusermount3"
     tool.touch(0o755)
     monkeypatch.setattr(fusermount.shutil, "which", lambda name: str(tool))
-    monkeypatch.setattr(host.os, "getuid", lambda: 1000)
+    become(monkeypatch, 1000)
     finding = host.fusermount()
     assert finding.level == "warn"
     assert finding.fix.endswith(f"chmod u+s {tool}")
 
 
 def test_a_user_without_a_name(monkeypatch):
-    monkeypatch.setattr(host.os, "getuid", lambda: 4_000_000_123)
+    become(monkeypatch, 4_000_000_123)
     finding = host.user()
     assert finding.level == "bad"
     assert "x:4000000123:" in finding.fix
-    monkeypatch.setattr(host.os, "getuid", lambda: 0)
+    become(monkeypatch, 0)
     assert host.user().level == "ok"
 
 
@@ -89,9 +83,15 @@ def test_user_allow_other(conf, allowed, tmp_path, monkeypatch):
     assert host.allows_other(conf) is allowed
     path = tmp_path / "fuse.conf"
     path.write_text(conf)
-    monkeypatch.setattr(host.os, "getuid", lambda: 1000)
+    become(monkeypatch, 1000)
     assert host.allow_other(path).level == ("ok" if allowed else "warn")
     assert host.allow_other(tmp_path / "none").level == "warn"
+
+
+def test_who_owns_the_namespace_needs_no_fusermount3(monkeypatch, tmp_path):
+    monkeypatch.setattr(fusermount.shutil, "which", lambda name: None)
+    become(monkeypatch, 4_000_000_123, may_mount=True)
+    assert (host.fusermount().level, host.user().level, host.allow_other(tmp_path / "none").level) == ("ok",) * 3
 
 
 def test_libfuse_tells_its_version():
