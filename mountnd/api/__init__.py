@@ -2,17 +2,18 @@
 
     mounting    `mount`: mounts in a process of its own, as the command does, and unmounts at the end
     command     that process, and the one which unmounts when this one is killed
-    filesystem  `MountndFileSystem`: what fsspec calls for `mountnd://...`
-    files       an open file of it
-    reading     many files, or many places of some, all under way at once; a walk
-    trees       the vfs of the sources that this process reads, one for all file systems; threads and forks
-    places      which source and which path in it a path of the file system means
-    keywords    options by name, as the table of options has them
-    oserrors    errors of ours as those of Python's own file functions
-
-    asynchronous  what coroutines call
-    entries     what is told of a name
+    filesystem  `MountndFileSystem`: what fsspec calls for `mountnd://...`; the half that reads bytes
+    browsing    the other half: sources, paths, listings
+    asynchronous  what coroutines call of both
+    files       an open file
     sources     the trees of one file system, by the word that names each
+    reading     many files, or many places of some, all under way at once
+    names       a walk; many paths looked up side by side
+    trees       the vfs of the sources that this process reads, one for all file systems; threads and forks
+    entries     what is told of a name
+    places      which source and which path in it a path of the file system means
+    oserrors    errors of ours as those of Python's own file functions
+    keywords    options by name, as the table of options has them
 
 Who may call whom: `filesystem` and `mounting` all others, but not each other; the rest goes down in the order of
 `pyproject.toml`. Nothing is imported before it is used: `import mountnd` reaches this module when one of its names is

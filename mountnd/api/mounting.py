@@ -53,13 +53,19 @@ def mount(source: str | Sequence[str] = (), mountpoint: str | os.PathLike[str] |
         names = [one.config.name for one in resolved.sources]
         where = Path(private) / (names[0] if len(names) == 1 else "datasets")
     try:
-        remarks = command.run(["mount", *keywords.flags(inputs.typed), "--", *given, str(where)])
+        # In the background, whatever the environment and the config file say of a person's terminal.
+        remarks = command.run(["mount", "--no-foreground", *keywords.flags(inputs.typed), "--", *given, str(where)])
+        try:
+            made = Mount(where, private)
+        except BaseException:
+            unmount(where, lazy=True)
+            raise
     except BaseException:
         _remove(private)
         raise
     for remark in remarks:
         log.info("%s", remark)
-    return Mount(where, private)
+    return made
 
 
 def mounts() -> list[dict[str, Any]]:

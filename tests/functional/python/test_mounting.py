@@ -99,6 +99,15 @@ def test_options_are_those_of_the_command(source: str, given: dict[str, Any]) ->
         assert root.stat().st_mode & 0o777 == 0o500
 
 
+def test_what_the_environment_says_of_the_terminal_does_not_matter(
+    source: str, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOUNTND_FOREGROUND", "1")
+    monkeypatch.setenv("MOUNTND_MEMORY", "64M")
+    with mountnd.mount(source, **given) as root:
+        assert (root / "sub-01").is_dir()
+
+
 def test_several_at_once_and_one_in_another(source: str, given: dict[str, Any], bucket: Bucket, tmp_path: Path) -> None:
     bucket.put("f", b"x")
     with ThreadPoolExecutor(3) as pool:  # as in a notebook with threads
