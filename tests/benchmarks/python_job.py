@@ -22,7 +22,7 @@ KIB = 1 << 10
 
 
 class Row(NamedTuple):
-    """What is called, and the results as they must be. `goal`: at most so much of the best peer's time."""
+    """What is called, and the results as they must be. `goal`: at most so much of what s3fs takes as it comes."""
 
     call: Callable[[Any], Any]
     expected: Callable[[], Any]

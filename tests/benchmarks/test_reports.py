@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import memory, names, parse, startup
+from . import memory, names, parse, python, startup
 from .goals import judge
 from .report import Record, medians
 from .world import tally
@@ -104,3 +104,23 @@ def test_a_start_is_judged_without_its_round_trips(rtt: float | None, wall: floa
     taken = {"a kind": {"ours": [startup.Taken(wall, 0.2, 4)] * 3, "before": [startup.Taken(9.0, 0.6, 4)] * 3}}
     assert word in startup.table(taken, rtt)
     assert "9.000 s" in startup.table(taken, rtt)
+
+
+def test_python_rows_are_judged_by_s3fs_as_it_comes() -> None:
+    def told(peer: str, cold: float, **more: object) -> Record:
+        return {
+            "row": "P1-ranges200",
+            "peer": peer,
+            "cold": cold,
+            "again": 0.1,
+            "mb": 1,
+            "req": 2,
+            "right": True,
+            **more,
+        }
+
+    slow = [told("s3fs", 1.0), told("s3fs", 1.2), told("s3fs", 5.0), told("s3fs-64", 0.3)]
+    assert "| 0.33, held |" in python.table([told("mountnd", 0.39), *slow])
+    assert "| 0.33, missed |" in python.table([told("mountnd", 0.5), *slow])
+    assert "wrong or failed" in python.table([told("mountnd", 0.4, right=False), *slow])
+    assert "failed" in python.table([told("mountnd", 0.4)])
