@@ -69,7 +69,20 @@ class Running:
     """A call of `mountnd exec` whose command tells where it is. `path`: the mountpoint; `pid`: the command's."""
 
     def __init__(self, source: Sequence[str], *signals: str, within: Sequence[str] = ()) -> None:
-        argv = [*within, *MOUNTND, "exec", *source, "--", sys.executable, "-c", WAITING, "{}", *signals]
+        argv = [
+            "env",
+            "--default-signal",
+            *within,
+            *MOUNTND,
+            "exec",
+            *source,
+            "--",
+            sys.executable,
+            "-c",
+            WAITING,
+            "{}",
+            *signals,
+        ]
         self.process = subprocess.Popen(
             argv, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
