@@ -34,16 +34,15 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     version
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it
 
-`mountnd.mount`, `mountnd.api` and `mountnd.errors` are imported when they are first used.
+`mountnd.mount`, `mountnd.api`, `mountnd.errors` and the version are imported when they are first used.
 """
-
-from .version import __version__
 
 TYPE_CHECKING = False  # as type checkers know it; not from `typing`, whose import costs more than all of this
 if TYPE_CHECKING:
     from . import api as api
     from . import errors as errors
     from .api.mounting import Mount, mount, mounts
+    from .version import __version__
 
 __all__ = ["Mount", "__version__", "mount", "mounts"]
 
@@ -53,6 +52,10 @@ def __getattr__(name: str) -> object:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        from . import version
+
+        return version.__version__
     if name in __all__:
         from . import api
 
