@@ -59,7 +59,7 @@ screenshots: test-setup ## each view as an image, 60, 80 and 120 columns wide, d
 	@$(BIN)/python -m tests.screenshots
 
 test: test-setup ## the test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: test-setup ## style, types and the import contract
 	@$(BIN)/ruff check

@@ -82,6 +82,8 @@ def test_a_scrape_says_what_stats_says(quirky: Quirky, place: Path) -> None:
         (where / "d/refused").read_bytes()
     with open(where / "d/file", "rb"):
         wait_until(lambda: value(scraped(url), "mountnd_open_files") == 1, "the open file")
+    kept = lambda: json.loads(run_mountnd("stats", where, "--json").stdout)["total"].get("disk.kept.bytes")  # noqa: E731
+    wait_until(lambda: kept() == len(BODY), "the disk cache")
     samples = scraped(url)
     # Every counter is there, by source and of the whole, and their sum is what `stats --json` has.
     total = json.loads(run_mountnd("stats", where, "--json").stdout)["total"]
