@@ -30,6 +30,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     errors  regular_file  stats  workers  known to everyone (workers knows errors)
     report/     what a mount did: figures, documents, a page; sizes and times for people
     usage/      what is remembered of reads and waits
+    few_at_once  a socket server that answers so many requests at once
     installation  the command that adds a package to this installation
     version
     foreign_text  redaction  known to everyone: what a terminal or log may show of text from elsewhere; secrets in it

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MountError, MountndError
+from ..few_at_once import FewAtOnceMixIn
 from ..threads import start
 from . import mounts, rundir
 from .ask import address_of, receive, request
@@ -76,35 +77,19 @@ class _RequestHandler(socketserver.StreamRequestHandler):
             pass  # the client did not wait
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
+class _Server(FewAtOnceMixIn, socketserver.UnixStreamServer):
     request_queue_size = 128  # a full queue refuses at once; the default is 5
-    block_on_close = False  # a handler that waits for the network must not hold up the unmount
     timeout = _POLL_S
+    at_once = _AT_ONCE
 
     def __init__(self, address: str, handlers: Mapping[str, Handler]) -> None:
         self.handlers = handlers
-        self._free = threading.BoundedSemaphore(_AT_ONCE)
         super().__init__(address, _RequestHandler)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            with suppress(OSError):
-                request.setblocking(False)
-                request.send(b'{"error": "too many requests at once; try again"}\n')
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except BaseException:  # no thread could be made
-            self._free.release()
-            raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
+    def refuse(self, request: Any) -> None:
+        with suppress(OSError):
+            request.setblocking(False)
+            request.send(b'{"error": "too many requests at once; try again"}\n')
 
     def get_request(self) -> tuple[Any, Any]:
         try:

@@ -22,6 +22,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 
 from ..errors import MountError
+from ..few_at_once import FewAtOnceMixIn
 from ..threads import start
 from ..waits import later
 from .collector import MountCollector
@@ -52,13 +53,11 @@ class _Handler(WSGIRequestHandler):
         log.debug("metrics: %s", format % args)
 
 
-class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    block_on_close = False  # a slow client must not hold up the unmount
+class _Server(FewAtOnceMixIn, WSGIServer):
+    at_once, patience = AT_ONCE, _POLL_S
 
     def __init__(self, family: int, address: Any) -> None:
         self.address_family = family
-        self._free = threading.BoundedSemaphore(AT_ONCE)
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -67,22 +66,8 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(timeout=_POLL_S):
-            self.shutdown_request(request)
-            return
+    def begins(self, request: Any) -> None:
         later(REQUEST_S, lambda: _cut_off(request))
-        try:
-            super().process_request(request, client_address)
-        except BaseException:  # no thread could be made
-            self._free.release()
-            raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         log.debug("metrics: a connection broke: %s", sys.exc_info()[1])
