@@ -93,7 +93,8 @@ class FileUsage:
 
 
 class OpenFile(NamedTuple):
-    """An open file as it is now. `position`: where the last read ended; the rest as in `FileRow`, of this handle."""
+    """An open file as it is now, by this handle. `position`: how far the place that is read has come; the rest is as in
+    `FileRow`."""
 
     path: str
     size: int

@@ -24,19 +24,14 @@ OFTEN = 8
 
 
 class Pattern:
-    """The reads of one open file of `size` bytes. Not thread-safe.
+    """The reads of one open file of `size` bytes. Not thread-safe."""
 
-    Attributes:
-        position: where the last read ended.
-    """
-
-    __slots__ = ("_bytes", "_distance", "_ends", "_farthest", "_jumps", "_reads", "_size", "_start", "_strided",
-                 "position")  # fmt: skip
+    __slots__ = ("_bytes", "_distance", "_ends", "_farthest", "_jumps", "_reads", "_size", "_start", "_strided")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._reads = self._bytes = self._jumps = self._strided = 0
-        self._farthest = self._start = self._distance = self.position = 0
+        self._farthest = self._start = self._distance = 0
         self._ends: list[int] = []  # of the places that are read from, the last one first
 
     def feed(self, offset: int, size: int, reads: int = 1) -> None:
@@ -44,7 +39,6 @@ class Pattern:
         stop, ends = offset + size, self._ends
         self._reads += reads
         self._bytes += size
-        self.position = stop
         self._farthest = max(self._farthest, stop)
         near = max(NEAR, 2 * size // reads)
         for at, end in enumerate(ends):
@@ -60,6 +54,11 @@ class Pattern:
         self._start = offset
         ends.insert(0, stop)
         del ends[PLACES:]
+
+    @property
+    def position(self) -> int:
+        """How far the place has come that was read last: the kernel's threads deliver some of its reads late."""
+        return self._ends[0] if self._ends else 0
 
     @property
     def name(self) -> str:

@@ -127,7 +127,7 @@ def test_it_shows_what_is_read_and_ends_well(where: Path, keys: bytes) -> None:
         seen.until(drawn(1), "a first look")
         for _ in range(4):
             assert file.read(1 << 20)
-        wanted = ("%  in order", "sub-01/bold.nii", "4 MiB in all")
+        wanted = ("100 %  in order", "sub-01/bold.nii", "4 MiB in all")
         seen.until(lambda _: all(one in seen.screen() for one in wanted), f"{wanted}")
         shown = seen.screen().split("\n")
         assert len(shown) == 24 and all(len(line) <= 80 for line in shown)

@@ -66,3 +66,12 @@ def test_runs_count_each_of_their_reads() -> None:
     seen.feed(0, 8 * MIB, reads=64)
     seen.feed(9 * MIB, 128 * KIB)  # too far for reads of 128 KiB
     assert seen.name == IN_ORDER and seen.position == 9 * MIB + 128 * KIB
+
+
+def test_a_read_that_comes_late_does_not_move_the_place_back() -> None:
+    pattern = Pattern(4 << 20)
+    for offset in (0, 1 << 20, 3 << 20, 2 << 20):
+        pattern.feed(offset, 1 << 20)
+    assert (pattern.name, pattern.position) == (IN_ORDER, 4 << 20)
+    pattern.feed(0, 4096)
+    assert pattern.position == 4096
