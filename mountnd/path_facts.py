@@ -11,7 +11,7 @@ from .config.parsers import split_bucket
 from .errors import MountndError, NotFound
 from .report.explanation import next_read
 
-# All keys of `mountnd explain --json` but those that the verb adds; they stand in help/commands.md.
+# All keys of `mountnd explain --json` but those that the verb adds; they stand in help/reports.md.
 KEYS = (
     "kind", "why", "asking_failed", "source", "url", "bucket", "region", "keys", "offline", "out_of_reach", "timeout",
     "key", "names", "not_shown", "entries", "listing", "listing_refused", "hidden", "etag", "version", "size",

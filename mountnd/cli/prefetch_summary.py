@@ -83,7 +83,7 @@ def nothing_matched(title: str, told: Mapping[str, Any], narrowed: bool) -> str:
 
 
 def as_json(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A job in `--json`; the keys stand in help/commands.md."""
+    """A job in `--json`; the keys stand in help/prefetching.md."""
     kinds = [{"kind": kind, "files": files, "bytes": n} for kind, files, n in told["kinds"]]
     failures = [{"path": path, "reason": reason} for path, reason in told["failures"]]
     kept = ("what", "seconds", "directories", "names", "files", "bytes", "belonging", "done", "cached", "cached_bytes",

@@ -1,6 +1,6 @@
 """`mountnd report`: asks a daemon for what was used, part by part, and puts the document together.
 
-The document is what `--format json` gives: see help/commands.md for its keys. All other formats are made of it, also
+The document is what `--format json` gives: see help/reports.md for its keys. All other formats are made of it, also
 later, from a file that holds it.
 """
 

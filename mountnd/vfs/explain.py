@@ -1,7 +1,7 @@
 """What is known of one path, for `mountnd explain`. Nothing is asked or fetched for it, and nothing counts as a use.
 
 The facts are what JSON can hold: bytes are numbers, times ISO 8601 with a zone, what is unknown is None. The keys of
-`mountnd explain --json` are these and those that `path_facts` adds; they stand in help/commands.md.
+`mountnd explain --json` are these and those that `path_facts` adds; they stand in help/reports.md.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -15,6 +15,8 @@ from ...errors import UsageError
 from .. import streams, tables
 from ..flags import TableCommand
 
+# What such a page says of itself, in a comment.
+_REFERENCE = "<!-- reference -->"
 _PAGES = Path(__file__).parents[2] / "help"
 # Lines that are longer are hard to read.
 _WIDTH = 100
@@ -28,12 +30,20 @@ _GAP = 3
 _COMMENT = re.compile(r"[ \t]*<!--.*?-->", re.DOTALL)
 
 
-def topics() -> dict[str, str]:
-    """The pages by name, each with its title."""
+class Topic(NamedTuple):
+    """A page: its title, and whether it is for who wants to know how things work or are defined."""
+
+    title: str
+    is_reference: bool
+
+
+def topics() -> dict[str, Topic]:
+    """The pages by name."""
     found = {}
     for path in sorted(_PAGES.glob("*.md")):
-        first = next((line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")), "")
-        found[path.stem] = first.removeprefix("# ").strip()
+        page = path.read_text(encoding="utf-8")
+        first = next((line for line in page.splitlines() if line.startswith("# ")), "")
+        found[path.stem] = Topic(first.removeprefix("# ").strip(), _REFERENCE in page)
     return found
 
 
@@ -50,9 +60,19 @@ def help(ctx: click.Context, topic: str | None) -> None:
     Pages are shown in your pager (PAGER, else less) where the output is a terminal.
     """
     if topic is None:
-        tables.show(["Page", "What it is about"], topics().items())
+        pages = topics()
+        tables.show(
+            ["Page", "What it is about"], [(n, page.title) for n, page in pages.items() if not page.is_reference]
+        )
         streams.show("")
-        tables.details([("To read one", "mountnd help PAGE"), ("A verb's own help", "mountnd help VERB")])
+        reference = ", ".join(n for n, page in pages.items() if page.is_reference)
+        tables.details(
+            [
+                ("Reference pages", reference),
+                ("To read one", "mountnd help PAGE"),
+                ("A verb's own help", "mountnd help VERB"),
+            ]
+        )
         return
     name = topic.lower().removesuffix(".md")
     group, pages = _group(ctx), topics()

@@ -337,12 +337,12 @@ def test_a_source_that_does_not_answer(dataset: tree.Bucket, proxy: Proxy, where
 
 
 def test_each_key_is_documented(mounted: Path) -> None:
-    """In the table of help/commands.md, with what stands in the objects of it."""
+    """In the table of help/reports.md, with what stands in the objects of it."""
     assert (mounted / "d/big.nii").read_bytes() == BODY
     with suppress(PermissionError):
         (mounted / "d/refused").read_bytes()
     os.listdir(mounted / "d")
-    page = (cli.ROOT / "mountnd/help/commands.md").read_text()
+    page = (cli.ROOT / "mountnd/help/reports.md").read_text()
     (row,) = [line for line in page.splitlines() if line.startswith("| `explain`")]
     documented = set(re.findall(r"`([a-z_]+)`", row))
     with open(mounted / "d/big.nii", "rb"):

@@ -35,7 +35,12 @@ TABLE = "| a | b |\n|---|---|\n| `x` | a-word-of-thirty-letters-or-so |\n| `y\\|
 
 def test_every_page_is_a_topic_with_a_title() -> None:
     assert set(topics()) == {path.stem for path in HELP.glob("*.md")}
-    assert all(topics().values())
+    assert all(topic.title for topic in topics().values())
+
+
+def test_the_list_of_pages_names_each_one() -> None:
+    told = call(["help"]).out
+    assert not [page for page in topics() if page not in told.replace(",", " ").split()]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -96,8 +101,8 @@ def keys(value: Any, *, below: Collection[str] = ()) -> set[str]:
     return set(value).union(*inner)
 
 
-def documented(verb: str) -> set[str]:
-    (row,) = [line for line in (HELP / "commands.md").read_text().splitlines() if line.startswith(f"| `{verb}`")]
+def documented(verb: str, page: str = "commands") -> set[str]:
+    (row,) = [line for line in (HELP / f"{page}.md").read_text().splitlines() if line.startswith(f"| `{verb}`")]
     return set(re.findall(r"`([a-z_]+)`", row.split("|")[3]))
 
 
@@ -136,7 +141,7 @@ def test_the_keys_of_prefetch_and_pins_are_documented() -> None:
     report.found(b"a.nii", 1)
     report.failed("a", "why")
     told = prefetch_summary.as_json({**report.snapshot(), "what": "x"})
-    assert keys({"jobs": [told], "strays": []}) | keys(told) <= documented("prefetch")
+    assert keys({"jobs": [told], "strays": []}) | keys(told) <= documented("prefetch", "prefetching")
     pin = PinAmounts(Pin("a", 1.0, ("b",), frozenset()), 1, 2, 3, 0)
     assert set(pin.as_json()) <= documented("cache ls")
     assert documented("cache unpin") == {"directory", "unpinned"}

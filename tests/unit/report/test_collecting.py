@@ -128,7 +128,7 @@ def keys(value: Any, under: tuple[str, ...] = ("counters", "totals", "failures")
 
 
 def test_each_key_is_documented() -> None:
-    page = (Path(mountnd.__file__).parent / "help/commands.md").read_text()
+    page = (Path(mountnd.__file__).parent / "help/reports.md").read_text()
     documented = set(re.findall(r"`([a-z_]+)`", page))
     told = document(row(), row("ds000001/x", opens=0), waits=[wait()])
     assert told["files"] and told["waits"] and told["datasets"] and told["cost"]["by_source"]

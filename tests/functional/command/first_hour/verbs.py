@@ -44,11 +44,11 @@ ROWS = [
     Row("umount", 2, ("mountnd umount DIR", "mountnd umount --all")),
     Row("unmount --all {mnt}", 2, ("mountnd umount --all",)),
     # the manual
-    Row("help", 0, ("troubleshooting", "commands", "mountnd help PAGE"), 24),
+    Row("help", 0, ("troubleshooting", "commands", "mountnd help PAGE"), 20),
     Row("help configuration", 0, ("Configuration", "--endpoint-url"), 300, never=("<!--", "…")),
     Row("help names", 0, ("How keys become names",), 200, never=("<!--", "test_", ".md")),
     Row("help semantics", 0, ("What a program may rely on",), 900, never=("<!--", "::test_", "…")),
-    Row("help commands", 0, ("130", "by_reason"), 400, never=("…",)),
+    Row("help commands", 0, ("130", "by_reason"), 120, never=("…",)),
     Row("help umount", 0, ("Usage: mountnd umount",), 25),
     Row("help unmount", 0, ("--lazy",), 25),
     Row("help trubleshooting", 2, ("did you mean troubleshooting", "mountnd help")),
