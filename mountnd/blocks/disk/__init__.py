@@ -1,7 +1,8 @@
 """The disk tier: blocks in files below one directory, which several mounts and processes may share.
 
     cache       `DiskCache`: loads blocks on the caller's thread, passes what is to be saved to the writer
-    writer      write-behind on one thread; keeps the directory to its limit
+    writer      write-behind on one thread: what waits, and when it may be written
+    chunk_writer  writes blocks into files; keeps the directory to its limit
     throttle    how long the writer pauses for readers (pure)
     leases      who fetches what, among mounts that share the directory
     neighbours  which of these fetch right now

@@ -1,4 +1,4 @@
-"""Write-behind: writes fetched blocks to the disk cache on a thread of its own, and keeps the cache to its limit.
+"""Write-behind: what is fetched goes to the disk cache on a thread of its own, when nobody is disturbed by that.
 
 Where nothing can be written (a full disk, a read-only directory) it says so once and lets the mount go on with
 what memory holds.
@@ -10,27 +10,22 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import NamedTuple
 
-from cachetools import LRUCache
-
-from ...regular_file import Untrusted, UntrustedDirectory
-from ...stats import DISK_EVICTED, DISK_KEPT, DISK_SKIPPED, Stats
+from ...regular_file import UntrustedDirectory
+from ...stats import DISK_SKIPPED, Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
-from . import directory, eviction, throttle
+from . import throttle
 from .base import BlockSource
-from .chunk_file import ALIGNMENT, ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
+from .chunk_writer import ChunkWriter
 from .last_use import LastUse
-from .pins import Pins
 from .place import CacheDirectory
 
 log = logging.getLogger(__name__)
@@ -83,19 +78,13 @@ class _Awaited(NamedTuple):
 
 
 class WriteBehind:
-    """The writer of one cache directory.
-
-    Args:
-        limit: bytes on disk that everything in `root` may take; None: `directory.default_limit`, found when needed.
-        last_use: when this process last used which file.
-        open_files: kept open, at most.
-    """
+    """The writer of one cache directory. Its arguments are those of `ChunkWriter`."""
 
     def __init__(
         self, root: CacheDirectory, limit: int | None, stats: Stats, last_use: LastUse, open_files: int = WRITTEN_FILES
     ) -> None:
-        self._root, self._limit, self._stats = root, limit, stats
-        self._last_use = last_use
+        self._root, self._stats = root, stats
+        self._chunks = ChunkWriter(root, limit, stats, last_use, open_files)
         self._memory = 0  # bytes that `_source` may hold
         self._source: BlockSource | None = None
         self._lock = threading.Lock()
@@ -105,12 +94,9 @@ class WriteBehind:
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
         self._hurried_until = 0.0
         self._thread: threading.Thread | None = None
-        self._closed = self._warned = self._warned_foreign = False
+        self._closed = self._warned = False
         self._off_until = self._last = self._paused_until = 0.0
         self._flushing = 0
-        self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
-        self._allowed = 0  # bytes that may be written before the directory is looked at again
-        self._pins = Pins(root)
 
     def attach(self, source: BlockSource) -> None:
         """Take blocks from `source` when it is their turn."""
@@ -130,7 +116,8 @@ class WriteBehind:
         ended = []
         with self._lock:
             self._last = now
-            if self._closed or (self._limit is not None and n > self._limit) or now < self._off_until:
+            limit = self._chunks.limit
+            if self._closed or (limit is not None and n > limit) or now < self._off_until:
                 self._stats.add(DISK_SKIPPED, n)
                 ended.append(written)
             else:
@@ -219,7 +206,7 @@ class WriteBehind:
             with self._lock:
                 while (delay := self._delay()) > 0:
                     if self._closed and not self._pending:
-                        self._files.clear()
+                        self._chunks.let_go()
                         return
                     self._changed.wait(delay if self._pending else None)
                 job = None if self._awaited else self._pending.popleft()
@@ -277,10 +264,9 @@ class WriteBehind:
             parts, kept = self._awaited.popleft()
         try:
             for id, size, blocks in parts:
-                self._write_blocks(id, size, blocks, awaited=True)
+                self._chunks.write(id, size, blocks, awaited=True)
         except OSError as e:
-            self._files.clear()
-            self._allowed = 0
+            self._chunks.let_go()
             kept.set_exception(e.with_traceback(None))  # its frames would keep the blocks
         except Exception as e:
             log.exception("disk cache")
@@ -297,115 +283,14 @@ class WriteBehind:
         if missing:
             self._stats.add(DISK_SKIPPED, missing)
         for blocks in held:
-            self._write_blocks(job.id, job.size, blocks, awaited=False)
-
-    def _write_blocks(self, id: ObjectId, size: int, blocks: PinnedBlocks, *, awaited: bool) -> None:
-        """Where somebody waits for it, whatever is not written is an error: OSError."""
-        for chunk, part in chunks_of(blocks.span):
-            identity = ChunkIdentity(id, size, chunk)
-            views = blocks.views[part.first - blocks.span.first : part.stop - blocks.span.first]
-            n = sum(map(len, views))
-            # At most: each block's last page, and the header.
-            cost = len(views) * ALIGNMENT + n // ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT
-            if not self._make_room(cost):
-                if awaited:
-                    raise OSError(errno.ENOSPC, "it is larger than the limit of the cache")
-                self._stats.add(DISK_SKIPPED, n)
-                continue
-            try:
-                new = self._write_part(identity, part, views)
-            except (UntrustedDirectory, IsADirectoryError, NotADirectoryError) as e:  # something foreign has its name
-                if awaited:
-                    raise
-                self._stats.add(DISK_SKIPPED, n)
-                self._say_once(f"{e.filename}: {e.strerror}; it is left alone, and what belongs there is not cached")
-                continue
-            if new:
-                self._allowed -= cost
-                self._stats.add(DISK_KEPT, n)
-
-    def _write_part(self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]) -> bool:
-        """Write blocks into their file; whether any was absent before."""
-        name = identity.name
-        file = self._files.get(name)
-        if file is None or file.identity != identity or not file.linked:
-            file, made = self._open_or_create(identity, part, views)
-            self._files[name] = file
-            if made:
-                return True
-        return file.write(part, views) > 0
-
-    def _open_or_create(
-        self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]
-    ) -> tuple[ChunkFile, bool]:
-        """The file of a chunk, and whether it was made now, with these blocks in it."""
-        try:
-            return self._open(identity), False
-        except UntrustedDirectory:
-            raise
-        except FileNotFoundError:
-            try:
-                return self._create(identity, part, views, replace=False), True
-            except FileExistsError:  # another mount has begun the same chunk: what both write belongs into one file
-                with suppress(FileNotFoundError, InvalidChunk, Untrusted):
-                    return self._open(identity), False
-        except (InvalidChunk, Untrusted):
-            pass
-        return self._create(identity, part, views), True
-
-    def _open(self, identity: ChunkIdentity) -> ChunkFile:
-        return ChunkFile.open(identity.name, identity, within=self._root, write=True)
-
-    def _create(
-        self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview], *, replace: bool = True
-    ) -> ChunkFile:
-        try:
-            return ChunkFile.create(self._root.held(), identity, part, views, replace=replace)
-        except FileNotFoundError:  # the folder is not there yet, or somebody has removed the whole cache
-            root = self._root.make()
-            root.make(os.path.dirname(identity.name))
-            return ChunkFile.create(root, identity, part, views, replace=replace)
-
-    def _make_room(self, n: int) -> bool:
-        """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then.
-
-        Raises OSError, also where the disk has no room however much is evicted.
-        """
-        if n <= self._allowed:
-            return True
-        directory.make(self._root)
-        if self._limit is None:
-            self._limit = directory.default_limit(self._root)
-        pinned = self._pins.chunks()
-        files = [f._replace(used=max(f.used, self._last_use.of(f.path))) for f in directory.scan(self._root)]
-        room = eviction.headroom(self._limit, sum(f.bytes for f in files), *directory.disk_space(self._root))
-        # Other processes write too, each up to this much between two looks; so some room is left below the limit.
-        step = max(self._limit // 32, min(n, self._limit))
-        if room < n:
-            for victim in eviction.victims(files, min(n + 2 * step, self._limit) - room, time.time(), pinned):
-                self._files.pop(victim.path, None)
-                if directory.remove(self._root, victim.path):
-                    self._stats.add(DISK_EVICTED, victim.bytes)
-                room += victim.bytes
-        self._allowed = min(room, step)
-        if self._allowed < min(n, self._limit):  # not even with all gone that may go
-            held = sum(f.bytes for f in files if f.path in pinned)
-            raise OSError(errno.ENOSPC, eviction.why_no_room(n, self._limit, held))
-        return n <= self._allowed
+            self._chunks.write(job.id, job.size, blocks, awaited=False)
 
     def _suspend(self, e: OSError) -> None:
         """Stop writing: for good where we may not write, else for a while. Say so once."""
-        self._files.clear()
-        self._allowed = 0
+        self._chunks.let_go()
         with self._lock:
             self._off_until = float("inf") if e.errno in _READ_ONLY else time.monotonic() + FULL_S
             warned, self._warned = self._warned, True
         if not warned:
             where = e.filename if isinstance(e, UntrustedDirectory) else self._root.path
             log.warning("%s: cannot cache data here (%s); continuing with memory only", where, e.strerror or e)
-
-    def _say_once(self, text: str) -> None:
-        with self._lock:
-            warned, self._warned_foreign = self._warned_foreign, True
-        if not warned:
-            log.warning("%s", text)
