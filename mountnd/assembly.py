@@ -69,7 +69,7 @@ class Mount(NamedTuple):
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         failures = self.vfs.failures()
         told = {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
-        return {**told, "open_files": self.vfs.count_open()}
+        return {**told, "open_files": self.vfs.count_open_files()}
 
     def load_libraries(self) -> None:
         """Import what the stores' requests need."""

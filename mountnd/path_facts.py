@@ -9,7 +9,7 @@ from .assembly import Mount
 from .config.options import MountConfig
 from .config.parsers import split_bucket
 from .errors import MountndError, NotFound
-from .report.explanation import next_read
+from .report.next_read import next_read
 
 # All keys of `mountnd explain --json` but those that the verb adds; they stand in help/reports.md.
 KEYS = (

@@ -2,6 +2,7 @@
 
 figures      the few figures that `mountnd stats` shows, from a snapshot of `stats.Stats`
 explanation  the facts of `mountnd explain` in words
+next_read    of these: what a read would do now
 live         `stats --watch`: what one or several mounts do just now
 collecting   `mountnd report`: puts a daemon's answers together, as the document that `--format json` gives
 files        of it: what was read of each file

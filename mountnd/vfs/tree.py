@@ -1,6 +1,6 @@
 """The tree: look-ups, attributes, open files and directories, over catalogues (names) and blocks (bytes).
 
-Every door (the kernel's, a test's, later fsspec's) calls exactly this. Methods are thread-safe, block
+Every door (the kernel's, fsspec's, a test's) calls exactly this. Methods are thread-safe, block
 while the network answers, and raise `errors.StoreError` or `errors.VfsError`; errnos are the door's
 business.
 
@@ -10,16 +10,15 @@ No lock: a dict's single operations are atomic.
 from __future__ import annotations
 
 import ctypes
-import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..blocks.begun import BegunRead
 from ..blocks.stream import Blocks, Stream
 from ..catalog.catalogue import Catalogue
 from ..catalog.model.entry import Entry
-from ..errors import Changed, IsADirectory, NotADirectory, NotFound, StaleHandle, StoreError
+from ..errors import Changed, IsADirectory, NotFound, StaleHandle, StoreError
 from ..stats import OPENS, Stats
 from ..stores.base import ObjectId
 from ..usage.files import OpenFile
@@ -28,12 +27,10 @@ from .failures import FailureLog
 from .handles import Handle, Handles
 from .inodes import Attributes, Inode, Ownership
 from .namespace import Namespace
-from .open_directory import DirectoryRow, NameRow, OpenDirectory
+from .open_directories import OpenDirectories
 from .prefetch.prefetcher import Prefetcher
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Vfs:
@@ -49,6 +46,7 @@ class Vfs:
     Attributes:
         root: the tree's root.
         lookup, resolve, resolve_directory, sources: those of `Namespace`, without a call between.
+        children, opendir, readdir, read_names, ended, subdirectory, releasedir: those of `OpenDirectories`.
         explain: that of `Explainer`.
     """
 
@@ -72,8 +70,11 @@ class Vfs:
         self._handles = Handles(blocks)
         self.explain = Explainer(self._namespace, self._handles, self._failures, blocks).explain
         blocks.usage.path_of = self._namespace.path
-        self._directories: dict[int, OpenDirectory] = {}
-        self._directory_numbers = itertools.count(1)
+        listed = prefetcher.listed if prefetcher is not None else None
+        directories = OpenDirectories(self._namespace, owner, self._handles, self._failures, listed)
+        self.children, self.opendir, self.releasedir = directories.children, directories.opendir, directories.releasedir
+        self.readdir, self.read_names = directories.readdir, directories.read_names
+        self.ended, self.subdirectory = directories.ended, directories.subdirectory
         # Called with the number of a handle that moved to another version before it gave a byte: other attributes.
         self.moved: Callable[[int], object] = lambda fh: None
 
@@ -220,75 +221,7 @@ class Vfs:
         except KeyError:
             return False
 
-    # -- directories
-    def children(self, inode: Inode) -> Iterator[Entry]:
-        """The entries of a directory, for a door that shows more of them than attributes. Raises as `opendir`."""
-        if not inode.entry.is_dir:
-            raise NotADirectory(f"{inode.entry.key}: not a directory")
-        if inode.catalogue is None:
-            yield from (source.entry for _, source in self._namespace.sources(0))
-            return
-        try:
-            scan = inode.catalogue.scan(inode.entry)
-            try:
-                yield from (entry for entry, _ in scan.read(0))
-            finally:
-                scan.close()
-        except StoreError as e:
-            self._listing_failed(inode, e)
-            raise
-
-    def opendir(self, inode: Inode) -> int:
-        """Open a directory: one listing, answered once; rows come from `readdir`."""
-        if not inode.entry.is_dir:
-            raise NotADirectory(f"{inode.entry.key}: not a directory")
-        try:
-            scan = None if inode.catalogue is None else inode.catalogue.scan(inode.entry)
-        except StoreError as e:
-            self._listing_failed(inode, e)
-            raise
-        if self._prefetcher is not None:
-            self._prefetcher.listed(inode)
-        number = next(self._directory_numbers)
-        self._directories[number] = OpenDirectory(inode, scan, self._namespace, self._owner, self._handles)
-        return number
-
-    def readdir(self, dh: int, offset: int) -> Iterator[DirectoryRow]:
-        """Rows (name, attributes, offset of the next row) from `offset` on: 0, or one that was given before."""
-        return self._rows_of(dh, lambda directory: directory.rows(offset))
-
-    def read_names(self, dh: int, offset: int) -> Iterator[NameRow]:
-        """The same without attributes, for those who stat nothing: (name, inode's number, whether it is a directory,
-        offset of the next row)."""
-        return self._rows_of(dh, lambda directory: directory.names(offset))
-
-    def ended(self, dh: int, offset: int) -> bool:
-        """Whether it is known already that no row comes from `offset` on."""
-        return self._directory(dh).ended(offset)
-
-    def subdirectory(self, dh: int, row: NameRow) -> Attributes:
-        """Attributes of a directory that `read_names` has told of."""
-        return self._directory(dh).attributes(row)
-
-    def _rows_of(self, dh: int, rows: Callable[[OpenDirectory], Iterator[T]]) -> Iterator[T]:
-        directory = self._directory(dh)
-        try:
-            yield from rows(directory)
-        except StoreError as e:
-            self._listing_failed(directory.inode, e)
-            raise
-
-    def _directory(self, dh: int) -> OpenDirectory:
-        try:
-            return self._directories[dh]
-        except KeyError:
-            raise StaleHandle(f"directory handle {dh} is not open") from None
-
-    def releasedir(self, dh: int) -> None:
-        directory = self._directories.pop(dh, None)
-        if directory is not None:
-            directory.close()
-
+    # -- what is open
     def count_open_files(self) -> int:
         """How many handles on files are open."""
         return len(self._handles)
@@ -301,21 +234,11 @@ class Vfs:
         """All open files by handle. What was read of them by now is in the log of usage then."""
         return {number: handle.stream.usage.now() for number, handle in self._handles.all()}
 
-    def count_open(self) -> int:
-        """How many files are open."""
-        return len(self._handles)
-
     def path(self, catalogue: Catalogue, key: str) -> str:
         """The path of a key from the mount's root, for people."""
         return self._namespace.path(Inode(0, catalogue, Entry(b"", key, True, None)))
 
     # -- within
-    def _listing_failed(self, inode: Inode, error: StoreError) -> None:
-        assert inode.catalogue is not None
-        shown = inode.catalogue.display(inode.entry.key)
-        path = self._namespace.path(inode)
-        self._failures.report(inode.catalogue, inode.entry.key, f"{shown} cannot be listed", error, path)
-
     def _move(self, handle: Handle, stream: Stream) -> bool:
         """The store no longer has the version of `stream`: whether the handle can read the one there is now."""
         inode, pin = handle.inode, handle.pin

@@ -5,6 +5,7 @@
     chunk_writer  writes blocks into files; keeps the directory to its limit
     throttle    how long the writer pauses for readers (pure)
     leases      who fetches what, among mounts that share the directory
+    lease_files  their files
     neighbours  which of these fetch right now
     last_use    when files were last used, in memory and as mtime
     usage       how much disk it takes, looked at now and then

@@ -19,34 +19,28 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
 
 from ...errors import MountError
-from ...private_directory import PrivateDirectory
 from ...stores.base import Deadline, ObjectId
 from ...threads import start
 from ..geometry import BlockRange
 from .base import Busy
 from .chunk_file import ChunkIdentity, chunks_of
+from .lease_files import GONE, LeaseFiles, Version
 from .neighbours import BEAT_S, SILENT_S, Neighbours
 from .place import CacheDirectory
 
 log = logging.getLogger(__name__)
 
-FOLDER = "leases"
-NAME = re.compile(r"[0-9a-f]{32}-[0-9]+")
 # 512 KiB, what most GETs bring: of a longer one each part is leased, and a shorter one leases all of its part. Half as
 # much would be twice as many files to make; of twice as much, mounts that read side by side would wait more often for
 # somebody who fetches the other end.
 PART_BLOCKS = 8
 # How soon it is noticed that a lease is gone.
 POLL_S = 0.01
-# Leases that are older than any fetch may take were left by a crash.
-LEFT_NS = 120 * 10**9
 # Where leases cannot be made (a full disk), how long until that is tried again.
 REFUSED_S = 5.0
 
@@ -82,8 +76,9 @@ class Leases:
     """
 
     def __init__(self, root: CacheDirectory, clock: Callable[[], float] = time.monotonic) -> None:
-        self._root, self._clock = root, clock
+        self._clock = clock
         self._neighbours = Neighbours(root, clock)
+        self._files = LeaseFiles(root, self._neighbours.owner)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._held: dict[str, tuple[int, float]] = {}  # how often, since when
@@ -95,7 +90,7 @@ class Leases:
     def join(self, sources: Collection[str]) -> None:
         """This mount reads these sources (`Store.source`). Never raises."""
         self._neighbours.join(sources)
-        self._clean()
+        self._files.clean()
 
     def close(self) -> None:
         """Give up all that is held. Idempotent, never raises."""
@@ -104,7 +99,7 @@ class Leases:
             held, self._held = list(self._held), {}
             self._changed.notify_all()
         if not closed and self._process == os.getpid():  # a forked process holds nothing
-            self._remove(held)
+            self._files.remove(held)
             self._neighbours.leave()
 
     def shared(self, source: str) -> bool:
@@ -170,7 +165,9 @@ class Leases:
                 else:
                     ended.append((name, now - since > SILENT_S))
         # One that was held for long may have been taken away, and be another mount's by now.
-        self._remove([name for name, late in ended if not late or self._read(name)[0] == self._neighbours.owner])
+        self._files.remove(
+            [name for name, late in ended if not late or self._files.read(name)[0] == self._neighbours.owner]
+        )
 
     # -- taking ---------------------------------------------------------------------------------
 
@@ -181,7 +178,7 @@ class Leases:
             return None
         for again in (True, False):
             try:
-                self._make(name)
+                self._files.make(name)
             except FileExistsError:
                 pass
             except OSError as e:
@@ -194,14 +191,14 @@ class Leases:
                     self._held[name] = (count + 1, since)
                 names.append(name)
                 return None
-            owner, version = self._read(name)
+            owner, version = self._files.read(name)
             if owner == self._neighbours.owner and self._join_own(name):
                 names.append(name)
                 return None
             # Ours, and not in the table: another thread is just making or removing it.
             if not again or owner == self._neighbours.owner or not self._is_void(owner, version, source):
                 return Busy(span, name, owner, version)
-            self._remove_void(name, version)
+            self._files.remove_version(name, version)
         raise AssertionError("unreachable")
 
     def _join_own(self, name: str) -> bool:
@@ -211,68 +208,13 @@ class Leases:
                 self._held[name] = (held[0] + 1, held[1])
         return held is not None
 
-    def _make(self, name: str) -> None:
-        """Raises FileExistsError, OSError."""
-        try:
-            root = self._root.held()
-            root.make(FOLDER)
-        except FileNotFoundError:  # somebody has removed the whole cache
-            root = self._root.make()
-            root.make(FOLDER)
-        fd = root.create(f"{FOLDER}/{name}")
-        try:
-            os.write(fd, self._neighbours.owner.encode())
-        finally:
-            os.close(fd)
-
-    def _read(self, name: str) -> tuple[str, tuple[int, int]]:
-        """Who holds a lease ("": not known yet), and the file's version; zeros where it is gone."""
-        try:
-            fd = self._root.open_file(f"{FOLDER}/{name}")
-        except OSError:
-            return "", (0, 0)
-        try:
-            info = os.fstat(fd)
-            return os.read(fd, 64).decode("ascii", "replace"), (info.st_ino, info.st_mtime_ns)
-        except OSError:
-            return "", (0, 0)
-        finally:
-            os.close(fd)
-
-    def _is_void(self, owner: str, version: tuple[int, int], source: str) -> bool:
-        if version == (0, 0):
+    def _is_void(self, owner: str, version: Version, source: str) -> bool:
+        if version == GONE:
             return True  # gone, or nothing of ours
         if owner:
             return not self._neighbours.lives(owner, source)
         # It has just been made, or its maker was killed at that moment.
         return abs(time.time_ns() - version[1]) > SILENT_S * 1e9
-
-    def _remove(self, names: Sequence[str]) -> None:
-        try:
-            root = self._root.held()
-        except OSError:
-            return
-        for name in names:
-            root.remove(f"{FOLDER}/{name}")
-
-    def _remove_void(self, name: str, version: tuple[int, int]) -> None:
-        """Remove a lease, unless somebody else has done that, and made another one."""
-        with suppress(OSError):
-            root = self._root.held()
-            info = root.stat(f"{FOLDER}/{name}")
-            if (info.st_ino, info.st_mtime_ns) == version or version == (0, 0):
-                root.remove(f"{FOLDER}/{name}")
-
-    def _clean(self) -> None:
-        """Remove what crashes have left."""
-        try:
-            folder = self._root.held().below(FOLDER)
-            now = time.time_ns()
-            for entry in folder.entries():
-                if NAME.fullmatch(entry.name) and abs(now - entry.stat(follow_symlinks=False).st_mtime_ns) > LEFT_NS:
-                    folder.remove(entry.name)
-        except OSError:
-            pass
 
     # -- the thread -----------------------------------------------------------------------------
 
@@ -309,21 +251,13 @@ class Leases:
 
     def _look_at(self, wait: _Wait) -> None:
         """Strike out what is no longer held by a mount that lives."""
-        try:
-            root: PrivateDirectory | None = self._root.held()
-        except OSError:
-            root = None
-        wait.left = [one for one in wait.left if root is not None and self._is_held(root, one, wait.source)]
+        wait.left = [one for one in wait.left if self._is_held(one, wait.source)]
         if not wait.left:
             wait.over.set()
 
-    def _is_held(self, root: PrivateDirectory, busy: Busy, source: str) -> bool:
-        try:
-            info = root.stat(f"{FOLDER}/{busy.name}")
-        except OSError:
-            return False
+    def _is_held(self, busy: Busy, source: str) -> bool:
         # Another version: its holder has written who it is, or somebody else holds it by now.
-        same = (info.st_ino, info.st_mtime_ns) == busy.version
+        same = self._files.version(busy.name) == busy.version
         return same and not self._is_void(busy.owner, busy.version, source)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from mountnd.cli.main import main
 from mountnd.vfs.inodes import Inode
+from mountnd.vfs.open_directories import OpenDirectories
 from mountnd.vfs.tree import Vfs
 
 
@@ -27,12 +28,12 @@ def record(path: str) -> None:
             out.write(json.dumps(event) + "\n")
             out.flush()
 
-    opendir, open_, read_into, flush = Vfs.opendir, Vfs.open, Vfs.read_into, Vfs.flush
+    opendir, open_, read_into, flush = OpenDirectories.opendir, Vfs.open, Vfs.read_into, Vfs.flush
 
-    def where(vfs: Vfs, inode: Inode) -> str:
-        return vfs._namespace.path(inode).rstrip("/")
+    def where(owner: Vfs | OpenDirectories, inode: Inode) -> str:
+        return owner._namespace.path(inode).rstrip("/")
 
-    def opendir_told(self: Vfs, inode: Inode) -> int:
+    def opendir_told(self: OpenDirectories, inode: Inode) -> int:
         told("list", where(self, inode))
         return opendir(self, inode)
 
@@ -51,11 +52,11 @@ def record(path: str) -> None:
         flush(self, fh)
 
     replaced: dict[str, Any] = {
-        "opendir": opendir_told,
         "open": open_told,
         "read_into": read_told,
         "flush": flush_told,
     }
+    OpenDirectories.opendir = opendir_told  # type: ignore[method-assign]
     for name, method in replaced.items():
         setattr(Vfs, name, method)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.disk import leases
+from mountnd.blocks.disk import lease_files
 from mountnd.stats import BYTES_FETCHED
 from tests.support.children import killed_after, stop
 from tests.support.cli import ROOT
@@ -110,7 +110,7 @@ def ended_well(process: subprocess.Popen[bytes], seconds: float = READ_S) -> Non
 
 def await_leases(where: Path) -> None:
     """Wait until something is being fetched under a lease."""
-    folder = where / "cache" / "blocks" / leases.FOLDER
+    folder = where / "cache" / "blocks" / lease_files.FOLDER
     wait_until(lambda: folder.exists() and any(folder.iterdir()), "a lease", pause=0.001)
 
 
@@ -125,7 +125,7 @@ def test_a_byte_is_fetched_once(tmp_path: Path, server: str, step: int) -> None:
         assert sum(counters(mount).get(BYTES_FETCHED, 0) for mount in made) == pytest.approx(total, rel=0.02)
     print(f"{total / FILES / SIZE:.3f} bytes sent for each byte, to {MOUNTS} mounts")
     assert FILES * SIZE <= total <= GOAL * FILES * SIZE
-    assert list((tmp_path / "cache" / "blocks" / leases.FOLDER).iterdir()) == []
+    assert list((tmp_path / "cache" / "blocks" / lease_files.FOLDER).iterdir()) == []
 
 
 @pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])

@@ -12,8 +12,8 @@ import pytest
 from mountnd import errors
 from mountnd.fuse.errnos import errno_of
 from mountnd.path_facts import KEYS
-from mountnd.report import explanation
-from mountnd.report.explanation import STORAGE_CLASSES, lines, next_read, pattern
+from mountnd.report.explanation import STORAGE_CLASSES, lines, pattern
+from mountnd.report.next_read import next_read
 
 NOW = time.mktime((2026, 11, 26, 12, 0, 0, 0, 0, -1))
 MEMORY = {"told_by": "listing", "held": "memory", "since": "2026-11-26T11:00:00+00:00", "until": None, "believed": True}
@@ -167,4 +167,4 @@ def test_every_kind_has_its_lines(kind: str) -> None:
     assert (
         shown(facts(kind="unknown", asking_failed="no connection"))["what"] == "not known: asking failed: no connection"
     )
-    assert explanation.next_read(told).words
+    assert next_read(told).words

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.disk import leases, neighbours
+from mountnd.blocks.disk import lease_files, leases, neighbours
 from mountnd.blocks.disk.cache import DiskCache
 from mountnd.blocks.disk.chunk_file import ChunkIdentity
 from mountnd.blocks.fetch import sharing
@@ -58,7 +58,7 @@ def registered(root: Path, source: str, owner: str = OTHER) -> Path:
 
 def leased(root: Path, owner: str = OTHER) -> list[Path]:
     """Leases of another mount on all of the object."""
-    folder = root / leases.FOLDER
+    folder = root / lease_files.FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = [folder / name for name in lease_names()]
     for path in paths:
@@ -115,7 +115,7 @@ def test_mounts_that_read_the_same_at_once_fetch_it_once(root: Path) -> None:
         assert fetched(harnesses) == len(DATA)
         assert sum(h.count(BYTES_FROM_DISK) for h in harnesses) >= 3 * len(DATA)
         assert sum(h.count(SHARED_VAIN) for h in harnesses) == 0
-        until(lambda: files(root, leases.FOLDER) == [])
+        until(lambda: files(root, lease_files.FOLDER) == [])
     assert files(root, neighbours.FOLDER) == []
 
 
@@ -192,7 +192,7 @@ def test_a_mount_alone_takes_no_lease_and_starts_no_thread(root: Path) -> None:
     with with_disk(root) as harness:
         through(harness, DATA)
         flush(harness)
-        assert not (root / leases.FOLDER).exists()
+        assert not (root / lease_files.FOLDER).exists()
         assert len(files(root, neighbours.FOLDER)) == 1
         assert not any(thread.name == "leases" for thread in threading.enumerate())
 
@@ -200,7 +200,7 @@ def test_a_mount_alone_takes_no_lease_and_starts_no_thread(root: Path) -> None:
 def test_mounts_of_other_sources_are_no_neighbours(root: Path) -> None:
     with with_disk(root) as one, with_disk(root, store=MemoryStore(url="memory://other")) as two:
         run_together([lambda: through(one, DATA), lambda: through(two, DATA)])
-        assert not (root / leases.FOLDER).exists()
+        assert not (root / lease_files.FOLDER).exists()
 
 
 def test_an_idle_neighbour_is_forgotten_and_noticed_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +303,7 @@ def test_a_clock_that_runs_backwards(root: Path, monkeypatch: pytest.MonkeyPatch
 # -- where nothing can be written --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("folder", [neighbours.FOLDER, leases.FOLDER])
+@pytest.mark.parametrize("folder", [neighbours.FOLDER, lease_files.FOLDER])
 @pytest.mark.parametrize("what", ["file", "link", "open to others"])
 def test_what_is_in_the_way_is_left_alone(root: Path, folder: str, what: str, tmp_path: Path) -> None:
     root.mkdir(mode=0o700, parents=True)
@@ -360,7 +360,7 @@ def test_a_cache_that_is_removed_meanwhile(root: Path) -> None:
 def test_what_crashes_left_is_cleared_away(root: Path) -> None:
     old = time.time() - 3600
     left = [*leased(root), registered(root, OBJECT.source), registered(root, "memory://gone", "f" * 16)]
-    strange = [root / neighbours.FOLDER / "notes.txt", root / leases.FOLDER / "notes.txt"]
+    strange = [root / neighbours.FOLDER / "notes.txt", root / lease_files.FOLDER / "notes.txt"]
     for path in strange:
         path.touch()
     for path in (*left, *strange):
