@@ -83,8 +83,15 @@ class Running:
             "{}",
             *signals,
         ]
+        # A process group of its own: nothing stops one whose session has no other, as where no shell runs the tests.
         self.process = subprocess.Popen(
-            argv, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            argv,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
         )
         self.pid, self.path = 0, Path()
         pid, path = self.line().split()

@@ -25,8 +25,10 @@ from typing import Any, NamedTuple
 from tests.support.children import killed_after
 
 from . import user_machine_init
-from .user_machine_init import COMMAND_S, UID
+from .user_machine_init import COMMAND_S
 
+# Nobody's on a usual system, and no other worker's: /tmp, where a user's run directory may be, is everybody's.
+UID = 64_000 + os.getpid() % 1000
 ANSWER_S = 30.0  # what the start and the answer of a command may take beside the command
 FUSE_DEVICE = os.makedev(10, 229)  # linux/miscdevice.h
 

@@ -2,9 +2,9 @@
 
     python user_machine_init.py PLACE BASE PACKAGES
 
-PLACE holds the machine's files; BASE is this Python's installation, PACKAGES its site-packages. A line asks for
-a command `argv` to be run, as the user or as `root`; the answer is a line [exit code, stdout, stderr], or an error's
-text.
+PLACE holds the machine's files, `home` among them, whose owner is the user; BASE is this Python's installation,
+PACKAGES its site-packages. A line asks for a command `argv` to be run, as the user or as `root`; the answer is a line
+[exit code, stdout, stderr], or an error's text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-UID = 65_001  # nobody's on a usual system, so that nothing is shared with anybody
 COMMAND_S = 120.0  # the most that one command may take
 CHECKOUT = Path(__file__).parents[3]
 _BIND, _DETACH = 4096, 2  # MS_BIND of linux/mount.h, MNT_DETACH of sys/mount.h
@@ -50,6 +49,7 @@ def main(place: Path, base: str, packages: str) -> None:
         (packages, place / "packages"),
     ):
         _bind(source, target)
+    uid = os.stat(place / "home").st_uid
     python = place / "base" / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     environ = {
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -64,7 +64,7 @@ def main(place: Path, base: str, packages: str) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         argv = [str(python) if word == "python" else word for word in asked["argv"]]
-        who: dict[str, Any] = {} if asked["root"] else {"user": UID, "group": UID, "extra_groups": []}
+        who: dict[str, Any] = {} if asked["root"] else {"user": uid, "group": uid, "extra_groups": []}
         try:
             done = subprocess.run(
                 argv,
