@@ -34,6 +34,7 @@ from .option_types import (
     Scope,
 )
 from .parsers import Address
+from .snapshot_names import SnapshotName
 
 # A TTL: what was listed once is never listed again.
 INDEFINITE = float("inf")
@@ -41,6 +42,7 @@ INDEFINITE = float("inf")
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
 _SOURCE = ("mount", "config", "doctor", "prefetch")
+_SNAPSHOTS = (*_SOURCE, "versions")
 # Those of whoever fills caches.
 _CACHING = (*_MOUNT, "prefetch")
 
@@ -77,6 +79,7 @@ class SourceConfig:
         name: what the source is called; its directory's name in a mount of several.
         url: `s3://bucket/prefix`, or any fsspec URL. "" for a source made of `urls`.
         preset: name of the preset that this came from, "" otherwise.
+        snapshot: the snapshot whose files are shown, below `url`; None for what the bucket shows now.
         one_object: `url` names an object, as asking showed, and no prefix.
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
@@ -86,6 +89,7 @@ class SourceConfig:
     name: str
     url: str = ""
     preset: str = ""
+    snapshot: SnapshotName | None = None
     one_object: bool = False
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
         default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
@@ -101,6 +105,8 @@ class SourceConfig:
         default_text="by endpoint and bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
         default_text="none", verbs=_SOURCE)
+    snapshots_url: str | None = option(URL, "GraphQL address to ask for snapshots (SOURCE/DATASET@TAG)",
+        default_text="the preset's, where it has snapshots", verbs=_SNAPSHOTS, s3_only=True)
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
         verbs=_CACHING)

@@ -77,7 +77,7 @@ class ConfigInputs:
     store_schemes: SchemeNames
 
     def parser(self) -> SourceParser:
-        return SourceParser(self.file, self.cwd, self.store_schemes)
+        return SourceParser(self.file, self.cwd, self.store_schemes, snapshots="snapshots_url" in self.typed)
 
     def layers(self, mount: MountEntry | None = None) -> dict[Layer, RawValues]:
         """All layers but those of a source; `mount` is the mountpoint's entry in the config file."""
@@ -135,7 +135,9 @@ class ConfigInputs:
         if parsed.pasted and parsed.pasted.notice:
             notices = [*notices, parsed.pasted.notice]
         values = {name: option.value for name, option in options.items()}
-        config = SourceConfig(name=parsed.name, url=parsed.url, preset=preset.name if preset else "", **values)
+        config = SourceConfig(
+            name=parsed.name, url=parsed.url, preset=preset.name if preset else "", snapshot=parsed.snapshot, **values
+        )
         return ResolvedSource(config, preset, options, tuple(notices))
 
 

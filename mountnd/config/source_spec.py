@@ -16,6 +16,7 @@ from .option_types import named
 from .parsers import did_you_mean, is_bucket, split_bucket
 from .pasted import Pasted, read_pasted
 from .presets import Preset
+from .snapshot_names import SnapshotName, split_snapshot
 
 # What fsspec knows by itself (its registry), less what cannot be read without more than a URL. Others may be
 # added by packages, and by stores of ours; see `_is_scheme`.
@@ -37,6 +38,7 @@ class ParsedSource:
         url: "" for a dataset of signed links.
         entry: its name in the config file, "" when it is not from there.
         pasted: what was pasted, where that was a page, a DOI, an ARN or another shape of URL.
+        snapshot: the snapshot that is meant; `url` is that of its data set, or of a directory in it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ParsedSource:
     preset: Preset | None = None
     entry: str = ""
     pasted: Pasted | None = None
+    snapshot: SnapshotName | None = None
 
     @property
     def label(self) -> str:
@@ -105,10 +108,13 @@ class SourceParser:
         cwd: where relative `file://` URLs start from.
         store_schemes: URL schemes of our own stores; called only for a scheme that is neither in `SCHEMES` nor known
             to fsspec.
+        snapshots: the address of a service of snapshots was typed, so that URLs of buckets have some, too.
     """
 
-    def __init__(self, file: ConfigFile, cwd: Path, store_schemes: SchemeNames = tuple) -> None:
-        self._file, self._cwd, self._store_schemes = file, cwd, store_schemes
+    def __init__(
+        self, file: ConfigFile, cwd: Path, store_schemes: SchemeNames = tuple, *, snapshots: bool = False
+    ) -> None:
+        self._file, self._cwd, self._store_schemes, self._snapshots = file, cwd, store_schemes, snapshots
 
     def parse(self, word: str) -> ParsedSource:
         """The source that `word` names: one of the config file, a preset, one of these with a path below it, a URL.
@@ -121,7 +127,8 @@ class SourceParser:
         if not self._knows(word) and (pasted := read_pasted(word)):
             return replace(self.parse(pasted.word), pasted=pasted)
         if "://" in word:
-            return ParsedSource(_last_component(word), check_url(word, self._cwd, self._store_schemes))
+            source = ParsedSource(_last_component(word), check_url(word, self._cwd, self._store_schemes))
+            return _with_snapshot(source) if self._snapshots and source.is_s3 else source
         head, slash, below = word.partition("/")
         if self._knows(head):
             source = self._named(head)
@@ -129,8 +136,16 @@ class SourceParser:
                 return source
             if not source.url:
                 raise UsageError(f"{word}: {head} is a list of signed links and has no {below}")
+            if self._has_snapshots(source) and (snapshot := split_snapshot(below, head)) is not None:
+                url = f"{source.url.rstrip('/')}/{snapshot.dataset}/{snapshot.below}".rstrip("/")
+                name = _last_component(below)
+                return ParsedSource(name, url, source.preset, source.entry, snapshot=snapshot)
             url = f"{source.url.rstrip('/')}/{below}"
             return ParsedSource(_last_component(below), url, source.preset, source.entry)
+        if "@" in head and self._knows(name := head.partition("@")[0]) and self._has_snapshots(self._named(name)):
+            raise UsageError(
+                f"{word}: each data set has snapshots of its own: {name}/ds000001@{head.partition('@')[2]}"
+            )
         if slash or (self._cwd / word).exists():
             path = os.path.abspath(self._cwd / word)
             bucket = word if is_bucket(head) and not (self._cwd / word).exists() else "BUCKET"
@@ -161,6 +176,12 @@ class SourceParser:
     def _knows(self, name: str) -> bool:
         return name in self._file.sources or presets.find(name) is not None
 
+    def _has_snapshots(self, source: ParsedSource) -> bool:
+        """Whether an `@` in the name of a data set of it is no letter."""
+        entry = self._file.sources.get(source.entry)
+        declared = bool(source.preset and source.preset.snapshots) or bool(entry and "snapshots_url" in entry.options)
+        return source.is_s3 and source.snapshot is None and (declared or self._snapshots)
+
     def _known_names(self) -> list[str]:
         return [*self._file.sources, *presets.names()]
 
@@ -189,6 +210,16 @@ class SourceParser:
         elif preset is not None:
             url = preset.url
         return ParsedSource(name, url, preset, name, pasted)
+
+
+def _with_snapshot(source: ParsedSource) -> ParsedSource:
+    """The source of a bucket's URL, in which the first name with an `@` behind the bucket is a data set's."""
+    bucket, *names = source.url.removeprefix("s3://").split("/")
+    for at, name in enumerate(names):
+        if "@" in name and (found := split_snapshot("/".join(names[at:]), "/".join(["s3:/", bucket, *names[:at]]))):
+            url = "/".join(["s3:/", bucket, *names[:at], found.dataset, found.below]).rstrip("/")
+            return replace(source, url=url, snapshot=found)
+    return source
 
 
 def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, Self
 
 from ..errors import StoreError
 from .deadline import Deadline as Deadline
-from .object_versions import Marker, VersionsPage
+from .object_versions import NO_VERSIONS, Marker, VersionsPage
 
 
 class ObjectId(NamedTuple):
@@ -223,7 +223,7 @@ class StoreBase:
         return self
 
     def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
-        raise StoreError("only buckets of S3 keep older versions of their objects", code="Versions")
+        raise StoreError("only buckets of S3 keep older versions of their objects", code=NO_VERSIONS)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return False

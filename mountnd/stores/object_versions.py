@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# Code of the error about a store, or a server, that knows of no versions.
+NO_VERSIONS = "NoVersions"
+
 
 class Version(NamedTuple):
     """One row of a listing of versions.

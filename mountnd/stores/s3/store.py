@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http.client import HTTPMessage
 
-from ...errors import BadAnswer, NotFound, StoreError
+from ...errors import BadAnswer, NotFound, ServerFault, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
 from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
-from ..object_versions import Marker, VersionsPage
+from ..object_versions import NO_VERSIONS, Marker, VersionsPage
 from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
@@ -173,9 +173,14 @@ class S3Store(StoreBase):
         params: dict[str, object] = {"prefix": prefix, "max-keys": 1000}
         if after is not None:
             params |= {"key-marker": after.key} | ({"version-id-marker": after.version} if after.version else {})
-        body = self._clients.run(
-            lambda clients: clients.names.list_versions(clients.subject(prefix), deadline, params), deadline
-        )
+        try:
+            body = self._clients.run(
+                lambda clients: clients.names.list_versions(clients.subject(prefix), deadline, params), deadline
+            )
+        except ServerFault as error:
+            if error.code not in ("NotImplemented", "501"):
+                raise
+            raise BadAnswer(f"{self.url}: the server does not know versions", code=NO_VERSIONS) from error
         page = parse_versions(body, self.url)
         if page.next is not None and not goes_on(after, page.next):
             raise BadAnswer(

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from ....errors import BadAnswer
 from ...facts import mtime_of, size_of
 from ...http.etags import normalised
-from ...object_versions import Marker, Version, VersionsPage
+from ...object_versions import NO_VERSIONS, Marker, Version, VersionsPage
 from ..key_rules import is_listed_key
 from . import xml
 from .page import is_plain, named
@@ -27,7 +27,7 @@ def parse_versions(body: bytes, url: str) -> VersionsPage:
     """The page whose XML is `body`. Raises BadAnswer, which `url` begins."""
     root, restored = xml.tree(body)
     if xml.name(root) == "ListBucketResult":
-        raise BadAnswer(f"{url}: the server does not know versions: it lists what is there now", code="Versions")
+        raise BadAnswer(f"{url}: the server does not know versions: it lists what is there now", code=NO_VERSIONS)
     if xml.name(root) != "ListVersionsResult":
         raise BadAnswer(f"{url}: a listing of versions began with <{xml.name(root)}>", code="Versions")
     said = {xml.name(child): (child.text or "") for child in root if not len(child)}
