@@ -3,6 +3,7 @@
     base         the protocol, and the words it speaks
     deadline     until when a request may take, and how it is cancelled
     facts        dates and sizes as servers write them, as far as they can be
+    object_versions  a row and a page of a listing of versions
     paging       when a listing does not go on
     memory       objects in a dict: the fake that can be mounted, counted, and made to fail
     retry        a store around a store: tries again after transient errors, while the deadline lasts

@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
+from ..errors import StoreError
 from .deadline import Deadline as Deadline
+from .object_versions import Marker, VersionsPage
 
 
 class ObjectId(NamedTuple):
@@ -158,6 +160,13 @@ class Store(Protocol):
         """
         ...
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        """One page of all versions and delete markers below `prefix`, from the start or behind `after`.
+
+        Raises StoreError where the store keeps none, Forbidden where they may not be listed, and every transient error.
+        """
+        ...
+
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         """What `key` is now. Raises NotFound, Forbidden, and every transient error."""
         ...
@@ -213,6 +222,9 @@ class StoreBase:
     def once(self) -> Self:
         return self
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        raise StoreError("only buckets of S3 keep older versions of their objects", code="Versions")
+
     def renew(self, *, deadline: Deadline) -> bool:
         return False
 
@@ -253,6 +265,9 @@ class WrappingStore:
     @property
     def region(self) -> str:
         return self._store.region
+
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        return self._store.list_versions(prefix, after=after, deadline=deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)

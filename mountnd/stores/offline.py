@@ -7,6 +7,7 @@ from typing import NoReturn, Self
 
 from ..errors import Unreachable
 from .base import Deadline, ObjectId, ObjectStat, Page, WrappingStore
+from .object_versions import Marker, VersionsPage
 
 
 class Offline(WrappingStore):
@@ -29,6 +30,9 @@ class Offline(WrappingStore):
         limit: int = 1000,
         deadline: Deadline,
     ) -> Page:
+        self._refuse(prefix)
+
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
         self._refuse(prefix)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ..errors import StoreError, Throttled
 from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+from .object_versions import Marker, VersionsPage
 
 T = TypeVar("T")
 
@@ -78,6 +79,11 @@ class Retrying(WrappingStore):
             ),
             prefix,
             deadline,
+        )
+
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        return self._retry(
+            lambda attempt: self._store.list_versions(prefix, after=after, deadline=attempt), prefix, deadline
         )
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:

@@ -20,6 +20,7 @@ from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
 from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
+from ..object_versions import Marker, VersionsPage
 from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
@@ -27,6 +28,7 @@ from .clients import Clients, RenewingClients
 from .key_rules import is_valid_key
 from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
+from .listing.versions import goes_on, parse_versions
 from .object_requests import ObjectRequests, is_about_heads
 
 
@@ -164,6 +166,22 @@ class S3Store(StoreBase):
                 return parse(body, self.source)
 
         return self._lister.list_page(request, params, token, start_after)
+
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        if prefix and not is_valid_key(prefix):
+            raise NotFound(f"{self.url}: {prefix!r} is not UTF-8, which S3 keys are", code="InvalidURI")
+        params: dict[str, object] = {"prefix": prefix, "max-keys": 1000}
+        if after is not None:
+            params |= {"key-marker": after.key} | ({"version-id-marker": after.version} if after.version else {})
+        body = self._clients.run(
+            lambda clients: clients.names.list_versions(clients.subject(prefix), deadline, params), deadline
+        )
+        page = parse_versions(body, self.url)
+        if page.next is not None and not goes_on(after, page.next):
+            raise BadAnswer(
+                f"{self.url}: a listing of versions does not go on behind {page.next.key!r}", code="Versions"
+            )
+        return page
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
