@@ -32,18 +32,19 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SINGLE_PART = re.compile(r'"[0-9a-f]{32}"')
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9-]*:[A-Za-z0-9+/=_-]+")
 
-_TEXT = rb"(?:[^\x00-\x1f\x7f%]|%[0-9A-Fa-f]{2})"
+_CHARS = rb"[^\x00-\x1f\x7f%]"
+_TEXT = _CHARS + rb"*+(?:%[0-9A-Fa-f]{2}" + _CHARS + rb"*+)*+"
 _DAY = rb"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
 # How each column is written, and what to say of one that is not.
 _WRITTEN = (
-    (rb"(?!#)" + _TEXT + rb"*", "a path with tabs, newlines and other unprintable bytes as %XX, and % as %25"),
+    (rb"(?!#)" + _TEXT, "a path with tabs, newlines and other unprintable bytes as %XX, and % as %25"),
     (rb"(?:0|[1-9][0-9]{0,18})", "a number of bytes"),
     (rb"(?:-|" + _DAY + rb"T" + _TIME + rb"Z)", "a time such as 2024-05-01T12:34:56Z, or -"),
-    (_TEXT + rb"+", 'an ETag with its quotes such as "0cc175b9c0f1b6a831c399e269772661", or -'),
-    (_TEXT + rb"+", "a version id, or -"),
+    (rb"(?=[^\t])" + _TEXT, 'an ETag with its quotes such as "0cc175b9c0f1b6a831c399e269772661", or -'),
+    (rb"(?=[^\t])" + _TEXT, "a version id, or -"),
     (rb"(?:-|=|[a-z0-9][a-z0-9-]*:[A-Za-z0-9+/=_-]+)", "a digest such as md5:0cc175b9c0f1b6a831c399e269772661, = or -"),
-    (_TEXT + rb"+", "a key, escaped like a path"),
+    (rb"(?=[^\t])" + _TEXT, "a key, escaped like a path"),
 )
 _REQUIRED = 5
 LINE = b"\t".join(written for written, _ in _WRITTEN[:_REQUIRED])
