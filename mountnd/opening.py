@@ -26,9 +26,19 @@ NOT_LISTED = ("AccessDenied", "403")
 def opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount] = build) -> tuple[MountConfig, Mount]:
     """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
 
-    A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within
-    `config.timeout` for all of them.
+    A source whose URL is the key of an object becomes one that shows this object, one that names a snapshot one that
+    shows the objects of its lockfile. Raises what the probes raise, within `config.timeout` for all of them, and what
+    finding out about a snapshot raises.
     """
+    if all(source.snapshot is None for source in config.sources):
+        return _opened(config, wire_up)
+    from .snapshot_sources import pinned
+
+    with pinned(config) as config:
+        return _opened(config, wire_up)
+
+
+def _opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
     mount = wire_up(config)
     try:
         mount.load_libraries()

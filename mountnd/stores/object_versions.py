@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .facts import whole_seconds
+
 # Code of the error about a store, or a server, that knows of no versions.
 NO_VERSIONS = "NoVersions"
 
@@ -16,7 +18,7 @@ class Version(NamedTuple):
         version: its version id; "null" for what was stored while the bucket kept no versions.
         size: in bytes; 0 of a delete marker.
         etag: in quotes; "" of a delete marker, and where there is none.
-        mtime_ns: LastModified, nanoseconds since the epoch, in whole seconds.
+        stored_ns: LastModified as far as the listing tells it, nanoseconds since the epoch.
         latest: it is what a request without a version id gets.
         deleted: it is a delete marker: from then on, until a newer version, the key was not there.
         storage_class: "" where that is not told.
@@ -26,10 +28,15 @@ class Version(NamedTuple):
     version: str
     size: int
     etag: str
-    mtime_ns: int
+    stored_ns: int
     latest: bool = False
     deleted: bool = False
     storage_class: str = ""
+
+    @property
+    def mtime_ns(self) -> int:
+        """As files have it: in whole seconds, which is all that a HEAD tells."""
+        return whole_seconds(self.stored_ns)
 
 
 class Marker(NamedTuple):

@@ -12,7 +12,7 @@ from sys import intern
 from xml.etree import ElementTree
 
 from ....errors import BadAnswer
-from ...facts import mtime_of, size_of
+from ...facts import moment_ns, size_of
 from ...http.etags import normalised
 from ...object_versions import NO_VERSIONS, Marker, Version, VersionsPage
 from ..key_rules import is_listed_key
@@ -83,7 +83,7 @@ def _row(element: ElementTree.Element, key_of: Callable[[str], str], *, deleted:
         version,
         size,
         etag if is_plain(etag) else "",
-        mtime_of(have.get("LastModified")),
+        moment_ns(have.get("LastModified")),
         latest=have.get("IsLatest", "").strip().lower() == "true",
         deleted=deleted,
         storage_class=intern(have.get("StorageClass", "")[:64]),
