@@ -133,7 +133,7 @@ class MountConfig:
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",
         default_text="10 GiB, or 10 % of the free disk", verbs=_CACHING)
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")
-    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SOURCE)
+    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SNAPSHOTS)
     allow_other: bool = option(SWITCH, "let other users see the tree", False, "false")
     uid: int = option(ID, "owner of everything in the tree", default_factory=os.getuid, default_text="you")
     gid: int = option(ID, "group of everything in the tree", default_factory=os.getgid, default_text="yours")
@@ -157,7 +157,7 @@ CONFIG_FILE = Option(
     scope="call",
     help="config file",
     default_text="~/.config/mountnd/config.toml",
-    verbs=(*_SOURCE, "cache"),
+    verbs=(*_SNAPSHOTS, "cache"),
 )
 
 

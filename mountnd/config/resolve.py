@@ -265,6 +265,11 @@ def resolve_source(word: str, inputs: ConfigInputs) -> ResolvedSource:
     return source
 
 
+def resolve_dataset(word: str, inputs: ConfigInputs) -> ResolvedSource:
+    """A data set that has snapshots, by its name or URL, or one snapshot of it. Raises UsageError."""
+    return inputs.source(inputs.parser().parse_dataset(word))
+
+
 def _takes(option: str, sources: Sequence[ParsedSource]) -> bool:
     """Whether a source that is not on S3 takes an option of those that are: DANDI's API may be that of a mirror."""
     return option == "endpoint_url" and any(source.url.startswith("dandi://") for source in sources)

@@ -16,7 +16,7 @@ from .option_types import named
 from .parsers import did_you_mean, is_bucket, split_bucket
 from .pasted import Pasted, read_pasted
 from .presets import Preset
-from .snapshot_names import SnapshotName, split_snapshot
+from .snapshot_names import LATEST, SnapshotName, split_snapshot
 
 # What fsspec knows by itself (its registry), less what cannot be read without more than a URL. Others may be
 # added by packages, and by stores of ours; see `_is_scheme`.
@@ -182,6 +182,23 @@ class SourceParser:
         declared = bool(source.preset and source.preset.snapshots) or bool(entry and "snapshots_url" in entry.options)
         return source.is_s3 and source.snapshot is None and (declared or self._snapshots)
 
+    def parse_dataset(self, word: str) -> ParsedSource:
+        """As `parse`, for a data set that has snapshots; its newest one is meant where none is named.
+
+        Raises UsageError for a source without snapshots.
+        """
+        source = self.parse(word)
+        if source.snapshot is not None:
+            return source
+        if not self._has_snapshots(source):
+            raise UsageError(
+                f"{word}: nobody is known to keep snapshots of it, as OpenNeuro does. What a bucket with versions held "
+                "on a day: mountnd lock SOURCE --as-of DATE -o FILE"
+            )
+        if (dataset := _dataset_of(source)) is None:
+            raise UsageError(f"{word}: each data set has snapshots of its own; name one: {word.rstrip('/')}/ds000001")
+        return replace(source, snapshot=dataset)
+
     def _known_names(self) -> list[str]:
         return [*self._file.sources, *presets.names()]
 
@@ -210,6 +227,15 @@ class SourceParser:
         elif preset is not None:
             url = preset.url
         return ParsedSource(name, url, preset, name, pasted)
+
+
+def _dataset_of(source: ParsedSource) -> SnapshotName | None:
+    """The newest snapshot of the data set in which a source lies: below the preset's URL, else below the bucket."""
+    base = source.preset.url.rstrip("/") if source.preset else ""
+    if not base or not source.url.startswith(f"{base}/"):
+        base = "/".join(source.url.split("/")[:3])
+    dataset, _, below = source.url[len(base) + 1 :].partition("/")
+    return SnapshotName(dataset, LATEST, below.strip("/")) if dataset else None
 
 
 def _with_snapshot(source: ParsedSource) -> ParsedSource:
