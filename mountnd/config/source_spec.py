@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError, UsageError
-from . import presets
+from . import lockfiles, presets
 from .file import ConfigFile, MountEntry
+from .lockfiles import NamedLockfile
 from .option_types import named
-from .parsers import did_you_mean, is_bucket, split_bucket
+from .parsers import did_you_mean, is_bucket
 from .pasted import Pasted, read_pasted
 from .presets import Preset
 from .snapshot_names import LATEST, SnapshotName, split_snapshot
-
-# What fsspec knows by itself (its registry), less what cannot be read without more than a URL. Others may be
-# added by packages, and by stores of ours; see `_is_scheme`.
-SCHEMES = """
-    abfs abfss adl az box dav davs dropbox file ftp gcs gdrive gs hdfs hf http https lakefs local memory oci ocilake
-    oss s3 s3a sftp smb ssh webdav webhdfs
-"""
-
-# Names of URL schemes; a function, because finding them out may import much.
-SchemeNames = Callable[[], Collection[str]]
+from .source_urls import SchemeNames, check_url, last_component
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +30,7 @@ class ParsedSource:
         entry: its name in the config file, "" when it is not from there.
         pasted: what was pasted, where that was a page, a DOI, an ARN or another shape of URL.
         snapshot: the snapshot that is meant; `url` is that of its data set, or of a directory in it.
+        lockfile: the lockfile that its objects stand in.
     """
 
     name: str
@@ -47,6 +39,7 @@ class ParsedSource:
     entry: str = ""
     pasted: Pasted | None = None
     snapshot: SnapshotName | None = None
+    lockfile: NamedLockfile | None = None
 
     @property
     def label(self) -> str:
@@ -73,6 +66,8 @@ def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[tupl
         if len(words) == 2 and not _names_source(words[0], file):
             raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.join([last, words[0]])}")
         raise UsageError(f"the mountpoint is missing: mountnd {shown} DIR")
+    if (cwd / last).is_file() and lockfiles.find(last, cwd) is not None:
+        raise UsageError(f"{last} is a lockfile; the mountpoint is missing: mountnd {shown} DIR")
     if "/" not in last and len(words) != 2 and _names_source(last, file) and not (sources and (cwd / last).is_dir()):
         what = "a source of the config file" if last in file.sources else "a preset"
         if read_pasted(last):
@@ -127,9 +122,11 @@ class SourceParser:
         if not self._knows(word) and (pasted := read_pasted(word)):
             return replace(self.parse(pasted.word), pasted=pasted)
         if "://" in word:
-            source = ParsedSource(_last_component(word), check_url(word, self._cwd, self._store_schemes))
+            source = ParsedSource(last_component(word), check_url(word, self._cwd, self._store_schemes))
             return _with_snapshot(source) if self._snapshots and source.is_s3 else source
         head, slash, below = word.partition("/")
+        if not self._knows(head) and (lockfile := lockfiles.find(word, self._cwd)):
+            return self._locked(lockfile)
         if self._knows(head):
             source = self._named(head)
             if not below.strip("/"):
@@ -138,10 +135,10 @@ class SourceParser:
                 raise UsageError(f"{word}: {head} is a list of signed links and has no {below}")
             if self._has_snapshots(source) and (snapshot := split_snapshot(below, head)) is not None:
                 url = f"{source.url.rstrip('/')}/{snapshot.dataset}/{snapshot.below}".rstrip("/")
-                name = _last_component(below)
+                name = last_component(below)
                 return ParsedSource(name, url, source.preset, source.entry, snapshot=snapshot)
             url = f"{source.url.rstrip('/')}/{below}"
-            return ParsedSource(_last_component(below), url, source.preset, source.entry)
+            return ParsedSource(last_component(below), url, source.preset, source.entry)
         if "@" in head and self._knows(name := head.partition("@")[0]) and self._has_snapshots(self._named(name)):
             raise UsageError(
                 f"{word}: each data set has snapshots of its own: {name}/ds000001@{head.partition('@')[2]}"
@@ -172,6 +169,18 @@ class SourceParser:
             f"{mountpoint}: no source or preset is called {name or '/'}{hint or ';'} "
             f"Say what to mount: mountnd SOURCE {mountpoint} (`mountnd presets` lists names)"
         )
+
+    def _locked(self, lockfile: NamedLockfile) -> ParsedSource:
+        """The source whose objects stand in a lockfile. Raises ConfigError for one that nobody can read."""
+        header = lockfile.header
+        try:
+            url = check_url(header.source, lockfile.path.parent, self._store_schemes)
+        except UsageError as e:
+            raise ConfigError(f"{lockfile.path}: source: {e}") from None
+        preset = presets.find(header.preset) if header.preset else None
+        if preset is not None and not f"{url}/".startswith(f"{preset.url.rstrip('/')}/"):
+            preset = None  # its licence and its settings are those of other data
+        return ParsedSource(lockfile.name, url, preset, lockfile=lockfile)
 
     def _knows(self, name: str) -> bool:
         return name in self._file.sources or presets.find(name) is not None
@@ -221,6 +230,8 @@ class SourceParser:
                 if pasted and "://" not in pasted.word:
                     return replace(self.parse(pasted.word), name=name, entry=name, pasted=pasted)
                 base = file.path.parent if file.path else Path("/")
+                if not pasted and (lockfile := lockfiles.find(entry.url, base)):
+                    return replace(self._locked(lockfile), name=name, entry=name)
                 url = check_url(pasted.word if pasted else entry.url, base, self._store_schemes)
             except UsageError as e:
                 raise ConfigError(f"{file.path}: [sources.{name}] url: {e}") from None
@@ -246,57 +257,6 @@ def _with_snapshot(source: ParsedSource) -> ParsedSource:
             url = "/".join(["s3:/", bucket, *names[:at], found.dataset, found.below]).rstrip("/")
             return replace(source, url=url, snapshot=found)
     return source
-
-
-def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
-    """The URL as stores take it. Raises UsageError for one that no store can open."""
-    scheme, found, rest = url.partition("://")
-    scheme = scheme.lower()
-    if not found:
-        raise UsageError(
-            f"{url}: not a URL; for a bucket write s3://{url.strip('/')}, for a local directory file:///PATH"
-        )
-    if not _is_scheme(scheme, store_schemes):
-        hint = did_you_mean(scheme, SCHEMES.split()) or "; buckets are s3://BUCKET or gs://BUCKET, files file:///PATH"
-        raise UsageError(f"{url}: mountnd cannot read {scheme}:// URLs{hint}")
-    if scheme in ("s3", "s3a"):
-        try:
-            bucket, _ = split_bucket(rest)
-        except ValueError as error:
-            raise UsageError(f"{url}: {error}") from None
-        if not bucket.startswith("arn:") and ("@" in bucket or ":" in bucket):
-            raise UsageError(
-                "an s3:// URL names no keys, and no host: write s3://BUCKET/PREFIX, put keys into ~/.aws/credentials "
-                "(--profile NAME), and name a server with --endpoint-url"
-            )
-        if not bucket.startswith("arn:") and not is_bucket(bucket):
-            raise UsageError(f"{url}: {bucket!r} is not a bucket name; write s3://BUCKET/PREFIX")
-        return f"s3://{rest}"
-    if scheme in ("file", "local"):
-        return f"file://{os.path.abspath(base / rest)}"
-    if not rest.strip("/"):
-        raise UsageError(f"{url}: nothing follows {scheme}://")
-    return f"{scheme}://{rest}"
-
-
-def _is_scheme(scheme: str, store_schemes: SchemeNames) -> bool:
-    if scheme in SCHEMES.split():
-        return True
-    from importlib.metadata import entry_points
-
-    return any(point.name == scheme for point in entry_points(group="fsspec.specs")) or scheme in store_schemes()
-
-
-def _last_component(url: str) -> str:
-    """What a source is called when nobody named it. The name becomes a directory, and a heading: a query or a user is
-    no part of it."""
-    scheme, there, rest = url.partition("://")
-    if not there:
-        return url.rstrip("/").rpartition("/")[2] or "source"
-    if scheme.lower() in ("http", "https"):
-        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    host, slash, path = rest.partition("/")
-    return f"{host.rpartition('@')[2]}{slash}{path}".rstrip("/").rpartition("/")[2] or "source"
 
 
 def check_distinct(sources: Sequence[ParsedSource]) -> None:

@@ -52,6 +52,13 @@ def read(path: Path) -> tuple[Header, Iterator[Locked]]:
     return header, (record_of(line, header.root) for piece in pieces for line in piece.text.splitlines())
 
 
+def read_header(path: Path) -> Header:
+    """The header alone. Raises ConfigError."""
+    pieces = _Pieces(path)
+    pieces.close()
+    return pieces.header
+
+
 def read_pieces(path: Path) -> tuple[Header, Iterator[Piece]]:
     """As `read`, with the lines as they are."""
     pieces = _Pieces(path)
@@ -100,6 +107,9 @@ class _Pieces:
         except BaseException:
             self._file.close()
             raise
+
+    def close(self) -> None:
+        self._file.close()
 
     def _read_header(self) -> Header:
         self._more(_HEADER_MAX)

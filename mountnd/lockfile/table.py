@@ -2,7 +2,7 @@
 
 A million lines are 160 MB. They lie in a file without a name (in the cache directory, from where their pages can be
 read again when memory is short; else in memory), of which 8 KiB are read at a time. What is held is where each of these
-begins, and with which path: some 3 MB. So once it is open, nothing depends on the lockfile, nor on how it was compressed.
+begins, and with which path: some 3 MB. Once it is open, nothing depends on the lockfile, nor on how it was compressed.
 
 No lock: a table is immutable once it is loaded, and pread(2) has no position. A `Cursor` is of one thread.
 """

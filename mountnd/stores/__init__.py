@@ -8,6 +8,7 @@
     memory       objects in a dict: the fake that can be mounted, counted, and made to fail
     retry        a store around a store: tries again after transient errors, while the deadline lasts
     offline      a store around a store: sends nothing
+    locked       a store around a store: shows the objects of a lockfile, without a listing
     one_object   a store around a store: shows one of its objects only
     shared       stores around stores of one identity: each key is read by the one it belongs to
     notes        what a store learnt of its server, in a file

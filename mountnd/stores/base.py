@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
-from ..errors import StoreError
+from ..errors import NotFound, StoreError
 from .deadline import Deadline as Deadline
 from .object_versions import NO_VERSIONS, Marker, VersionsPage
 
@@ -102,6 +102,7 @@ class Store(Protocol):
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
+    knows_names: whether `list_page` and `head` answer without a request, and always the same.
     """
 
     source: str
@@ -111,6 +112,7 @@ class Store(Protocol):
     flat: bool
     pins: bool
     renewals: Renewals
+    knows_names: bool
 
     @property
     def notice(self) -> str: ...
@@ -171,6 +173,11 @@ class Store(Protocol):
         """What `key` is now. Raises NotFound, Forbidden, and every transient error."""
         ...
 
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        """What `key` is at a version id ("": the current one), with that version id, "" where the store has none, and
+        with its ETag as the provider gives it. Raises as `head`; NotFound for a version that is gone."""
+        ...
+
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         """Fill `views` (writable, in order, none empty) with the bytes from `start` on: one ranged GET.
 
@@ -197,6 +204,7 @@ class StoreBase:
     renewals = Renewals()  # nobody counts here
 
     former_source = ""
+    knows_names = False
 
     @property
     def notice(self) -> str:
@@ -225,6 +233,14 @@ class StoreBase:
     def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
         raise StoreError("only buckets of S3 keep older versions of their objects", code=NO_VERSIONS)
 
+    def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        raise NotImplementedError
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        if version:
+            raise NotFound(f"{key!r}: only buckets of S3 keep versions of their objects", code="NoSuchVersion")
+        return self.head(key, deadline=deadline)
+
     def renew(self, *, deadline: Deadline) -> bool:
         return False
 
@@ -248,7 +264,7 @@ class WrappingStore:
         self._store = store
         self.source, self.root, self.url = store.source, store.root, store.url
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
-        self.renewals = store.renewals
+        self.renewals, self.knows_names = store.renewals, store.knows_names
 
     @property
     def notice(self) -> str:
@@ -268,6 +284,9 @@ class WrappingStore:
 
     def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
         return self._store.list_versions(prefix, after=after, deadline=deadline)
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        return self._store.head_version(key, version, deadline=deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)

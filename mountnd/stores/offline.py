@@ -38,6 +38,9 @@ class Offline(WrappingStore):
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         self._refuse(key)
 
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        self._refuse(key)
+
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._refuse(id.key)
 

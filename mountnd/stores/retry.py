@@ -89,6 +89,9 @@ class Retrying(WrappingStore):
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         return self._retry(lambda attempt: self._store.head(key, deadline=attempt), key, deadline)
 
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        return self._retry(lambda attempt: self._store.head_version(key, version, deadline=attempt), key, deadline)
+
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._retry(lambda attempt: self._store.read(id, start, views, deadline=attempt), id.key, deadline)
 

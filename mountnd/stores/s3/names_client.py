@@ -46,12 +46,13 @@ class NamesClient:
             raise Intercepted(f"{subject.url}: {subject.place} answered with {described(body)}", code=WEB_PAGE)
         return body
 
-    def head(self, key: str, subject: Subject, deadline: Deadline) -> HTTPMessage:
-        """The headers of a HEAD, found in any case.
+    def head(self, key: str, subject: Subject, deadline: Deadline, version: str = "") -> HTTPMessage:
+        """The headers of a HEAD, found in any case. `version`: its id; "" for the current one.
 
         A refusal has only an HTTP status: that of a GET says why.
         """
-        reply = self._http.ask("HEAD", key, {}, subject, deadline, most=0)
+        query = {"versionId": version} if version else {}
+        reply = self._http.ask("HEAD", key, query, subject, deadline, most=0)
         if reply.status != 200:
             raise reply.error(subject)
         return reply.headers
