@@ -34,8 +34,8 @@ def opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount] = build)
         return _opened(config, wire_up)
     from .snapshot_sources import pinned
 
-    with pinned(config) as config:
-        return _opened(config, wire_up)
+    with pinned(config.sources, kept_in(config), offline=config.offline) as sources:
+        return _opened(replace(config, sources=sources), wire_up)
 
 
 def _opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:

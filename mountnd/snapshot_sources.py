@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .assembly import open_store
-from .cache_directory import kept_in
 from .config import presets
-from .config.options import INDEFINITE, MountConfig, SourceConfig
+from .config.options import INDEFINITE, SourceConfig
 from .config.snapshot_names import LATEST, SnapshotName
 from .errors import MountError, NotFound, StoreError
 from .lockfile.header import Header
@@ -43,28 +42,35 @@ class Asked(NamedTuple):
 
 
 @contextmanager
-def pinned(config: MountConfig) -> Iterator[MountConfig]:
-    """The configuration in whose place snapshots have lockfiles, until these have been read, in the block.
+def pinned(
+    sources: Sequence[SourceConfig], cache_dir: Path | None, *, offline: bool = False
+) -> Iterator[tuple[SourceConfig, ...]]:
+    """The sources, in which snapshots have lockfiles, until these have been read, in the block.
 
-    Makes requests only where a snapshot is not known here, and for `latest`. Raises MountError and StoreError.
+    Makes requests only where a snapshot is not known here, and for `latest`.
+
+    Args:
+        cache_dir: where they are kept; None: nowhere.
+        offline: no requests are made at all.
+
+    Raises MountError and StoreError.
     """
     with ExitStack() as after:
-        sources = tuple(
-            source if source.snapshot is None else _pinned(source, config, after) for source in config.sources
+        yield tuple(
+            source if source.snapshot is None else _pinned(source, cache_dir, offline, after) for source in sources
         )
-        yield config if sources == config.sources else replace(config, sources=sources)
 
 
-def _pinned(source: SourceConfig, config: MountConfig, after: ExitStack) -> SourceConfig:
+def _pinned(source: SourceConfig, cache_dir: Path | None, offline: bool, after: ExitStack) -> SourceConfig:
     assert source.snapshot is not None
-    cache_dir, deadline = kept_in(config), Deadline(RESOLVE_S)
+    deadline = Deadline(RESOLVE_S)
     with _opened(source) as (store, service):
         kept = _kept(source, service, store, cache_dir)
         snapshot = source.snapshot
         if snapshot.tag == LATEST:
-            snapshot = snapshot._replace(tag=_latest(snapshot, service, kept, config.offline, deadline))
+            snapshot = snapshot._replace(tag=_latest(snapshot, service, kept, offline, deadline))
         found = kept.find(snapshot.dataset, snapshot.tag) if kept else None
-        if found is None and config.offline:
+        if found is None and offline:
             raise MountError(
                 f"{source.url}: the snapshot {snapshot} is not known here, so there is nothing to show offline. "
                 "Mount it once without --offline"

@@ -191,6 +191,13 @@ class SourceParser:
         declared = bool(source.preset and source.preset.snapshots) or bool(entry and "snapshots_url" in entry.options)
         return source.is_s3 and source.snapshot is None and (declared or self._snapshots)
 
+    def has_snapshots(self, word: str) -> bool:
+        """Whether an `@` in the first name behind `word` is the tag of a snapshot."""
+        try:
+            return self._has_snapshots(self.parse(word))
+        except UsageError:
+            return False
+
     def parse_dataset(self, word: str) -> ParsedSource:
         """As `parse`, for a data set that has snapshots; its newest one is meant where none is named.
 
