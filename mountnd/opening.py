@@ -34,7 +34,7 @@ def opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount] = build)
         return _opened(config, wire_up)
     from .snapshot_sources import pinned
 
-    with pinned(config.sources, kept_in(config), offline=config.offline) as sources:
+    with pinned(config.sources, kept_in(config), offline=config.offline, timeout=config.timeout) as sources:
         return _opened(replace(config, sources=sources), wire_up)
 
 

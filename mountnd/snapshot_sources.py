@@ -21,7 +21,7 @@ from .lockfile.header import Header
 from .private_directory import PrivatePath
 from .snapshots.kept import Kept, text_of
 from .snapshots.resolve import Progress, Resolved, resolve
-from .snapshots.service import UNKNOWN, Service
+from .snapshots.service import SILENCE_S, UNKNOWN, Service
 from .stores.base import Deadline, Store
 from .version import __version__
 
@@ -43,7 +43,7 @@ class Asked(NamedTuple):
 
 @contextmanager
 def pinned(
-    sources: Sequence[SourceConfig], cache_dir: Path | None, *, offline: bool = False
+    sources: Sequence[SourceConfig], cache_dir: Path | None, *, offline: bool = False, timeout: float = SILENCE_S
 ) -> Iterator[tuple[SourceConfig, ...]]:
     """The sources, in which snapshots have lockfiles, until these have been read, in the block.
 
@@ -52,19 +52,23 @@ def pinned(
     Args:
         cache_dir: where they are kept; None: nowhere.
         offline: no requests are made at all.
+        timeout: seconds that one answer may take; all of them together have `RESOLVE_S`.
 
     Raises MountError and StoreError.
     """
     with ExitStack() as after:
         yield tuple(
-            source if source.snapshot is None else _pinned(source, cache_dir, offline, after) for source in sources
+            source if source.snapshot is None else _pinned(source, cache_dir, offline, timeout, after)
+            for source in sources
         )
 
 
-def _pinned(source: SourceConfig, cache_dir: Path | None, offline: bool, after: ExitStack) -> SourceConfig:
+def _pinned(
+    source: SourceConfig, cache_dir: Path | None, offline: bool, timeout: float, after: ExitStack
+) -> SourceConfig:
     assert source.snapshot is not None
     deadline = Deadline(RESOLVE_S)
-    with _opened(source) as (store, service):
+    with _opened(source, timeout) as (store, service):
         kept = _kept(source, service, store, cache_dir)
         snapshot = source.snapshot
         if snapshot.tag == LATEST:
@@ -77,34 +81,34 @@ def _pinned(source: SourceConfig, cache_dir: Path | None, offline: bool, after: 
             )
         if found is None:
             log.info("%s: asking %s which files the snapshot has", snapshot, source.snapshots_url)
-            asked = _ask(replace(source, snapshot=snapshot), store, service, deadline)
+            asked = _ask(replace(source, snapshot=snapshot), store, service, deadline, timeout)
             _tell(asked, snapshot)
             found = _written(asked, snapshot, kept, after)
     below = f"{snapshot.below}/" if snapshot.below else ""
     return replace(source, snapshot=snapshot, lockfile=found, below=below, ttl=INDEFINITE, probe=False)
 
 
-def ask(source: SourceConfig, deadline: Deadline, progress: Progress = lambda _: None) -> Asked:
+def ask(source: SourceConfig, deadline: Deadline, timeout: float, progress: Progress = lambda _: None) -> Asked:
     """Find out which files a snapshot has, whether it is kept or not. Raises StoreError.
 
-    The records are those of all of the data set.
+    The records are those of all of the data set. `timeout`: seconds that one answer may take.
     """
-    with _opened(source) as (store, service):
+    with _opened(source, timeout) as (store, service):
         snapshot = source.snapshot
         assert snapshot is not None
         if snapshot.tag == LATEST:
             snapshot = snapshot._replace(tag=_newest(snapshot.dataset, service, None, deadline))
-        return _ask(replace(source, snapshot=snapshot), store, service, deadline, progress)
+        return _ask(replace(source, snapshot=snapshot), store, service, deadline, timeout, progress)
 
 
 @contextmanager
-def _opened(source: SourceConfig) -> Iterator[tuple[Store, Service]]:
+def _opened(source: SourceConfig, timeout: float) -> Iterator[tuple[Store, Service]]:
     """The store of the whole data set, and the service that knows its snapshots."""
     assert source.snapshot is not None
     if source.snapshots_url is None:
         raise MountError(f"{source.name}: whom to ask for snapshots is not known: name the service by --snapshots-url")
     store = open_store(replace(source, url=_dataset_url(source.url, source.snapshot), snapshot=None))
-    service = Service(source.snapshots_url)
+    service = Service(source.snapshots_url, silence=timeout)
     try:
         yield store, service
     finally:
@@ -113,14 +117,19 @@ def _opened(source: SourceConfig) -> Iterator[tuple[Store, Service]]:
 
 
 def _ask(
-    source: SourceConfig, store: Store, service: Service, deadline: Deadline, progress: Progress = lambda _: None
+    source: SourceConfig,
+    store: Store,
+    service: Service,
+    deadline: Deadline,
+    timeout: float,
+    progress: Progress = lambda _: None,
 ) -> Asked:
     snapshot = source.snapshot
     assert snapshot is not None
     store.load_libraries()
     files = service.files(snapshot.dataset, snapshot.tag, deadline)
     try:
-        resolved = resolve(files, store, store.root, deadline, progress)
+        resolved = resolve(files, store, store.root, deadline, progress, page_seconds=timeout)
     except StoreError as error:
         raise type(error)(f"{snapshot}: {error}", code=error.code) from error
     preset = presets.find(source.preset) if source.preset else None

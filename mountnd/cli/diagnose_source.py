@@ -34,7 +34,7 @@ def diagnose_source(
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     if source.snapshot is not None:
-        yield from _snapshot(source, preset)
+        yield from _snapshot(source, preset, seconds)
     try:
         store = open_store(source, state_dir=names_dir_of(cache_dir) if cache_dir is not None else None)
     except StoreError as e:
@@ -61,12 +61,12 @@ def diagnose_source(
         store.close()
 
 
-def _snapshot(source: SourceConfig, preset: Preset | None) -> Iterator[Finding]:
+def _snapshot(source: SourceConfig, preset: Preset | None, seconds: float) -> Iterator[Finding]:
     """Whether its files are known, and are there. Asks, also where they are kept."""
     from ..snapshot_sources import RESOLVE_S, ask, told_of
 
     try:
-        asked = ask(source, Deadline(RESOLVE_S))
+        asked = ask(source, Deadline(RESOLVE_S), seconds)
     except StoreError as e:
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
         return

@@ -211,9 +211,21 @@ class SourceParser:
                 f"{word}: nobody is known to keep snapshots of it, as OpenNeuro does. What a bucket with versions held "
                 "on a day: mountnd lock SOURCE --as-of DATE -o FILE"
             )
-        if (dataset := _dataset_of(source)) is None:
+        if (dataset := self._dataset_of(source)) is None:
             raise UsageError(f"{word}: each data set has snapshots of its own; name one: {word.rstrip('/')}/ds000001")
         return replace(source, snapshot=dataset)
+
+    def _dataset_of(self, source: ParsedSource) -> SnapshotName | None:
+        """The newest snapshot of the data set that a source lies in: the first name below what has snapshots, and the
+        last one of a URL that is of nothing known."""
+        above = [self._named(source.entry).url] if source.entry else []
+        above += [source.preset.url] if source.preset else []
+        for base in above:
+            if source.url.startswith(f"{base.rstrip('/')}/"):
+                dataset, _, below = source.url[len(base.rstrip("/")) + 1 :].strip("/").partition("/")
+                return SnapshotName(dataset, LATEST, below)
+        _, _, path = source.url.removeprefix("s3://").rstrip("/").partition("/")
+        return SnapshotName(path.rpartition("/")[2], LATEST) if path and not above else None
 
     def _known_names(self) -> list[str]:
         return [*self._file.sources, *presets.names()]
@@ -245,15 +257,6 @@ class SourceParser:
         elif preset is not None:
             url = preset.url
         return ParsedSource(name, url, preset, name, pasted)
-
-
-def _dataset_of(source: ParsedSource) -> SnapshotName | None:
-    """The newest snapshot of the data set in which a source lies: below the preset's URL, else below the bucket."""
-    base = source.preset.url.rstrip("/") if source.preset else ""
-    if not base or not source.url.startswith(f"{base}/"):
-        base = "/".join(source.url.split("/")[:3])
-    dataset, _, below = source.url[len(base) + 1 :].partition("/")
-    return SnapshotName(dataset, LATEST, below.strip("/")) if dataset else None
 
 
 def _with_snapshot(source: ParsedSource) -> ParsedSource:

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ..errors import Forbidden, NotFound, StoreError
+from ..errors import Forbidden, NotFound, ServerFault, StoreError, Throttled
 from ..lockfile.record import Locked
 from ..stores.base import Deadline, ObjectId, Store
 from ..stores.facts import UNKNOWN_MTIME_NS
-from ..stores.object_versions import NO_VERSIONS, Marker, Version
+from ..stores.object_versions import NO_VERSIONS, Marker, Version, VersionsPage
 from ..workers import Workers
 from .annex import is_blob
 from .answers import SnapshotFile
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 # Versions read at once for telling which of them a git blob is. They are small: what counts is the round trip.
 _READERS = 16
+
+# Seconds that a page may take, repeated attempts included.
+PAGE_S = 60.0
 
 # Told how many versions were seen.
 Progress = Callable[[int], object]
@@ -45,6 +48,8 @@ def resolve(
     root: str,
     deadline: Deadline,
     progress: Progress = lambda _: None,
+    *,
+    page_seconds: float = PAGE_S,
 ) -> Resolved:
     """Find the version that each file is.
 
@@ -52,12 +57,14 @@ def resolve(
         files: of the snapshot, as the service gives them.
         store: of the bucket that holds the data set.
         root: key prefix of the data set, ending in "/".
+        progress: is told how many versions were seen.
+        page_seconds: that a page of them may take.
 
     Raises StoreError; NotFound where the bucket has none of the files.
     """
     wanted = {root + file.path for file in files}
     try:
-        held = _by_key(pages(store, root, deadline, progress), wanted)
+        held = _by_key(pages(store, root, deadline, progress, page_seconds=page_seconds), wanted)
     except StoreError as error:
         if not isinstance(error, Forbidden) and error.code != NO_VERSIONS:
             raise
@@ -77,13 +84,21 @@ def resolve(
 
 
 def pages(
-    store: Store, prefix: str, deadline: Deadline, progress: Progress = lambda _: None
+    store: Store,
+    prefix: str,
+    deadline: Deadline,
+    progress: Progress = lambda _: None,
+    *,
+    page_seconds: float = PAGE_S,
 ) -> Iterator[tuple[list[Version], Marker | None]]:
-    """All versions and delete markers below a prefix, page by page, each with where the next one begins."""
+    """All versions and delete markers below a prefix, page by page, each with where the next one begins.
+
+    Raises StoreError.
+    """
     after: Marker | None = None
     seen = 0
     while True:
-        page = store.list_versions(prefix, after=after, deadline=deadline)
+        page = _page(store, prefix, after, deadline.within(page_seconds))
         for key in page.unshowable:
             log.warning("%s: left out: %s", store.url, key)
         seen += len(page.versions)
@@ -92,6 +107,16 @@ def pages(
         if page.next is None:
             return
         after = page.next
+
+
+def _page(store: Store, prefix: str, after: Marker | None, deadline: Deadline) -> VersionsPage:
+    """The first one without retries: a refused connection or an unknown host is a mistake to be reported at once."""
+    if after is None:
+        try:
+            return store.once.list_versions(prefix, deadline=deadline)
+        except (Throttled, ServerFault):
+            pass
+    return store.list_versions(prefix, after=after, deadline=deadline)
 
 
 def _by_key(pages: Iterable[tuple[list[Version], Marker | None]], wanted: set[str]) -> Mapping[str, list[Version]]:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # Bytes of an answer. A file takes some 400; the largest data sets have some hundred thousand files.
 _ANSWER_MAX = 1 << 30
 # The service makes a list of many files before it answers with the first byte. openneuro-py waits 15 s.
-_SILENCE_S = 60.0
+SILENCE_S = 60.0
 # How often one query is made where the service is overloaded, or fails.
 _ATTEMPTS = 4
 _OVERLOADED = (408, 429, 502, 503, 504)
@@ -43,10 +43,11 @@ class Service:
 
     Args:
         url: of its GraphQL.
+        silence: seconds that it may take before it answers.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, *, silence: float = SILENCE_S) -> None:
+        self.url, self._silence = url, silence
         self._name = f"the service of snapshots {url}"
         self._web = WebClient(connections=4)
 
@@ -109,7 +110,7 @@ class Service:
             self._name,
             deadline,
             most=_ANSWER_MAX,
-            silence=_SILENCE_S,
+            silence=self._silence,
         )
         if is_page(body):
             raise Intercepted(

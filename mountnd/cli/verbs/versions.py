@@ -68,7 +68,7 @@ def _asked(service_url: str, dataset: str, timeout: float) -> list[dict[str, Any
     from ...stores.base import Deadline
     from ...workers import Workers
 
-    service, workers = Service(service_url), Workers(4, "versions")
+    service, workers = Service(service_url, silence=timeout), Workers(4, "versions")
     try:
         tags = service.tags(dataset, Deadline(timeout))
         unknown = [one.tag for one in tags[-_ADDED_UP:] if one.size is None]
