@@ -38,6 +38,8 @@ def _described(source: SourceConfig) -> str:
     elif source.profile:
         signing = f", signed with profile {source.profile}"
     at = f" at {source.endpoint_url}" if source.endpoint_url else ""
+    if source.snapshot is not None:
+        at = f", snapshot {source.snapshot.tag}{at}"
     return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}"
 
 
