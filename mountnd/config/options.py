@@ -41,7 +41,7 @@ INDEFINITE = float("inf")
 
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
-_SOURCE = ("mount", "config", "doctor", "prefetch")
+_SOURCE = ("mount", "config", "doctor", "prefetch", "lock")
 _SNAPSHOTS = (*_SOURCE, "versions")
 # Those of whoever fills caches.
 _CACHING = (*_MOUNT, "prefetch")

@@ -120,7 +120,7 @@ class LockedStore(WrappingStore):
         except NotFound as error:
             raise _gone(id, "is gone", error) from error
         except Forbidden as error:
-            if isinstance(error, (NoCredentials, LinkExpired)) or error.code not in _OF_OBJECT:
+            if not is_of_object(error):
                 raise
             raise _gone(id, "is not to be had with these keys, or by nobody any more", error) from error
 
@@ -140,6 +140,11 @@ class LockedStore(WrappingStore):
         key = self._base + record.path
         id = ObjectId(self.source, key, record.etag, record.version, record.size)
         return self.relied(ObjectStat(id, record.size, record.mtime_ns))
+
+
+def is_of_object(error: Forbidden) -> bool:
+    """Whether a refusal is of the object that was asked for, and not of the keys that signed the request."""
+    return not isinstance(error, (NoCredentials, LinkExpired)) and error.code in _OF_OBJECT
 
 
 def _gone(id: ObjectId, what: str, why: Exception) -> Changed:
