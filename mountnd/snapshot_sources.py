@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from .assembly import open_store
+from .assembly import endpoint_of, open_store
 from .config import presets
 from .config.options import INDEFINITE, SourceConfig
 from .config.snapshot_names import LATEST, SnapshotName
@@ -139,9 +139,9 @@ def _ask(
         root=store.root,
         name=str(snapshot),
         preset=source.preset,
-        endpoint_url=source.endpoint_url or "",
+        endpoint_url=endpoint_of(source),
         region=source.region or "",
-        anonymous=source.anonymous,
+        anonymous=True if source.anonymous else None,
         path_style=source.path_style,
         origin="snapshot",
         tag=snapshot.tag,

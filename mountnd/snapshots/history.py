@@ -6,7 +6,7 @@ some of the old and some of the new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from ..errors import StoreError, UsageError
@@ -46,13 +46,13 @@ def moment_of(text: str, now: datetime) -> datetime:
     return when
 
 
-def as_of(pages: Pages, when: datetime, root: str, url: str, skipped: Callable[[str], object]) -> Iterator[Locked]:
-    """What was there at that moment, key by key, as the pages come.
+def as_of(pages: Pages, when: datetime, root: str, url: str) -> Iterator[Locked]:
+    """What was there at that moment, key by key, as the pages come; without the empty objects that stand for
+    directories, whose keys end in "/".
 
     Args:
         pages: all versions below `root`, each page with where the next one begins.
         url: of the source, for messages.
-        skipped: is told each key that can be no file of a tree: one that ends in "/".
 
     Raises StoreError at the end, where the bucket has never kept versions: then it knows nothing of the past.
     """
@@ -66,8 +66,7 @@ def as_of(pages: Pages, when: datetime, root: str, url: str, skipped: Callable[[
         row = _current_at(rows, until)
         if row is None or row.deleted:
             continue
-        if not row.key[len(root) :] or row.key.endswith("/"):
-            skipped(row.key)
+        if row.key.endswith("/"):
             continue
         shown += 1
         yield Locked(row.key[len(root) :], row.key, row.version, row.size, row.etag, row.mtime_ns)

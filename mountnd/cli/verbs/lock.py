@@ -11,7 +11,7 @@ from ...config.options import SourceConfig
 from ...config.resolve import ConfigInputs, resolve_source
 from ...errors import UsageError
 from ...report.figures import size
-from .. import lock_checks, locking, streams
+from .. import lock_checks, locking, locking_past, streams
 from ..counting import Counting
 from ..flags import TableCommand, complete_word, json_option, with_options
 from ..terminal import is_terminal
@@ -45,6 +45,9 @@ class _LockCommand(TableCommand):
 @click.option(
     "--versions/--no-versions", cls=_Option, default=True, help="ask a bucket that keeps versions for their ids [yes]"
 )
+@click.option(
+    "--as-of", "moment", cls=_Option, metavar="DATE", help="take what a bucket with versions held then (ISO 8601)"
+)
 @click.option("--check", "checks", cls=_Option, is_flag=True, help="say which objects of FILE cannot be had any more")
 @click.option("--heads", cls=_Option, is_flag=True, help="with --check: ask for each object by itself")
 @click.option("--diff", "differs", cls=_Option, is_flag=True, help="say what changed from one FILE to another")
@@ -57,6 +60,7 @@ def lock(
     force: bool,
     lists: tuple[str, ...],
     versions: bool,
+    moment: str | None,
     checks: bool,
     heads: bool,
     differs: bool,
@@ -70,6 +74,8 @@ def lock(
     \b
       mountnd lock openneuro/ds000001 -o data.lock
       mountnd data.lock ~/data
+      mountnd lock openneuro/ds000001@1.0.2 -o data.lock
+      mountnd lock s3://lab/study --as-of 2024-05-01 -o data.lock
       mountnd lock --check data.lock
       mountnd lock --diff old.lock new.lock
 
@@ -86,13 +92,16 @@ def lock(
     if as_json and not (checks or differs):
         raise UsageError("--json goes with --check and --diff; a lockfile itself is text")
     if checks or differs:
-        if output is not None or lists:
-            raise UsageError(f"{'-o' if output is not None else '--import'} does not go with --check or --diff")
+        for option, given in (("-o", output), ("--import", lists), ("--as-of", moment)):
+            if given:
+                raise UsageError(f"{option} does not go with --check or --diff")
         if differs:
             return lock_checks.diff(*_files(words, 2, "--diff OLD NEW"), as_json=as_json)
         (word,) = _files(words, 1, "--check FILE")
         return lock_checks.check(_locked_source(word, inputs), inputs, heads=heads, as_json=as_json)
-    return _write(inputs, words, output, [Path(one) for one in lists], force=force, versions=versions)
+    if moment is not None and (lists or not versions):
+        raise UsageError(f"--as-of does not go with {'--import' if lists else '--no-versions'}")
+    return _write(inputs, words, output, [Path(one) for one in lists], force=force, versions=versions, moment=moment)
 
 
 def _files(words: Sequence[str], count: int, usage: str) -> Sequence[str]:
@@ -116,6 +125,7 @@ def _write(
     *,
     force: bool,
     versions: bool,
+    moment: str | None,
 ) -> int:
     """Write the objects of the one SOURCE to `output`."""
     if len(words) != 1:
@@ -127,9 +137,16 @@ def _write(
     if output != "-":
         locking.check_target(Path(output), force)
     source, seconds = resolve_source(words[0], inputs).config, inputs.all_options()["timeout"].value
+    past = None
+    if moment is not None:
+        past = locking_past.of_moment(source, moment, seconds)
+    elif source.snapshot is not None and not lists:
+        past = locking_past.of_snapshot(source, seconds)
     counting = Counting("objects")
     with counting.shown():
-        if lists:
+        if past is not None:
+            found = past
+        elif lists:
             found = locking.of_lists(source, lists, seconds)
         elif source.lockfile is not None:
             found = locking.of_lockfile(source.lockfile)
