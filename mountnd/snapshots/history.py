@@ -47,8 +47,7 @@ def moment_of(text: str, now: datetime) -> datetime:
 
 
 def as_of(pages: Pages, when: datetime, root: str, url: str) -> Iterator[Locked]:
-    """What was there at that moment, key by key, as the pages come; without the empty objects that stand for
-    directories, whose keys end in "/".
+    """What was there at that moment, key by key, as the pages come.
 
     Args:
         pages: all versions below `root`, each page with where the next one begins.
@@ -65,8 +64,6 @@ def as_of(pages: Pages, when: datetime, root: str, url: str) -> Iterator[Locked]
         first = min(first or begun, begun)
         row = _current_at(rows, until)
         if row is None or row.deleted:
-            continue
-        if row.key.endswith("/"):
             continue
         shown += 1
         yield Locked(row.key[len(root) :], row.key, row.version, row.size, row.etag, row.mtime_ns)

@@ -87,8 +87,8 @@ def test_parts_of_a_second_count() -> None:
     assert held(rows, 10, seconds=0.7) == {"a": "a2"}
 
 
-def test_empty_objects_that_stand_for_directories_are_none() -> None:
-    assert held([row("", "m", 10), row("a", "a1", 10), row("d/", "d1", 10)], 11) == {"a": "a1"}
+def test_empty_objects_that_stand_for_directories_are_objects_as_in_any_lockfile() -> None:
+    assert held([row("a", "a1", 10), row("d/", "d1", 10)], 11) == {"a": "a1", "d/": "d1"}
 
 
 def test_a_bucket_that_keeps_no_versions_is_refused() -> None:
