@@ -52,4 +52,4 @@ def split_snapshot(below: str, source: str) -> SnapshotName | None:
             f"{source}/{below}: write the snapshot's tag behind the @, or latest: {source}/{dataset}@1.0.2 "
             f"(mountnd versions {source}/{dataset} lists them)"
         )
-    return SnapshotName(dataset, tag, rest.strip("/"))
+    return SnapshotName(dataset, tag, "/".join(filter(None, rest.split("/"))))

@@ -139,10 +139,13 @@ class SourceParser:
                 return ParsedSource(name, url, source.preset, source.entry, snapshot=snapshot)
             url = f"{source.url.rstrip('/')}/{below}"
             return ParsedSource(last_component(below), url, source.preset, source.entry)
-        if "@" in head and self._knows(name := head.partition("@")[0]) and self._has_snapshots(self._named(name)):
-            raise UsageError(
-                f"{word}: each data set has snapshots of its own: {name}/ds000001@{head.partition('@')[2]}"
-            )
+        name, at, tag = head.partition("@")
+        if at and self._knows(name) and self._has_snapshots(source := self._named(name)):
+            if (dataset := self._dataset_of(source)) is None:
+                raise UsageError(f"{word}: each data set has snapshots of its own: {name}/ds000001@{tag or '1.0.2'}")
+            snapshot = split_snapshot(f"{dataset.dataset}@{tag}/{dataset.below}/{below}".rstrip("/"), name)
+            url = f"{source.url.rstrip('/')}/{below}".rstrip("/")
+            return ParsedSource(last_component(word), url, source.preset, source.entry, snapshot=snapshot)
         if slash or (self._cwd / word).exists():
             path = os.path.abspath(self._cwd / word)
             bucket = word if is_bucket(head) and not (self._cwd / word).exists() else "BUCKET"

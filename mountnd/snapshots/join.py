@@ -17,15 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..stores.facts import UNKNOWN_MTIME_NS
 from ..stores.object_versions import Version
 from .answers import SnapshotFile
 
 _SINGLE_PART = re.compile(r'"[0-9a-f]{32}"')
 # Bytes of a git blob that is read to tell versions apart; what is larger lies in the annex.
 BLOB_MAX = 16 << 20
-# OpenNeuro's parts: what is not larger was uploaded in one.
-PART = 1 << 30
 
 
 class Chosen(NamedTuple):
@@ -59,16 +56,19 @@ class Joined:
     undecided: list[Undecided] = field(default_factory=list)
 
 
-def join(files: Sequence[SnapshotFile], root: str, held: Mapping[str, Sequence[Version]]) -> Joined:
-    """Choose among all versions that the bucket has.
+def join(
+    files: Sequence[SnapshotFile], root: str, held: Mapping[str, Sequence[Version]], *, whole: bool = True
+) -> Joined:
+    """Choose among the versions that the bucket has.
 
     Args:
         root: the key prefix of the data set, ending in "/".
         held: by key, the newest first; delete markers are no versions.
+        whole: these are all there are.
     """
     joined = Joined()
     for file in files:
-        match choose(file, held.get(root + file.path, ())):
+        match choose(file, held.get(root + file.path, ()), whole=whole):
             case Chosen() as chosen:
                 joined.chosen.append(chosen)
             case Missing() as missing:
@@ -78,8 +78,8 @@ def join(files: Sequence[SnapshotFile], root: str, held: Mapping[str, Sequence[V
     return joined
 
 
-def choose(file: SnapshotFile, held: Sequence[Version]) -> Chosen | Missing | Undecided:
-    """Which of the versions of its key a file is."""
+def choose(file: SnapshotFile, held: Sequence[Version], *, whole: bool = True) -> Chosen | Missing | Undecided:
+    """Which of the versions of its key a file is. `whole`: these are all there are."""
     named = {url.version for url in file.urls}
     fitting = [one for one in held if one.size == file.size and not _differs(file, one)]
     if (by_name := next((one for one in fitting if one.version in named), None)) is not None:
@@ -87,34 +87,20 @@ def choose(file: SnapshotFile, held: Sequence[Version]) -> Chosen | Missing | Un
     if (by_md5 := next((one for one in fitting if _is_md5_of(file, one)), None)) is not None:
         return Chosen(file, by_md5)
     if not fitting:
-        return Missing(file, _why_none(file, held, named))
-    distinct = tuple({one.etag or one.version: one for one in reversed(fitting)}.values())[::-1]
+        return Missing(file, _why_none(file, held, named) if whole else _why_not_among(named))
+    newest: dict[str, Version] = {}
+    for one in fitting:
+        newest.setdefault(one.etag or one.version, one)
+    distinct = tuple(newest.values())
     if file.digest.startswith("git-"):
         if file.size <= BLOB_MAX:
             return Undecided(file, distinct)
         return Missing(file, f"no version is named, and its {file.size:,} bytes are too many to tell by reading them")
+    if not whole:
+        return Missing(file, _why_not_among(named))
     if len(distinct) == 1:
         return Chosen(file, distinct[0], by_size=True)
     return Missing(file, f"no version is named, and {len(distinct)} different ones have its size")
-
-
-def choose_unlisted(file: SnapshotFile, key: str, now: Version | None) -> Chosen | Missing:
-    """Which version a file is where the bucket does not let its versions be listed: the one that is named, or the
-    current one.
-
-    Args:
-        now: what the key is now; None where it is not there.
-    """
-    md5 = file.digest.removeprefix("md5:") if file.digest.startswith("md5:") else ""
-    for url in file.urls:
-        if url.names(key):
-            if now is not None and now.version == url.version:
-                return Chosen(file, now)
-            etag = f'"{md5}"' if md5 and file.size <= PART else ""
-            return Chosen(file, Version(key, url.version, file.size, etag, UNKNOWN_MTIME_NS))
-    if now is not None and now.size == file.size and _is_md5_of(file, now):
-        return Chosen(file, now)
-    return Missing(file, "no version is named, and the bucket does not let its versions be listed")
 
 
 def _is_md5_of(file: SnapshotFile, version: Version) -> bool:
@@ -139,3 +125,9 @@ def _why_none(file: SnapshotFile, held: Sequence[Version], named: set[str]) -> s
     gone = "the version that is named is gone, and " if named else ""
     md5 = " and MD5" if file.digest.startswith("md5:") else ""
     return f"{gone}none of {len(held)} version{'s' * (len(held) != 1)} has its size{md5}"
+
+
+def _why_not_among(named: set[str]) -> str:
+    """Why none of the few versions that are known is the file, where the others may not be listed."""
+    gone = "the version that is named is not it" if named else "no version is named"
+    return f"{gone}, and the bucket does not let its versions be listed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import Forbidden, NotFound, ServerFault, StoreError, Throttled
 from ..lockfile.record import Locked
@@ -14,12 +14,14 @@ from ..stores.object_versions import NO_VERSIONS, Marker, Version, VersionsPage
 from ..workers import Workers
 from .annex import is_blob
 from .answers import SnapshotFile
-from .join import Chosen, Joined, Missing, Undecided, choose_unlisted, join
+from .join import Chosen, Joined, Missing, Undecided, join
 
 log = logging.getLogger(__name__)
 
-# Versions read at once for telling which of them a git blob is. They are small: what counts is the round trip.
-_READERS = 16
+T = TypeVar("T")
+
+# Requests made at once: HEADs, and reads of git blobs. They are small: what counts is the round trip.
+_AT_ONCE = 16
 
 # Seconds that a page may take, repeated attempts included.
 PAGE_S = 60.0
@@ -69,10 +71,13 @@ def resolve(
         if not isinstance(error, Forbidden) and error.code != NO_VERSIONS:
             raise
         log.info("%s; what the service names, and what is there now, has to do", error)
-        joined = _join_unlisted(files, root, _current(store, root, wanted, deadline))
+        few = _current(store, root, wanted, deadline)
+        for one in _named(files, store, root, deadline):
+            few.setdefault(one.key, []).append(one)
+        joined = join(files, root, few, whole=False)
     else:
         joined = join(files, root, held)
-        _decide(joined, store, deadline)
+    _decide(joined, store, deadline)
     if files and len(joined.missing) == len(files):
         first = joined.missing[0]
         raise NotFound(
@@ -128,49 +133,61 @@ def _by_key(pages: Iterable[tuple[list[Version], Marker | None]], wanted: set[st
     return held
 
 
-def _current(store: Store, root: str, wanted: set[str], deadline: Deadline) -> Mapping[str, Version]:
+def _current(store: Store, root: str, wanted: set[str], deadline: Deadline) -> dict[str, list[Version]]:
     """What is there now of what is wanted. It has no version id: its ETag pins it."""
-    found: dict[str, Version] = {}
+    found: dict[str, list[Version]] = {}
     token: str | None = None
     while True:
         page = store.list_page(root, delimiter="", token=token, deadline=deadline)
         for stat in page.objects:
             if stat.id.key in wanted:
                 id = stat.id
-                found[id.key] = Version(id.key, "", stat.size, id.etag, stat.mtime_ns, latest=True)
+                found[id.key] = [Version(id.key, "", stat.size, id.etag, stat.mtime_ns, latest=True)]
         if page.token is None:
             return found
         token = page.token
 
 
-def _join_unlisted(files: list[SnapshotFile], root: str, current: Mapping[str, Version]) -> Joined:
-    joined = Joined()
-    for file in files:
-        key = root + file.path
-        found = choose_unlisted(file, key, current.get(key))
-        if isinstance(found, Chosen):
-            joined.chosen.append(found)
-        else:
-            joined.missing.append(found)
-    return joined
+def _named(files: list[SnapshotFile], store: Store, root: str, deadline: Deadline) -> Iterator[Version]:
+    """The versions that the service names and that are there, by a HEAD for each."""
+
+    def asked(key: str, version: str, size: int) -> Version | None:
+        try:
+            stat = store.head_version(key, version, deadline=deadline)
+            if stat.id.version not in ("", version):
+                return None  # a server that does not know versions
+            return Version(key, version, stat.size, stat.id.etag, stat.mtime_ns)
+        except NotFound:
+            return None
+        except Forbidden:
+            return Version(key, version, size, "", UNKNOWN_MTIME_NS)  # it is there, and whoever opens it is told
+
+    keys = {file.path: root + file.path for file in files}
+    wanted = [(keys[file.path], url.version, file.size) for file in files for url in file.urls]
+    for found in _side_by_side(asked, wanted):
+        if found is not None:
+            yield found
 
 
 def _decide(joined: Joined, store: Store, deadline: Deadline) -> None:
     """Read what cannot be told apart otherwise."""
-    if not joined.undecided:
-        return
-    workers = Workers(_READERS, "snapshots")
+    for found in _side_by_side(_decided, [(one, store, deadline) for one in joined.undecided]):
+        if isinstance(found, Chosen):
+            joined.chosen.append(found)
+        else:
+            joined.missing.append(found)
+    joined.undecided.clear()
+
+
+def _side_by_side(call: Callable[..., T], of: list[tuple[Any, ...]]) -> Iterator[T]:
+    """`call` with each of these arguments, so many at once; in their order. Raises the first error."""
+    workers = Workers(_AT_ONCE, "snapshots")
     try:
-        tasks = [workers.submit(_decided, one, store, deadline) for one in joined.undecided]
+        tasks = [workers.submit(call, *arguments) for arguments in of]
         for task in tasks:
-            found = task.future.result()
-            if isinstance(found, Chosen):
-                joined.chosen.append(found)
-            else:
-                joined.missing.append(found)
+            yield task.future.result()
     finally:
         workers.close()
-    joined.undecided.clear()
 
 
 def _decided(one: Undecided, store: Store, deadline: Deadline) -> Chosen | Missing:

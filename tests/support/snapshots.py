@@ -76,18 +76,14 @@ class Exported:
         self.client.create_bucket(Bucket=bucket)
         self.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
-    def export(self, tag: str, tree: Mapping[str, bytes], *, created: str = "", private: tuple[str, ...] = ()) -> None:
-        """Bring the bucket to this tree, and make a snapshot of it.
-
-        Args:
-            private: paths that the public may not read.
-        """
+    def export(self, tag: str, tree: Mapping[str, bytes]) -> None:
+        """Bring the bucket to this tree, and make a snapshot of it."""
         before = self.trees[self.snapshots[-1]["tag"]] if self.snapshots else {}
         for path in before.keys() - tree.keys():
             self.client.delete_object(Bucket=self.bucket, Key=self.key(path))
         for path, body in tree.items():
             if before.get(path) != body:
-                self._versions[path] = self.put(path, body, public=path not in private)
+                self._versions[path] = self.put(path, body)
         self.trees[tag] = dict(tree)
         rows = [
             {
@@ -99,13 +95,13 @@ class Exported:
             for path, body in tree.items()
         ]
         size = sum(map(len, tree.values()))
-        said = {"tag": tag, "created": created or f"2020-01-0{len(self.snapshots) + 1}T00:00:00.000Z", "size": size}
+        said = {"tag": tag, "created": f"2020-01-0{len(self.snapshots) + 1}T00:00:00.000Z", "size": size}
         self.snapshots.append({**said, "files": rows})
 
-    def put(self, path: str, body: bytes, *, public: bool = True) -> str:
+    def put(self, path: str, body: bytes) -> str:
         """Store an object; its version id. What is larger than a part is uploaded in parts."""
         to = {"Bucket": self.bucket, "Key": self.key(path)}
-        acl = {"ACL": "public-read"} if public else {}
+        acl = {"ACL": "public-read"}
         if len(body) <= PART:
             return str(self.client.put_object(**to, Body=body, **acl)["VersionId"])
         upload = self.client.create_multipart_upload(**to, **acl)["UploadId"]
@@ -128,10 +124,10 @@ class Exported:
         row: dict[str, Any] = next(row for row in snapshot["files"] if row["filename"] == path)
         return row
 
-    def without_version(self, tag: str, *paths: str) -> None:
-        """The service does not name the versions of these files."""
-        for path in paths:
-            self.row(tag, path)["urls"] = [f"https://openneuro.org/crn/datasets/{self.dataset}/files/{quote(path)}"]
+    def version(self, tag: str, path: str) -> str:
+        """The version id of a file in a snapshot."""
+        (url,) = self.row(tag, path)["urls"]
+        return str(url.partition("?versionId=")[2])
 
     def known(self) -> dict[str, Any]:
         """As `SnapshotService.know` takes it."""

@@ -73,7 +73,7 @@ def service() -> Iterator[SnapshotService]:
 @pytest.fixture(scope="package")
 def _stage(server: str, service: SnapshotService) -> Stage:
     exported = Exported(server)
-    exported.export("1.0.0", TREES["1.0.0"], private=(SECRET,))
+    exported.export("1.0.0", TREES["1.0.0"])
     exported.export("1.0.1", TREES["1.0.1"])
     exported.export("1.0.2", TREES["1.0.2"])
     return Stage(server, service, exported)

@@ -12,6 +12,7 @@ import pytest
 from mountnd.lockfile.reading import read
 from mountnd.lockfile.record import Locked
 from tests.support.cli import mountpoint, run_mountnd
+from tests.support.proxy import Proxy
 from tests.support.servers import s3_client
 from tests.support.snapshots import Exported, annex_key, blob_hash
 
@@ -82,13 +83,16 @@ class TestSnapshot:
         assert not (tmp_path / "none.lock").exists()
 
     def test_what_is_missing_is_said_and_refused_versions_are_named_by_check(
-        self, stage: Stage, tmp_path: Path
+        self, stage: Stage, bucket_proxy: Proxy, tmp_path: Path
     ) -> None:
         lost = {"filename": "lost.nii.gz", "size": 77, "id": f"MD5E-s77--{'0' * 32}.nii.gz", "urls": []}
         (first, *others) = stage.exported.snapshots
         stage.service.know({"ds000001": [{**first, "files": [*first["files"], lost]}, *others]})
         target = tmp_path / "data.lock"
-        said = lock("openneuro/ds000001@1.0.0", "-o", target, *stage.flags)
+        refused = stage.exported.version("1.0.0", SECRET)
+        bucket_proxy.rule("status", query=f"versionId={refused}", status=403, code="AccessDenied")
+        flags = [*stage.flags, "--endpoint-url", bucket_proxy.url]
+        said = lock("openneuro/ds000001@1.0.0", "-o", target, *flags)
         assert "1 of 11 files are missing in the bucket" in said
         assert "lost.nii.gz (the bucket has no version of it)" in said
         done = run_mountnd("lock", "--check", target)

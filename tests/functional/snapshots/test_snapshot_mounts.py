@@ -36,8 +36,7 @@ def unreadable(door: Door, tree: Mapping[str, bytes]) -> dict[str, int]:
 def test_a_snapshot_is_its_git_tree(tag: str, open_snapshot: Open) -> None:
     door = open_snapshot(f"openneuro/ds000001@{tag}")
     assert sizes(door) == {path: len(body) for path, body in TREES[tag].items()}
-    # of the first one a version is not public
-    assert unreadable(door, TREES[tag]) == ({SECRET: STALE} if tag == "1.0.0" else {})
+    assert unreadable(door, TREES[tag]) == {}
 
 
 @pytest.mark.parametrize("tag", ["1.0.0", "1.0.1", "1.0.2"])
@@ -46,8 +45,7 @@ def test_versions_that_the_service_does_not_name_are_found(tag: str, stage: Stag
     _unnamed(stage, tag, *(path for path in TREES[tag] if path != BOLD))
     door = open_snapshot(f"openneuro/ds000001@{tag}")
     assert sizes(door) == {path: len(body) for path, body in TREES[tag].items()}
-    # what may not be read cannot be hashed, either
-    assert unreadable(door, TREES[tag]) == ({SECRET: STALE} if tag == "1.0.0" else {})
+    assert unreadable(door, TREES[tag]) == {}
 
 
 def _changed(stage: Stage, tag: str, changes: Mapping[str, Mapping[str, object]]) -> None:
@@ -91,6 +89,21 @@ def test_a_version_with_wrong_bytes_is_not_believed(stage: Stage, open_snapshot:
     for tag in ("1.0.0", "1.0.1"):
         door = open_snapshot(f"openneuro/ds000001@{tag}")
         assert read(door, T1W) == TREES[tag][T1W]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_version_that_is_not_public_is_refused_alone(
+    named: bool, stage: Stage, open_snapshot: Open, bucket_proxy: Proxy
+) -> None:
+    """Public access is a tag of each version. One that is named is shown and stale; of one that is not named nobody can
+    tell that it is the git blob that is meant."""
+    version = stage.exported.version("1.0.0", SECRET)
+    bucket_proxy.rule("status", query=f"versionId={version}", status=403, code="AccessDenied")
+    if not named:
+        _unnamed(stage, "1.0.0", SECRET)
+    door = open_snapshot("openneuro/ds000001@1.0.0", url=bucket_proxy.url)
+    assert sizes(door) == {path: len(body) for path, body in TREES["1.0.0"].items()}
+    assert unreadable(door, TREES["1.0.0"]) == {SECRET: STALE}
 
 
 def test_a_directory_of_a_snapshot(open_snapshot: Open) -> None:
@@ -166,7 +179,8 @@ def test_where_versions_may_not_be_listed_nor_are_named(stage: Stage, open_snaps
     door = open_snapshot("openneuro/ds000001@1.0.0", url=bucket_proxy.url)
     assert sizes(door) == {path: len(body) for path, body in TREES["1.0.0"].items()}
     readable = set(TREES["1.0.0"]) - unreadable(door, TREES["1.0.0"]).keys()
-    assert readable == {T1W, OTHER, "derivatives/aparc+aseg.mgz"}  # by MD5, as they are again in 1.0.2
+    # by MD5, as they are again in 1.0.2; by git's hash; and empty
+    assert readable == {T1W, OTHER, "derivatives/aparc+aseg.mgz", "dataset_description.json", "empty.txt"}
 
 
 def test_wrong_tags_and_data_sets(open_snapshot: Open) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from mountnd.snapshots.answers import SnapshotFile
-from mountnd.snapshots.join import BLOB_MAX, Chosen, Missing, Undecided, choose, choose_unlisted, join
+from mountnd.snapshots.join import BLOB_MAX, Chosen, Missing, Undecided, choose, join
 from mountnd.snapshots.urls import VersionedUrl
 from mountnd.stores.object_versions import Version
 
@@ -124,19 +124,13 @@ def test_join_sorts_all_files() -> None:
     assert [one.file for one in joined.undecided] == [blob]
 
 
-def test_without_a_listing_of_versions_what_is_named_is_believed_with_the_etag_that_it_must_have() -> None:
-    found = choose_unlisted(annexed(b"old", "v1"), KEY, None)
-    assert isinstance(found, Chosen)
-    assert found.version[:4] == (KEY, "v1", 3, f'"{md5(b"old")}"')
-    blob = SnapshotFile("x.nii.gz", 3, f"git-sha1:{'ab' * 20}", urls(["v1"]))
-    found = choose_unlisted(blob, KEY, None)
-    assert isinstance(found, Chosen)
-    assert found.version[:4] == (KEY, "v1", 3, "")
-
-
-def test_without_a_listing_of_versions_what_is_there_now_may_be_it() -> None:
-    now = Version(KEY, "", 3, f'"{md5(b"old")}"', 10**18)
-    assert choose_unlisted(annexed(b"old"), KEY, now) == Chosen(annexed(b"old"), now)
-    assert isinstance(choose_unlisted(annexed(b"new"), KEY, now), Missing)
-    elsewhere = annexed(b"old")._replace(urls=(VersionedUrl("h/b/ds000001/other", "v1"),))
-    assert choose_unlisted(elsewhere, KEY, now) == Chosen(elsewhere, now)
+def test_where_not_all_versions_are_known_only_what_proves_to_be_it_is_taken() -> None:
+    in_parts = stored("v1", b"old", '"00000000000000000000000000000000-2"')
+    assert choose(annexed(b"old", "v1"), [in_parts], whole=False) == Chosen(annexed(b"old", "v1"), in_parts)
+    assert choose(annexed(b"old"), [OLD], whole=False) == Chosen(annexed(b"old"), OLD)
+    blob = SnapshotFile("x.nii.gz", 3, f"git-sha1:{'ab' * 20}")
+    assert choose(blob, [OLD], whole=False) == Undecided(blob, (OLD,))
+    for held in ([in_parts], [NEW], []):
+        found = choose(annexed(b"old"), held, whole=False)
+        assert isinstance(found, Missing)
+        assert found.why == "no version is named, and the bucket does not let its versions be listed"
