@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import BadAnswer, Intercepted, NotFound, ServerFault, StoreError, Throttled
@@ -53,7 +54,7 @@ class Service:
 
     def files(self, dataset: str, tag: str, deadline: Deadline) -> list[SnapshotFile]:
         """All files of a snapshot. Raises NotFound, which names the tags that there are."""
-        answer, said = self._ask(_FILES % (json.dumps(dataset), json.dumps(tag)), deadline)
+        answer, said = self._ask(_FILES, deadline, datasetId=dataset, tag=tag)
         snapshot = answer.get("snapshot")
         if isinstance(snapshot, dict) and snapshot.get("files") is not None:
             return files_of(snapshot["files"], f"{self._name}: {dataset}@{tag}")
@@ -64,9 +65,9 @@ class Service:
 
     def tags(self, dataset: str, deadline: Deadline) -> list[Tag]:
         """The snapshots of a data set, the oldest first. Raises NotFound where there is no such data set."""
-        answer, said = self._ask(_TAGS % json.dumps(dataset), deadline)
-        if answer.get("dataset") is None and any('"size"' in one for one in said):  # an older schema has none
-            answer, said = self._ask(_TAGS_ALONE % json.dumps(dataset), deadline)
+        answer, said = self._ask(_TAGS, deadline, id=dataset)
+        if answer.get("dataset") is None and any("size" in one for one in said):  # an older schema has none
+            answer, said = self._ask(_TAGS_ALONE, deadline, id=dataset)
         found = answer.get("dataset")
         if not isinstance(found, dict):
             raise NotFound(
@@ -76,7 +77,7 @@ class Service:
 
     def size(self, dataset: str, tag: str, deadline: Deadline) -> int | None:
         """The sum of all files, for a service that does not tell it beside the tags; None where it cannot be had."""
-        answer, _ = self._ask(_SIZES % (json.dumps(dataset), json.dumps(tag)), deadline)
+        answer, _ = self._ask(_SIZES, deadline, datasetId=dataset, tag=tag)
         snapshot = answer.get("snapshot")
         if not isinstance(snapshot, dict) or snapshot.get("files") is None:
             return None
@@ -86,12 +87,12 @@ class Service:
         """Drop the connections."""
         self._web.close()
 
-    def _ask(self, query: str, deadline: Deadline) -> tuple[dict[str, Any], list[str]]:
+    def _ask(self, query: str, deadline: Deadline, **arguments: str) -> tuple[dict[str, Any], list[str]]:
         """`data` of the answer, {} where it is null; and the messages of what went wrong with the rest."""
         failures = 0
         while True:
             try:
-                return self._ask_once(query, deadline)
+                return self._ask_once(query, arguments, deadline)
             except (ServerFault, Throttled) as error:
                 failures += 1
                 if failures == _ATTEMPTS:
@@ -102,10 +103,14 @@ class Service:
             except StoreError as error:
                 raise _coded(error) from error
 
-    def _ask_once(self, query: str, deadline: Deadline) -> tuple[dict[str, Any], list[str]]:
+    def _ask_once(
+        self, query: str, arguments: Mapping[str, str], deadline: Deadline
+    ) -> tuple[dict[str, Any], list[str]]:
+        # The arguments stand in the query, and beside it, where some services look.
+        asked = {"query": query % tuple(map(json.dumps, arguments.values())), "variables": arguments}
         status, body = self._web.post(
             self.url,
-            json.dumps({"query": query}).encode(),
+            json.dumps(asked).encode(),
             {"Content-Type": "application/json", "Accept": "application/json"},
             self._name,
             deadline,
@@ -123,9 +128,10 @@ class Service:
         known = isinstance(said, dict) and ("data" in said or "errors" in said)
         if status in _OVERLOADED or (not known and status != 200):
             raise error_type(status)(f"{self._name} answered {status}{_because(_messages(said))}", code=str(status))
-        if not known or not isinstance(said.get("data") or {}, dict):
+        data = said.get("data") if isinstance(said, dict) else None
+        if not known or not isinstance(data, dict | None):
             raise BadAnswer(f"{self._name} answered with something that is no answer to GraphQL", code="GraphQL")
-        return said.get("data") or {}, _messages(said)
+        return data or {}, _messages(said)
 
 
 def _coded(error: StoreError) -> StoreError:
