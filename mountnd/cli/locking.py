@@ -121,7 +121,7 @@ def _of_lists(store: Store, source: SourceConfig, lists: Sequence[Path], seconds
     store.close()
 
 
-def _counted(records: Iterable[Locked], counting: Counting) -> Iterator[Locked]:
+def counted(records: Iterable[Locked], counting: Counting) -> Iterator[Locked]:
     """The records, as they are counted."""
     for record in records:
         counting.add(1)
@@ -189,7 +189,7 @@ def write(output: str, found: Gathered, counting: Counting, *, overwrite: bool) 
 
     Raises UsageError, MountndError, and what taking the records raises; then no file is left, or the one before.
     """
-    header, records = found.header, _counted(found.records, counting)
+    header, records = found.header, counted(found.records, counting)
     pieces = Table(header, records) if output.endswith(".csv") else Lines(header, records)
     if output == "-":
         for piece in pieces:

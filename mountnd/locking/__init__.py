@@ -6,6 +6,7 @@
     completing  what is missing of records, and what is there of objects, by HEADs
     checking    which objects of a lockfile can still be had
     comparing   two lockfiles: added, removed, changed                  (pure)
+    reported    what a report tells was read -> records                 (pure)
     addurls     records -> a table for `datalad addurls`                  (pure)
     imports/    what other tools have written down of a bucket -> rows
 

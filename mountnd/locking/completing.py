@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from ..errors import Changed, Forbidden, NoSuchBucket, NotFound
 from ..lockfile.record import UNKNOWN_MTIME_NS, Locked
 from ..stores.base import Deadline, ObjectStat, Store
 from ..stores.locked import is_of_object
+from ..stores.object_versions import Marker
 from .gathering import SIDE_BY_SIDE, Asker, Shared, gathered
 
 Fate = Literal["ok", "changed", "gone", "refused", "unknown"]
@@ -44,6 +46,36 @@ def completed(store: Store, records: Iterable[Locked], seconds: float) -> Iterat
             )
 
     return gathered([job] * SIDE_BY_SIDE, seconds)
+
+
+def with_versions(store: Store, records: Iterable[Locked], seconds: float) -> Iterator[Locked]:
+    """Records with the version ids of what they pin by ETag, in any order: of the current version, or of an older one
+    with the same size and ETag. Those of which none is found stay as they are. Raises what HEADs raise."""
+    todo = Shared(records)
+
+    def job(asker: Asker) -> Iterator[Locked]:
+        for record in todo:
+            yield record._replace(version=record.version or _version_of(store, record, asker))
+
+    return gathered([job] * SIDE_BY_SIDE, seconds)
+
+
+def _version_of(store: Store, record: Locked, asker: Asker) -> str:
+    with suppress(NotFound, Forbidden):
+        stat = store.head_version(record.key, "", deadline=asker.deadline())
+        if stat.size == record.size and _same_token(store, record, stat):
+            return stat.id.version
+    marker: Marker | None = None
+    with suppress(Forbidden):
+        while True:
+            page = store.list_versions(record.key, after=marker, deadline=asker.deadline())
+            for row in page.versions:
+                if row.key == record.key and row.size == record.size and row.etag == record.etag and not row.deleted:
+                    return row.version
+            marker = page.next
+            if marker is None or marker.key != record.key:
+                break
+    return ""
 
 
 def judged(store: Store, record: Locked, deadline: Deadline) -> Verdict:

@@ -57,6 +57,11 @@ class LockedStore(WrappingStore):
         path = self._path(key)
         return None if path is None else self._table.find(path)
 
+    def provider_key(self, key: str) -> str:
+        """That which the lockfile names."""
+        record = self.record(key) if self._table.moved else None
+        return key if record is None else record.key
+
     def list_page(
         self,
         prefix: str,
@@ -111,8 +116,7 @@ class LockedStore(WrappingStore):
         if not id.etag and not id.version:
             raise Changed(f"{self._table.path}: nothing says which version of {id.key!r} is meant", code="Version")
         if self._table.moved:
-            record = self.record(id.key)
-            id = id._replace(source=self._inner_source, key=record.key if record is not None else id.key)
+            id = id._replace(source=self._inner_source, key=self.provider_key(id.key))
         try:
             self._store.read(id, start, views, deadline=deadline)
         except NoSuchBucket:

@@ -22,12 +22,7 @@ class _Option(click.Option):
 
 
 class _LockCommand(TableCommand):
-    sections = (
-        ("which", "What to do"),
-        ("source", "Source"),
-        ("mount", "Mount"),
-        ("call", "This command"),
-    )
+    sections = (("which", "What to do"), ("source", "Source"), ("mount", "Requests"), ("call", "This command"))
 
 
 @click.command(cls=_LockCommand)
@@ -52,7 +47,7 @@ class _LockCommand(TableCommand):
 @click.option("--heads", cls=_Option, is_flag=True, help="with --check: ask for each object by itself")
 @click.option("--diff", "differs", cls=_Option, is_flag=True, help="say what changed from one FILE to another")
 @json_option("What --check or --diff found.")
-@with_options("lock")
+@with_options("lock", dash_o=False)
 def lock(
     inputs: ConfigInputs,
     words: tuple[str, ...],
