@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.lockfile.reading import read
+from mountnd.lockfile.reading import read, read_header
 from mountnd.lockfile.record import Locked
 from tests.support.cli import mountpoint, run_mountnd
 from tests.support.proxy import Proxy
@@ -53,7 +53,7 @@ class TestSnapshot:
         said = lock("openneuro/ds000001@1.0.1", "-o", target, *stage.flags)
         tree = TREES["1.0.1"]
         assert f"{len(tree)} objects" in said
-        header, _ = read(target)
+        header = read_header(target)
         assert (header.origin, header.tag, header.doi) == ("snapshot", "1.0.1", "10.18112/openneuro.ds000001.v1.0.1")
         assert (header.source, header.root, header.preset) == ("s3://openneuro.org/ds000001", "ds000001/", "openneuro")
         for path, one in records(target).items():
@@ -67,7 +67,7 @@ class TestSnapshot:
 
     def test_latest_is_written_by_its_tag(self, stage: Stage, tmp_path: Path) -> None:
         lock("ds000001@latest", "-o", tmp_path / "a.lock", *stage.flags)
-        assert read(tmp_path / "a.lock")[0].tag == "1.0.2"
+        assert read_header(tmp_path / "a.lock").tag == "1.0.2"
 
     def test_the_same_snapshot_is_the_same_lines(self, stage: Stage, tmp_path: Path) -> None:
         for name in ("a.lock", "b.lock"):
@@ -122,7 +122,7 @@ class TestAsOf:
         for number, (moment, state) in enumerate(zip(moments, STATES, strict=True)):
             target = tmp_path / f"{number}.lock"
             lock(*_source(exported, stage), "--as-of", moment.isoformat(), "-o", target)
-            header, _ = read(target)
+            header = read_header(target)
             assert header.origin == "as-of"
             assert datetime.fromisoformat(header.as_of) == moment
             where = tmp_path / f"{number}"
@@ -156,11 +156,11 @@ class TestAsOf:
     @pytest.mark.parametrize(
         ("args", "said"),
         [
-            (["s3://b", "--as-of", "yesterday"], "'yesterday' is not a date"),
-            (["s3://b", "--as-of", "2999-01-01"], "has not come yet"),
+            (["s3://bucket", "--as-of", "yesterday"], "'yesterday' is not a date"),
+            (["s3://bucket", "--as-of", "2999-01-01"], "has not come yet"),
             (["openneuro/ds000001@1.0.1", "--as-of", "2020-01-01"], "is a snapshot, which is the same at all times"),
             (["file:///tmp", "--as-of", "2020-01-01"], "only buckets of S3 keep older versions"),
-            (["s3://b", "--as-of", "2020-01-01", "--import", "x.json"], "--as-of does not go with --import"),
+            (["s3://bucket", "--as-of", "2020-01-01", "--import", "x.json"], "--as-of does not go with --import"),
         ],
     )
     def test_what_cannot_be(self, args: list[str], said: str, tmp_path: Path) -> None:
