@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .assembly import endpoint_of, open_store
 from .config import presets
-from .config.options import INDEFINITE, SourceConfig
+from .config.options import SourceConfig
 from .config.snapshot_names import LATEST, SnapshotName
 from .errors import MountError, NotFound, StoreError
 from .lockfile.header import Header
@@ -85,7 +85,7 @@ def _pinned(
             _tell(asked, snapshot)
             found = _written(asked, snapshot, kept, after)
     below = f"{snapshot.below}/" if snapshot.below else ""
-    return replace(source, snapshot=snapshot, lockfile=found, below=below, ttl=INDEFINITE, probe=False)
+    return replace(source, snapshot=snapshot, lockfile=found, below=below)
 
 
 def ask(source: SourceConfig, deadline: Deadline, timeout: float, progress: Progress = lambda _: None) -> Asked:
@@ -189,7 +189,7 @@ def _newest(dataset: str, service: Service, kept: Kept | None, deadline: Deadlin
         )
     if kept is not None:
         kept.keep_tags(dataset, tags)
-    log.info("%s@%s is %s", dataset, LATEST, tags[-1].tag)
+    log.warning("%s@%s is %s", dataset, LATEST, tags[-1].tag)  # until the mount is ready, at the terminal
     return tags[-1].tag
 
 

@@ -15,6 +15,7 @@
     pasted        pages, DOIs, ARNs and every shape of S3 URL -> the word that `source_spec` knows
     source_urls   URLs as stores take them, and what a source is called by its URL
     source_spec   a word that a person typed -> a source (`ParsedSource`)
+    unused        options that were typed and would have no effect
     resolve       all of it together -> `MountConfig` (`resolve_mount`, `resolve_source`)
 
 Imports go from the end of this list to its beginning. Other rooms take `MountConfig` and `SourceConfig`

@@ -22,6 +22,7 @@ from .presets import Preset
 from .signing import anonymous_or_profile, aws_profiles, never_sign
 from .source_spec import ParsedSource, SourceParser, check_distinct, check_links, entry_for, split_words
 from .source_urls import SchemeNames
+from .unused import check_used
 
 
 class ResolvedSource(NamedTuple):
@@ -130,8 +131,8 @@ class ConfigInputs:
             options["anonymous"], options["profile"] = anonymous_or_profile(
                 options["anonymous"], options["profile"], self.aws_profiles
             )
-        if parsed.lockfile is not None:  # nobody lists anything, and what it says does not change
-            origin = str(parsed.lockfile.path)
+        if parsed.lockfile or parsed.snapshot:  # nobody lists anything, and what it says does not change
+            origin = str(parsed.lockfile.path) if parsed.lockfile else f"snapshot {parsed.snapshot}"
             options["ttl"] = replace(options["ttl"], value=INDEFINITE, origin=origin)
             options["probe"] = replace(options["probe"], value=False, origin=origin)
         if parsed.url:
@@ -234,7 +235,7 @@ def resolve_mount(words: Sequence[str], inputs: ConfigInputs) -> ResolvedMount:
         inputs.source(source, entry if not typed or word in listed or not listed else None, single=len(parsed) == 1)
         for word, source in zip(typed or [""] * len(parsed), parsed, strict=True)
     )
-    _check_used(inputs.typed, parsed)
+    check_used(inputs.typed, parsed)
     options = inputs.mount_options(entry)
     values = {name: option.value for name, option in options.items()}
     config = MountConfig(mountpoint=mountpoint, sources=tuple(source.config for source in sources), **values)
@@ -275,30 +276,10 @@ def resolve_source(word: str, inputs: ConfigInputs) -> ResolvedSource:
     """One source by its name or URL, without a mount (`mountnd doctor SOURCE`). Raises UsageError."""
     parsed = inputs.parser().parse(word)
     source = inputs.source(parsed)
-    _check_used(inputs.typed, [parsed])
+    check_used(inputs.typed, [parsed])
     return source
 
 
 def resolve_dataset(word: str, inputs: ConfigInputs) -> ResolvedSource:
     """A data set that has snapshots, by its name or URL, or one snapshot of it. Raises UsageError."""
     return inputs.source(inputs.parser().parse_dataset(word))
-
-
-def _takes(option: str, sources: Sequence[ParsedSource]) -> bool:
-    """Whether a source that is not on S3 takes an option of those that are: DANDI's API may be that of a mirror."""
-    return option == "endpoint_url" and any(source.url.startswith("dandi://") for source in sources)
-
-
-def _check_used(typed: RawValues, sources: Sequence[ParsedSource]) -> None:
-    """Refuse what was typed but would have no effect. Raises UsageError."""
-    if "urls" in typed and all(source.url for source in sources):
-        raise UsageError(f"{typed['urls'].origin}: only a dataset of signed links, such as fastmri, takes it")
-    for name in ("ttl", "probe"):
-        if name in typed and all(source.lockfile for source in sources):
-            raise UsageError(f"{typed[name].origin}: a lockfile says which names there are; nothing is listed or asked")
-    on_s3 = [source for source in sources if source.is_s3]
-    for option in OPTIONS:
-        if option.s3_only and option.name in typed and not on_s3 and not _takes(option.name, sources):
-            raise UsageError(f"{typed[option.name].origin}: only sources on S3 take it, not {sources[0].label}")
-    if "profile" in typed and all(source.preset and source.preset.anonymous for source in on_s3):
-        raise UsageError(f"{typed['profile'].origin}: all of these sources are public and are always read unsigned")

@@ -9,6 +9,7 @@ import pytest
 from mountnd.config.option_types import RawValue
 from mountnd.config.options import SourceConfig
 from mountnd.config.resolve import ConfigInputs, read_inputs, resolve_dataset, resolve_mount, resolve_source
+from mountnd.daemon.run import READY_S, SNAPSHOT_S, ready_seconds
 from mountnd.errors import ConfigError, UsageError
 
 OPENNEURO = "https://openneuro.org/crn/graphql"
@@ -178,3 +179,15 @@ def test_words_for_what_has_no_snapshots(word: str, said: str, tmp_path: Path) -
     with pytest.raises(UsageError) as error:
         resolve_dataset(word, inputs(tmp_path))
     assert said in str(error.value)
+
+
+def test_a_snapshot_is_the_same_for_ever(tmp_path: Path) -> None:
+    config = meant("openneuro/ds000001@1.0.2", tmp_path)
+    assert (config.ttl, config.probe) == (float("inf"), False)
+    with pytest.raises(UsageError, match="--ttl: a snapshot says which names there are"):
+        meant("openneuro/ds000001@1.0.2", tmp_path, ttl="60")
+
+
+def test_whoever_waits_for_a_snapshot_waits_longer(tmp_path: Path) -> None:
+    for word, seconds in (("openneuro/ds000001", READY_S), ("openneuro/ds000001@1.0.2", READY_S + SNAPSHOT_S)):
+        assert ready_seconds(resolve_mount([word, str(tmp_path / "mnt")], inputs(tmp_path)).config) == seconds
