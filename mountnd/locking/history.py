@@ -32,6 +32,10 @@ def current(store: Store, seconds: float, unshowable: Report) -> Iterator[list[L
     thing.
     """
 
+    only = store.list_versions(store.root, deadline=Deadline(seconds))
+    if only.next is None:
+        unshowable(only.unshowable)
+        return iter([[_record(row, store.root) for row in only.versions if row.latest and not row.deleted]])
     # Servers differ in what comes behind a marker that is no key, so parts begin behind keys that are.
     cuts = [first for _, cut in bounds(store, seconds) if cut and (first := _first_key(store, cut, seconds))]
 

@@ -22,6 +22,8 @@ FILES = {
     "sub-02/anat/T1w.nii": tree.content("two", 200_000),
     "sub-02/empty": b"",
 }
+# Those that moto takes; a newline in a path is not among them, and keys that no file can have are hidden by both.
+ODD = ("a\tb", "%41", "# x", "é", "s p/ ", "a//b", "dir/", "dir/x", "both", "both/x")
 REPLACED, DELETED, RESTORED, ADDED = "sub-01/anat/T1w.nii", "sub-02/anat/T1w.nii", "CHANGES", "sub-03/new"
 PARTS = "parts.nii"
 
