@@ -157,18 +157,15 @@ def _of_store(store: Store, seconds: float, *, versions: bool) -> Iterator[Locke
         page = store.list_page(store.root, deadline=Deadline(seconds))
         pages, ask_each = iter([[record(stat, store.root) for stat in page.objects]]), versions
     else:
-        pages, ask_each = listed(store, seconds, unshowable.update), False
-        if versions and store.url.startswith("s3://") and keeps_versions(store, seconds):
-            of_history = current(store, seconds, unshowable.update)
-            try:
-                pages = itertools.chain([next(of_history)], of_history)
-            except StopIteration:
-                pages = iter(())
-            except StoreError as error:
-                if error.transient:
-                    raise
-                streams.remark(f"{error}. So each object is asked for its version")
-                ask_each = True
+        ask_each = versions and store.url.startswith("s3://") and keeps_versions(store, seconds)
+        try:
+            pages = (current if ask_each else listed)(store, seconds, unshowable.update)
+            ask_each = False
+        except StoreError as error:
+            if error.transient or not ask_each:
+                raise
+            streams.remark(f"{error}. So each object is asked for its version")
+            pages = listed(store, seconds, unshowable.update)
     found = itertools.chain.from_iterable(pages)
     yield from completed(store, found, seconds) if ask_each else found
     store.close()

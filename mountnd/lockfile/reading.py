@@ -30,7 +30,7 @@ _END = re.compile(rb"^" + END.encode() + rb"\r?\n", re.MULTILINE)
 _HEADING = "\t".join(COLUMNS).encode() + b"\n"
 _PATHS = re.compile(rb"^(?=([^\t]*+))" + LINE + rb"\n", re.MULTILINE)
 _LINE = re.compile(LINE)
-_COUNT = re.compile(rb"# ([0-9]{1,12}) objects?\n?")
+_COUNT = re.compile(rb"# ([0-9]{1,12}) objects\n?")
 _MEND = "mend the line, or make the lockfile anew"
 
 

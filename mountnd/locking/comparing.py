@@ -54,8 +54,8 @@ def same_bytes(a: Locked, b: Locked) -> bool:
     if a.size != b.size:
         return False
     one, other = _digests(a), _digests(b)
-    for algorithm in one.keys() & other.keys():
-        return one[algorithm] == other[algorithm]
+    if common := one.keys() & other.keys():
+        return all(one[algorithm] == other[algorithm] for algorithm in common)
     if a.etag and b.etag:
         return a.etag == b.etag
     return bool(a.version) and a.version == b.version

@@ -32,6 +32,13 @@ def current(store: Store, seconds: float, unshowable: Report) -> Iterator[list[L
     thing.
     """
 
+    only = store.list_versions(store.root, deadline=Deadline(seconds))
+    if only.next is None:
+        unshowable(only.unshowable)
+        return iter([[_record(row, store.root) for row in only.versions if row.latest and not row.deleted]])
+    # Servers differ in what comes behind a marker that is no key, so parts begin behind keys that are.
+    cuts = [first for _, cut in bounds(store, seconds) if cut and (first := _first_key(store, cut, seconds))]
+
     def part(after: str, up_to: str) -> Callable[[Asker], Iterator[list[Locked]]]:
         def job(asker: Asker) -> Iterator[list[Locked]]:
             marker = Marker(after) if after else None
@@ -39,14 +46,21 @@ def current(store: Store, seconds: float, unshowable: Report) -> Iterator[list[L
                 page = store.list_versions(store.root, after=marker, deadline=asker.deadline())
                 unshowable(page.unshowable)
                 inside = [row for row in page.versions if not up_to or _order(row.key) <= _order(up_to)]
-                yield [_record(row, store.root) for row in inside if row.latest and not row.deleted]
+                shown = (row for row in inside if row.latest and not row.deleted)
+                yield [_record(row, store.root) for row in shown if not after or _order(row.key) > _order(after)]
                 marker = page.next
                 if marker is None or len(inside) < len(page.versions):
                     return
 
         return job
 
-    return gathered([part(after, up_to) for after, up_to in bounds(store, seconds)], seconds)
+    return gathered([part(after, up_to) for after, up_to in zip(["", *cuts], [*cuts, ""], strict=True)], seconds)
+
+
+def _first_key(store: Store, prefix: str, seconds: float) -> str:
+    """The first key that begins so; "" where none does any more."""
+    page = store.list_page(prefix, delimiter="", limit=1, deadline=Deadline(seconds))
+    return page.objects[0].id.key if page.objects else ""
 
 
 def _record(row: Version, root: str) -> Locked:

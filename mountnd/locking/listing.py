@@ -70,7 +70,8 @@ def _flat_jobs(store: Store, seconds: float, unshowable: Report) -> list[Callabl
                 )
                 unshowable(page.unshowable)
                 inside = [stat for stat in page.objects if not up_to or _order(stat.id.key) <= _order(up_to)]
-                yield [record(stat, store.root) for stat in inside]
+                # there are servers that begin anew
+                yield [record(stat, store.root) for stat in inside if not after or _order(stat.id.key) > _order(after)]
                 token = page.token
                 if token is None or len(inside) < len(page.objects):
                     return

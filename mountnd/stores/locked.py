@@ -72,6 +72,7 @@ class LockedStore(WrappingStore):
         limit: int = _PAGE_MAX,
         deadline: Deadline,
     ) -> Page:
+        deadline.check(self.url)
         low, end = self._path(prefix), delimiter.encode()
         if low is None:
             return Page([], [])
@@ -100,6 +101,7 @@ class LockedStore(WrappingStore):
         return Page(objects, prefixes)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        deadline.check(self.url)
         record = self.record(key)
         if record is None:
             raise NotFound(f"{self._table.path}: no object {key!r}", code="NoSuchKey")

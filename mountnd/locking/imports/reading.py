@@ -88,4 +88,5 @@ def _of_csv(file: IO[bytes], path: Path, address: Addresses) -> Iterator[Row]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
-    return iter(io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline=""))
+    with io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
+        yield from text
