@@ -7,6 +7,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     api/        for Python programs: a mount while a block of code runs; `mountnd://` for fsspec, without FUSE
     serve       one running mount
     opening     a mount's sources, wired up and asked whether they can be read
+    snapshot_sources  sources that name a snapshot become those of its lockfile, kept or made now
     account     what a mount tells of its use
     offline     what a mount without a network has to show
     path_facts  what a mount can tell of one path
@@ -21,9 +22,11 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     vfs/        inodes and handles; what open, read and readdir mean
     catalog/    which names exist
     blocks/     which bytes we hold
+    snapshots/  the files of published versions of a data set: which version of an object each is
     stores/     one provider each
     config/     options, config file, presets
     descriptors  how many files may be open
+    lockfile/   the objects of a dataset, each at one version, in a file
     memory_limit  how much memory may be used
     fusermount  unmounting
     private_directory  directories that nobody else may write, held open: caches, the run directory

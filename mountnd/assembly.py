@@ -107,7 +107,18 @@ def _open_s3(source: SourceConfig) -> Store:
         path_style=source.path_style,
         connections=_shares().bytes,
         directory=working_directory.called_in(),
+        lists=source.lockfile is None,
     )
+
+
+def endpoint_of(source: SourceConfig) -> str:
+    """The S3 server that a source is read from, also where the AWS environment or files name it; "" for AWS's own."""
+    if source.endpoint_url or not source.url.startswith("s3://"):
+        return source.endpoint_url or ""
+    from .stores.s3.access.aws_files import read_profile
+    from .stores.s3.access.identity import configured_endpoint
+
+    return configured_endpoint(read_profile(source.profile), os.environ) or ""
 
 
 def _open_signed_links(source: SourceConfig) -> Store:
@@ -168,6 +179,16 @@ def _bare_store(source: SourceConfig) -> Store:
     return STORES.get(urlsplit(source.url).scheme, _open_with_fsspec)(source)
 
 
+def _locked(store: Store, source: SourceConfig, names: PrivatePath | None) -> Store:
+    """`store`, or the objects of the source's lockfile in it."""
+    if source.lockfile is None:
+        return store
+    from .lockfile.table import Table
+    from .stores.locked import LockedStore
+
+    return LockedStore(store, Table.load(source.lockfile, names), source.below)
+
+
 def open_store(source: SourceConfig, *, offline: bool = False, state_dir: PrivatePath | None = None) -> Store:
     """The store of one source with retries, and its views. Raises ConfigError, NoCredentials, ...
 
@@ -182,6 +203,7 @@ def open_store(source: SourceConfig, *, offline: bool = False, state_dir: Privat
         store = Offline(store)
     else:
         store = Retrying(store, on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
+    store = _locked(store, source, state_dir)
     for view in VIEWS:
         store = view(store, source)
     return store
@@ -230,7 +252,8 @@ def build(
             waiter=waiter,
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
-            state_dir=names_dir,
+            # what a lockfile says is no listing of the source, and is at hand anyway
+            state_dir=None if stores[source.name].knows_names else names_dir,
             limit_bytes=fitting.names,
             waits=usage.waits,
         )

@@ -26,9 +26,19 @@ NOT_LISTED = ("AccessDenied", "403")
 def opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount] = build) -> tuple[MountConfig, Mount]:
     """Wire the mount up and probe its sources: the mount, and the configuration as it turned out to be.
 
-    A source whose URL is the key of an object becomes one that shows this object. Raises what the probes raise, within
-    `config.timeout` for all of them.
+    A source whose URL is the key of an object becomes one that shows this object, one that names a snapshot one that
+    shows the objects of its lockfile. Raises what the probes raise, within `config.timeout` for all of them, and what
+    finding out about a snapshot raises.
     """
+    if all(source.snapshot is None for source in config.sources):
+        return _opened(config, wire_up)
+    from .snapshot_sources import pinned
+
+    with pinned(config.sources, kept_in(config), offline=config.offline, timeout=config.timeout) as sources:
+        return _opened(replace(config, sources=sources), wire_up)
+
+
+def _opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount]) -> tuple[MountConfig, Mount]:
     mount = wire_up(config)
     try:
         mount.load_libraries()
@@ -52,6 +62,8 @@ def opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount] = build)
 def _probed(source: SourceConfig, mount: Mount, config: MountConfig, deadline: Deadline) -> SourceConfig:
     """The source, or the one object that it names. What a person should know is logged: it goes to the terminal."""
     store, catalogue = mount.stores[source.name], mount.catalogues[source.name]
+    if store.knows_names:
+        return source
     if config.offline:
         return source if catalogue.is_kept() else as_known_object(source, config) or source
     if not source.probe:

@@ -63,7 +63,7 @@ class Names(Asynchronous):
         return above
 
     def _place(self, path: str) -> Place:
-        return Place("", path) if self._sources.bound else place_of(path)
+        return Place("", path) if self._sources.bound else self._sources.settled(place_of(path))
 
     def is_top(self, path: str) -> bool:
         """Whether `path` is where all sources are."""

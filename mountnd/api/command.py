@@ -47,8 +47,13 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     return env
 
 
-def run(args: Sequence[str]) -> list[str]:
-    """Run the command to its end; the remarks that it made. Raises UsageError and MountError with its message."""
+def run(args: Sequence[str], *, more_s: float = 0.0) -> list[str]:
+    """Run the command to its end; the remarks that it made. Raises UsageError and MountError with its message.
+
+    Args:
+        more_s: seconds that it may take beside `COMMAND_S`.
+    """
+    seconds = COMMAND_S + more_s
     process = subprocess.Popen(
         mountnd(*args),
         env=environment(),
@@ -59,11 +64,11 @@ def run(args: Sequence[str]) -> list[str]:
         errors="replace",
     )
     try:
-        said = process.communicate(timeout=COMMAND_S)[1].splitlines()
+        said = process.communicate(timeout=seconds)[1].splitlines()
     except BaseException as e:
         _end(process)
         if isinstance(e, subprocess.TimeoutExpired):
-            raise MountError(f"no answer within {COMMAND_S:.0f} s from: {shlex.join(['mountnd', *args])}") from None
+            raise MountError(f"no answer within {seconds:.0f} s from: {shlex.join(['mountnd', *args])}") from None
         raise
     if process.returncode:
         errors = [line.removeprefix("mountnd: ") for line in said if line.startswith("mountnd: ")]

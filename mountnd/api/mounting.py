@@ -15,6 +15,7 @@ from typing import Any
 from ..config.resolve import resolve_mount
 from ..daemon import mounts as kernel
 from ..daemon import rundir
+from ..daemon.run import ready_seconds
 from ..daemon.unmount import unmount
 from ..errors import MountError, UsageError
 from . import command, keywords
@@ -54,7 +55,8 @@ def mount(source: str | Sequence[str] = (), mountpoint: str | os.PathLike[str] |
         where = Path(private) / (names[0] if len(names) == 1 else "datasets")
     try:
         # In the background, whatever the environment and the config file say of a person's terminal.
-        remarks = command.run(["mount", "--no-foreground", *keywords.flags(inputs.typed), "--", *given, str(where)])
+        words = ["mount", "--no-foreground", *keywords.flags(inputs.typed), "--", *given, str(where)]
+        remarks = command.run(words, more_s=ready_seconds(resolved.config))
         try:
             made = Mount(where, private)
         except BaseException:

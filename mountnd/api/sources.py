@@ -14,6 +14,7 @@ from ..config.options import MountConfig
 from ..config.resolve import ConfigInputs, resolve_mount
 from ..errors import ConfigError, NotFound, UsageError
 from . import keywords
+from .places import Place
 from .trees import OpenTree, open_tree
 
 # Where a mount would stand; there is none.
@@ -47,6 +48,13 @@ class Sources:
     def names(self) -> list[str]:
         """What paths may begin with that is known by a name: sources of the config file and presets."""
         return list(dict.fromkeys([*self._inputs.file.sources, *presets.names()]))
+
+    def settled(self, place: Place) -> Place:
+        """The place, with the name of a snapshot (`openneuro/ds000001@1.0.2`) as part of its source's."""
+        first, _, below = place.path.partition("/")
+        if "@" in first and self._inputs.parser().has_snapshots(place.word):
+            return Place(f"{place.word}/{first}", below)
+        return place
 
     def tree(self, word: str) -> OpenTree:
         """The tree of the source that `word` names; "" for that of the sources given. Raises MountndError: NotFound for

@@ -33,6 +33,8 @@ def diagnose_source(
     from ..probing import list_root, look
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
+    if source.snapshot is not None:
+        yield from _snapshot(source, preset, seconds)
     try:
         store = open_store(source, state_dir=names_dir_of(cache_dir) if cache_dir is not None else None)
     except StoreError as e:
@@ -57,6 +59,20 @@ def diagnose_source(
         yield Finding("bad", str(e), suggest_fix(e, source, preset))
     finally:
         store.close()
+
+
+def _snapshot(source: SourceConfig, preset: Preset | None, seconds: float) -> Iterator[Finding]:
+    """Whether its files are known, and are there. Asks, also where they are kept."""
+    from ..snapshot_sources import RESOLVE_S, ask, told_of
+
+    try:
+        asked = ask(source, Deadline(RESOLVE_S), seconds)
+    except StoreError as e:
+        yield Finding("bad", str(e), suggest_fix(e, source, preset))
+        return
+    yield Finding("ok", f"{asked.header.name} has {len(asked.resolved.records):,} files, by {source.snapshots_url}")
+    for line in told_of(asked.resolved, asked.header.name):
+        yield Finding("warn", line)
 
 
 def _at(source: SourceConfig) -> str:

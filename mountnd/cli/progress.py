@@ -76,14 +76,21 @@ def line_of(told: Mapping[str, Any], rate: float) -> str:
 
 
 def _with_bar(told: Mapping[str, Any], text: str, width: int) -> str:
+    """A text, and a bar beside it once it is known how much there is to do."""
+    if told["phase"] != FETCHING:
+        return layout.cut(text, width)
+    return with_bar(told["fetched_bytes"], told["to_fetch_bytes"], text, width)
+
+
+def with_bar(done: int, whole: int, text: str, width: int) -> str:
     """A bar and a text beside it, as wide as that; the text alone, cut, where there is no room."""
     room = width - layout.cell_len(text) - 1
-    if told["phase"] != FETCHING or room < _LEAST_BAR:
+    if room < _LEAST_BAR:
         return layout.cut(text, width)
     from rich.console import Console
     from rich.progress_bar import ProgressBar
 
     console = Console(stderr=True, width=width, highlight=False)
     with console.capture() as drawn:
-        console.print(ProgressBar(max(1, told["to_fetch_bytes"]), told["fetched_bytes"], min(room, _MOST_BAR)), end="")
+        console.print(ProgressBar(max(1, whole), done, min(room, _MOST_BAR)), end="")
     return f"{drawn.get()} {text}"

@@ -99,6 +99,10 @@ def _by_code() -> Mapping[str, Remedy]:
             + (" (MinIO: the port of its API, not of its console)" if source.endpoint_url else "")
         ),
         faults.PROXY_KEYS: lambda _: "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        "SnapshotService": lambda source: (
+            f"see whether it answers: curl -I {shlex.quote(source.snapshots_url or '')}; without @TAG the data set is "
+            "shown as it is now, which asks nobody else"
+        ),
         "CABundle": lambda _: "unset it, or name a file that is there",
         "InvalidAccessKeyId": _other_keys,
         "InvalidTokenId": _other_keys,

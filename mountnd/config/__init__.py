@@ -11,8 +11,11 @@
     presets/      the datasets known by name, one TOML file each
     file          the config file
     signing       who signs requests, and with which profile
+    snapshot_names  `ds000001@1.0.2`: a data set and the tag of a snapshot
     pasted        pages, DOIs, ARNs and every shape of S3 URL -> the word that `source_spec` knows
+    source_urls   URLs as stores take them, and what a source is called by its URL
     source_spec   a word that a person typed -> a source (`ParsedSource`)
+    unused        options that were typed and would have no effect
     resolve       all of it together -> `MountConfig` (`resolve_mount`, `resolve_source`)
 
 Imports go from the end of this list to its beginning. Other rooms take `MountConfig` and `SourceConfig`

@@ -34,13 +34,17 @@ from .option_types import (
     Scope,
 )
 from .parsers import Address
+from .snapshot_names import SnapshotName
 
 # A TTL: what was listed once is never listed again.
 INDEFINITE = float("inf")
 
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
-_SOURCE = ("mount", "config", "doctor", "prefetch")
+_PROBE = ("mount", "config", "doctor", "prefetch")
+# Those that ask a source for something; and these with the one that asks for its snapshots.
+_SOURCE = (*_PROBE, "lock")
+_SNAPSHOTS = (*_SOURCE, "versions")
 # Those of whoever fills caches.
 _CACHING = (*_MOUNT, "prefetch")
 
@@ -77,7 +81,10 @@ class SourceConfig:
         name: what the source is called; its directory's name in a mount of several.
         url: `s3://bucket/prefix`, or any fsspec URL. "" for a source made of `urls`.
         preset: name of the preset that this came from, "" otherwise.
+        snapshot: the snapshot whose files are shown, below `url`; None for what the bucket shows now.
         one_object: `url` names an object, as asking showed, and no prefix.
+        lockfile: the file that says which objects there are; `url` is where their bytes come from.
+        below: the directory in the lockfile from which on it is shown, ending in "/"; "": all of it.
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
         ttl: seconds; `INDEFINITE` for frozen releases.
@@ -86,7 +93,10 @@ class SourceConfig:
     name: str
     url: str = ""
     preset: str = ""
+    snapshot: SnapshotName | None = None
     one_object: bool = False
+    lockfile: Path | None = None
+    below: str = ""
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
         default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
     region: str | None = option(NAME, "AWS region of the bucket",
@@ -100,7 +110,9 @@ class SourceConfig:
     path_style: bool | None = option(SWITCH, "put the bucket in the path of the URL, not in the host name",
         default_text="by endpoint and bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
-        default_text="none", verbs=_SOURCE)
+        default_text="none", verbs=_PROBE)
+    snapshots_url: str | None = option(URL, "GraphQL address to ask for snapshots (SOURCE/DATASET@TAG)",
+        default_text="the preset's, where it has snapshots", verbs=_SNAPSHOTS, s3_only=True)
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
         verbs=_CACHING)
@@ -123,11 +135,11 @@ class MountConfig:
     memory: int = option(MEMORY, "memory for cached and in-flight data", default_factory=_memory_that_fits,
         default_text="512M, or less where less memory may be used", verbs=_CACHING)
     cache_dir: Path | None = option(DIR, "directory of the disk cache",
-        default_text="~/.cache/mountnd", verbs=(*_SOURCE, "cache"))
+        default_text="~/.cache/mountnd", verbs=(*_PROBE, "cache"))
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",
         default_text="10 GiB, or 10 % of the free disk", verbs=_CACHING)
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")
-    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SOURCE)
+    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SNAPSHOTS)
     allow_other: bool = option(SWITCH, "let other users see the tree", False, "false")
     uid: int = option(ID, "owner of everything in the tree", default_factory=os.getuid, default_text="you")
     gid: int = option(ID, "group of everything in the tree", default_factory=os.getgid, default_text="yours")
@@ -151,7 +163,7 @@ CONFIG_FILE = Option(
     scope="call",
     help="config file",
     default_text="~/.config/mountnd/config.toml",
-    verbs=(*_SOURCE, "cache"),
+    verbs=(*_SNAPSHOTS, "cache"),
 )
 
 

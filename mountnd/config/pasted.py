@@ -100,7 +100,7 @@ def _doi(text: str) -> Pasted | None:
 
 def _accession(text: str) -> Pasted | None:
     head, slash, below = text.partition("/")
-    if re.fullmatch(_OPENNEURO, head):
+    if re.fullmatch(rf"{_OPENNEURO}(?:@.*)?", head):
         return Pasted(f"openneuro/{head}{slash}{below}")
     if found := _DANDI_WORD.fullmatch(text):
         return _dandi(found["set"], found["version"])
@@ -108,8 +108,7 @@ def _accession(text: str) -> Pasted | None:
 
 
 def _openneuro(accession: str, version: str | None) -> Pasted:
-    notice = f"OpenNeuro's bucket shows the latest {accession.lower()}, which need not be version {version}."
-    return Pasted(f"openneuro/{accession.lower()}", notice=notice if version else "")
+    return Pasted(f"openneuro/{accession.lower()}" + (f"@{version}" if version else ""))
 
 
 def _dandi(number: str, version: str | None) -> Pasted:

@@ -13,13 +13,16 @@ from ..errors import ConfigError, UsageError
 from .file import ConfigFile, MountEntry, find, load, xdg_directory
 from .home import NO_HOME
 from .layers import Layer, Layers, RawValues, ResolvedOption, ResolvedOptions, from_environment, resolve_option
+from .lockfiles import is_named_so
 from .option_types import RawValue
-from .options import CONFIG_FILE, OPTIONS, MountConfig, SourceConfig
+from .options import CONFIG_FILE, INDEFINITE, OPTIONS, MountConfig, SourceConfig
 from .parsers import size_text
 from .pasted import Pasted
 from .presets import Preset
 from .signing import anonymous_or_profile, aws_profiles, never_sign
-from .source_spec import ParsedSource, SchemeNames, SourceParser, check_distinct, check_links, entry_for, split_words
+from .source_spec import ParsedSource, SourceParser, check_distinct, check_links, entry_for, split_words
+from .source_urls import SchemeNames
+from .unused import check_used
 
 
 class ResolvedSource(NamedTuple):
@@ -77,7 +80,7 @@ class ConfigInputs:
     store_schemes: SchemeNames
 
     def parser(self) -> SourceParser:
-        return SourceParser(self.file, self.cwd, self.store_schemes)
+        return SourceParser(self.file, self.cwd, self.store_schemes, snapshots="snapshots_url" in self.typed)
 
     def layers(self, mount: MountEntry | None = None) -> dict[Layer, RawValues]:
         """All layers but those of a source; `mount` is the mountpoint's entry in the config file."""
@@ -117,7 +120,7 @@ class ConfigInputs:
         preset, entry, notices = parsed.preset, self.file.sources.get(parsed.entry), list[str]()
         layers: Layers = {
             **self.layers(mount),
-            Layer.PASTED: _of_url(parsed.pasted, self.cwd),
+            Layer.PASTED: parsed.lockfile.options() if parsed.lockfile else _of_url(parsed.pasted, self.cwd),
             Layer.SOURCE_ENTRY: entry.options if entry else {},
             Layer.PRESET: preset.raw_values() if preset else {},
         }
@@ -128,6 +131,10 @@ class ConfigInputs:
             options["anonymous"], options["profile"] = anonymous_or_profile(
                 options["anonymous"], options["profile"], self.aws_profiles
             )
+        if parsed.lockfile or parsed.snapshot:  # nobody lists anything, and what it says does not change
+            origin = str(parsed.lockfile.path) if parsed.lockfile else f"snapshot {parsed.snapshot}"
+            options["ttl"] = replace(options["ttl"], value=INDEFINITE, origin=origin)
+            options["probe"] = replace(options["probe"], value=False, origin=origin)
         if parsed.url:
             options["urls"] = replace(options["urls"], value=None)  # for another source of this mount
         else:
@@ -135,7 +142,15 @@ class ConfigInputs:
         if parsed.pasted and parsed.pasted.notice:
             notices = [*notices, parsed.pasted.notice]
         values = {name: option.value for name, option in options.items()}
-        config = SourceConfig(name=parsed.name, url=parsed.url, preset=preset.name if preset else "", **values)
+        lockfile = parsed.lockfile.path if parsed.lockfile else None
+        config = SourceConfig(
+            name=parsed.name,
+            url=parsed.url,
+            preset=preset.name if preset else "",
+            snapshot=parsed.snapshot,
+            lockfile=lockfile,
+            **values,
+        )
         return ResolvedSource(config, preset, options, tuple(notices))
 
 
@@ -220,7 +235,7 @@ def resolve_mount(words: Sequence[str], inputs: ConfigInputs) -> ResolvedMount:
         inputs.source(source, entry if not typed or word in listed or not listed else None, single=len(parsed) == 1)
         for word, source in zip(typed or [""] * len(parsed), parsed, strict=True)
     )
-    _check_used(inputs.typed, parsed)
+    check_used(inputs.typed, parsed)
     options = inputs.mount_options(entry)
     values = {name: option.value for name, option in options.items()}
     config = MountConfig(mountpoint=mountpoint, sources=tuple(source.config for source in sources), **values)
@@ -242,6 +257,8 @@ def _listed(entry: MountEntry, parser: SourceParser, file: ConfigFile) -> list[P
 def is_source(word: str, inputs: ConfigInputs) -> bool:
     """Whether a word alone names a source rather than a mountpoint. What the config file mounts at a directory of that
     name goes before a source."""
+    if is_named_so(word) and (inputs.cwd / word).is_file():
+        return True
     if (
         not word
         or word.startswith(("/", "./", "../", "~"))
@@ -259,22 +276,10 @@ def resolve_source(word: str, inputs: ConfigInputs) -> ResolvedSource:
     """One source by its name or URL, without a mount (`mountnd doctor SOURCE`). Raises UsageError."""
     parsed = inputs.parser().parse(word)
     source = inputs.source(parsed)
-    _check_used(inputs.typed, [parsed])
+    check_used(inputs.typed, [parsed])
     return source
 
 
-def _takes(option: str, sources: Sequence[ParsedSource]) -> bool:
-    """Whether a source that is not on S3 takes an option of those that are: DANDI's API may be that of a mirror."""
-    return option == "endpoint_url" and any(source.url.startswith("dandi://") for source in sources)
-
-
-def _check_used(typed: RawValues, sources: Sequence[ParsedSource]) -> None:
-    """Refuse what was typed but would have no effect. Raises UsageError."""
-    if "urls" in typed and all(source.url for source in sources):
-        raise UsageError(f"{typed['urls'].origin}: only a dataset of signed links, such as fastmri, takes it")
-    on_s3 = [source for source in sources if source.is_s3]
-    for option in OPTIONS:
-        if option.s3_only and option.name in typed and not on_s3 and not _takes(option.name, sources):
-            raise UsageError(f"{typed[option.name].origin}: only sources on S3 take it, not {sources[0].label}")
-    if "profile" in typed and all(source.preset and source.preset.anonymous for source in on_s3):
-        raise UsageError(f"{typed['profile'].origin}: all of these sources are public and are always read unsigned")
+def resolve_dataset(word: str, inputs: ConfigInputs) -> ResolvedSource:
+    """A data set that has snapshots, by its name or URL, or one snapshot of it. Raises UsageError."""
+    return inputs.source(inputs.parser().parse_dataset(word))

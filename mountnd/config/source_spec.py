@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError, UsageError
-from . import presets
+from . import lockfiles, presets
 from .file import ConfigFile, MountEntry
+from .lockfiles import NamedLockfile
 from .option_types import named
-from .parsers import did_you_mean, is_bucket, split_bucket
+from .parsers import did_you_mean, is_bucket
 from .pasted import Pasted, read_pasted
 from .presets import Preset
-
-# What fsspec knows by itself (its registry), less what cannot be read without more than a URL. Others may be
-# added by packages, and by stores of ours; see `_is_scheme`.
-SCHEMES = """
-    abfs abfss adl az box dav davs dropbox file ftp gcs gdrive gs hdfs hf http https lakefs local memory oci ocilake
-    oss s3 s3a sftp smb ssh webdav webhdfs
-"""
-
-# Names of URL schemes; a function, because finding them out may import much.
-SchemeNames = Callable[[], Collection[str]]
+from .snapshot_names import LATEST, SnapshotName, split_snapshot
+from .source_urls import SchemeNames, check_url, last_component
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +29,8 @@ class ParsedSource:
         url: "" for a dataset of signed links.
         entry: its name in the config file, "" when it is not from there.
         pasted: what was pasted, where that was a page, a DOI, an ARN or another shape of URL.
+        snapshot: the snapshot that is meant; `url` is that of its data set, or of a directory in it.
+        lockfile: the lockfile that its objects stand in.
     """
 
     name: str
@@ -44,6 +38,8 @@ class ParsedSource:
     preset: Preset | None = None
     entry: str = ""
     pasted: Pasted | None = None
+    snapshot: SnapshotName | None = None
+    lockfile: NamedLockfile | None = None
 
     @property
     def label(self) -> str:
@@ -70,6 +66,8 @@ def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[tupl
         if len(words) == 2 and not _names_source(words[0], file):
             raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.join([last, words[0]])}")
         raise UsageError(f"the mountpoint is missing: mountnd {shown} DIR")
+    if (cwd / last).is_file() and lockfiles.find(last, cwd) is not None:
+        raise UsageError(f"{last} is a lockfile; the mountpoint is missing: mountnd {shown} DIR")
     if "/" not in last and len(words) != 2 and _names_source(last, file) and not (sources and (cwd / last).is_dir()):
         what = "a source of the config file" if last in file.sources else "a preset"
         if read_pasted(last):
@@ -105,10 +103,13 @@ class SourceParser:
         cwd: where relative `file://` URLs start from.
         store_schemes: URL schemes of our own stores; called only for a scheme that is neither in `SCHEMES` nor known
             to fsspec.
+        snapshots: the address of a service of snapshots was typed, so that URLs of buckets have some, too.
     """
 
-    def __init__(self, file: ConfigFile, cwd: Path, store_schemes: SchemeNames = tuple) -> None:
-        self._file, self._cwd, self._store_schemes = file, cwd, store_schemes
+    def __init__(
+        self, file: ConfigFile, cwd: Path, store_schemes: SchemeNames = tuple, *, snapshots: bool = False
+    ) -> None:
+        self._file, self._cwd, self._store_schemes, self._snapshots = file, cwd, store_schemes, snapshots
 
     def parse(self, word: str) -> ParsedSource:
         """The source that `word` names: one of the config file, a preset, one of these with a path below it, a URL.
@@ -121,16 +122,30 @@ class SourceParser:
         if not self._knows(word) and (pasted := read_pasted(word)):
             return replace(self.parse(pasted.word), pasted=pasted)
         if "://" in word:
-            return ParsedSource(_last_component(word), check_url(word, self._cwd, self._store_schemes))
+            source = ParsedSource(last_component(word), check_url(word, self._cwd, self._store_schemes))
+            return _with_snapshot(source) if self._snapshots and source.is_s3 else source
         head, slash, below = word.partition("/")
+        if not self._knows(head) and (lockfile := lockfiles.find(word, self._cwd)):
+            return self._locked(lockfile)
         if self._knows(head):
             source = self._named(head)
             if not below.strip("/"):
                 return source
             if not source.url:
                 raise UsageError(f"{word}: {head} is a list of signed links and has no {below}")
+            if self._has_snapshots(source) and (snapshot := split_snapshot(below, head)) is not None:
+                url = f"{source.url.rstrip('/')}/{snapshot.dataset}/{snapshot.below}".rstrip("/")
+                name = last_component(below)
+                return ParsedSource(name, url, source.preset, source.entry, snapshot=snapshot)
             url = f"{source.url.rstrip('/')}/{below}"
-            return ParsedSource(_last_component(below), url, source.preset, source.entry)
+            return ParsedSource(last_component(below), url, source.preset, source.entry)
+        name, at, tag = head.partition("@")
+        if at and self._knows(name) and self._has_snapshots(source := self._named(name)):
+            if (dataset := self._dataset_of(source)) is None:
+                raise UsageError(f"{word}: each data set has snapshots of its own: {name}/ds000001@{tag or '1.0.2'}")
+            snapshot = split_snapshot(f"{dataset.dataset}@{tag}/{dataset.below}/{below}".rstrip("/"), name)
+            url = f"{source.url.rstrip('/')}/{below}".rstrip("/")
+            return ParsedSource(last_component(word), url, source.preset, source.entry, snapshot=snapshot)
         if slash or (self._cwd / word).exists():
             path = os.path.abspath(self._cwd / word)
             bucket = word if is_bucket(head) and not (self._cwd / word).exists() else "BUCKET"
@@ -158,8 +173,62 @@ class SourceParser:
             f"Say what to mount: mountnd SOURCE {mountpoint} (`mountnd presets` lists names)"
         )
 
+    def _locked(self, lockfile: NamedLockfile) -> ParsedSource:
+        """The source whose objects stand in a lockfile. Raises ConfigError for one that nobody can read."""
+        header = lockfile.header
+        try:
+            url = check_url(header.source, lockfile.path.parent, self._store_schemes)
+        except UsageError as e:
+            raise ConfigError(f"{lockfile.path}: source: {e}") from None
+        preset = presets.find(header.preset) if header.preset else None
+        if preset is not None and not f"{url}/".startswith(f"{preset.url.rstrip('/')}/"):
+            preset = None  # its licence and its settings are those of other data
+        return ParsedSource(lockfile.name, url, preset, lockfile=lockfile)
+
     def _knows(self, name: str) -> bool:
         return name in self._file.sources or presets.find(name) is not None
+
+    def _has_snapshots(self, source: ParsedSource) -> bool:
+        """Whether an `@` in the name of a data set of it is no letter."""
+        entry = self._file.sources.get(source.entry)
+        declared = bool(source.preset and source.preset.snapshots) or bool(entry and "snapshots_url" in entry.options)
+        return source.is_s3 and source.snapshot is None and (declared or self._snapshots)
+
+    def has_snapshots(self, word: str) -> bool:
+        """Whether an `@` in the first name behind `word` is the tag of a snapshot."""
+        try:
+            return self._has_snapshots(self.parse(word))
+        except UsageError:
+            return False
+
+    def parse_dataset(self, word: str) -> ParsedSource:
+        """As `parse`, for a data set that has snapshots; its newest one is meant where none is named.
+
+        Raises UsageError for a source without snapshots.
+        """
+        source = self.parse(word)
+        if source.snapshot is not None:
+            return source
+        if not self._has_snapshots(source):
+            raise UsageError(
+                f"{word}: nobody is known to keep snapshots of it, as OpenNeuro does. What a bucket with versions held "
+                "on a day: mountnd lock SOURCE --as-of DATE -o FILE"
+            )
+        if (dataset := self._dataset_of(source)) is None:
+            raise UsageError(f"{word}: each data set has snapshots of its own; name one: {word.rstrip('/')}/ds000001")
+        return replace(source, snapshot=dataset)
+
+    def _dataset_of(self, source: ParsedSource) -> SnapshotName | None:
+        """The newest snapshot of the data set that a source lies in: the first name below what has snapshots, and the
+        last one of a URL that is of nothing known."""
+        above = [self._named(source.entry).url] if source.entry else []
+        above += [source.preset.url] if source.preset else []
+        for base in above:
+            if source.url.startswith(f"{base.rstrip('/')}/"):
+                dataset, _, below = source.url[len(base.rstrip("/")) + 1 :].strip("/").partition("/")
+                return SnapshotName(dataset, LATEST, below)
+        _, _, path = source.url.removeprefix("s3://").rstrip("/").partition("/")
+        return SnapshotName(path.rpartition("/")[2], LATEST) if path and not above else None
 
     def _known_names(self) -> list[str]:
         return [*self._file.sources, *presets.names()]
@@ -183,6 +252,8 @@ class SourceParser:
                 if pasted and "://" not in pasted.word:
                     return replace(self.parse(pasted.word), name=name, entry=name, pasted=pasted)
                 base = file.path.parent if file.path else Path("/")
+                if not pasted and (lockfile := lockfiles.find(entry.url, base)):
+                    return replace(self._locked(lockfile), name=name, entry=name)
                 url = check_url(pasted.word if pasted else entry.url, base, self._store_schemes)
             except UsageError as e:
                 raise ConfigError(f"{file.path}: [sources.{name}] url: {e}") from None
@@ -191,55 +262,14 @@ class SourceParser:
         return ParsedSource(name, url, preset, name, pasted)
 
 
-def check_url(url: str, base: Path, store_schemes: SchemeNames = tuple) -> str:
-    """The URL as stores take it. Raises UsageError for one that no store can open."""
-    scheme, found, rest = url.partition("://")
-    scheme = scheme.lower()
-    if not found:
-        raise UsageError(
-            f"{url}: not a URL; for a bucket write s3://{url.strip('/')}, for a local directory file:///PATH"
-        )
-    if not _is_scheme(scheme, store_schemes):
-        hint = did_you_mean(scheme, SCHEMES.split()) or "; buckets are s3://BUCKET or gs://BUCKET, files file:///PATH"
-        raise UsageError(f"{url}: mountnd cannot read {scheme}:// URLs{hint}")
-    if scheme in ("s3", "s3a"):
-        try:
-            bucket, _ = split_bucket(rest)
-        except ValueError as error:
-            raise UsageError(f"{url}: {error}") from None
-        if not bucket.startswith("arn:") and ("@" in bucket or ":" in bucket):
-            raise UsageError(
-                "an s3:// URL names no keys, and no host: write s3://BUCKET/PREFIX, put keys into ~/.aws/credentials "
-                "(--profile NAME), and name a server with --endpoint-url"
-            )
-        if not bucket.startswith("arn:") and not is_bucket(bucket):
-            raise UsageError(f"{url}: {bucket!r} is not a bucket name; write s3://BUCKET/PREFIX")
-        return f"s3://{rest}"
-    if scheme in ("file", "local"):
-        return f"file://{os.path.abspath(base / rest)}"
-    if not rest.strip("/"):
-        raise UsageError(f"{url}: nothing follows {scheme}://")
-    return f"{scheme}://{rest}"
-
-
-def _is_scheme(scheme: str, store_schemes: SchemeNames) -> bool:
-    if scheme in SCHEMES.split():
-        return True
-    from importlib.metadata import entry_points
-
-    return any(point.name == scheme for point in entry_points(group="fsspec.specs")) or scheme in store_schemes()
-
-
-def _last_component(url: str) -> str:
-    """What a source is called when nobody named it. The name becomes a directory, and a heading: a query or a user is
-    no part of it."""
-    scheme, there, rest = url.partition("://")
-    if not there:
-        return url.rstrip("/").rpartition("/")[2] or "source"
-    if scheme.lower() in ("http", "https"):
-        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    host, slash, path = rest.partition("/")
-    return f"{host.rpartition('@')[2]}{slash}{path}".rstrip("/").rpartition("/")[2] or "source"
+def _with_snapshot(source: ParsedSource) -> ParsedSource:
+    """The source of a bucket's URL, in which the first name with an `@` behind the bucket is a data set's."""
+    bucket, *names = source.url.removeprefix("s3://").split("/")
+    for at, name in enumerate(names):
+        if "@" in name and (found := split_snapshot("/".join(names[at:]), "/".join(["s3:/", bucket, *names[:at]]))):
+            url = "/".join(["s3:/", bucket, *names[:at], found.dataset, found.below]).rstrip("/")
+            return replace(source, url=url, snapshot=found)
+    return source
 
 
 def check_distinct(sources: Sequence[ParsedSource]) -> None:

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 # A person waits at most this long for the prompt; a listing takes seconds over the worst network.
 READY_S = 20.0
+# What it may take beside that to find out which files a snapshot has, where that is not known here yet: the service
+# makes a list of them, and all versions of a data set are listed, 1,000 with a request. Ctrl-C ends the wait.
+SNAPSHOT_S = 600.0
 
 Serve = Callable[[MountConfig, Callable[[], None]], None]
 
@@ -36,7 +39,7 @@ def run_mount(
 ) -> int:
     """Mount as `config` says, in the background unless `config.foreground`. Returns the exit code 0.
 
-    In the background it returns in the parent once the tree answers, at most READY_S after the fork.
+    In the background it returns in the parent once the tree answers, at most `ready_seconds` after the fork.
 
     Args:
         serve: mounts, calls its second argument when the tree is there, and blocks until it is unmounted.
@@ -73,6 +76,11 @@ def run_mount(
         if rundir.find(config.mountpoint) is None:
             _remove(config.mountpoint, made)
         raise
+
+
+def ready_seconds(config: MountConfig) -> float:
+    """How long the tree of a mount may keep whoever wants it waiting."""
+    return READY_S + (SNAPSHOT_S if any(source.snapshot is not None for source in config.sources) else 0)
 
 
 def _absolute(config: MountConfig, mountpoint: Path | None = None) -> MountConfig:
@@ -200,12 +208,12 @@ def _in_background(
                     stop()
         return 0
 
-    start = time.monotonic()
+    start, seconds = time.monotonic(), ready_seconds(config)
     child = detach.detach(work)
     try:
         with connecting():  # after the fork, which knows no other thread
-            detach.await_ready(child, READY_S, path, say)
-        answer = mounts.probe(config.mountpoint, READY_S - (time.monotonic() - start))
+            detach.await_ready(child, seconds, path, say)
+        answer = mounts.probe(config.mountpoint, seconds - (time.monotonic() - start))
         if answer != 0:
             child.end()
             why = "no answer" if answer is None else os.strerror(answer)

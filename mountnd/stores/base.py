@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
+from ..errors import NotFound, StoreError
 from .deadline import Deadline as Deadline
+from .object_versions import NO_VERSIONS, Marker, VersionsPage
 
 
 class ObjectId(NamedTuple):
@@ -100,6 +102,7 @@ class Store(Protocol):
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
+    knows_names: whether `list_page` and `head` answer without a request, and always the same.
     """
 
     source: str
@@ -109,6 +112,7 @@ class Store(Protocol):
     flat: bool
     pins: bool
     renewals: Renewals
+    knows_names: bool
 
     @property
     def notice(self) -> str: ...
@@ -136,6 +140,10 @@ class Store(Protocol):
         """Begin with what is in `notes`, and keep there what is learnt of the server."""
         ...
 
+    def provider_key(self, key: str) -> str:
+        """The provider's own key of the object that is shown as `key`: another one where paths are no keys."""
+        ...
+
     def relied(self, stat: ObjectStat) -> ObjectStat:
         """`stat` with the token by which its version goes now: what was listed before the server's ETags turned out to
         mean nothing goes by size and LastModified. Costs nothing."""
@@ -158,8 +166,20 @@ class Store(Protocol):
         """
         ...
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        """One page of all versions and delete markers below `prefix`, from the start or behind `after`.
+
+        Raises StoreError where the store keeps none, Forbidden where they may not be listed, and every transient error.
+        """
+        ...
+
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         """What `key` is now. Raises NotFound, Forbidden, and every transient error."""
+        ...
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        """What `key` is at a version id ("": the current one), with that version id, "" where the store has none, and
+        with its ETag as the provider gives it. Raises as `head`; NotFound for a version that is gone."""
         ...
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
@@ -188,6 +208,7 @@ class StoreBase:
     renewals = Renewals()  # nobody counts here
 
     former_source = ""
+    knows_names = False
 
     @property
     def notice(self) -> str:
@@ -213,6 +234,17 @@ class StoreBase:
     def once(self) -> Self:
         return self
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        raise StoreError("only buckets of S3 keep older versions of their objects", code=NO_VERSIONS)
+
+    def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        raise NotImplementedError
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        if version:
+            raise NotFound(f"{key!r}: only buckets of S3 keep versions of their objects", code="NoSuchVersion")
+        return self.head(key, deadline=deadline)
+
     def renew(self, *, deadline: Deadline) -> bool:
         return False
 
@@ -221,6 +253,9 @@ class StoreBase:
 
     def remember(self, notes: Notes) -> None:
         pass
+
+    def provider_key(self, key: str) -> str:
+        return key
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return stat
@@ -236,7 +271,7 @@ class WrappingStore:
         self._store = store
         self.source, self.root, self.url = store.source, store.root, store.url
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
-        self.renewals = store.renewals
+        self.renewals, self.knows_names = store.renewals, store.knows_names
 
     @property
     def notice(self) -> str:
@@ -254,6 +289,12 @@ class WrappingStore:
     def region(self) -> str:
         return self._store.region
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        return self._store.list_versions(prefix, after=after, deadline=deadline)
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        return self._store.head_version(key, version, deadline=deadline)
+
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)
 
@@ -266,6 +307,9 @@ class WrappingStore:
 
     def remember(self, notes: Notes) -> None:
         self._store.remember(notes)
+
+    def provider_key(self, key: str) -> str:
+        return self._store.provider_key(key)
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._store.relied(stat)

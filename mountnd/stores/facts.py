@@ -48,12 +48,22 @@ def mtime_of(text: str | None) -> int:
 
     `UNKNOWN_MTIME_NS` for what is no date, and for dates before 1970 or after 2261, which no object can have.
     """
+    return whole_seconds(moment_ns(text))
+
+
+def moment_ns(text: str | None) -> int:
+    """As `mtime_of`, but not cut."""
     when = datetime_of(text) if text else None
     if when is None:
         return UNKNOWN_MTIME_NS
     past = when - _EPOCH
     seconds = past.days * 86400 + past.seconds
-    return seconds * 10**9 if 0 <= seconds < SECONDS_END else UNKNOWN_MTIME_NS
+    return seconds * 10**9 + past.microseconds * 1000 if 0 <= seconds < SECONDS_END else UNKNOWN_MTIME_NS
+
+
+def whole_seconds(ns: int) -> int:
+    """Nanoseconds cut to whole seconds, which is all that HEAD tells of a time."""
+    return ns - ns % 10**9
 
 
 def size_of(said: object) -> int | None:

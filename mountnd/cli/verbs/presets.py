@@ -104,6 +104,8 @@ def details(preset: Preset) -> Iterator[tuple[str, str]]:
     yield "Please cite", preset.citation
     yield "Home", preset.home
     yield "Layout", preset.layout
+    if preset.snapshots:
+        yield "Snapshots", f"{preset.name}/DATASET@TAG; mountnd versions {preset.name}/DATASET lists them"
     for note in preset.notes:
         yield "Note", note
     yield "To mount", f"mountnd {preset.name} DIR" + (" --urls FILE" if preset.links else "")

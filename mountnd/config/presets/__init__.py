@@ -37,6 +37,9 @@ class Preset:
             notes do not tell.
         licence, terms, terms_url, citation, home, layout: what a person should know; "" where unknown.
         keys: how to get credentials, where `anonymous` is false; one line.
+        snapshots: address of the GraphQL service that knows the snapshots of its data sets, for `DATASET@TAG`; "" where
+            there is none.
+        snapshot_doi: the DOI of one, with {dataset} and {tag} in it.
         links: how to get the signed links, where there is no bucket to list; one line.
         accept: the terms ask for an agreement of each user, so a mount reminds of them.
         notes: oddities, one sentence each.
@@ -58,6 +61,8 @@ class Preset:
     layout: str = ""
     keys: str = ""
     links: str = ""
+    snapshots: str = ""
+    snapshot_doi: str = ""
     accept: bool = False
     notes: tuple[str, ...] = ()
 
@@ -68,10 +73,14 @@ class Preset:
 
     def raw_values(self) -> dict[str, RawValue]:
         """Its settings, as a layer of options."""
-        return {name: RawValue(value, f"preset {self.name}", Path("/")) for name, value in self.settings.items()}
+        settings = {**self.settings} | ({"snapshots_url": self.snapshots} if self.snapshots else {})
+        return {name: RawValue(value, f"preset {self.name}", Path("/")) for name, value in settings.items()}
 
 
-_TEXTS = ("title", "url", "group", "licence", "terms", "terms_url", "citation", "home", "layout", "keys", "links")
+_TEXTS = (
+    "title", "url", "group", "licence", "terms", "terms_url", "citation", "home", "layout", "keys", "links",
+    "snapshots", "snapshot_doi",
+)  # fmt: skip
 _LISTS = ("aliases", "modality", "species", "notes")
 # Words of up to so many letters are abbreviations.
 _ABBREVIATION = 3
@@ -109,7 +118,8 @@ def load(path: Path) -> Preset:
     if data.get("group", "more") not in ("featured", "more"):
         raise invalid(f"group is {data['group']!r}, not featured or more")
     settings = {name: data.pop(name) for name in SETTINGS if name in data}
-    for name, value in settings.items():
+    checked = settings | ({"snapshots_url": data["snapshots"]} if "snapshots" in data else {})
+    for name, value in checked.items():
         try:
             parse(BY_NAME[name], RawValue(value, name, Path("/")))
         except UsageError as e:

@@ -22,6 +22,7 @@ from .connections import Connections
 from .faults import WEB_PAGE, error_from_exception, is_told_to_use_tls, tls_only
 from .ranges import check_range, parse_content_range
 from .status import error_type, request_id_in
+from .timeouts import IDLE_S
 from .trust import settle_trust
 from .versions import Answer, size_in
 
@@ -125,13 +126,46 @@ class WebClient:
                 raise self._error(reply, name, deadline)
             return reply.url, reply.connection.document(reply.answer, DOCUMENT_MAX, name, deadline)
 
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        name: str,
+        deadline: Deadline,
+        *,
+        most: int,
+        silence: float,
+    ) -> tuple[int, bytes]:
+        """The status and the body of the answer to a question that changes nothing at the server (GraphQL).
+
+        Args:
+            headers: `Content-Type` among them.
+            most: bytes of the answer; BadAnswer past them.
+            silence: seconds that the server may think about it.
+
+        Raises StoreError where no answer comes; whatever status one has, it is returned.
+        """
+        with self._request("POST", url, dict(headers), name, deadline, body=body, silence=silence) as reply:
+            if reply.answer.status in (407, 511):
+                raise self._error(reply, name, deadline)
+            return reply.answer.status, reply.connection.document(reply.answer, most, name, deadline)
+
     def close(self) -> None:
         """Drop the connections."""
         self._connections.close()
 
     @contextmanager
     def _request(
-        self, method: str, url: str, headers: dict[str, str], name: str, deadline: Deadline
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        name: str,
+        deadline: Deadline,
+        *,
+        body: bytes | None = None,
+        silence: float = IDLE_S,
     ) -> Iterator[_Reply]:
         """The answer to a request, wherever it leads; good inside the block only."""
         deadline.check(name)
@@ -144,11 +178,12 @@ class WebClient:
                 return error_from_exception(error, name, str(route.proxy or ""), route.place)
 
             target = redirects.target_of(url)
-            with self._connections.ask(route, method, target, headers, name, deadline, translate, allowed=allowed) as (
-                connection,
-                answer,
-            ):
+            with self._connections.ask(
+                route, method, target, headers, name, deadline, translate, allowed=allowed, body=body, silence=silence
+            ) as (connection, answer):
                 there = redirects.followed(url, answer.status, answer.headers.get("Location"), name)
+                if there is not None and body is not None and answer.status not in redirects.KEEP_METHOD:
+                    raise BadAnswer(f"{name}: the server leads to {there}; name that address", code="Location")
                 if there is None:
                     yield _Reply(connection, answer, url)
                     return

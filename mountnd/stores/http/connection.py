@@ -84,19 +84,32 @@ class Connection:
         answer = self._answer
         return answer is not None and answer.isclosed() and not answer.will_close and not self.was_shut
 
-    def ask(self, method: str, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
-        """Send a request without a body and wait for the head of its answer.
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        body: bytes | None = None,
+        silence: float = IDLE_S,
+    ) -> http.client.HTTPResponse:
+        """Send a request and wait for the head of its answer.
 
         Args:
             target: a path, or a whole URL for a proxy.
+            body: what is sent behind the headers; None: nothing, as most requests have none.
+            silence: seconds that the server may take before it answers.
         """
-        self._socket.settimeout(_time_left(deadline))
+        self._socket.settimeout(_time_left(deadline, silence))
         self._http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         self._http.putheader("Host", self._host)
         for name, value in headers.items():
             if name.lower() != "host":
                 self._http.putheader(name, value)
-        self._http.endheaders()
+        if body is not None:
+            self._http.putheader("Content-Length", str(len(body)))
+        self._http.endheaders(body)
         self._answer = answer = self._http.getresponse()
         if answer.length == 0:
             answer.close()  # nothing will come
@@ -225,10 +238,10 @@ def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subj
             yield view
 
 
-def _time_left(deadline: Deadline) -> float:
+def _time_left(deadline: Deadline, silence: float = IDLE_S) -> float:
     """Seconds to wait for the next byte. Raises TimedOut or Cancelled when the deadline is over."""
     deadline.check("the request")
-    return max(0.001, min(IDLE_S, deadline.left()))
+    return max(0.001, min(silence, deadline.left()))
 
 
 def _silent(subject: object) -> TimedOut:

@@ -19,6 +19,7 @@ from ..deadline import Deadline
 from .connecting import Route, connect
 from .connection import Connection
 from .status import request_id_in
+from .timeouts import IDLE_S
 
 # S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
 IDLE_KEPT_S = 60.0
@@ -61,6 +62,8 @@ class Connections:
         translate: Translate,
         *,
         allowed: Callable[[str], bool] | None = None,
+        body: bytes | None = None,
+        silence: float = IDLE_S,
     ) -> Iterator[tuple[Connection, http.client.HTTPResponse]]:
         """A connection, and the head of the answer to one request on it; both are good inside the block only.
 
@@ -72,6 +75,7 @@ class Connections:
             subject: what is asked for; its `str()` begins messages.
             translate: says what to raise instead of an error that is no StoreError.
             allowed: whether an IP address may be connected to; None: all.
+            body, silence: see `Connection.ask`.
 
         Raises StoreError: TimedOut or Cancelled at the deadline, wherever it is noticed.
         """
@@ -85,7 +89,7 @@ class Connections:
                     connection, reused = self._connect(route, deadline, allowed), False
                 try:
                     with deadline.ending(connection.shut):
-                        answer = connection.ask(method, target, headers, deadline)
+                        answer = connection.ask(method, target, headers, deadline, body=body, silence=silence)
                     break
                 except _GONE:
                     if not reused or deadline.left() <= 0:

@@ -15,6 +15,8 @@ from ...errors import BadAnswer
 # Redirects in a row; browsers follow 20, and real chains have one or two.
 REDIRECTS_MAX = 5
 _STATUSES = frozenset((301, 302, 303, 307, 308))
+# Behind others of these a POST becomes a GET (RFC 9110, 15.4).
+KEEP_METHOD = frozenset((307, 308))
 # What URLs may hold as it is (RFC 3986: reserved and unreserved characters, and "%"); the rest is quoted.
 _URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 

@@ -9,7 +9,7 @@ import pytest
 from mountnd.config import presets
 from mountnd.config.presets import Preset, load
 from mountnd.config.resolve import read_inputs, resolve_mount
-from mountnd.config.source_spec import check_url
+from mountnd.config.source_urls import check_url
 from mountnd.errors import ConfigError
 
 ALL = list(presets.load_all().values())

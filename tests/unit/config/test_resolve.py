@@ -11,7 +11,7 @@ import pytest
 from mountnd.config.dash_o import parse_dash_o
 from mountnd.config.resolve import ResolvedMount, read_inputs, resolve_mount, resolve_source
 from mountnd.config.signing import aws_profiles
-from mountnd.config.source_spec import SCHEMES, check_url
+from mountnd.config.source_urls import SCHEMES, check_url
 from mountnd.errors import ConfigError, UsageError
 
 
