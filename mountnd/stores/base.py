@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
+from ..checks.digest import NOTHING_TOLD, Told
 from .deadline import Deadline as Deadline
 
 
@@ -172,6 +173,12 @@ class Store(Protocol):
         """
         ...
 
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        """What the provider says of the content of exactly this version, beside its ETag: one request at most. Nothing
+        where it has another version, or says nothing. Raises what `head` does.
+        """
+        ...
+
     def renew(self, *, deadline: Deadline) -> bool:
         """Something was refused a while ago: whether there are other keys now, which are looked for at most once in a
         few seconds. No request to the store itself is needed for that. Never raises."""
@@ -213,6 +220,9 @@ class StoreBase:
     def once(self) -> Self:
         return self
 
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return NOTHING_TOLD
+
     def renew(self, *, deadline: Deadline) -> bool:
         return False
 
@@ -253,6 +263,9 @@ class WrappingStore:
     @property
     def region(self) -> str:
         return self._store.region
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return self._store.digests(id, deadline=deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)

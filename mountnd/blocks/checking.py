@@ -1,0 +1,120 @@
+"""Whole objects, read once to be compared with what is known of them: what `mountnd verify` reads.
+
+Bytes come as programs get them, from memory, the disk cache or the source, and are kept as for these; but they do not
+count as read by a program (`usage`). What the provider says of an object is asked for on the workers of bytes, behind
+what readers wait for.
+
+No lock of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import NamedTuple, Protocol
+
+from ..checks.digest import Told
+from ..errors import Cancelled, StoreError
+from ..stores.base import Deadline, ObjectId
+from ..workers import cancels
+from .fetch.fetcher import Fetcher
+
+# One GET past the caches.
+PIECE = 8 << 20
+# How often it is looked whether to end.
+_LOOK_S = 0.1
+
+
+class Opened(Protocol):
+    """An object that is read (`stream.Stream`)."""
+
+    def read_into(self, address: Callable[[], int], size: int, offset: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Brought(NamedTuple):
+    """Bytes of an object that its source, and the disk cache, gave; the rest of a read was in memory."""
+
+    source: int
+    disk: int
+
+
+class Checking:
+    """Reads objects whole. Safe to use from many threads.
+
+    Args:
+        opened: a stream that does not count as a program's.
+        brought: what source and disk gave of an object since the mount began, as long as that is remembered.
+        cancelled: whether to end; what waits then raises Cancelled.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        opened: Callable[[ObjectId, int], Opened],
+        brought: Callable[[ObjectId], tuple[int, int]],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._fetcher, self._opened, self._brought, self._cancelled = fetcher, opened, brought, cancelled
+
+    @property
+    def memory(self) -> int:
+        """Bytes that memory may hold."""
+        return self._fetcher.memory.limit
+
+    def digests(self, id: ObjectId) -> Told:
+        """What the provider says of an object's content. Raises StoreError."""
+        try:
+            task = self._fetcher.submit_prefetch(self._ask, id)
+        except RuntimeError:
+            raise StoreError("the mount is closing") from None
+        while True:
+            try:
+                return task.future.result(_LOOK_S)
+            except CancelledError:
+                raise StoreError("the mount is closing") from None
+            except FutureTimeout:
+                if task.future.done():
+                    raise
+                if self._cancelled():
+                    task.cancel()
+                    raise Cancelled(id.key) from None
+
+    def chunks(self, id: ObjectId, size: int, buffer: bytearray) -> Iterator[memoryview]:
+        """The bytes of an object, in order, each time in the same `buffer`. Raises StoreError."""
+        held = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+        address, view = ctypes.addressof(held), memoryview(buffer)
+        stream = self._opened(id, size)
+        try:
+            for offset in range(0, size, len(buffer)):
+                self._check(id)
+                n = min(len(buffer), size - offset)
+                stream.read_into(lambda: address, n, offset)
+                yield view[:n]
+        finally:
+            stream.close()
+
+    def chunks_from_source(self, id: ObjectId, size: int) -> Iterator[memoryview]:
+        """The same, past all caches, which are left as they are. Raises StoreError."""
+        view = memoryview(bytearray(min(PIECE, size)))
+        for offset in range(0, size, PIECE):
+            self._check(id)
+            part = view[: min(PIECE, size - offset)]
+            self._fetcher.store(id).read(id, offset, [part], deadline=Deadline(self._fetcher.timeout))
+            yield part
+
+    def brought(self, id: ObjectId) -> Brought:
+        """For the difference of two looks."""
+        return Brought(*self._brought(id))
+
+    def _ask(self, id: ObjectId) -> Told:
+        deadline = Deadline(self._fetcher.timeout)
+        cancels(deadline.cancel)
+        return self._fetcher.store(id).digests(id, deadline=deadline)
+
+    def _check(self, id: ObjectId) -> None:
+        if self._cancelled():
+            raise Cancelled(id.key)
