@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 from ..checks.digest import Told
 from ..errors import Cancelled, StoreError
+from ..stats import DISK_DAMAGED
 from ..stores.base import Deadline, ObjectId
 from ..workers import cancels
 from .fetch.fetcher import Fetcher
@@ -64,6 +65,11 @@ class Checking:
     def memory(self) -> int:
         """Bytes that memory may hold."""
         return self._fetcher.memory.limit
+
+    @property
+    def damaged(self) -> int:
+        """Blocks on disk whose checksum has failed since the mount began."""
+        return self._fetcher.stats.snapshot().get(DISK_DAMAGED, 0)
 
     def digests(self, id: ObjectId) -> Told:
         """What the provider says of an object's content. Raises StoreError."""

@@ -40,9 +40,9 @@ INDEFINITE = float("inf")
 
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
-_SOURCE = ("mount", "config", "doctor", "prefetch")
+_SOURCE = ("mount", "config", "doctor", "prefetch", "verify")
 # Those of whoever fills caches.
-_CACHING = (*_MOUNT, "prefetch")
+_CACHING = (*_MOUNT, "prefetch", "verify")
 
 
 def option(

@@ -47,7 +47,7 @@ class Verify(Job):
         self._found = VerifyReport()
         super().__init__(self._found)
         self._vfs, self._request, self._listed = vfs, request, ChecksumFiles()
-        checking = blocks.checking(self._cancelled.is_set)
+        self._checking = checking = blocks.checking(self._cancelled.is_set)
         self._comparer = Comparer(checking, request, self._found, self._listed)
         self._long = threading.BoundedSemaphore(max(1, checking.memory // MEMORY_PART // AHEAD))
         self._lock = threading.Lock()  # guards the fields below
@@ -60,6 +60,7 @@ class Verify(Job):
         if self._cancelled.is_set():
             return
         self._found.phase(CHECKING)
+        damaged = self._checking.damaged
         if MANIFEST in self._request.by:
             self._listed.read(self._comparer.content, self._found.failed)
             self._found.tell(remarks=self._listed.remarks[:20])
@@ -67,6 +68,7 @@ class Verify(Job):
         self._files = files.all()
         self._side_by_side()
         self._comparer.settle()
+        self._found.tell(damaged=self._checking.damaged - damaged)
         if self._outage:
             raise OutOfReach(f"nothing comes any more: {self._outage}")
         if not self._cancelled.is_set() and self._listed and not self._request.is_narrowed:
