@@ -24,6 +24,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     stores/     one provider each
     config/     options, config file, presets
     descriptors  how many files may be open
+    lockfile/   the objects of a dataset, each at one version, in a file
     memory_limit  how much memory may be used
     fusermount  unmounting
     private_directory  directories that nobody else may write, held open: caches, the run directory

@@ -107,6 +107,7 @@ def _open_s3(source: SourceConfig) -> Store:
         path_style=source.path_style,
         connections=_shares().bytes,
         directory=working_directory.called_in(),
+        lists=source.lockfile is None,
     )
 
 
@@ -168,6 +169,16 @@ def _bare_store(source: SourceConfig) -> Store:
     return STORES.get(urlsplit(source.url).scheme, _open_with_fsspec)(source)
 
 
+def _locked(store: Store, source: SourceConfig, names: PrivatePath | None) -> Store:
+    """`store`, or the objects of the source's lockfile in it."""
+    if source.lockfile is None:
+        return store
+    from .lockfile.table import Table
+    from .stores.locked import LockedStore
+
+    return LockedStore(store, Table.load(source.lockfile, names), source.below)
+
+
 def open_store(source: SourceConfig, *, offline: bool = False, state_dir: PrivatePath | None = None) -> Store:
     """The store of one source with retries, and its views. Raises ConfigError, NoCredentials, ...
 
@@ -182,6 +193,7 @@ def open_store(source: SourceConfig, *, offline: bool = False, state_dir: Privat
         store = Offline(store)
     else:
         store = Retrying(store, on_retry=lambda error, pause: log.info("%s; again in %.1f s", error, pause))
+    store = _locked(store, source, state_dir)
     for view in VIEWS:
         store = view(store, source)
     return store
@@ -230,7 +242,8 @@ def build(
             waiter=waiter,
             timeout=config.timeout,
             stats=stats.of(stores[source.name].source),
-            state_dir=names_dir,
+            # what a lockfile says is no listing of the source, and is at hand anyway
+            state_dir=None if stores[source.name].knows_names else names_dir,
             limit_bytes=fitting.names,
             waits=usage.waits,
         )

@@ -52,6 +52,8 @@ def opened(config: MountConfig, wire_up: Callable[[MountConfig], Mount] = build)
 def _probed(source: SourceConfig, mount: Mount, config: MountConfig, deadline: Deadline) -> SourceConfig:
     """The source, or the one object that it names. What a person should know is logged: it goes to the terminal."""
     store, catalogue = mount.stores[source.name], mount.catalogues[source.name]
+    if store.knows_names:
+        return source
     if config.offline:
         return source if catalogue.is_kept() else as_known_object(source, config) or source
     if not source.probe:

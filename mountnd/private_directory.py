@@ -124,6 +124,11 @@ class PrivateDirectory:
         self._check_folder(name)
         return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
 
+    def create_unnamed(self) -> int:
+        """A descriptor, for reading and writing, of a new file that has no name, and is gone when it is closed. Raises
+        OSError where the file system has no such files."""
+        return os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
+
     def read(self, name: str, limit: int) -> bytes:
         """What a file holds. Raises OSError (EFBIG) where that is more than `limit` bytes."""
         return read_all(self.open_file(name), limit)

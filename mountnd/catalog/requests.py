@@ -52,6 +52,7 @@ class Requests:
 
     Attributes:
         flat: see `Store.flat`.
+        knows_names: see `Store.knows_names`. Its answers are no requests, and not counted as such.
 
     Lock order: `_lock` is a leaf.
     """
@@ -59,7 +60,7 @@ class Requests:
     def __init__(
         self, store: Store, workers: Workers, stats: Stats, *, timeout: float, clock: Callable[[], float]
     ) -> None:
-        self.flat = store.flat
+        self.flat, self.knows_names = store.flat, store.knows_names
         self._store, self._timeout = store, timeout
         self._workers, self._stats, self._clock = workers, stats, clock
         self._lock = threading.Lock()
@@ -136,7 +137,10 @@ class Requests:
             seen.add(token)
 
     def may_list_flat(self, prefix: str) -> bool:
-        """Whether listing the keys that begin with `prefix` without delimiter is worth trying: it was not refused."""
+        """Whether listing the keys that begin with `prefix` without delimiter is worth trying: it saves requests, and
+        was not refused."""
+        if self.knows_names:
+            return False
         with self._lock:
             return self._permissions().may_list_flat(prefix, self._clock())
 
@@ -186,10 +190,13 @@ class Requests:
         )
         with self._lock:
             self._permissions().allowed(limit, flat=not delimiter)
-        self._stats.add(LISTED_KEYS, len(page.objects) + len(page.prefixes))
+        if not self.knows_names:
+            self._stats.add(LISTED_KEYS, len(page.objects) + len(page.prefixes))
         return inside(prefix, page)
 
     def _guard(self, counter: str, ask: Callable[[Deadline], T]) -> T:
+        if self.knows_names:
+            return ask(Deadline(self._timeout))
         if why := self.outage():
             raise why
         begun = self._clock()

@@ -78,6 +78,8 @@ class SourceConfig:
         url: `s3://bucket/prefix`, or any fsspec URL. "" for a source made of `urls`.
         preset: name of the preset that this came from, "" otherwise.
         one_object: `url` names an object, as asking showed, and no prefix.
+        lockfile: the file that says which objects there are; `url` is where their bytes come from.
+        below: the directory in the lockfile from which on it is shown, ending in "/"; "": all of it.
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
         ttl: seconds; `INDEFINITE` for frozen releases.
@@ -87,6 +89,8 @@ class SourceConfig:
     url: str = ""
     preset: str = ""
     one_object: bool = False
+    lockfile: Path | None = None
+    below: str = ""
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
         default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
     region: str | None = option(NAME, "AWS region of the bucket",

@@ -13,8 +13,9 @@ from ..errors import ConfigError, UsageError
 from .file import ConfigFile, MountEntry, find, load, xdg_directory
 from .home import NO_HOME
 from .layers import Layer, Layers, RawValues, ResolvedOption, ResolvedOptions, from_environment, resolve_option
+from .lockfiles import is_named_so
 from .option_types import RawValue
-from .options import CONFIG_FILE, OPTIONS, MountConfig, SourceConfig
+from .options import CONFIG_FILE, INDEFINITE, OPTIONS, MountConfig, SourceConfig
 from .parsers import size_text
 from .pasted import Pasted
 from .presets import Preset
@@ -117,7 +118,7 @@ class ConfigInputs:
         preset, entry, notices = parsed.preset, self.file.sources.get(parsed.entry), list[str]()
         layers: Layers = {
             **self.layers(mount),
-            Layer.PASTED: _of_url(parsed.pasted, self.cwd),
+            Layer.PASTED: parsed.lockfile.options() if parsed.lockfile else _of_url(parsed.pasted, self.cwd),
             Layer.SOURCE_ENTRY: entry.options if entry else {},
             Layer.PRESET: preset.raw_values() if preset else {},
         }
@@ -128,6 +129,10 @@ class ConfigInputs:
             options["anonymous"], options["profile"] = anonymous_or_profile(
                 options["anonymous"], options["profile"], self.aws_profiles
             )
+        if parsed.lockfile is not None:  # nobody lists anything, and what it says does not change
+            origin = str(parsed.lockfile.path)
+            options["ttl"] = replace(options["ttl"], value=INDEFINITE, origin=origin)
+            options["probe"] = replace(options["probe"], value=False, origin=origin)
         if parsed.url:
             options["urls"] = replace(options["urls"], value=None)  # for another source of this mount
         else:
@@ -135,7 +140,10 @@ class ConfigInputs:
         if parsed.pasted and parsed.pasted.notice:
             notices = [*notices, parsed.pasted.notice]
         values = {name: option.value for name, option in options.items()}
-        config = SourceConfig(name=parsed.name, url=parsed.url, preset=preset.name if preset else "", **values)
+        lockfile = parsed.lockfile.path if parsed.lockfile else None
+        config = SourceConfig(
+            name=parsed.name, url=parsed.url, preset=preset.name if preset else "", lockfile=lockfile, **values
+        )
         return ResolvedSource(config, preset, options, tuple(notices))
 
 
@@ -242,6 +250,8 @@ def _listed(entry: MountEntry, parser: SourceParser, file: ConfigFile) -> list[P
 def is_source(word: str, inputs: ConfigInputs) -> bool:
     """Whether a word alone names a source rather than a mountpoint. What the config file mounts at a directory of that
     name goes before a source."""
+    if is_named_so(word) and (inputs.cwd / word).is_file():
+        return True
     if (
         not word
         or word.startswith(("/", "./", "../", "~"))
@@ -272,6 +282,9 @@ def _check_used(typed: RawValues, sources: Sequence[ParsedSource]) -> None:
     """Refuse what was typed but would have no effect. Raises UsageError."""
     if "urls" in typed and all(source.url for source in sources):
         raise UsageError(f"{typed['urls'].origin}: only a dataset of signed links, such as fastmri, takes it")
+    for name in ("ttl", "probe"):
+        if name in typed and all(source.lockfile for source in sources):
+            raise UsageError(f"{typed[name].origin}: a lockfile says which names there are; nothing is listed or asked")
     on_s3 = [source for source in sources if source.is_s3]
     for option in OPTIONS:
         if option.s3_only and option.name in typed and not on_s3 and not _takes(option.name, sources):

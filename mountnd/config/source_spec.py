@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError, UsageError
-from . import presets
+from . import lockfiles, presets
 from .file import ConfigFile, MountEntry
+from .lockfiles import NamedLockfile
 from .option_types import named
 from .parsers import did_you_mean, is_bucket, split_bucket
 from .pasted import Pasted, read_pasted
@@ -37,6 +38,7 @@ class ParsedSource:
         url: "" for a dataset of signed links.
         entry: its name in the config file, "" when it is not from there.
         pasted: what was pasted, where that was a page, a DOI, an ARN or another shape of URL.
+        lockfile: the lockfile that its objects stand in.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ParsedSource:
     preset: Preset | None = None
     entry: str = ""
     pasted: Pasted | None = None
+    lockfile: NamedLockfile | None = None
 
     @property
     def label(self) -> str:
@@ -70,6 +73,8 @@ def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[tupl
         if len(words) == 2 and not _names_source(words[0], file):
             raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.join([last, words[0]])}")
         raise UsageError(f"the mountpoint is missing: mountnd {shown} DIR")
+    if (cwd / last).is_file() and lockfiles.find(last, cwd) is not None:
+        raise UsageError(f"{last} is a lockfile; the mountpoint is missing: mountnd {shown} DIR")
     if "/" not in last and len(words) != 2 and _names_source(last, file) and not (sources and (cwd / last).is_dir()):
         what = "a source of the config file" if last in file.sources else "a preset"
         if read_pasted(last):
@@ -123,6 +128,8 @@ class SourceParser:
         if "://" in word:
             return ParsedSource(_last_component(word), check_url(word, self._cwd, self._store_schemes))
         head, slash, below = word.partition("/")
+        if not self._knows(head) and (lockfile := lockfiles.find(word, self._cwd)):
+            return self._locked(lockfile)
         if self._knows(head):
             source = self._named(head)
             if not below.strip("/"):
@@ -158,6 +165,18 @@ class SourceParser:
             f"Say what to mount: mountnd SOURCE {mountpoint} (`mountnd presets` lists names)"
         )
 
+    def _locked(self, lockfile: NamedLockfile) -> ParsedSource:
+        """The source whose objects stand in a lockfile. Raises ConfigError for one that nobody can read."""
+        header = lockfile.header
+        try:
+            url = check_url(header.source, lockfile.path.parent, self._store_schemes)
+        except UsageError as e:
+            raise ConfigError(f"{lockfile.path}: source: {e}") from None
+        preset = presets.find(header.preset) if header.preset else None
+        if preset is not None and not f"{url}/".startswith(f"{preset.url.rstrip('/')}/"):
+            preset = None  # its licence and its settings are those of other data
+        return ParsedSource(lockfile.name, url, preset, lockfile=lockfile)
+
     def _knows(self, name: str) -> bool:
         return name in self._file.sources or presets.find(name) is not None
 
@@ -183,6 +202,8 @@ class SourceParser:
                 if pasted and "://" not in pasted.word:
                     return replace(self.parse(pasted.word), name=name, entry=name, pasted=pasted)
                 base = file.path.parent if file.path else Path("/")
+                if not pasted and (lockfile := lockfiles.find(entry.url, base)):
+                    return replace(self._locked(lockfile), name=name, entry=name)
                 url = check_url(pasted.word if pasted else entry.url, base, self._store_schemes)
             except UsageError as e:
                 raise ConfigError(f"{file.path}: [sources.{name}] url: {e}") from None

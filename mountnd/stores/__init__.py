@@ -3,10 +3,12 @@
     base         the protocol, and the words it speaks
     deadline     until when a request may take, and how it is cancelled
     facts        dates and sizes as servers write them, as far as they can be
+    object_versions  a row and a page of a listing of versions
     paging       when a listing does not go on
     memory       objects in a dict: the fake that can be mounted, counted, and made to fail
     retry        a store around a store: tries again after transient errors, while the deadline lasts
     offline      a store around a store: sends nothing
+    locked       a store around a store: shows the objects of a lockfile, without a listing
     one_object   a store around a store: shows one of its objects only
     shared       stores around stores of one identity: each key is read by the one it belongs to
     notes        what a store learnt of its server, in a file

@@ -17,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from ..checks.digest import NOTHING_TOLD, Told
+from ..errors import NotFound, StoreError
 from .deadline import Deadline as Deadline
+from .object_versions import Marker, VersionsPage
 
 
 class ObjectId(NamedTuple):
@@ -101,6 +103,7 @@ class Store(Protocol):
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
+    knows_names: whether `list_page` and `head` answer without a request, and always the same.
     """
 
     source: str
@@ -110,6 +113,7 @@ class Store(Protocol):
     flat: bool
     pins: bool
     renewals: Renewals
+    knows_names: bool
 
     @property
     def notice(self) -> str: ...
@@ -159,8 +163,20 @@ class Store(Protocol):
         """
         ...
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        """One page of all versions and delete markers below `prefix`, from the start or behind `after`.
+
+        Raises StoreError where the store keeps none, Forbidden where they may not be listed, and every transient error.
+        """
+        ...
+
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         """What `key` is now. Raises NotFound, Forbidden, and every transient error."""
+        ...
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        """What `key` is at a version id ("": the current one), with that version id, "" where the store has none, and
+        with its ETag as the provider gives it. Raises as `head`; NotFound for a version that is gone."""
         ...
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
@@ -195,6 +211,7 @@ class StoreBase:
     renewals = Renewals()  # nobody counts here
 
     former_source = ""
+    knows_names = False
 
     @property
     def notice(self) -> str:
@@ -223,6 +240,17 @@ class StoreBase:
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return NOTHING_TOLD
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        raise StoreError("only buckets of S3 keep older versions of their objects", code="Versions")
+
+    def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        raise NotImplementedError
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        if version:
+            raise NotFound(f"{key!r}: only buckets of S3 keep versions of their objects", code="NoSuchVersion")
+        return self.head(key, deadline=deadline)
+
     def renew(self, *, deadline: Deadline) -> bool:
         return False
 
@@ -246,7 +274,7 @@ class WrappingStore:
         self._store = store
         self.source, self.root, self.url = store.source, store.root, store.url
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
-        self.renewals = store.renewals
+        self.renewals, self.knows_names = store.renewals, store.knows_names
 
     @property
     def notice(self) -> str:
@@ -266,6 +294,12 @@ class WrappingStore:
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._store.digests(id, deadline=deadline)
+
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        return self._store.list_versions(prefix, after=after, deadline=deadline)
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        return self._store.head_version(key, version, deadline=deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)

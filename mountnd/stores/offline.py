@@ -8,6 +8,7 @@ from typing import NoReturn, Self
 from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import Unreachable
 from .base import Deadline, ObjectId, ObjectStat, Page, WrappingStore
+from .object_versions import Marker, VersionsPage
 
 
 class Offline(WrappingStore):
@@ -32,7 +33,13 @@ class Offline(WrappingStore):
     ) -> Page:
         self._refuse(prefix)
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        self._refuse(prefix)
+
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        self._refuse(key)
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
         self._refuse(key)
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:

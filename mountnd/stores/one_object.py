@@ -48,6 +48,11 @@ class OneObject(WrappingStore):
             raise NotFound(f"{self.url} is one object, and there is no {key!r}")
         return self._ours(self._store.head(key, deadline=deadline))
 
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        if key != self._key:
+            raise NotFound(f"{self.url} is one object, and there is no {key!r}")
+        return self._ours(self._store.head_version(key, version, deadline=deadline))
+
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._store.read(id._replace(source=self._inner_source), start, views, deadline=deadline)
 

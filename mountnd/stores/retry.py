@@ -9,6 +9,7 @@ from typing import TypeVar
 from ..checks.digest import Told
 from ..errors import StoreError, Throttled
 from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+from .object_versions import Marker, VersionsPage
 
 T = TypeVar("T")
 
@@ -81,8 +82,16 @@ class Retrying(WrappingStore):
             deadline,
         )
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        return self._retry(
+            lambda attempt: self._store.list_versions(prefix, after=after, deadline=attempt), prefix, deadline
+        )
+
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         return self._retry(lambda attempt: self._store.head(key, deadline=attempt), key, deadline)
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        return self._retry(lambda attempt: self._store.head_version(key, version, deadline=attempt), key, deadline)
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._retry(lambda attempt: self._store.read(id, start, views, deadline=attempt), id.key, deadline)

@@ -45,6 +45,9 @@ class Shared(WrappingStore):
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
         return self._of(key).head(key, deadline=deadline)
 
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
+        return self._of(key).head_version(key, version, deadline=deadline)
+
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._of(id.key).read(id, start, views, deadline=deadline)
 

@@ -89,7 +89,7 @@ class DiskCache:
         """Fill what is held of `span`, one view each block; the indexes that were filled. Never raises."""
         filled: set[int] = set()
         for chunk, part in chunks_of(span):
-            identity = ChunkIdentity(id, size, chunk)
+            identity = ChunkIdentity.of(id, size, chunk)
             name = identity.name
             into = views[part.first - span.first : part.stop - span.first]
             try:
@@ -119,7 +119,7 @@ class DiskCache:
         """The indexes of the blocks that have a checksum here; that it holds, only reading tells. Never raises."""
         found: set[int] = set()
         for chunk, part in chunks_of(BlockRange(0, block_count(size))) if size else ():
-            identity = ChunkIdentity(id, size, chunk)
+            identity = ChunkIdentity.of(id, size, chunk)
             try:
                 sums = ChunkFile.open(identity.name, identity, within=self._root).checksums(part)
             except (InvalidChunk, OSError):  # none, or one that would not be used
@@ -136,7 +136,7 @@ class DiskCache:
 
     def chunks(self, id: ObjectId, size: int, span: BlockRange) -> list[str]:
         """The names of the files that hold `span`, whether they are there or not."""
-        return [ChunkIdentity(id, size, chunk).name for chunk, _ in chunks_of(span)]
+        return [ChunkIdentity.of(id, size, chunk).name for chunk, _ in chunks_of(span)]
 
     def names(self) -> Collection[str]:
         """The files that are there. Raises UntrustedDirectory."""
@@ -149,7 +149,7 @@ class DiskCache:
         """
         gaps: list[BlockRange] = []
         for chunk, part in chunks_of(span):
-            identity = ChunkIdentity(id, size, chunk)
+            identity = ChunkIdentity.of(id, size, chunk)
             name = identity.name
             file = self._file(name, identity)
             try:

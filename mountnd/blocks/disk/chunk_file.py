@@ -68,6 +68,12 @@ class ChunkIdentity(NamedTuple):
     size: int
     chunk: int
 
+    @classmethod
+    def of(cls, id: ObjectId, size: int, chunk: int) -> Self:
+        """That of a version. Where an ETag says which bytes it has, its version id is no part of it: whether a listing
+        or a lockfile named the version, its bytes are the same."""
+        return cls(id._replace(version="") if id.etag.startswith('"') else id, size, chunk)
+
     def encode(self) -> bytes:
         start = self.chunk * CHUNK
         return json.dumps([*self.id[:4], self.size, start]).encode()

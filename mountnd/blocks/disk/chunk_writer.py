@@ -58,7 +58,7 @@ class ChunkWriter:
         Raises OSError where nothing can be written; where somebody has `awaited` it, whatever is not written.
         """
         for chunk, part in chunks_of(blocks.span):
-            identity = ChunkIdentity(id, size, chunk)
+            identity = ChunkIdentity.of(id, size, chunk)
             views = blocks.views[part.first - blocks.span.first : part.stop - blocks.span.first]
             n = sum(map(len, views))
             # At most: each block's last page, and the header.

@@ -274,7 +274,7 @@ def _parts(id: ObjectId, size: int, spans: Sequence[BlockRange]) -> Iterator[tup
     """The parts of chunks that `spans` touch: each part's name, and the blocks of a span in it."""
     for span in spans:
         for chunk, within in chunks_of(span):
-            identity = ChunkIdentity(id, size, chunk)
+            identity = ChunkIdentity.of(id, size, chunk)
             stem = identity.name.replace("/", "")
             first = within.first
             while first < within.stop:

@@ -76,7 +76,8 @@ class SubtreePrefetcher:
         self._lock = threading.Lock()
         self._history = AccessHistory(root)
         self._subtrees: OrderedDict[str, _Subtree] = OrderedDict()
-        self._able, self._most_pages = requests.flat, most_pages(limit_bytes)
+        self._able = requests.flat and not requests.knows_names  # else there is nothing to save
+        self._most_pages = most_pages(limit_bytes)
 
     def directory_read(self, prefix: str) -> None:
         """A directory was opened for reading."""

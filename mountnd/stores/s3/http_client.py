@@ -109,12 +109,14 @@ class HttpClient:
         subject: Subject,
         deadline: Deadline,
         *,
+        version: str = "",
         if_match: str = "",
         accept: Callable[[Answer], object] = lambda _: None,
     ) -> None:
         """Fill `views` with the bytes from `start` on of `key`. Raises StoreError.
 
         Args:
+            version: the version id; "" for the current one.
             if_match: the header as it stands; "" for none.
             accept: is told the head of the answer before its body is received, and may raise.
         """
@@ -123,7 +125,7 @@ class HttpClient:
         headers = {"Range": f"bytes={start}-{stop - 1}", **self._headers}
         if if_match:
             headers["If-Match"] = if_match
-        target = self._target(key)
+        target = self._target(key) + (f"?{_query({'versionId': version})}" if version else "")
         headers = self._sign("GET", target, headers, subject, deadline)
         with self._bytes.ask(
             self._route, "GET", target, headers, subject, deadline, lambda error: translate(error, subject)

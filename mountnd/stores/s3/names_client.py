@@ -30,7 +30,14 @@ class NamesClient:
         self, subject: Subject, deadline: Deadline, params: dict[str, Any], *, version_1: bool = False
     ) -> bytes:
         """The XML of one page. `params`: of ListObjects, as its query spells them."""
-        query = {"encoding-type": "url", **params} | ({} if version_1 else {"list-type": 2})
+        return self._list(params | ({} if version_1 else {"list-type": 2}), subject, deadline)
+
+    def list_versions(self, subject: Subject, deadline: Deadline, params: dict[str, Any]) -> bytes:
+        """The XML of one page of ListObjectVersions. `params`: as its query spells them."""
+        return self._list({"versions": "", **params}, subject, deadline)
+
+    def _list(self, params: dict[str, Any], subject: Subject, deadline: Deadline) -> bytes:
+        query = {"encoding-type": "url", **params}
         reply = self._http.ask("GET", "", query, subject, deadline, most=LIST_BODY_MAX)
         if reply.status != 200:
             raise reply.error(subject)
@@ -46,8 +53,8 @@ class NamesClient:
         key: str,
         subject: Subject,
         deadline: Deadline,
-        *,
         version: str = "",
+        *,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> HTTPMessage:
         """The headers of a HEAD, found in any case.

@@ -24,7 +24,12 @@ def is_about_heads(error: StoreError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRequests:
-    """`[start, ...)` of `key` into `views`. `list_page` is the store's, with ETags as the server gives them."""
+    """`[start, ...)` of `key` into `views`.
+
+    Attributes:
+        list_page: the store's, with ETags as the server gives them; None where nothing is to be listed.
+        version: the version id; "" for the current version.
+    """
 
     names: NamesClient
     http: HttpClient
@@ -33,19 +38,26 @@ class ObjectRequests:
     views: Sequence[memoryview]
     subject: Subject
     deadline: Deadline
-    list_page: Callable[..., Page]
+    list_page: Callable[..., Page] | None
+    version: str = ""
 
     def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
-        self.http.read(self.key, self.start, self.views, self.subject, self.deadline, if_match=if_match, accept=accept)
+        self._read(self.start, self.views, if_match, accept)
 
     def first(self, view: memoryview) -> Answer:
         seen: list[Answer] = []
-        self.http.read(self.key, 0, [view], self.subject, self.deadline, accept=seen.append)
+        self._read(0, [view], "", seen.append)
         return seen[-1]
+
+    def _read(self, start: int, views: Sequence[memoryview], if_match: str, accept: Callable[[Answer], object]) -> None:
+        subject, deadline = self.subject, self.deadline
+        self.http.read(
+            self.key, start, views, subject, deadline, version=self.version, if_match=if_match, accept=accept
+        )
 
     def head(self) -> Answer:
         try:
-            said = self.names.head(self.key, self.subject, self.deadline)
+            said = self.names.head(self.key, self.subject, self.deadline, self.version)
         except StoreError as error:
             if not is_about_heads(error):
                 raise
@@ -53,5 +65,7 @@ class ObjectRequests:
         return Answer.of(said, size_of(said.get("content-length")))
 
     def listed(self) -> ObjectStat | None:
+        if self.list_page is None or self.version:  # listings tell of the current version
+            return None
         page = self.list_page(self.key, limit=1, deadline=self.deadline)
         return next((stat for stat in page.objects if stat.id.key == self.key), None)

@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 
 from ...checks import headers
 from ...checks.digest import NOTHING_TOLD, Told
-from ...errors import BadAnswer, NotFound, StoreError
+from ...errors import BadAnswer, Changed, NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import is_strong, normalised, told
 from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
+from ..http.versions import Answer
+from ..object_versions import Marker, VersionsPage
 from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
@@ -30,6 +32,7 @@ from .clients import Clients, RenewingClients
 from .key_rules import is_valid_key
 from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
+from .listing.versions import goes_on, parse_versions
 from .object_requests import ObjectRequests, is_about_heads
 
 
@@ -48,6 +51,7 @@ class S3Store(StoreBase):
             and for an endpoint other than AWS's own.
         connections: kept open when they are idle, at most.
         directory: where relative paths in the AWS files start; "": the working directory.
+        lists: whether to list an object whose answers leave a doubt which version they are of.
         clock: monotonic seconds.
     """
 
@@ -66,6 +70,7 @@ class S3Store(StoreBase):
         path_style: bool | None = None,
         connections: int = 32,
         directory: str = "",
+        lists: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         asked = Asked(bucket, endpoint_url, region, profile, anonymous, requester_pays, path_style)
@@ -92,7 +97,7 @@ class S3Store(StoreBase):
         self._clients = RenewingClients(self._options, self.url, clock=clock)
         self.renewals = self._clients.renewals
         self._parsing = threading.Lock()
-        self._lister = Lister(self.url)
+        self._lister, self._lists = Lister(self.url), lists
         self._trust = EtagTrust(self.url)
         self._reads = VersionedReads(self._trust)
 
@@ -168,16 +173,37 @@ class S3Store(StoreBase):
 
         return self._lister.list_page(request, params, token, start_after)
 
+    def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
+        if prefix and not is_valid_key(prefix):
+            raise NotFound(f"{self.url}: {prefix!r} is not UTF-8, which S3 keys are", code="InvalidURI")
+        params: dict[str, object] = {"prefix": prefix, "max-keys": 1000}
+        if after is not None:
+            params |= {"key-marker": after.key} | ({"version-id-marker": after.version} if after.version else {})
+        body = self._clients.run(
+            lambda clients: clients.names.list_versions(clients.subject(prefix), deadline, params), deadline
+        )
+        page = parse_versions(body, self.url)
+        if page.next is not None and not goes_on(after, page.next):
+            raise BadAnswer(
+                f"{self.url}: a listing of versions does not go on behind {page.next.key!r}", code="Versions"
+            )
+        return page
+
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        found = self.head_version(key, "", deadline=deadline)
+        stat = self.relied(found._replace(id=found.id._replace(version="")))
+        return self.relied(stat) if self._look_again([stat], deadline) else stat
+
+    def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
         self._check(key)
-        answer = self._clients.run(lambda clients: self._head(clients, key, deadline), deadline)
+        answer = self._clients.run(lambda clients: self._head(clients, key, version, deadline), deadline)
         size = size_of(answer.get("content-length"))
         if size is None:
             raise BadAnswer(f"{self.url}: {key!r}: the server does not say how large it is", code="Content-Length")
-        id = ObjectId(self.source, key, normalised(told(answer.get("etag"))), size=size)
+        told_version = answer.get("x-amz-version-id") or ""
+        id = ObjectId(self.source, key, normalised(told(answer.get("etag"))), told_version, size)
         mtime_ns = mtime_of(answer.get("last-modified"))
-        stat = self.relied(ObjectStat(id, size, mtime_ns, answer.get("x-amz-storage-class", "STANDARD")))
-        return self.relied(stat) if self._look_again([stat], deadline) else stat
+        return ObjectStat(id, size, mtime_ns, answer.get("x-amz-storage-class", "STANDARD"))
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         if not views:
@@ -185,8 +211,11 @@ class S3Store(StoreBase):
         self._check(id.key)
 
         def read(clients: Clients) -> None:
-            requests = self._requests(clients, id.key, start, views, deadline)
-            self._reads.read(id, requests, requests.subject, deadline)
+            requests = self._requests(clients, id.key, start, views, deadline, id.version)
+            if id.version and not id.etag:
+                requests.get("", lambda answer: _check_size(id, answer, requests.subject))
+            else:
+                self._reads.read(id, requests, requests.subject, deadline)
 
         self._clients.run(read, deadline)
 
@@ -233,10 +262,16 @@ class S3Store(StoreBase):
         self._clients.close()
 
     def _requests(
-        self, clients: Clients, key: str, start: int, views: Sequence[memoryview], deadline: Deadline
+        self,
+        clients: Clients,
+        key: str,
+        start: int,
+        views: Sequence[memoryview],
+        deadline: Deadline,
+        version: str = "",
     ) -> ObjectRequests:
-        subject = clients.subject(key)
-        return ObjectRequests(clients.names, clients.http, key, start, views, subject, deadline, self._list_page)
+        subject, list_page = clients.subject(key), self._list_page if self._lists else None
+        return ObjectRequests(clients.names, clients.http, key, start, views, subject, deadline, list_page, version)
 
     def _look_again(self, objects: Sequence[ObjectStat], deadline: Deadline) -> bool:
         """Whether the ETags of a listing turn out to mean nothing. It is not kept waiting long for that."""
@@ -250,14 +285,14 @@ class S3Store(StoreBase):
         if not is_valid_key(key):
             raise NotFound(f"{self.url}: {key!r} is not UTF-8, which S3 keys are", code="InvalidURI")
 
-    def _head(self, clients: Clients, key: str, deadline: Deadline) -> HTTPMessage:
+    def _head(self, clients: Clients, key: str, version: str, deadline: Deadline) -> HTTPMessage:
         """The headers of a HEAD; where HEADs are refused, what a GET of the first byte says.
 
         A HEAD has no body, so that it does not say why; the refusal of a GET has a code.
         """
-        requests = self._requests(clients, key, 0, (), deadline)
+        requests = self._requests(clients, key, 0, (), deadline, version)
         try:
-            return clients.names.head(key, requests.subject, deadline)
+            return clients.names.head(key, requests.subject, deadline, version)
         except StoreError as error:
             if is_about_heads(error) or (error.code.isdigit() and not isinstance(error, NotFound)):
                 with suppress(BadAnswer):  # of an empty object, which has no byte to give
@@ -269,3 +304,10 @@ class S3Store(StoreBase):
                         said["content-length"] = str(found.size)
                     return said
             raise
+
+
+def _check_size(id: ObjectId, answer: Answer, subject: object) -> None:
+    """Raise Changed where the version that a version id names is of another size: without an ETag nothing else tells
+    that the server has looked at the id."""
+    if answer.size not in (None, id.size):
+        raise Changed(f"{subject}: version {id.version} has {answer.size} bytes, not {id.size}", code="Version")

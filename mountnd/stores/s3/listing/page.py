@@ -12,24 +12,23 @@ Times are cut to whole seconds: HEAD gives no more, and the two must agree.
 
 A bad row costs no other: an impossible date is unknown (`facts.py`), an ETag that cannot be one is left out, and a row
 without a key or a size that can be is in `unshowable`. So is XML that breaks the rules in a few characters, as
-servers write it for keys with control characters, `&`, or bytes that are not UTF-8 (`repair.py`).
+servers write it for keys with control characters, `&`, or bytes that are not UTF-8 (`xml.py`, `repair.py`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from sys import intern
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
-from xml.etree import ElementTree
 
 from ....errors import BadAnswer
 from ...base import ObjectId, ObjectStat, Page
 from ...facts import SECONDS_END, SIZE_MAX, mtime_of, size_of
 from ...http.etags import normalised
 from ..key_rules import KEY_MAX, is_listed_key
-from . import continuation, repair
+from . import continuation, xml
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,14 +44,6 @@ _DIGITS = re.compile(r"\s*[0-9]+\s*", re.ASCII)
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 
-# What a tree of XML takes a hundred times its own size of, and a page has few of: 1,000 rows of two dozen tags, tenfold
-# for servers that give more rows than they are asked for; and attributes, which hardly any tag has.
-_TAGS_MAX, _ATTRIBUTES_MAX = 300_000, 10_000
-_ATTRIBUTE = re.compile(rb"""=\s*["']""")
-# Encodings in which what is counted, and "<!DOCTYPE", are spelled as in ASCII.
-_ENCODINGS = re.compile(
-    rb"<\?xml[^>]*encoding\s*=\s*[\"'](utf-?8|us-ascii|iso-8859-\d+|windows-125\d|latin-?1)[\"']", re.I
-)
 # What is kept of a row, in characters; AWS's longest class has 19.
 _ETAG_MAX, _CLASS_MAX = 1024, 64
 # Of a continuation token or a next marker, as the next request will hold it in its URL: AWS's have some 1,000.
@@ -97,36 +88,36 @@ def parse(body: bytes, source: str) -> ParsedPage:
     objects: list[ObjectStat] = []
     unshowable: list[str] = []
     # The loop over millions of keys: bound names and tuple's own constructor make it half as long.
-    encoded, new, add = raw.encoded, tuple.__new__, objects.append
+    encoded, decoded, new, add = raw.encoded, xml.decoded, tuple.__new__, objects.append
     last = ""
     etags = "".join([fields[2] for fields in raw.contents])  # looked at together, at half the cost
     plain = etags.isascii() and etags.isprintable() and all(len(fields[2]) <= _ETAG_MAX for fields in raw.contents)
     for key, modified, etag, size, storage in raw.contents:
         if encoded and ("%" in key or "+" in key):
-            key = _decoded(key)
+            key = decoded(key)
         if (len(key) > KEY_MAX or not key.isascii()) and not is_listed_key(key):
-            unshowable.append(_named(key))
+            unshowable.append(named(key))
             continue
         if etag[:1] != '"':  # some servers leave out in listings the quotes that they give elsewhere
             etag = normalised(etag)
         try:
             past = datetime.fromisoformat(modified) - _EPOCH
             seconds, length = past.days * 86400 + past.seconds, int(size)
-            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or not (plain or _is_plain(etag)):
+            if not 0 <= seconds < SECONDS_END or length > SIZE_MAX or not (plain or is_plain(etag)):
                 raise ValueError
             mtime_ns = seconds * 1_000_000_000
         except (ValueError, TypeError):  # TypeError: a time without a zone
             known = size_of(size)
             if known is None:
                 last = key
-                unshowable.append(f"{_named(key)}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
+                unshowable.append(f"{named(key)}: its size is {size.removeprefix(_NO_SIZE)[:40]!r}")
                 continue
             length, mtime_ns = known, mtime_of(modified)
-            etag = etag if _is_plain(etag) else ""
+            etag = etag if is_plain(etag) else ""
         id = new(ObjectId, (source, key, etag, "", length))
         add(new(ObjectStat, (id, length, mtime_ns, intern(storage))))
-    prefixes = [_decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
-    unshowable += [_named(prefix) for prefix in prefixes if not is_listed_key(prefix)]
+    prefixes = [xml.decoded(prefix) for prefix in raw.prefixes] if encoded else raw.prefixes
+    unshowable += [named(prefix) for prefix in prefixes if not is_listed_key(prefix)]
     prefixes = [prefix for prefix in prefixes if is_listed_key(prefix)]
     if raw.truncated and max(len(raw.token or ""), len(raw.marker)) > _TOKEN_MAX:
         raise BadAnswer(f"{source}: a listing goes on by a token of more than {_TOKEN_MAX} characters", code="Token")
@@ -139,7 +130,7 @@ def parse(body: bytes, source: str) -> ParsedPage:
 def _continuation(raw: _Raw, source: str, keys: list[str], prefixes: list[str]) -> str:
     """The token of a page that is not the last and has none; `keys`: the last ones on it."""
     if raw.marker:
-        return continuation.behind_key(_decoded(raw.marker) if raw.encoded else raw.marker)
+        return continuation.behind_key(xml.decoded(raw.marker) if raw.encoded else raw.marker)
     last = max([*keys, *prefixes[-1:]], key=lambda key: key.encode("utf-8", "surrogateescape"))
     if not last:
         raise BadAnswer(f"{source}: a truncated listing has no continuation token", code="ListObjectsV2")
@@ -180,33 +171,15 @@ def _by_expression(body: bytes) -> _Raw | None:
     return None if rest.contents or rest.prefixes else rest._replace(contents=contents, prefixes=prefixes)
 
 
-def _check_form(body: bytes) -> None:
-    """Raises BadAnswer for what takes far more memory as a tree than as text, or might."""
-    declared = body.startswith(b"<?xml") and b"encoding" in body[: body.find(b"?>")]
-    if b"\0" in body[:4] or body.startswith((b"\xfe\xff", b"\xff\xfe")) or (declared and not _ENCODINGS.match(body)):
-        raise BadAnswer("a listing is not in UTF-8", code="ListObjectsV2")
-    if b"<!DOCTYPE" in body:
-        raise BadAnswer("a listing with a document type of its own", code="ListObjectsV2")
-    if body.count(b"<") > _TAGS_MAX or len(_ATTRIBUTE.findall(body)) > _ATTRIBUTES_MAX:
-        raise BadAnswer("a listing with more elements than a page has", code="ListObjectsV2")
-
-
 def _by_parser(body: bytes) -> _Raw:
-    _check_form(body)
-    try:
-        root = ElementTree.fromstring(body)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        repaired = repair.repaired(body)
-        if repaired is None:
-            raise BadAnswer(f"a listing is not XML: {error}", code="ListObjectsV2") from error
-        return _restored(_by_parser(repaired))
-    if _name(root) != "ListBucketResult":
-        raise BadAnswer(f"a listing began with <{_name(root)}>", code="ListObjectsV2")
+    root, restored = xml.tree(body)
+    if xml.name(root) != "ListBucketResult":
+        raise BadAnswer(f"a listing began with <{xml.name(root)}>", code="ListObjectsV2")
     raw = _Raw([], [])
     for element in root:
-        match _name(element):
+        match xml.name(element):
             case "Contents":
-                have = {_name(child): child.text or "" for child in element}
+                have = {xml.name(child): child.text or "" for child in element}
                 key, size = have.get("Key", ""), have.get("Size", "")
                 if not (key and _DIGITS.fullmatch(size)):
                     size = _NO_SIZE + size
@@ -215,7 +188,7 @@ def _by_parser(body: bytes) -> _Raw:
                 storage = have.get("StorageClass", "")[:_CLASS_MAX]
                 raw.contents.append((key, have.get("LastModified", ""), etag, size, storage))
             case "CommonPrefixes":
-                raw.prefixes.extend(child.text or "" for child in element if _name(child) == "Prefix")
+                raw.prefixes.extend(child.text or "" for child in element if xml.name(child) == "Prefix")
             case "EncodingType":
                 raw = raw._replace(encoded=(element.text or "").strip() == "url")
             case "IsTruncated":
@@ -228,11 +201,10 @@ def _by_parser(body: bytes) -> _Raw:
                 raw = raw._replace(version=raw.version or 1)
             case "NextMarker":
                 raw = raw._replace(marker=element.text or "", version=raw.version or 1)
-    return raw
+    return raw if restored is str else _restored(raw, restored)
 
 
-def _restored(raw: _Raw) -> _Raw:
-    text = repair.restored
+def _restored(raw: _Raw, text: Callable[[str], str]) -> _Raw:
     contents = [
         (text(key), text(modified), text(etag), size, storage if storage.isprintable() else "")
         for key, modified, etag, size, storage in raw.contents
@@ -241,11 +213,7 @@ def _restored(raw: _Raw) -> _Raw:
     return raw._replace(contents=contents, prefixes=prefixes, marker=text(raw.marker))
 
 
-def _name(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _named(key: str) -> str:
+def named(key: str) -> str:
     """A key, for a report: all of it where it is one."""
     return repr(key) if len(key) <= KEY_MAX else f"{key[:100]!r}... ({len(key):,} characters)"
 
@@ -256,7 +224,8 @@ def _utf8(body: bytes) -> bool:
     return b"encoding" not in head or b"utf-8" in head
 
 
-def _is_plain(etag: str) -> bool:
+def is_plain(etag: str) -> bool:
+    """Whether an ETag can be one: short, and of printable ASCII."""
     return len(etag) <= _ETAG_MAX and etag.isascii() and etag.isprintable()
 
 
@@ -276,7 +245,3 @@ def _entity(found: re.Match[str]) -> str:
     if code < 0x20 or 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF) or code > 0x10FFFF:
         raise ValueError("a character that XML does not allow, or treats apart")
     return chr(code)
-
-
-def _decoded(raw: str) -> str:
-    return unquote_to_bytes(raw.replace("+", " ").encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
