@@ -12,15 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http.client import HTTPMessage
-from urllib.parse import urlsplit
 
-from ...checks import headers
-from ...checks.digest import NOTHING_TOLD, Told
+from ...checks.digest import Told
 from ...errors import BadAnswer, Changed, NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
-from ..http.etags import is_strong, normalised, told
+from ..http.etags import normalised, told
 from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.versions import Answer
@@ -29,6 +27,7 @@ from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
 from .clients import Clients, RenewingClients
+from .digests import ASKING, digests_in, etags_are_md5s
 from .key_rules import is_valid_key
 from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
@@ -221,28 +220,14 @@ class S3Store(StoreBase):
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         self._check(id.key)
-        said = self._clients.run(
-            lambda clients: clients.names.head(
-                id.key, clients.subject(id.key), deadline, version=id.version, headers=dict([headers.MODE])
-            ),
-            deadline,
-        )
-        if id.size not in (-1, size_of(said.get("content-length"))):
-            return NOTHING_TOLD
-        etag = normalised(told(said.get("etag")))
-        if self._trust.relies_on(id) and is_strong(etag) and etag != id.etag:
-            return NOTHING_TOLD
-        return Told(headers.checksums(said), self._etags_are_md5s if headers.etag_may_be_md5(said) else False)
 
-    @property
-    def _etags_are_md5s(self) -> bool | None:
-        """Whether the ETag of an object is its MD5, where nothing in its headers says otherwise."""
-        if not self.flat:  # directory buckets
-            return False
-        clients = self._clients.made()
-        host = urlsplit(clients.access.endpoint).hostname if clients is not None else None
-        aws = (host or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        return True if aws or self._trust.are_md5s else None
+        def ask(clients: Clients) -> Told:
+            subject = clients.subject(id.key)
+            said = clients.names.head(id.key, subject, deadline, id.version, headers=ASKING)
+            md5s = etags_are_md5s(clients.access.endpoint, directory_bucket=not self.flat, seen=self._trust.are_md5s)
+            return digests_in(said, id, by_etag=self._trust.relies_on(id), md5s=md5s)
+
+        return self._clients.run(ask, deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._clients.renew(deadline)
