@@ -147,7 +147,9 @@ class Desk:
             job.job.cancel()
 
 
-def desks(vfs: Vfs, blocks: Blocks, *, silent: float = SILENT_S) -> dict[str, Desk]:
+def desks(
+    vfs: Vfs, blocks: Blocks, *, silent: float = SILENT_S, clock: Callable[[], float] = time.monotonic
+) -> dict[str, Desk]:
     """The desks of a mount, by the verb of their requests. What a job takes is imported with the first one."""
 
     def check_prefetch(asked: Any) -> None:
@@ -173,6 +175,6 @@ def desks(vfs: Vfs, blocks: Blocks, *, silent: float = SILENT_S) -> dict[str, De
         return Verify(vfs, blocks, VerifyRequest.from_json(asked))
 
     return {
-        "prefetch": Desk("prefetch", check_prefetch, make_prefetch, silent=silent),
-        "verify": Desk("verification", check_verify, make_verify, silent=silent),
+        "prefetch": Desk("prefetch", check_prefetch, make_prefetch, silent=silent, clock=clock),
+        "verify": Desk("verification", check_verify, make_verify, silent=silent, clock=clock),
     }
