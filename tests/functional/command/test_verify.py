@@ -155,6 +155,17 @@ class TestOfASource:
         told, _ = place.verify("--ttl", "1000")
         assert told["verified"] == len(FILES)
 
+    def test_what_it_asks_for(self, place: Place) -> None:
+        """A HEAD for each file, one GET for a small one; no HEAD where nothing is asked of the store."""
+        place.verify()
+        heads = [r.path for r in place.proxy.requests() if r.method == "HEAD" and r.path != f"/{place.bucket.name}"]
+        assert sorted(heads) == sorted(place.bucket.path(key) for key in FILES)
+        assert len([r for r in place.proxy.gets(place.bucket.path(T1)) if r.sent > 1]) <= 2
+        assert sum(r.sent for r in place.proxy.gets()) <= sum(map(len, FILES.values())) + 70_000
+        place.proxy.clear()
+        place.verify("--by", "etag,manifest,annex")
+        assert not [r for r in place.proxy.requests() if r.method == "HEAD" and r.path != f"/{place.bucket.name}"]
+
     def test_ctrl_c_keeps_what_it_has(self, place: Place) -> None:
         place.proxy.rule("hold", path=place.bucket.path(BOLD), method="GET")
         words = [*cli.MOUNTND, "verify", place.source, *place.options, "--json"]
