@@ -15,7 +15,7 @@ from ..catalog.model.entry import Entry
 from ..checks.digest import Digest
 from ..checks.kinds import MANIFEST
 from ..checks.manifests import LONGEST, Line, lines_of, named
-from ..errors import MountndError
+from ..errors import Cancelled, MountndError
 from ..stores.base import ObjectStat
 from .paths import Parts, shown, text
 
@@ -80,6 +80,8 @@ class ChecksumFiles:
                 continue
             try:
                 self._take(found, content(stat))
+            except Cancelled:
+                return
             except MountndError as e:
                 failed(found.path, f"its checksums cannot be read: {e}")
         self._found.clear()
