@@ -2,7 +2,9 @@
 
 `x-amz-checksum-*` as S3 gives them where they were asked for (docs.aws.amazon.com/AmazonS3/latest/userguide/
 checking-object-integrity.html): those of an upload in parts may be of the parts' checksums (COMPOSITE, or `VALUE-N`),
-which say nothing of the whole. `x-goog-hash` is Google's (cloud.google.com/storage/docs/xml-api/reference-headers).
+which say nothing of the whole. Servers leave both marks out: where the ETag is that of an upload in parts, only
+FULL_OBJECT, and CRC64NVME, which is never of parts, are of the whole for certain. `x-goog-hash` is Google's
+(cloud.google.com/storage/docs/xml-api/reference-headers).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ CHECKSUMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5", 
 MODE = ("x-amz-checksum-mode", "ENABLED")
 
 _OF_PARTS = re.compile(r".*-[0-9]+")
+# An ETag of an upload in parts, however it is written.
+_ETAG_OF_PARTS = re.compile(r'.*-[0-9]+"?\s*')
 # Encryptions under which an ETag is not the MD5 of what is read.
 _OTHER_ETAGS = ("aws:kms", "aws:kms:dsse", "aws:fsx")
 
@@ -34,8 +38,9 @@ def checksums(headers: Headers, kind: str = "checksum") -> tuple[Digest, ...]:
 
 
 def _checksums(headers: Headers, kind: str) -> Iterator[Digest]:
-    composite = (headers.get("x-amz-checksum-type") or "").strip().upper() == "COMPOSITE"
-    for name in () if composite else CHECKSUMS:
+    kind_of = (headers.get("x-amz-checksum-type") or "").strip().upper()
+    in_parts = kind_of != "FULL_OBJECT" and _ETAG_OF_PARTS.fullmatch(headers.get("etag") or "") is not None
+    for name in () if kind_of == "COMPOSITE" else ("crc64nvme",) if in_parts else CHECKSUMS:
         header = f"x-amz-checksum-{name}"
         text, algorithm = (headers.get(header) or "").strip(), algorithm_of(name)
         if not text or _OF_PARTS.fullmatch(text) or algorithm is None:

@@ -88,6 +88,10 @@ def test_checksums_of_the_whole_object() -> None:
         )
     )
     assert {(one.algorithm, one.value) for one in found} == {("sha256", SHA256), ("crc64nvme", "ae8b14860a799888")}
+    parts = {"etag": f'"{MD5}-2"', "x_amz_checksum_crc64nvme": "rosUhgp5mIg="}
+    assert len(headers.checksums(said(**parts))) == 1  # never of parts
+    whole = {"etag": f'"{MD5}-2"', "x_amz_checksum_sha256": base64_of(SHA256), "x_amz_checksum_type": "FULL_OBJECT"}
+    assert len(headers.checksums(said(**whole))) == 1
     google = headers.checksums(said(x_goog_hash=f"crc32c=4waSgw==,md5={base64_of(MD5)}"))
     assert [(one.algorithm, one.value) for one in google] == [("crc32c", "e3069283"), ("md5", MD5)]
     assert [one.algorithm for one in headers.checksums(said(x_amz_checksum_xxhash3="ctyxi2ehff8="))] == ["xxh3"]
@@ -98,6 +102,7 @@ def test_checksums_of_the_whole_object() -> None:
     [
         {"x_amz_checksum_sha256": base64_of(SHA256), "x_amz_checksum_type": "COMPOSITE"},
         {"x_amz_checksum_sha256": base64_of(SHA256) + "-3"}, {"x_amz_checksum_crc32": "nonsense"},
+        {"x_amz_checksum_sha256": base64_of(SHA256), "etag": f'"{MD5}-2"'},
         {"x_amz_checksum_crc32": base64_of(SHA256)}, {"x_amz_checksum_sha256": ""}, {},
     ],
 )  # fmt: skip

@@ -73,7 +73,7 @@ def place() -> Iterator[Place]:
 def test_all_match(place: Place) -> None:
     told = place.run()
     assert (told["files"], told["done"], told["verified"]) == (8, 8, 8) and told["failures"] == []
-    assert told["by"] == [["checksum", "sha256", 8, told["bytes"]]]
+    assert told["by"] == [["checksum", "sha256", 8, told["bytes"]], ["etag", "md5", 8, told["bytes"]]]
 
 
 def test_what_came_from_where_and_which_is_wrong(place: Place) -> None:
