@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from ..checks.digest import Told
 from ..errors import Cancelled, StoreError
-from ..stats import DISK_DAMAGED
+from ..stats import BYTES_FETCHED, DISK_DAMAGED, GETS, HEADS
 from ..stores.base import Deadline, ObjectId
 from ..workers import cancels
 from .fetch.fetcher import Fetcher
@@ -109,7 +109,10 @@ class Checking:
         for offset in range(0, size, PIECE):
             self._check(id)
             part = view[: min(PIECE, size - offset)]
+            stats = self._fetcher.stats.of(id.source)
+            stats.add(GETS)
             self._fetcher.store(id).read(id, offset, [part], deadline=Deadline(self._fetcher.timeout))
+            stats.add(BYTES_FETCHED, len(part))
             yield part
 
     def brought(self, id: ObjectId) -> Brought:
@@ -119,7 +122,9 @@ class Checking:
     def _ask(self, id: ObjectId) -> Told:
         deadline = Deadline(self._fetcher.timeout)
         cancels(deadline.cancel)
-        return self._fetcher.store(id).digests(id, deadline=deadline)
+        told = self._fetcher.store(id).digests(id, deadline=deadline)
+        self._fetcher.stats.of(id.source).add(HEADS, told.requests)
+        return told
 
     def _check(self, id: ObjectId) -> None:
         if self._cancelled():

@@ -51,10 +51,12 @@ class Told(NamedTuple):
     Attributes:
         digests: of the whole object.
         etag_is_md5: whether an ETag that looks like the MD5 of the content is that; None where nobody knows.
+        requests: how many it took to know.
     """
 
     digests: tuple[Digest, ...] = ()
     etag_is_md5: bool | None = None
+    requests: int = 0
 
 
 NOTHING_TOLD = Told()

@@ -50,14 +50,15 @@ def remarks(told: Mapping[str, Any]) -> list[str]:
     """What a person should know beside the figures."""
     found: list[str] = []
     if told[UNKNOWN]:
-        files, known = told[UNKNOWN], "nothing is known that could be checked here"
-        found.append(f"Of {files:,} files ({size(told['unknown_bytes'])}) {known}; --list-unknown lists them.")
+        text = f"Nothing that could be checked here is known of {told[UNKNOWN]:,} ({size(told['unknown_bytes'])})"
+        listed = any(finding["what"] == UNKNOWN for finding in told["failures"])
+        found.append(f"{text} of the files." if listed else f"{text} of the files; --list-unknown lists them.")
     if told["cannot"]:
         which = ", ".join(f"{name} ({files:,} files)" for name, files in sorted(told["cannot"].items()))
         found.append(f"Not computed here: {which}. To have it: {here([PACKAGE])}")
     if told["not_asked"]["files"]:
         files, why = told["not_asked"]["files"], told["not_asked"]["why"]
-        found.append(f"Of {files:,} files the store does not tell its checksums: {why}")
+        found.append(f"The store could not be asked what it knows of {files:,} of the files: {why}")
     if told.get("damaged"):
         blocks = f"{told['damaged']:,} damaged blocks of the disk cache were found by their checksums"
         found.append(f"{blocks} meanwhile, and fetched again: what was compared came from the source.")

@@ -91,8 +91,12 @@ class ChecksumFiles:
         return tuple(self._digests.get(path, ()))
 
     def absent(self, tops: Collection[Parts], is_there: Collection[str]) -> list[tuple[str, str]]:
-        """Files below `tops` that are named and not there, and where they are named. `is_there`: all that are."""
+        """Files below `tops` that are named and not there, and where they are named. `is_there`: all that are.
+
+        What a view shows inflated (`x.nii` of `x.nii.gz`) is there, under another name and with other bytes.
+        """
         gone = (path for path in self._digests if path not in is_there and _below(path, tops))
+        gone = (path for path in gone if _inflated(path) not in is_there)
         return [(path, self._digests[path][0].by) for path in sorted(gone)]
 
     def __bool__(self) -> bool:
@@ -111,6 +115,11 @@ class ChecksumFiles:
         self.remarks += [f"{found.path}, line {line.number}: {line.why}." for line in odd[:_ODD_SHOWN]]
         if len(odd) > _ODD_SHOWN:
             self.remarks.append(f"{found.path}: {len(odd) - _ODD_SHOWN:,} more of its lines cannot be used.")
+
+
+def _inflated(path: str) -> str:
+    ending = path[-4:].lower()
+    return path[:-1] + "h" if ending == ".mgz" else path[:-3] if ending[1:] == ".gz" else path
 
 
 def _below(path: str, tops: Collection[Parts]) -> bool:

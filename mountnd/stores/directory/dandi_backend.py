@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from ...checks.digest import NOTHING_TOLD, Told, parsed
+from ...checks.digest import Told, parsed
 from ...errors import BadAnswer, Changed, NotFound, StoreError
 from ..base import Deadline, ObjectId, ObjectStat
 from ..facts import UNKNOWN_MTIME_NS, size_of
@@ -103,8 +103,8 @@ class DandiBackend:
             if not _is_of(metadata.get("contentUrl"), id.etag):
                 continue  # the asset was replaced since
             found = (parsed("dandi", f"{name}:{value}", name) for name, value in sorted(digests.items()))
-            return Told(tuple(digest for digest in found if digest is not None))
-        return NOTHING_TOLD
+            return Told(tuple(digest for digest in found if digest is not None), requests=1)
+        return Told(requests=1)
 
     def close(self) -> None:
         self._web.close()

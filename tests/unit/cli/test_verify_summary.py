@@ -91,7 +91,14 @@ def test_remarks() -> None:
             | {"not_asked": {"files": 1, "why": "access denied"}}
         )
     )
-    for part in ("Of 2 files (5 B)", "--list-unknown", "crc64nvme (3 files)", "awscrt", "access denied", "4 damaged"):
+    for part in (
+        "known of 2 (5 B) of the files",
+        "--list-unknown",
+        "crc64nvme (3 files)",
+        "awscrt",
+        "access denied",
+        "4 damaged",
+    ):
         assert part in said
     assert said.endswith("sums, line 1: odd.") and summary.remarks(told()) == []
 
