@@ -10,6 +10,7 @@ No lock of its own.
 from __future__ import annotations
 
 import ctypes
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -20,10 +21,13 @@ from ..errors import Cancelled, StoreError
 from ..stats import BYTES_FETCHED, DISK_DAMAGED, GETS, HEADS
 from ..stores.base import Deadline, ObjectId
 from ..workers import cancels
+from .begun import BegunRead
 from .fetch.fetcher import Fetcher
 
 # One GET past the caches.
 PIECE = 8 << 20
+# Bytes of an object that are asked for before those are taken that came first.
+AHEAD = 16 << 20
 # How often it is looked whether to end.
 _LOOK_S = 0.1
 
@@ -31,7 +35,7 @@ _LOOK_S = 0.1
 class Opened(Protocol):
     """An object that is read (`stream.Stream`)."""
 
-    def read_into(self, address: Callable[[], int], size: int, offset: int) -> None: ...
+    def begin(self, size: int, offset: int) -> BegunRead: ...
 
     def close(self) -> None: ...
 
@@ -90,17 +94,29 @@ class Checking:
                     raise Cancelled(id.key) from None
 
     def chunks(self, id: ObjectId, size: int, buffer: bytearray) -> Iterator[memoryview]:
-        """The bytes of an object, in order, each time in the same `buffer`. Raises StoreError."""
+        """The bytes of an object, in order, each time in the same `buffer`; some more of them are asked for meanwhile.
+        Raises StoreError."""
         held = (ctypes.c_char * len(buffer)).from_buffer(buffer)
         address, view = ctypes.addressof(held), memoryview(buffer)
-        stream = self._opened(id, size)
+        stream, offsets = self._opened(id, size), iter(range(0, size, len(buffer)))
+        begun: deque[tuple[int, BegunRead]] = deque()
         try:
-            for offset in range(0, size, len(buffer)):
+            while True:
                 self._check(id)
-                n = min(len(buffer), size - offset)
-                stream.read_into(lambda: address, n, offset)
+                # One that waits for its turn waits for those before it to end: nothing is begun behind it.
+                while (not begun or begun[-1][1].under_way) and sum(n for n, _ in begun) < AHEAD:
+                    if (offset := next(offsets, None)) is None:
+                        break
+                    n = min(len(buffer), size - offset)
+                    begun.append((n, stream.begin(n, offset)))
+                if not begun:
+                    return
+                n, read = begun.popleft()
+                read.finish(lambda: address)
                 yield view[:n]
         finally:
+            for _, read in begun:
+                read.abandon()
             stream.close()
 
     def chunks_from_source(self, id: ObjectId, size: int) -> Iterator[memoryview]:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
+from ..blocks.checking import AHEAD
 from ..blocks.stream import Blocks
 from ..checks.kinds import MANIFEST
 from ..errors import Cancelled, Changed, MountError, MountndError, NotFound, StoreError
@@ -30,10 +31,10 @@ from .walk import Walk
 
 # Files read side by side: small ones are a matter of round trips.
 THREADS = 32
-# How much is read and hashed at a time.
-CHUNK = 512 << 10
-# A long file takes so much of the memory for what is read ahead; all of them take this part of it.
-AHEAD, MEMORY_PART = 16 << 20, 2
+# How much is asked for, read and hashed at a time: long enough for a connection's full rate.
+CHUNK = 2 << 20
+# Long files, of which `AHEAD` each is under way, take this part of the memory.
+MEMORY_PART = 2
 # How long what is being read is waited for once it was cancelled.
 SETTLE_S = 6.0
 
@@ -103,7 +104,7 @@ class Verify(Job):
                 self._check(picked, buffer)
 
     def _turn(self, stat: ObjectStat) -> AbstractContextManager[object]:
-        return self._long if stat.size > 2 * CHUNK and not self._request.dry_run else nullcontext()
+        return self._long if stat.size > CHUNK and not self._request.dry_run else nullcontext()
 
     def _check(self, picked: Picked, buffer: bytearray) -> None:
         """Check one file. Whatever goes wrong with it is in the report."""
