@@ -13,7 +13,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     path_facts  what a mount can tell of one path
     measuring   what its metrics tell
     probing     what a source is asked before it is mounted
-    jobs/       long work apart from what programs read: prefetching on request
+    jobs/       long work apart from what programs read: prefetching and verifying on request
     assembly    from a configuration to the objects of a mount; names the concrete classes
     cache_directory  where in it what lies, and whether it may be used
     daemon/     the process around a mount
@@ -30,6 +30,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     memory_limit  how much memory may be used
     fusermount  unmounting
     private_directory  directories that nobody else may write, held open: caches, the run directory
+    checks/     what is known of an object's content, and digests of its bytes
     errors  regular_file  stats  workers  known to everyone (workers knows errors)
     report/     what a mount did: figures, documents, a page; sizes and times for people
     usage/      what is remembered of reads and waits

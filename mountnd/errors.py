@@ -40,6 +40,7 @@ EXIT_CODES = {
     0: "done",
     1: "it failed: the machine, the mountpoint or the source does not allow it; `doctor`: something is wrong",
     2: "invalid arguments or configuration; nothing was done",
+    3: "`verify`: nothing could be checked, since nothing is known of the files",
     130: "interrupted (Ctrl-C), as shells have it: 128 + 2",
 }
 

@@ -25,7 +25,7 @@ from .daemon import control, handed_over, mounts, notify
 from .daemon.unmount import named_holders
 from .errors import MountError, UsageError
 from .foreign_text import line
-from .jobs.desk import Desk
+from .jobs.desk import desks
 from .opening import opened
 from .path_facts import explain
 from .threads import check_room
@@ -93,7 +93,7 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
         return build(config, reader=KernelReader, standing_in=threads.waiting, polled=threads.poll)
 
     config, mount = opened(config, wire_up)
-    desk = Desk(mount.vfs, mount.blocks)
+    jobs = desks(mount.vfs, mount.blocks)
     try:
         for store in mount.stores.values():
             for said in filter(None, (store.notice, store.exposure)):
@@ -143,7 +143,7 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             "stats": counters,
             "refresh": refresh,
             "explain": explained,
-            "prefetch": desk.answer,
+            **{verb: desk.answer for verb, desk in jobs.items()},
             **account.handlers,
         }
         with nullcontext() if handed else control.serving(config.mountpoint, handlers, account.tick):
@@ -151,7 +151,8 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             account.write_report()
     finally:
         notify.stopping()
-        desk.close()
+        for desk in jobs.values():
+            desk.close()
         try:
             mount.close()
         finally:

@@ -5,6 +5,7 @@
     begun        a read that was begun and is not waited for yet, for whoever has many at once
     outlook      what is here of an object, and what a read would cost: looked at only
     bulk         whole objects to the disk tier: `mountnd prefetch`; `pace`: how much of them at once (pure)
+    checking     whole objects, read to be compared with what is known of them: `mountnd verify`
     waiting      one read that waits, and what for: told to `usage`
     readahead/   what one handle will read next: pure policies (window, strides)
     fetch/       gets blocks: single flight, budget, hedging, warm-up; the loader asks disk, then the store

@@ -18,6 +18,7 @@ from ..workers import Waiter, Workers
 from . import geometry
 from .begun import BegunRead
 from .bulk import GETS_AT_ONCE, Bulk
+from .checking import Checking
 from .disk.base import DiskTier
 from .fetch.budget import Share
 from .fetch.fetcher import Fetcher
@@ -118,6 +119,16 @@ class Blocks:
     def bulk(self, gets_at_once: int = GETS_AT_ONCE) -> Bulk | None:
         """What fetches whole objects into the disk tier; None where there is no such tier."""
         return None if self._disk is None else Bulk(self._fetcher, self._disk, gets_at_once)
+
+    def checking(self, cancelled: Callable[[], bool]) -> Checking:
+        """What reads whole objects to compare them with what is known of them, until it is `cancelled`."""
+        unnoted = UsageLog()
+
+        def opened(id: ObjectId, size: int) -> Stream:
+            usage = unnoted.handle(id, size)
+            return Stream(self._fetcher, self._waiter, id, size, self._readahead(size), usage, unnoted.waits)
+
+        return Checking(self._fetcher, opened, self.usage.brought, cancelled)
 
     def cancel(self, owner: object) -> None:
         """Cancel the prefetches of `owner` that have not started, unless others want them too."""

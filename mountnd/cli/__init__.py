@@ -5,6 +5,11 @@
     flags             the option table as flags of a verb
     streams           the standard streams, also where they are closed; lines for the person
     mounting          what the verbs that mount share: introducing the sources, advice with errors
+    file_filters      options that say which files are meant: BIDS names, patterns, lists
+    prefetch_words    what words of prefetch and verify mean   (pure, but for looking at mounts)
+    prefetching       where their jobs run, and how they are waited for
+    progress          how far a job is
+    prefetch_summary  what prefetch says at its end;  verify_summary  the same of verify
     live              a terminal that is drawn anew until q: `stats --watch`
     live_view         what is drawn there   (pure)
     running           the mounts that run, and which of them a path lies in

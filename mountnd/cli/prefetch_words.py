@@ -1,4 +1,4 @@
-"""What the words of `mountnd prefetch` mean: paths in running mounts, sources, and lists of paths."""
+"""What words of `mountnd prefetch` and `mountnd verify` mean: paths in running mounts, sources, and lists of paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIST_BYTES = 1 << 30
 
 
 class Door(NamedTuple):
-    """What is prefetched by one job.
+    """What is prefetched, or verified, by one job.
 
     Attributes:
         mountpoint: of the mount that it is in; None: a source that is not mounted.
@@ -38,25 +38,35 @@ class Sorted(NamedTuple):
     strays: list[str]
 
 
-def sort_out(words: Sequence[str], lines: Sequence[str] | None, cwd: Path) -> Sorted:
+def sort_out(words: Sequence[str], lines: Sequence[str] | None, cwd: Path, verb: str = "prefetch") -> Sorted:
     """Which mounts and sources are meant.
 
     Args:
         words: as they were typed.
         lines: of a list of paths (`read_list`), None without one: below the one word, else from `cwd`.
+        verb: for messages.
 
     Raises UsageError, MountError.
     """
     if lines is None:
         if not words:
-            example = "mountnd prefetch ~/openneuro/ds000001/sub-01"
-            raise UsageError(f"what is to be prefetched? Name a path in a mount, or a source: {example}")
+            example = f"mountnd {verb} ~/openneuro/ds000001/sub-01"
+            raise UsageError(f"{verb} what? Name a path in a mount, or a source: {example}")
         return Sorted(_by_mount([(*_place(word, cwd), word) for word in words]), [])
     if len(words) > 1:
         raise UsageError("--from goes with one PATH, below which the paths of the list lie, or with none")
     if words:
         return _below(words[0], lines, cwd)
     return _anywhere(lines, cwd)
+
+
+def lines_of(list_file: str | None, *, nul: bool) -> list[str] | None:
+    """The paths of `--from`, None without one. Raises UsageError."""
+    if list_file is None:
+        if nul:
+            raise UsageError("-0 says how the paths of --from end, and there is no --from")
+        return None
+    return read_list(list_file, nul=nul)
 
 
 def read_list(name: str, *, nul: bool) -> list[str]:

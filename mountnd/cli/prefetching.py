@@ -1,8 +1,8 @@
-"""Where a prefetch runs: in the daemon of a running mount, or in this process where nothing is mounted.
+"""Where a prefetch or a verification runs: in a running mount's daemon, or in this process where nothing is mounted.
 
 A mount's daemon has the keys, the options and the names of its sources, and gives way to the programs that read through
 it. This process could not know all of that: keys of the shell that mounted, a file of links that has gone, an option of
-`[mounts]`. So a path in a mount is its daemon's to fetch, and this process only looks how far that is.
+`[mounts]`. So a path in a mount is its daemon's to read, and this process only looks how far that is.
 """
 
 from __future__ import annotations
@@ -10,18 +10,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..config.options import MountConfig
+from ..config.resolve import ConfigInputs, resolve_source
 from ..daemon import control
-from ..errors import MountError, StoreError
+from ..errors import MountError, StoreError, UsageError
 from ..jobs.report import ENDED
-from ..jobs.request import PrefetchRequest
+from ..jobs.request import FilesRequest, PrefetchRequest, VerifyRequest
 from . import streams
+from .prefetch_words import Door
 from .progress import Progress
 from .remedies import next_step
+
+if TYPE_CHECKING:
+    from ..assembly import Mount
+    from ..jobs import job as jobs
 
 # Bytes of paths in one request to a daemon, which takes 64 KiB of JSON.
 _PATHS_BYTES = 32 << 10
@@ -30,7 +36,7 @@ _LOOK_S, _LOOK_MOST_S = 0.05, 0.5
 
 
 class Job(Protocol):
-    """A prefetch that runs. Methods raise MountError where its mount is gone."""
+    """A job that runs. Methods raise MountError where its mount is gone."""
 
     def poll(self, failures_seen: int) -> dict[str, Any]:
         """As `jobs.report.Report.snapshot`."""
@@ -44,8 +50,8 @@ class Job(Protocol):
 class _MountJob:
     """In the daemon of the mount at `mountpoint`."""
 
-    def __init__(self, mountpoint: Path, request: PrefetchRequest) -> None:
-        self._mountpoint = mountpoint
+    def __init__(self, mountpoint: Path, request: FilesRequest, verb: str) -> None:
+        self._mountpoint, self._verb = mountpoint, verb
         asked, more = request.as_json(), []
         for field in ("paths", "listed"):
             first, *rest = _parts(asked[field]) if asked[field] is not None else [None]
@@ -66,10 +72,10 @@ class _MountJob:
         if do != "begin":
             more["id"] = self._id
         try:
-            answer: dict[str, Any] = control.request(self._mountpoint, "prefetch", do=do, **more)
+            answer: dict[str, Any] = control.request(self._mountpoint, self._verb, do=do, **more)
         except MountError as e:
-            if "there is no verb 'prefetch'" in str(e):
-                older = "is served by an older mountnd, which cannot prefetch; unmount and mount it again"
+            if f"there is no verb {self._verb!r}" in str(e):
+                older = f"is served by an older mountnd, which cannot {self._verb}; unmount and mount it again"
                 raise MountError(f"{self._mountpoint} {older}") from None
             raise
         return answer
@@ -89,10 +95,29 @@ def _parts(paths: Sequence[str]) -> list[list[str]]:
     return parts
 
 
+def opened(door: Door, request: FilesRequest, inputs: ConfigInputs, verb: str) -> AbstractContextManager[Job]:
+    """The job, in the mount or in this process. Raises UsageError."""
+    if door.mountpoint is not None:
+        if inputs.typed:
+            option = next(iter(inputs.typed.values())).origin
+            raise UsageError(
+                f"{option}: {door.mountpoint} is mounted, with options of its own; this one is for sources"
+            )
+        return _in_mount(door.mountpoint, request, verb)
+    try:
+        resolved = resolve_source(door.source, inputs)
+    except UsageError as e:
+        raise UsageError(f"{door.source} lies in no mount of mountnd (mountnd ls lists yours), and: {e}") from None
+    values = {name: option.value for name, option in inputs.mount_options().items()}
+    for notice in resolved.notices:
+        streams.remark(notice)
+    return _in_this_process(MountConfig(mountpoint=Path("/"), sources=(resolved.config,), **values), request)
+
+
 @contextmanager
-def in_mount(mountpoint: Path, request: PrefetchRequest) -> Iterator[Job]:
+def _in_mount(mountpoint: Path, request: FilesRequest, verb: str) -> Iterator[Job]:
     """A job in a mount's daemon, which ends with the block. Raises MountError."""
-    job = _MountJob(mountpoint, request)
+    job = _MountJob(mountpoint, request, verb)
     try:
         yield job
     except BaseException:
@@ -104,17 +129,15 @@ def in_mount(mountpoint: Path, request: PrefetchRequest) -> Iterator[Job]:
 
 
 @contextmanager
-def in_this_process(config: MountConfig, request: PrefetchRequest) -> Iterator[Job]:
+def _in_this_process(config: MountConfig, request: FilesRequest) -> Iterator[Job]:
     """A job over sources that are not mounted. Raises what mounting them raises."""
-    from ..blocks.bulk import GETS_ALONE
     from ..daemon import logs
-    from ..jobs.prefetch import Prefetch
     from ..serve import opened_alone
 
     stop = logs.forward(streams.remark, config.verbose, config.debug)
     try:
         with opened_alone(config) as mount:
-            job = Prefetch(mount.vfs, mount.blocks.bulk(GETS_ALONE), request)
+            job = _job(mount, request)
             job.start()
             try:
                 yield _LocalJob(job)
@@ -127,6 +150,18 @@ def in_this_process(config: MountConfig, request: PrefetchRequest) -> Iterator[J
         raise
     finally:
         stop()
+
+
+def _job(mount: Mount, request: FilesRequest) -> jobs.Job:
+    if isinstance(request, PrefetchRequest):
+        from ..blocks.bulk import GETS_ALONE
+        from ..jobs.prefetch import Prefetch
+
+        return Prefetch(mount.vfs, mount.blocks.bulk(GETS_ALONE), request)
+    from ..jobs.verify import Verify
+
+    assert isinstance(request, VerifyRequest)
+    return Verify(mount.vfs, mount.blocks, request)
 
 
 class _LocalJob:

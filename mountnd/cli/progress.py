@@ -1,4 +1,4 @@
-"""How far a prefetch is: a bar on a terminal, a line a minute elsewhere."""
+"""How far a job is: a bar on a terminal, a line a minute elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ..jobs.report import FETCHING, LISTING
+from ..jobs.report import CHECKING, FETCHING, LISTING
 from ..report.figures import duration, size
 from . import layout, streams, terminal
 
@@ -21,7 +21,7 @@ _LEAST_BAR, _MOST_BAR = 8, 40
 
 
 class Progress:
-    """Shows reports of a job on the standard error; nothing with -q."""
+    """Shows reports of a job (`jobs.report.Report.snapshot`) on the standard error; nothing with -q."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._begun, self._said_at = clock, clock(), clock()
@@ -51,7 +51,7 @@ class Progress:
 
     def _note(self, told: Mapping[str, Any]) -> None:
         now = self._clock()
-        self._seen.append((now, told["fetched_bytes"]))
+        self._seen.append((now, _bytes_done(told)))
         while self._seen[0][0] < now - WINDOW_S:
             self._seen.popleft()
 
@@ -64,22 +64,34 @@ def line_of(told: Mapping[str, Any], rate: float) -> str:
     """How far it is, in words. `rate`: bytes a second. Pure."""
     if told["phase"] == LISTING:
         return f"listing: {told['names']:,} names, {told['files']:,} files wanted"
-    if told["phase"] != FETCHING:
+    if told["phase"] not in (FETCHING, CHECKING):
         return f"looking what is cached of {told['files']:,} files"
-    whole, done = told["to_fetch_bytes"], told["fetched_bytes"]
+    whole, done = _bytes_in_all(told), _bytes_done(told)
     parts = [f"{told['done']:,} of {told['files']:,} files", f"{size(done)} of {size(whole)}"]
     if rate > 0:
         parts += [f"{size(rate)}/s", f"{duration(max(0, whole - done) / rate)} left"]
-    if told["failed"]:
-        parts.append(f"{told['failed']:,} failed")
+    for name, words in (("failed", "failed"), ("mismatch", "do not match"), ("unreadable", "cannot be read")):
+        if told.get(name):
+            parts.append(f"{told[name]:,} {words}")
     return ", ".join(parts)
+
+
+def _bytes_done(told: Mapping[str, Any]) -> int:
+    done: int = told["fetched_bytes"] if "fetched_bytes" in told else told["read_bytes"]
+    return done
+
+
+def _bytes_in_all(told: Mapping[str, Any]) -> int:
+    """What is to be fetched; or read, which is all but those files of which nothing is known, as it turns out."""
+    whole: int = told["to_fetch_bytes"] if "to_fetch_bytes" in told else told["bytes"] - told["unknown_bytes"]
+    return whole
 
 
 def _with_bar(told: Mapping[str, Any], text: str, width: int) -> str:
     """A text, and a bar beside it once it is known how much there is to do."""
-    if told["phase"] != FETCHING:
+    if told["phase"] not in (FETCHING, CHECKING):
         return layout.cut(text, width)
-    return with_bar(told["fetched_bytes"], told["to_fetch_bytes"], text, width)
+    return with_bar(_bytes_done(told), _bytes_in_all(told), text, width)
 
 
 def with_bar(done: int, whole: int, text: str, width: int) -> str:

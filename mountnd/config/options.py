@@ -41,12 +41,12 @@ INDEFINITE = float("inf")
 
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
-_PROBE = ("mount", "config", "doctor", "prefetch")
+_PROBE = ("mount", "config", "doctor", "prefetch", "verify")
 # Those that ask a source for something; and these with the one that asks for its snapshots.
 _SOURCE = (*_PROBE, "lock")
 _SNAPSHOTS = (*_SOURCE, "versions")
 # Those of whoever fills caches.
-_CACHING = (*_MOUNT, "prefetch")
+_CACHING = (*_MOUNT, "prefetch", "verify")
 
 
 def option(

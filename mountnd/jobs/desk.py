@@ -1,10 +1,10 @@
-"""Prefetches of one running mount, asked for through its control socket (verb `prefetch`).
+"""Jobs of one running mount, asked for through its control socket (verbs `prefetch` and `verify`).
 
 The socket takes one request a connection, so a job is begun by one, looked at by further ones (`poll`), and ended by
 another (`cancel`). Whoever has begun it looks a few times a second: a job that nobody has looked at for a while is
 cancelled, since its command was killed or its connection is gone.
 
-    {"do": "begin", "job": {...}}          -> {"id": N}      the request (`request.PrefetchRequest`)
+    {"do": "begin", "job": {...}}          -> {"id": N}      the request (`request.FilesRequest`)
     {"do": "add", "id": N, "listed": []}   -> {}             more `listed`, or `paths`, of many; before `start`
     {"do": "start", "id": N}               -> {}
     {"do": "poll", "id": N, "seen": M}     -> what `Report.snapshot` gives, with the failures from the M-th on
@@ -27,7 +27,7 @@ from ..waits import later
 if TYPE_CHECKING:
     from ..blocks.stream import Blocks
     from ..vfs.tree import Vfs
-    from .prefetch import Prefetch
+    from .job import Job
 
 # A job that nobody looks at for so long is cancelled; one that has ended is forgotten.
 SILENT_S = 20.0
@@ -42,20 +42,29 @@ class _Job:
 
     def __init__(self, asked: dict[str, Any], now: float) -> None:
         self.asked, self.seen_at = asked, now
-        self.job: Prefetch | None = None
+        self.job: Job | None = None
 
 
 class Desk:
-    """The jobs of one mount.
+    """The jobs of one mount and one kind.
 
     Args:
+        kind: how messages call one.
+        check: raises UsageError for what is no request.
+        make: a job of a request as it came.
         silent: seconds after which a job is cancelled that nobody looks at.
     """
 
     def __init__(
-        self, vfs: Vfs, blocks: Blocks, *, silent: float = SILENT_S, clock: Callable[[], float] = time.monotonic
+        self,
+        kind: str,
+        check: Callable[[Any], object],
+        make: Callable[[Any], Job],
+        *,
+        silent: float = SILENT_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._vfs, self._blocks, self._silent, self._clock = vfs, blocks, silent, clock
+        self._kind, self._check, self._make, self._silent, self._clock = kind, check, make, silent, clock
         self._lock = threading.Lock()
         self._jobs: dict[int, _Job] = {}
         self._numbers = itertools.count(1)
@@ -71,7 +80,7 @@ class Desk:
         if do == "start":
             return self._start(job)
         if do not in ("poll", "cancel") or job.job is None:
-            raise UsageError(f"a prefetch cannot be asked to {do!r} now")
+            raise UsageError(f"a {self._kind} cannot be asked to {do!r} now")
         if do == "cancel":
             job.job.cancel()
             return {}
@@ -88,12 +97,10 @@ class Desk:
                 job.job.cancel()
 
     def _begin(self, asked: Any) -> dict[str, Any]:
-        from .request import PrefetchRequest
-
-        PrefetchRequest.from_json(asked)
+        self._check(asked)
         with self._lock:
             if len(self._jobs) >= MOST:
-                raise MountError(f"{MOST} prefetches of this mount run already; wait for one of them")
+                raise MountError(f"{MOST} jobs of this kind run already; wait for one of them")
             number = next(self._numbers)
             self._jobs[number] = _Job(dict(asked), self._clock())
         later(self._silent, lambda: self._watch(number))
@@ -103,16 +110,13 @@ class Desk:
         for field in ("paths", "listed"):
             more, known = request.get(field, []), job.asked.get(field)
             if job.job is not None or not isinstance(more, list) or (more and not isinstance(known, list)):
-                raise UsageError("nothing can be added to the paths of this prefetch")
+                raise UsageError(f"nothing can be added to the paths of this {self._kind}")
             if more:
                 job.asked[field] = [*(known or []), *more]
         return {}
 
     def _start(self, job: _Job) -> dict[str, Any]:
-        from .prefetch import Prefetch
-        from .request import PrefetchRequest
-
-        made = Prefetch(self._vfs, self._blocks.bulk(), PrefetchRequest.from_json(job.asked))
+        made = self._make(job.asked)
         with self._lock:
             if job.job is not None:
                 raise UsageError("it has been started")
@@ -124,7 +128,7 @@ class Desk:
         with self._lock:
             job = self._jobs.get(number) if isinstance(number, int) else None
             if job is None:
-                raise MountError("this prefetch has ended: nobody had asked for it for a while")
+                raise MountError(f"this {self._kind} has ended: nobody had asked for it for a while")
             job.seen_at = self._clock()
             return job
 
@@ -141,3 +145,36 @@ class Desk:
             later(left, lambda: self._watch(number))
         elif job.job is not None:
             job.job.cancel()
+
+
+def desks(
+    vfs: Vfs, blocks: Blocks, *, silent: float = SILENT_S, clock: Callable[[], float] = time.monotonic
+) -> dict[str, Desk]:
+    """The desks of a mount, by the verb of their requests. What a job takes is imported with the first one."""
+
+    def check_prefetch(asked: Any) -> None:
+        from .request import PrefetchRequest
+
+        PrefetchRequest.from_json(asked)
+
+    def make_prefetch(asked: Any) -> Job:
+        from .prefetch import Prefetch
+        from .request import PrefetchRequest
+
+        return Prefetch(vfs, blocks.bulk(), PrefetchRequest.from_json(asked))
+
+    def check_verify(asked: Any) -> None:
+        from .request import VerifyRequest
+
+        VerifyRequest.from_json(asked)
+
+    def make_verify(asked: Any) -> Job:
+        from .request import VerifyRequest
+        from .verify import Verify
+
+        return Verify(vfs, blocks, VerifyRequest.from_json(asked))
+
+    return {
+        "prefetch": Desk("prefetch", check_prefetch, make_prefetch, silent=silent, clock=clock),
+        "verify": Desk("verification", check_verify, make_verify, silent=silent, clock=clock),
+    }

@@ -1,4 +1,4 @@
-"""The files that a prefetch means, one after the other, as often as they are needed."""
+"""The files that a job means, one after the other, as often as they are needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import IsADirectory
 from ..stores.base import ObjectStat
 from .paths import shown
 from .report import Report
-from .request import PrefetchRequest
+from .request import FilesRequest, PrefetchRequest
 from .walk import Batch
 
 
@@ -42,7 +42,7 @@ class Picked(NamedTuple):
         return catalogue.relied(entry.stat)
 
 
-def span_of(stat: ObjectStat, request: PrefetchRequest) -> BlockRange:
+def span_of(stat: ObjectStat, request: FilesRequest) -> BlockRange:
     """The blocks that are meant of a file."""
     return covering(0, request.bytes_of(stat.size), stat.size)
 
@@ -50,13 +50,19 @@ def span_of(stat: ObjectStat, request: PrefetchRequest) -> BlockRange:
 class Files:
     """All of them, in the order in which they were found."""
 
-    def __init__(self, batches: Sequence[Batch], request: PrefetchRequest) -> None:
+    def __init__(self, batches: Sequence[Batch], request: FilesRequest) -> None:
         self._batches, self._request = batches, request
+
+    def all(self) -> Iterator[Picked]:
+        """All of them."""
+        for batch in self._batches:
+            for entry in batch.files():
+                yield Picked(batch, entry)
 
     def wanted(self, report: Report | None = None) -> Iterator[Picked]:
         """Those that `--max-bytes` allows: each that does not fit is left out, and told to the report."""
-        left = self._request.max_bytes
-        for picked in self._all():
+        left = self._request.max_bytes if isinstance(self._request, PrefetchRequest) else None
+        for picked in self.all():
             if left is not None:
                 n = self._request.bytes_of(picked.stat().size)
                 if n > left:
@@ -69,9 +75,4 @@ class Files:
     def odd_tokens(self) -> int:
         """How many go by another token than their ETags: what is learnt of a server while it is read changes that, and
         what was fetched before is then not found again."""
-        return sum(picked.stat().id != picked.entry.stat.id for picked in self._all() if picked.entry.stat)
-
-    def _all(self) -> Iterator[Picked]:
-        for batch in self._batches:
-            for entry in batch.files():
-                yield Picked(batch, entry)
+        return sum(picked.stat().id != picked.entry.stat.id for picked in self.all() if picked.entry.stat)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from ..blocks.bulk import Bulk
 from ..blocks.disk.base import DiskRoom
@@ -13,69 +10,32 @@ from ..blocks.geometry import BlockRange, extent
 from ..errors import Changed, MountError, MountndError, NotFound
 from ..report.figures import size as size_text
 from ..stores.base import ObjectStat
-from ..threads import start
 from ..vfs.tree import Vfs
 from .files import Files, Picked, span_of
-from .report import ENDED, FETCHING, LOOKING, Report
+from .job import Job
+from .report import FETCHING, LOOKING, Report
 from .request import PrefetchRequest
 from .transfer import Amount, Missing, Outcome, OutOfReach, Transfer
 from .walk import Walk
-
-log = logging.getLogger(__name__)
 
 # What was pinned is looked at once more at the end: before the pin stood, another process may have evicted some of it.
 LOOKS = 3
 
 
-class Prefetch:
+class Prefetch(Job):
     """One job.
 
     Args:
         bulk: into the disk cache; None where there is none.
-
-    Attributes:
-        report: how far it is.
     """
 
+    name = "prefetch"
+
     def __init__(self, vfs: Vfs, bulk: Bulk | None, request: PrefetchRequest) -> None:
+        super().__init__(Report())
         self._vfs, self._bulk, self._request = vfs, bulk, request
-        self._cancelled, self._ended = threading.Event(), threading.Event()
         self._absent = Amount(0, 0)  # at the beginning
         self._settled: set[str] = set()  # paths that failed, or whose listed version is gone: not to be tried again
-        self.report = Report()
-
-    def run(self) -> None:
-        """Do it. Whatever goes wrong is in the report. Called once, on any thread."""
-        try:
-            self._run()
-        except MountndError as e:
-            self._stop(str(e))
-        except OSError as e:
-            self._stop(f"{e.filename or 'the disk cache'}: nothing more can be kept: {e.strerror or e}")
-        except Exception as e:
-            log.exception("prefetch")
-            self._stop(f"internal error: {type(e).__name__}: {e}")
-        finally:
-            if self._cancelled.is_set():
-                self.report.tell(cancelled=True)
-            self.report.phase(ENDED)
-            self._ended.set()
-
-    def start(self) -> None:
-        """`run` on a thread of its own. Raises MountError where the system grants none."""
-        start(threading.Thread(target=self.run, name="prefetch", daemon=True))
-
-    def cancel(self) -> None:
-        """End soon; what has come stays."""
-        self._cancelled.set()
-
-    def join(self, seconds: float) -> bool:
-        """Wait so long for its end; whether it has ended."""
-        return self._ended.wait(seconds)
-
-    def snapshot(self, failures_seen: int = 0) -> dict[str, Any]:
-        """As `Report.snapshot`."""
-        return self.report.snapshot(failures_seen)
 
     # -- the thread -----------------------------------------------------------------------------
 
@@ -194,9 +154,6 @@ class Prefetch:
                 yield Missing(picked.path, stat.id, stat.size, tuple(gaps), picked, again=True)
             else:
                 self.report.count(done=1)
-
-    def _stop(self, why: str) -> None:
-        self.report.tell(stopped=why)
 
 
 def _gaps(bulk: Bulk, stat: ObjectStat, span: BlockRange, names: list[str], there: Collection[str]) -> list[BlockRange]:

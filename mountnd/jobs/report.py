@@ -1,4 +1,4 @@
-"""What a prefetch has done so far: counted by the job, looked at by whoever waits for it, at any time."""
+"""What a job has done so far: counted by the job, looked at by whoever waits for it, at any time."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 # Kinds of files that are told of, the largest first.
 KINDS_MAX = 12
 # Failures told in one answer, and in all; the rest are counted.
 FAILURES_AT_ONCE, FAILURES_MAX = 500, 10_000
 
-_COUNTS = ("directories", "names", "files", "bytes", "belonging", "done", "cached", "cached_bytes", "to_fetch_bytes",
+COUNTS = ("directories", "names", "files", "bytes", "belonging", "done", "cached", "cached_bytes", "to_fetch_bytes",
            "fetched", "fetched_bytes", "failed", "left_out", "left_out_bytes")  # fmt: skip
 
-# What it does: lists names, looks what is cached, fetches, has ended.
-LISTING, LOOKING, FETCHING, ENDED = "listing", "looking", "fetching", "ended"
-
-
-class Failure(NamedTuple):
-    """A file, or a directory with a "/" at its end, that was not fetched or listed, and why."""
-
-    path: str
-    reason: str
+# What it does: lists names, looks what is cached, fetches, compares with what is known, has ended.
+LISTING, LOOKING, FETCHING, CHECKING, ENDED = "listing", "looking", "fetching", "checking", "ended"
 
 
 class Report:
@@ -32,13 +25,18 @@ class Report:
 
     Args:
         clock: monotonic seconds.
+
+    Attributes:
+        counts: the names of counters that a snapshot has.
     """
+
+    counts: Sequence[str] = COUNTS
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock, self._clock, self._begun = threading.Lock(), clock, clock()
         self._counts: Counter[str] = Counter()
         self._kinds: dict[str, list[int]] = {}
-        self._failures: list[Failure] = []
+        self._failures: list[Any] = []  # as JSON holds them
         self._told: dict[str, Any] = {}
         self._phase, self._ended_at = LISTING, 0.0
 
@@ -46,8 +44,8 @@ class Report:
         """It goes on with this."""
         with self._lock:
             self._phase = phase
-            if phase == FETCHING:
-                self._told["fetching_since"] = self._clock() - self._begun
+            if phase in (FETCHING, CHECKING):
+                self._told[f"{phase}_since"] = self._clock() - self._begun
             if phase == ENDED:
                 self._ended_at = self._clock()
 
@@ -74,11 +72,11 @@ class Report:
             self._counts.update(more)
 
     def failed(self, path: str, reason: str) -> None:
-        """A file or a directory failed."""
+        """A file, or a directory with a "/" at the end of its path, failed."""
         with self._lock:
             self._counts["failed"] += 1
             if len(self._failures) < FAILURES_MAX:
-                self._failures.append(Failure(path, reason))
+                self._failures.append([path, reason])
 
     def tell(self, **told: Any) -> None:
         """Facts beside the counters: `stopped` (why it ended early), `huge`, ..."""
@@ -89,7 +87,7 @@ class Report:
         """All of it, as JSON can hold it, with the failures from the `failures_seen`-th on."""
         with self._lock:
             kinds = sorted(self._kinds.items(), key=lambda item: (-item[1][1], item[0]))
-            more: Sequence[Failure] = self._failures[failures_seen:][:FAILURES_AT_ONCE]
+            more = self._failures[failures_seen:][:FAILURES_AT_ONCE]
             seconds = (self._ended_at if self._phase == ENDED else self._clock()) - self._begun
             counts = dict(self._counts)
             # One that was evicted meanwhile was done twice.
@@ -98,9 +96,9 @@ class Report:
             return {
                 "phase": self._phase,
                 "seconds": round(seconds, 3),
-                **{name: counts.get(name, 0) for name in _COUNTS},
+                **{name: counts.get(name, 0) for name in self.counts},
                 "kinds": [[kind, *counts] for kind, counts in kinds[:KINDS_MAX]],
-                "failures": [list(failure) for failure in more],
+                "failures": more,
                 **self._told,
             }
 

@@ -12,7 +12,7 @@ from enum import Enum
 from .bids import Name, Wanted, applies, parse
 from .globs import Globs
 from .paths import Parts
-from .request import PrefetchRequest
+from .request import FilesRequest
 
 
 class Verdict(Enum):
@@ -31,7 +31,7 @@ class Selection:
     """What a request says of names. Entities are those of a whole path, from the mount's root; patterns are of paths
     below the directory that is prefetched."""
 
-    def __init__(self, request: PrefetchRequest) -> None:
+    def __init__(self, request: FilesRequest) -> None:
         self._include, self._exclude = Globs(request.include), Globs(request.exclude)
         self._words, self._wanted = request.vocabulary, None
         if request.by_entities:

@@ -17,7 +17,7 @@ from ..errors import Forbidden, MountndError
 from ..vfs.tree import Vfs
 from .paths import Listed, Parts, components, raw, shown, text
 from .report import Report
-from .request import PrefetchRequest
+from .request import FilesRequest
 from .selection import Selection, Verdict
 
 # From so many names on a directory may be too large to be kept (`catalog/query/open_listings.py`).
@@ -62,14 +62,23 @@ class Walk:
 
     Args:
         cancelled: whether to end.
+        listed: told of each directory that is listed, those on the way to a path included.
 
     Attributes:
         batches: what was found.
         huge: directories with more names than are kept, which cannot be shown without a network.
     """
 
-    def __init__(self, vfs: Vfs, request: PrefetchRequest, report: Report, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        vfs: Vfs,
+        request: FilesRequest,
+        report: Report,
+        cancelled: Callable[[], bool],
+        listed: Callable[[Parts, Catalogue, Sequence[Entry]], object] = lambda *_: None,
+    ) -> None:
         self._vfs, self._request, self._report, self._cancelled = vfs, request, report, cancelled
+        self._listed = listed
         self._selection = Selection(request)
         self._perhaps: dict[Parts, tuple[Batch, int]] = {}
         self._above: set[Parts] = set()  # directories on the way that were listed
@@ -154,6 +163,7 @@ class Walk:
             if not above:
                 raise
             entries = ()  # a policy may allow what lies deeper, found by its name
+        self._listed(place.path, place.catalogue, entries)
         if above:
             self._above.add(place.path)
         below = place.path[len(base) :]

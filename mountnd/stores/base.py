@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
+from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import NotFound, StoreError
 from .deadline import Deadline as Deadline
 from .object_versions import NO_VERSIONS, Marker, VersionsPage
@@ -192,6 +193,12 @@ class Store(Protocol):
         """
         ...
 
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        """What the provider says of the content of exactly this version, beside its ETag: one request at most. Nothing
+        where it has another version, or says nothing. Raises what `head` does.
+        """
+        ...
+
     def renew(self, *, deadline: Deadline) -> bool:
         """Something was refused a while ago: whether there are other keys now, which are looked for at most once in a
         few seconds. No request to the store itself is needed for that. Never raises."""
@@ -233,6 +240,9 @@ class StoreBase:
     @property
     def once(self) -> Self:
         return self
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return NOTHING_TOLD
 
     def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
         raise StoreError("only buckets of S3 keep older versions of their objects", code=NO_VERSIONS)
@@ -288,6 +298,9 @@ class WrappingStore:
     @property
     def region(self) -> str:
         return self._store.region
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return self._store.digests(id, deadline=deadline)
 
     def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
         return self._store.list_versions(prefix, after=after, deadline=deadline)

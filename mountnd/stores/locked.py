@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import Changed, Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound
+from ..checks.digest import NOTHING_TOLD, Told, parsed
+from ..checks.kinds import LOCKFILE
+from ..errors import Changed, Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError
 from ..lockfile.record import Locked
 from ..lockfile.table import Cursor, Table
 from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
@@ -129,6 +131,21 @@ class LockedStore(WrappingStore):
             if not is_of_object(error):
                 raise
             raise _gone(id, "is not to be had with these keys, or by nobody any more", error) from error
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        """What the lockfile says, and the provider."""
+        record = self.record(id.key)
+        digest = parsed(LOCKFILE, record.digest, f"lockfile {self._table.path.name}") if record is not None else None
+        own = () if digest is None else (digest,)
+        if self._table.moved:
+            id = id._replace(source=self._inner_source, key=record.key if record is not None else id.key)
+        try:
+            told = self._store.digests(id, deadline=deadline)
+        except StoreError:
+            if not own:
+                raise
+            told = NOTHING_TOLD
+        return told._replace(digests=(*own, *told.digests))
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._store.relied(stat) if stat.id.etag else stat

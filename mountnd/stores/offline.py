@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn, Self
 
+from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import Unreachable
 from .base import Deadline, ObjectId, ObjectStat, Page, WrappingStore
 from .object_versions import Marker, VersionsPage
@@ -43,6 +44,9 @@ class Offline(WrappingStore):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._refuse(id.key)
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return NOTHING_TOLD
 
     def renew(self, *, deadline: Deadline) -> bool:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..checks.digest import Told
 from ..errors import NotFound
 from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
 
@@ -54,6 +55,9 @@ class OneObject(WrappingStore):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._store.read(id._replace(source=self._inner_source), start, views, deadline=deadline)
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return self._store.digests(id._replace(source=self._inner_source), deadline=deadline)
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._ours(self._store.relied(stat._replace(id=stat.id._replace(source=self._inner_source))))

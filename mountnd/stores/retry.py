@@ -6,6 +6,7 @@ import random as _random
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ..checks.digest import Told
 from ..errors import StoreError, Throttled
 from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
 from .object_versions import Marker, VersionsPage
@@ -94,6 +95,9 @@ class Retrying(WrappingStore):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._retry(lambda attempt: self._store.read(id, start, views, deadline=attempt), id.key, deadline)
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return self._retry(lambda attempt: self._store.digests(id, deadline=attempt), id.key, deadline)
 
     def _retry(self, call: Callable[[Deadline], T], what: str, deadline: Deadline) -> T:
         failures, last = 0, None

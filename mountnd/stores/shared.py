@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..checks.digest import Told
 from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
 
 
@@ -49,6 +50,9 @@ class Shared(WrappingStore):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._of(id.key).read(id, start, views, deadline=deadline)
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return self._of(id.key).digests(id, deadline=deadline)
 
     def _of(self, key: str) -> Store:
         return next((store for store in self._by_root if key.startswith(store.root)), self._store)

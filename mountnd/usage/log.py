@@ -124,6 +124,12 @@ class UsageLog:
             file.disk_ranges = file.disk_ranges or Ranges()
             file.disk_ranges.add(start, stop)
 
+    def brought(self, id: ObjectId) -> tuple[int, int]:
+        """How many bytes of an object came from its source, and from the disk cache, since it was archived last."""
+        with self._lock:
+            file = self._files.get(id)
+            return (0, 0) if file is None else (file.fetched + file.ahead, file.disk)
+
     def opened(self, handle: HandleUsage, place: object, mtime_ns: int) -> None:
         """As `HandleUsage.opened`."""
         with self._lock:

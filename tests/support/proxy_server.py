@@ -10,6 +10,7 @@ A rule is an action with conditions; the first rule that fits a request decides 
     truncate    an answer in itself consistent (206, its own Content-Range) that holds half of what was asked
     shift       the body of the range that starts one byte earlier or later, labelled truthfully by Content-Range
     mislabel    the body of the range that starts one byte earlier or later, Content-Range missing
+    flip        the true head, and a body whose last byte is another
     whole       ignore the Range: 200 and the whole object
     unguarded   pass the request on without its If-Match, as servers do that do not know the header
     cut-xml     half of a listing's document, with a Content-Length that fits it
@@ -187,6 +188,8 @@ class Server:
         status, fields, answer = await self.fetch(head, body)
         if rule.action == "mislabel":
             fields = [f for f in fields if f[0].lower() != "content-range"]
+        if rule.action == "flip" and answer and request.method == "GET":
+            answer = answer[:-1] + bytes([answer[-1] ^ 1])
         if rule.action == "cut-xml":
             answer = answer[: len(answer) // 2]
         if rule.action in ("short", "reset-body"):

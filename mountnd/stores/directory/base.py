@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from ...checks.digest import Told
 from ..base import Deadline, ObjectId, ObjectStat
 from ..http.etag_trust import EtagTrust
 
@@ -43,6 +44,10 @@ class DirectoryBackend(Protocol):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
         """As `Store.read`."""
+        ...
+
+    def digests(self, id: ObjectId, deadline: Deadline) -> Told:
+        """As `Store.digests`."""
         ...
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from ...checks.digest import Told, parsed
 from ...errors import BadAnswer, Changed, NotFound, StoreError
 from ..base import Deadline, ObjectId, ObjectStat
 from ..facts import UNKNOWN_MTIME_NS, size_of
@@ -24,6 +25,8 @@ from .base import DirectoryName
 API = "https://api.dandiarchive.org/api"
 # Names on a page: the API's most.
 _PAGE = 1000
+# Rows of the one page that is asked for an asset by its path: others may begin with it, and come after it.
+_SAME_START = 10
 # Of one directory; the largest dandisets have some 100,000 assets in all.
 _PAGES_MAX = 1000
 
@@ -84,6 +87,25 @@ class DandiBackend:
                 raise
             raise Changed(f"{name}: DANDI has another file there now") from None
 
+    def digests(self, id: ObjectId, deadline: Deadline) -> Told:
+        """What the metadata of an asset say (dandi-schema, `digest`), by one page of `assets/`."""
+        path = self._top + id.key
+        query = {"path": path, "metadata": "true", "order": "path", "page_size": _SAME_START}
+        answer = self._ask(f"{self._version_url(deadline)}/assets/?{urlencode(query)}", id.key, deadline)
+        rows = answer.get("results")
+        for row in rows if isinstance(rows, list) else ():
+            if not isinstance(row, dict) or row.get("path") != path or size_of(row.get("size")) not in (None, id.size):
+                continue
+            metadata = row.get("metadata")
+            digests = metadata.get("digest") if isinstance(metadata, dict) else None
+            if not isinstance(metadata, dict) or not isinstance(digests, dict):
+                continue
+            if not _is_of(metadata.get("contentUrl"), id.etag):
+                continue  # the asset was replaced since
+            found = (parsed("dandi", f"{name}:{value}", name) for name, value in sorted(digests.items()))
+            return Told(tuple(digest for digest in found if digest is not None), requests=1)
+        return Told(requests=1)
+
     def close(self) -> None:
         self._web.close()
 
@@ -129,6 +151,13 @@ class DandiBackend:
             return DirectoryName(name, None, f"a Zarr; mount it by itself: mountnd s3://dandiarchive/{where} DIR")
         id = ObjectId(self.source, directory + name, url, size=size)
         return DirectoryName(name, ObjectStat(id, size, UNKNOWN_MTIME_NS))
+
+
+def _is_of(urls: object, url: str) -> bool:
+    """Whether metadata with these `contentUrl`s are of the blob at `url`, as far as they name one."""
+    said = [one for one in urls if isinstance(one, str)] if isinstance(urls, list) else []
+    blobs = {urlsplit(one).path.rpartition("/")[2] for one in said if "/blobs/" in one}
+    return not blobs or "/blobs/" not in url or urlsplit(url).path.rpartition("/")[2] in blobs
 
 
 def open_dandi(url: str, api: str | None) -> DandiBackend:

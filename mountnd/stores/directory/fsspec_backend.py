@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ... import installation
+from ...checks.digest import NOTHING_TOLD, Digest, Told, value_of
 from ...errors import BadAnswer, Changed, ConfigError, Forbidden, NotFound, StoreError, TimedOut, Unreachable
 from ...redaction import identity, redacted
 from ..base import Deadline, ObjectId, ObjectStat
@@ -55,6 +56,9 @@ def settings_mark(protocol: str, settings: Mapping[str, Any], environ: Mapping[s
     text = repr(sorted((name, repr(value)) for name, value in {**named, "account_name": account}.items()))
     return f"settings={hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
+
+# Digests among what fsspec's file systems tell of a file: gcsfs hands on what Google's API says.
+_DIGESTS = (("md5", "md5Hash"), ("crc32c", "crc32c"))
 
 # The packages that fsspec's messages name, for URLs that people have.
 _PACKAGES = {
@@ -145,6 +149,14 @@ class FsspecBackend:
         for view in views:
             view[:] = body[at : at + len(view)]
             at += len(view)
+
+    def digests(self, id: ObjectId, deadline: Deadline) -> Told:
+        """What Google's storage says: other file systems have no digest that is of the content for certain."""
+        info = self._call(self._names, "info", self._path(id.key, deadline), deadline)
+        if version_token(info)[0] != id.etag or id.size not in (-1, size_of(info.get("size"))):
+            return NOTHING_TOLD
+        found = ((name, value_of(name, str(info.get(said) or ""))) for name, said in _DIGESTS)
+        return Told(tuple(Digest("checksum", name, value, "Google's") for name, value in found if value is not None))
 
     def close(self) -> None:
         pass  # fsspec's file systems close their sessions when they are collected

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from ...checks.digest import NOTHING_TOLD, Told
 from ...errors import BadAnswer, NotFound, StoreError
 from ...redaction import identity, redacted
 from ..base import Deadline, ObjectId, ObjectStat, Page
@@ -105,6 +106,9 @@ class HttpBackend:
             raise NotFound(f"{self.url}: is one file, and there is no {id.key!r}")
         requests = self._requests(id.key, start, views, deadline)
         self._reads.read(id, requests, requests.name, deadline)
+
+    def digests(self, id: ObjectId, deadline: Deadline) -> Told:
+        return NOTHING_TOLD
 
     def close(self) -> None:
         self._trust.close()

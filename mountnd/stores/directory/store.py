@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...checks.digest import Told
 from ...errors import NotFound, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from .base import DirectoryBackend
@@ -79,6 +80,9 @@ class DirectoryStore(StoreBase):
             raise NotFound(f"{self.url}: no file {id.key!r}")
         if views:
             self._backend.read(id, start, views, deadline)
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        return self._backend.digests(id, deadline)
 
     @property
     def remarks(self) -> tuple[str, ...]:

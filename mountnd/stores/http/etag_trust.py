@@ -87,6 +87,11 @@ class EtagTrust:
         """Whether the ETag of an answer may be expected of the next one."""
         return self._evidence != UNSTABLE
 
+    @property
+    def are_md5s(self) -> bool:
+        """Whether an ETag that looks like an MD5 was seen to be that of the content."""
+        return self._md5s.found and not self._evidence
+
     def relied(self, stat: ObjectStat) -> ObjectStat:
         """`stat` with the token that its version goes by: its ETag, or size and LastModified."""
         id = stat.id

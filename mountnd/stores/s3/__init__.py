@@ -4,6 +4,7 @@
     clients          the clients, made once, and given other keys after a refusal
     object_requests  what reading a range of an object may ask: a GET, a HEAD, its row in a listing
     names_client     listings and HEADs
+    digests          what headers say of an object's content                    (pure)
     http_client      requests of all kinds; ranged GETs are received straight into the cache's blocks
     signing          the headers that sign them
     loop             waiting for what runs on botocore's event loop

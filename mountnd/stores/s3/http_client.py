@@ -14,6 +14,7 @@ import http.client
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
@@ -146,17 +147,21 @@ class HttpClient:
         *,
         most: int,
         signed: bool = True,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Reply:
         """A whole answer, whatever its status. Raises StoreError; BadAnswer where its body has more than `most` bytes.
 
         Args:
             key: "" for the bucket itself.
             query: what stands behind the question mark, by name.
+            headers: beside those of every request.
         """
         target = self._target(key) + ("?" + _query(query) if query else "")
-        headers = self._sign(method, target, self._headers, subject, deadline) if signed else self._headers
+        sent = {**self._headers, **headers}
+        if signed:
+            sent = self._sign(method, target, sent, subject, deadline)
         with self._names.ask(
-            self._route, method, target, headers, subject, deadline, lambda error: translate(error, subject)
+            self._route, method, target, sent, subject, deadline, lambda error: translate(error, subject)
         ) as (connection, answer):
             return _reply(connection, answer, most, subject, deadline)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http.client import HTTPMessage
+from types import MappingProxyType
 from typing import Any
 
 from ...errors import Intercepted, ServerFault
@@ -46,13 +48,25 @@ class NamesClient:
             raise Intercepted(f"{subject.url}: {subject.place} answered with {described(body)}", code=WEB_PAGE)
         return body
 
-    def head(self, key: str, subject: Subject, deadline: Deadline, version: str = "") -> HTTPMessage:
-        """The headers of a HEAD, found in any case. `version`: its id; "" for the current one.
+    def head(
+        self,
+        key: str,
+        subject: Subject,
+        deadline: Deadline,
+        version: str = "",
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> HTTPMessage:
+        """The headers of a HEAD, found in any case.
 
         A refusal has only an HTTP status: that of a GET says why.
+
+        Args:
+            version: of the object; "" for what is there now.
+            headers: of the request.
         """
         query = {"versionId": version} if version else {}
-        reply = self._http.ask("HEAD", key, query, subject, deadline, most=0)
+        reply = self._http.ask("HEAD", key, query, subject, deadline, most=0, headers=headers)
         if reply.status != 200:
             raise reply.error(subject)
         return reply.headers

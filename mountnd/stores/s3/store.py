@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http.client import HTTPMessage
 
+from ...checks.digest import Told
 from ...errors import BadAnswer, Changed, NotFound, ServerFault, StoreError
 from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
 from ..facts import mtime_of, size_of
@@ -26,6 +27,7 @@ from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
 from .clients import Clients, RenewingClients
+from .digests import ASKING, digests_in, etags_are_md5s
 from .key_rules import is_valid_key
 from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
@@ -220,6 +222,17 @@ class S3Store(StoreBase):
                 self._reads.read(id, requests, requests.subject, deadline)
 
         self._clients.run(read, deadline)
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        self._check(id.key)
+
+        def ask(clients: Clients) -> Told:
+            subject = clients.subject(id.key)
+            said = clients.names.head(id.key, subject, deadline, id.version, headers=ASKING)
+            md5s = etags_are_md5s(clients.access.endpoint, directory_bucket=not self.flat, seen=self._trust.are_md5s)
+            return digests_in(said, id, by_etag=self._trust.relies_on(id), md5s=md5s)
+
+        return self._clients.run(ask, deadline)
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._clients.renew(deadline)

@@ -1,8 +1,8 @@
 """A DANDI archive over a directory: its API (one dandiset, 000026) and its bucket, whose objects are named by content.
 
 argv: the directory, the latest published version ("" for none). Prints its port; `/log` gives the requests so far as
-JSON. A file whose name ends in ".zarr" is a Zarr, one that holds "embargoed" is refused in the bucket. It ends when its
-stdin closes.
+JSON. A file whose name ends in ".zarr" is a Zarr, one that holds "embargoed" is refused in the bucket, and of one that
+holds "damaged" the bucket gives another last byte. It ends when its stdin closes.
 """
 
 import hashlib
@@ -37,6 +37,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for version in ("draft", published or "draft"):
             if split.path == f"/api/dandisets/000026/versions/{version}/assets/paths/":
                 return self.paths(query)
+            if split.path == f"/api/dandisets/000026/versions/{version}/assets/":
+                return self.assets(query)
         return self.blob(split.path)
 
     def paths(self, query):
@@ -48,6 +50,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         found = [self.row(path) for path in rows[(page - 1) * size : page * size]]
         following = "http://127.0.0.1/next" if page * size < len(rows) else None
         return self.say(200, json.dumps({"count": len(rows), "next": following, "results": found}).encode())
+
+    def assets(self, query):
+        """As the archive has it: `path` is the beginning of a path in any case."""
+        files = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        wanted = [path for path in files if path.lower().startswith(query.get("path", "").lower())]
+        rows = [self.asset(root / path) for path in wanted[: int(query.get("page_size", 100))]]
+        if query.get("metadata") != "true":
+            rows = [{name: row[name] for name in row if name != "metadata"} for row in rows]
+        return self.say(200, json.dumps({"count": len(wanted), "next": None, "results": rows}).encode())
+
+    def asset(self, path):
+        data = path.read_bytes()
+        etag = hashlib.md5(hashlib.md5(data).digest()).hexdigest() + "-1"
+        url = f"http://127.0.0.1:{self.server.server_port}{blob_of(path)}"
+        digests = {"dandi:dandi-etag": etag, "dandi:sha2-256": hashlib.sha256(data).hexdigest()}
+        metadata = {"digest": digests, "contentUrl": [f"{url}/api/assets/0/download/", url]}
+        return {"asset_id": "0", "path": str(path.relative_to(root)), "size": len(data), "metadata": metadata}
 
     def row(self, path):
         below = str(path.relative_to(root))
@@ -63,6 +82,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 body = path.read_bytes()
                 if b"embargoed" in body:
                     return self.say(403, b"<Error><Code>AccessDenied</Code></Error>")
+                if b"damaged" in body:
+                    body = body[:-1] + bytes([body[-1] ^ 1])
                 asked = self.headers.get("Range", "").removeprefix("bytes=").split("-")
                 if len(asked) != 2:
                     return self.say(200, body)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mountnd.errors import MountError, UsageError
-from mountnd.jobs import prefetch
-from mountnd.jobs.desk import MOST, Desk
+from mountnd.jobs import prefetch, verify
+from mountnd.jobs.desk import MOST, Desk, desks
 from tests.support.waiting import Clock, wait_until
 
 
@@ -39,7 +39,7 @@ class NoBlocks:
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     FakeJob.made = []
     monkeypatch.setattr(prefetch, "Prefetch", FakeJob)
-    return Desk(None, NoBlocks(), silent=0.3)  # type: ignore[arg-type]
+    return desks(None, NoBlocks(), silent=0.3)["prefetch"]  # type: ignore[arg-type]
 
 
 def ask(desk: Desk, do: str, **more: Any) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_one_that_nobody_looks_at_is_cancelled_and_forgotten(desk: Desk) -> None
 
 def test_one_that_somebody_looks_at_goes_on(desk: Desk) -> None:
     clock = Clock()
-    desk = Desk(None, NoBlocks(), silent=0.05, clock=clock)  # type: ignore[arg-type]
+    desk = desks(None, NoBlocks(), silent=0.05, clock=clock)["prefetch"]  # type: ignore[arg-type]
     number = ask(desk, "begin", job={"paths": ["a"]})["id"]
     ask(desk, "start", id=number)
     for _ in range(20):
@@ -107,3 +107,19 @@ def test_there_are_only_so_many(desk: Desk) -> None:
         ask(desk, "begin", job={"paths": ["a"]})
     with pytest.raises(MountError, match="run already"):
         ask(desk, "begin", job={"paths": ["a"]})
+
+
+def test_verifications_have_a_desk_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeJob.made = []
+    monkeypatch.setattr(verify, "Verify", FakeJob)
+    both = desks(None, NoBlocks())  # type: ignore[arg-type]
+    asked = {"paths": ["a"], "by": ["etag"], "from_source": True}
+    number = ask(both["verify"], "begin", job=asked)["id"]
+    ask(both["verify"], "start", id=number)
+    (job,) = FakeJob.made
+    assert (job.request.by, job.request.from_source) == (("etag",), True)
+    with pytest.raises(MountError):
+        ask(both["prefetch"], "poll", id=number)
+    for wrong in ({"paths": ["a"], "by": ["md4"]}, {"paths": ["a"], "pin": "x"}):
+        with pytest.raises(UsageError):
+            ask(both["verify"], "begin", job=wrong)
