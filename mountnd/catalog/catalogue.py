@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import Forbidden, NotADirectory, NotFound, StoreError
+from ..errors import Changed, Forbidden, NotADirectory, NotFound, StoreError
 from ..private_directory import PrivatePath
 from ..stats import Stats
-from ..stores.base import Page, Store
+from ..stores.base import ObjectStat, Page, Store
 from ..usage.waits import SlowestWaits, Wait
 from ..workers import Waiter, Workers
 from .cache.disk import ListingDiskCache
@@ -25,6 +26,7 @@ from .model.keys import PAGE_KEYS, Hidden, classify, segment_of
 from .model.listing import listing_of
 from .model.location import Location
 from .query.directory_stream import DirectoryStream, ListedEntries
+from .query.file_sizes import FileSizes
 from .query.invalidation import Invalidation
 from .query.lookup import Lookup
 from .query.open_listings import OpenListings
@@ -45,6 +47,9 @@ LIMIT_BYTES = 128 << 20
 # A directory that takes more than this part of the limit is huge: streamed, not kept.
 HUGE_PART = 8
 
+# A file that is replaced more often while its size is asked for is too restless to look at.
+MOVES = 3
+
 
 class Catalogue:
     """The names of one store.
@@ -61,6 +66,7 @@ class Catalogue:
     Attributes:
         root: the tree's top.
         relied: that of the store: an entry's stat with the token that its version goes by now.
+        sizes: finds out how long files are, where listings do not tell; None where they do.
 
     Every method may be called from any thread. `lookup` and `scan` raise NotADirectory, NotFound,
     Forbidden and every other StoreError, Interrupted, and TimedOut.
@@ -94,6 +100,7 @@ class Catalogue:
         )
         listings = OpenListings(self._requests, self._cache, prefetcher, keep_bytes=limit_bytes // HUGE_PART)
         flights = SingleFlight()
+        self.sizes = FileSizes(store.sizes, self._requests, waiting, clock) if store.sizes is not None else None
         fallback = StaleFallback(self._requests, stats, timeout=timeout, clock=clock)
         self._invalidation = Invalidation(self._cache, flights, listings, prefetcher, store.root)
         self._lookup = Lookup(
@@ -112,7 +119,49 @@ class Catalogue:
         )
 
     def lookup(self, directory: Entry, name: bytes) -> Entry:
-        """The entry called `name` in a directory."""
+        """The entry called `name` in a directory, a file with the size that is shown."""
+        entry = self._find(directory, name)
+        if self.sizes is None or entry.stat is None or entry.is_dir:
+            return entry
+        return self._sized(self.sizes, directory, entry)
+
+    def _sized(self, sizes: FileSizes, directory: Entry, entry: Entry) -> Entry:
+        """A file with its size. Where it is not that version any more, it is looked up anew."""
+        assert entry.stat is not None
+        if sizes.is_told(entry.stat):
+            return entry
+        sizes.looked_at(directory.key, entry.name, lambda: self.known(directory))
+        for _ in range(MOVES):
+            try:
+                return self._timed("size", entry.key, partial(_with_size, sizes, entry))
+            except (Changed, NotFound):
+                self.forget(entry.key)
+                entry = self._find(directory, entry.name)
+                if entry.stat is None or entry.is_dir:
+                    return entry
+        return _with_size(sizes, entry)
+
+    def readable(self, stat: ObjectStat) -> ObjectStat:
+        """An entry's stat as it is to be read: the version, and how long that is. Costs no request where listings tell
+        sizes. Raises every StoreError, of which BadAnswer says that it cannot be read, and Interrupted."""
+        sizes = self.sizes
+        if sizes is None:
+            return self.relied(stat)
+        for _ in range(MOVES):
+            try:
+                return self._timed("size", stat.id.key, partial(sizes.readable, stat))
+            except (Changed, NotFound):
+                self.forget(stat.id.key)
+                around, slash, name = stat.id.key.rpartition("/")
+                name_bytes = name.encode("utf-8", "surrogateescape")
+                entry = self._find(Entry(b"", around + slash, True, None), name_bytes)
+                if entry.is_dir or entry.stat is None:
+                    raise
+                stat = entry.stat
+        return sizes.readable(stat)
+
+    def _find(self, directory: Entry, name: bytes) -> Entry:
+        """The entry called `name` in a directory, as listings tell of it."""
         if not directory.is_dir:
             raise NotADirectory(f"{self._location.display(directory.key)} is not a directory")
         prefix, segment = directory.key, segment_of(name)
@@ -225,7 +274,7 @@ class Catalogue:
             return list_root(1)  # a policy may allow short pages only
         self._requests.root_listed(PAGE_KEYS)
         if page.token is None and (page.objects or page.prefixes):
-            contents = classify(prefix, page.objects, page.prefixes, page.unshowable)
+            contents = classify(prefix, page.objects, page.prefixes, page.unshowable, page.hidden)
             self._cache.put(prefix, listing_of(contents, mark.at), mark.serial)
         return page
 
@@ -271,3 +320,8 @@ class Catalogue:
     def close(self) -> None:
         """Write what is kept across restarts. Idempotent."""
         self._cache.close()
+
+
+def _with_size(sizes: FileSizes, entry: Entry) -> Entry:
+    assert entry.stat is not None
+    return entry._replace(stat=sizes.shown(entry.stat))

@@ -50,13 +50,15 @@ class Page(NamedTuple):
     """One answer of a listing: objects and common prefixes (each ending in the delimiter), in the store's order.
 
     `token` continues it; None on the last page. `unshowable` holds keys the store could not even spell
-    as `str` (as `repr`), so that they can be reported.
+    as `str` (as `repr`), so that they can be reported. `hidden`: keys that the store itself does not show, each with
+    the reason.
     """
 
     objects: list[ObjectStat]
     prefixes: list[str]
     token: str | None = None
     unshowable: tuple[str, ...] = ()
+    hidden: tuple[tuple[str, str], ...] = ()
 
 
 class Renewals:
@@ -81,6 +83,36 @@ class Notes(Protocol):
         ...
 
 
+class Sizes(Protocol):
+    """Of a store whose listings do not tell of each object how many bytes it gives: a view of compressed files."""
+
+    def is_told(self, stat: ObjectStat) -> bool:
+        """Whether `stat`, as it was listed, tells the size."""
+        ...
+
+    def known(self, stat: ObjectStat) -> ObjectStat | None:
+        """`stat`, as it was listed, with the size that programs are shown; None where that takes a request."""
+        ...
+
+    def known_readable(self, stat: ObjectStat) -> ObjectStat | None:
+        """What `check` would give, or for an object that cannot be read what `known` gives; None where that takes a
+        request."""
+        ...
+
+    def ask(self, stat: ObjectStat, *, deadline: Deadline) -> ObjectStat:
+        """As `known`, with a request where it takes one. Raises as `Store.head`, and Changed."""
+        ...
+
+    def check(self, stat: ObjectStat, *, deadline: Deadline) -> ObjectStat:
+        """`stat` as it is to be read: its id is that of the bytes that `read` gives. Requests are sent where they are
+        needed. Raises as `ask`, and BadAnswer for an object that cannot be read."""
+        ...
+
+    def stored_key(self, stat: ObjectStat) -> str:
+        """The key of what is stored, which is shown as `stat`."""
+        ...
+
+
 class Store(Protocol):
     """One provider. Attributes:
 
@@ -100,6 +132,7 @@ class Store(Protocol):
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
+    sizes: who knows how long its objects are, where its listings do not tell; None where they do.
     """
 
     source: str
@@ -109,6 +142,7 @@ class Store(Protocol):
     flat: bool
     pins: bool
     renewals: Renewals
+    sizes: Sizes | None
 
     @property
     def notice(self) -> str: ...
@@ -186,6 +220,7 @@ class StoreBase:
     """What most stores have in common: no notice, no region, no keys, one attempt a call, nothing to learn or close."""
 
     renewals = Renewals()  # nobody counts here
+    sizes: Sizes | None = None
 
     former_source = ""
 
@@ -237,6 +272,7 @@ class WrappingStore:
         self.source, self.root, self.url = store.source, store.root, store.url
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
         self.renewals = store.renewals
+        self.sizes = store.sizes
 
     @property
     def notice(self) -> str:
