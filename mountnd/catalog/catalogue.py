@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import Changed, Forbidden, NotADirectory, NotFound, StoreError
+from ..errors import Forbidden, NotADirectory, NotFound, StoreError
 from ..private_directory import PrivatePath
 from ..stats import Stats
 from ..stores.base import ObjectStat, Page, Store
@@ -34,6 +33,7 @@ from .query.point import Name
 from .query.remembered import Remembered, RememberedListing, remembered, remembered_listing
 from .query.scan import Scanner
 from .query.single_flight import SingleFlight
+from .query.sized_files import SizedFiles
 from .query.stale_fallback import StaleFallback
 from .readahead.prefetcher import SubtreePrefetcher
 from .requests import Requests
@@ -46,9 +46,6 @@ LIMIT_BYTES = 128 << 20
 
 # A directory that takes more than this part of the limit is huge: streamed, not kept.
 HUGE_PART = 8
-
-# A file that is replaced more often while its size is asked for is too restless to look at.
-MOVES = 3
 
 
 class Catalogue:
@@ -66,6 +63,9 @@ class Catalogue:
     Attributes:
         root: the tree's top.
         relied: that of the store: an entry's stat with the token that its version goes by now.
+        readable: an entry's stat as it is to be read; costs no request where listings tell sizes. known_readable: the
+            same without a request; None where it takes one. as_known: the same, or else as it is listed, and nothing
+            is begun (`SizedFiles` has all three).
         sizes: finds out how long files are, where listings do not tell; None where they do.
 
     Every method may be called from any thread. `lookup` and `scan` raise NotADirectory, NotFound,
@@ -100,7 +100,6 @@ class Catalogue:
         )
         listings = OpenListings(self._requests, self._cache, prefetcher, keep_bytes=limit_bytes // HUGE_PART)
         flights = SingleFlight()
-        self.sizes = FileSizes(store.sizes, self._requests, waiting, clock) if store.sizes is not None else None
         fallback = StaleFallback(self._requests, stats, timeout=timeout, clock=clock)
         self._invalidation = Invalidation(self._cache, flights, listings, prefetcher, store.root)
         self._lookup = Lookup(
@@ -117,48 +116,20 @@ class Catalogue:
             fallback,
             implied=store.flat,
         )
+        self.sizes: SizedFiles | None = None
+        self.readable: Callable[[ObjectStat], ObjectStat] = store.relied
+        self.known_readable: Callable[[ObjectStat], ObjectStat | None] = store.relied
+        self.as_known: Callable[[ObjectStat], ObjectStat] = store.relied
+        if store.sizes is not None:
+            files = FileSizes(store.sizes, self._requests, waiting, clock)
+            self.sizes = SizedFiles(files, self._find, self.known, self.forget, self._timed)
+            self.readable, self.known_readable = self.sizes.readable, self.sizes.known_readable
+            self.as_known = self.sizes.as_known
 
     def lookup(self, directory: Entry, name: bytes) -> Entry:
         """The entry called `name` in a directory, a file with the size that is shown."""
         entry = self._find(directory, name)
-        if self.sizes is None or entry.stat is None or entry.is_dir:
-            return entry
-        return self._sized(self.sizes, directory, entry)
-
-    def _sized(self, sizes: FileSizes, directory: Entry, entry: Entry) -> Entry:
-        """A file with its size. Where it is not that version any more, it is looked up anew."""
-        assert entry.stat is not None
-        if sizes.is_told(entry.stat):
-            return entry
-        sizes.looked_at(directory.key, entry.name, lambda: self.known(directory))
-        for _ in range(MOVES):
-            try:
-                return self._timed("size", entry.key, partial(_with_size, sizes, entry))
-            except (Changed, NotFound):
-                self.forget(entry.key)
-                entry = self._find(directory, entry.name)
-                if entry.stat is None or entry.is_dir:
-                    return entry
-        return _with_size(sizes, entry)
-
-    def readable(self, stat: ObjectStat) -> ObjectStat:
-        """An entry's stat as it is to be read: the version, and how long that is. Costs no request where listings tell
-        sizes. Raises every StoreError, of which BadAnswer says that it cannot be read, and Interrupted."""
-        sizes = self.sizes
-        if sizes is None:
-            return self.relied(stat)
-        for _ in range(MOVES):
-            try:
-                return self._timed("size", stat.id.key, partial(sizes.readable, stat))
-            except (Changed, NotFound):
-                self.forget(stat.id.key)
-                around, slash, name = stat.id.key.rpartition("/")
-                name_bytes = name.encode("utf-8", "surrogateescape")
-                entry = self._find(Entry(b"", around + slash, True, None), name_bytes)
-                if entry.is_dir or entry.stat is None:
-                    raise
-                stat = entry.stat
-        return sizes.readable(stat)
+        return entry if self.sizes is None else self.sizes.entry(directory, entry)
 
     def _find(self, directory: Entry, name: bytes) -> Entry:
         """The entry called `name` in a directory, as listings tell of it."""
@@ -320,8 +291,3 @@ class Catalogue:
     def close(self) -> None:
         """Write what is kept across restarts. Idempotent."""
         self._cache.close()
-
-
-def _with_size(sizes: FileSizes, entry: Entry) -> Entry:
-    assert entry.stat is not None
-    return entry._replace(stat=sizes.shown(entry.stat))

@@ -95,8 +95,7 @@ class Sizes(Protocol):
         ...
 
     def known_readable(self, stat: ObjectStat) -> ObjectStat | None:
-        """What `check` would give, or for an object that cannot be read what `known` gives; None where that takes a
-        request."""
+        """What `check` would give; None where that takes a request, and for an object that cannot be read."""
         ...
 
     def ask(self, stat: ObjectStat, *, deadline: Deadline) -> ObjectStat:

@@ -14,8 +14,20 @@ from typing import Protocol
 
 from .points import Points, SeekPoint, packed_window
 from .unfit import Unfit
-from .zlib_binding import BITS, BLOCK, BLOCK_ENDED, BUF_ERROR, GZIP, LAST_BLOCK, MEM_ERROR, NO_FLUSH, OK, RAW
-from .zlib_binding import STREAM_END, Inflation
+from .zlib_binding import (
+    BITS,
+    BLOCK,
+    BLOCK_ENDED,
+    BUF_ERROR,
+    GZIP,
+    LAST_BLOCK,
+    MEM_ERROR,
+    NO_FLUSH,
+    OK,
+    RAW,
+    STREAM_END,
+    Inflation,
+)
 
 # Of a gzip member: CRC-32 and size of what it holds.
 TRAILER_BYTES = 8
@@ -89,7 +101,8 @@ class Cursor:
         z.next_out, z.avail_out = address, room
         with self._turn:
             status = self._z.inflate(BLOCK if stop else NO_FLUSH)
-        used, got = len(piece) - self._at - z.avail_in, room - z.avail_out
+        used = len(piece) - self._at - z.avail_in
+        got: int = room - z.avail_out
         self._at += used
         self.stored += used
         self.out += got

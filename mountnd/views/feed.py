@@ -140,5 +140,3 @@ def _fetched(store: Store, id: ObjectId, start: int, stop: int) -> bytearray:
     deadline = Deadline(PIECE_S)
     cancels(deadline.cancel)
     return fetched(store, id, start, stop, deadline)
-
-

@@ -274,7 +274,9 @@ class Inflated:
         idle = [one for one in self._idle if point.out <= one.cursor.out <= start]
         nearest = max(idle, key=lambda one: one.cursor.out, default=None)
         if nearest is not None and nearest.cursor.out >= max(coming, default=0):
-            first = min((start_of(w.unit) for w in self._waiters if start_of(w.unit) >= nearest.cursor.out), default=start)
+            first = min(
+                (start_of(w.unit) for w in self._waiters if start_of(w.unit) >= nearest.cursor.out), default=start
+            )
             return nearest if start <= first else None
         if coming or len(self._busy) >= CURSORS:
             return None

@@ -125,7 +125,7 @@ class Names:
                 if not shown.startswith(prefix) or (after and sort_key(shown) <= low):
                     continue
                 order = self.candidates(shown)
-                stats.sort(key=lambda one, order=order: order.index(one[0].id.key))
+                stats.sort(key=lambda one: order.index(one[0].id.key))
                 if shown not in there:
                     stat, suffix = stats.pop(0)
                     plain.append(listed(stat, source, shown, suffix))

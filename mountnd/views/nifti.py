@@ -50,7 +50,7 @@ def size_of(head: bytes) -> int:
         raise Unfit("dimensions")
     if not math.isfinite(offset) or offset != int(offset) or offset < length:
         raise Unfit("offset")
-    size = int(offset) + (math.prod(dim[1 : dim[0] + 1]) * bitpix + 7) // 8
+    size: int = int(offset) + (math.prod(dim[1 : dim[0] + 1]) * bitpix + 7) // 8
     if size > _LARGEST:
         raise Unfit("dimensions")
     return size

@@ -11,6 +11,7 @@ import threading
 import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import xxhash
@@ -114,7 +115,9 @@ class Points:
         """
         with self._lock:
             points = list(self._points)
-        body = b"".join(_POINT.pack(p.out, p.stored, p.member, p.bits, p.byte, len(p.window)) + p.window for p in points)
+        body = b"".join(
+            _POINT.pack(p.out, p.stored, p.member, p.bits, p.byte, len(p.window)) + p.window for p in points
+        )
         head = _HEADER.pack(whose, stored, size, len(points), xxhash.xxh3_64_intdigest(body))
         return _MAGIC + head + body
 
@@ -131,11 +134,11 @@ def load(data: bytes, whose: bytes, stored: int, size: int) -> Points | None:
     for _ in range(count):
         if start + _POINT.size > len(data):
             return None
-        *numbers, length = _POINT.unpack_from(data, start)
+        out, at, member, bits, byte, length = _POINT.unpack_from(data, start)
         start += _POINT.size
-        points.append(SeekPoint(*numbers, data[start : start + length]))
+        points.append(SeekPoint(out, at, member, bits, byte, data[start : start + length]))
         start += length
-    ascending = all(a.out < b.out and a.stored <= b.stored for a, b in zip(points, points[1:], strict=False))
+    ascending = all(a.out < b.out and a.stored <= b.stored for a, b in pairwise(points))
     return Points(points) if points and points[0] == START and ascending and start == len(data) else None
 
 

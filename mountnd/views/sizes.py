@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from ..errors import BadAnswer, StoreError
+from ..errors import StoreError, Unviewable
 from ..stores.base import Deadline, ObjectId, Store
 from . import unfit
 from .blobs import Blobs
@@ -203,12 +203,12 @@ def inflated_size(whole: bytes, size: int) -> None:
         try:
             while not z.eof:
                 part = z.decompress(left, 1 << 20)
-                left = z.unconsumed_tail if not z.eof else z.unused_data
-                total += len(part)
+                if not (part or left or z.eof):
+                    raise Unfit("truncated")
+                left, total = z.unconsumed_tail, total + len(part)
                 if total > size:
                     raise Unfit("size")
-                if not part and not left and not z.eof:
-                    raise Unfit("truncated")
+            left = z.unused_data
         except zlib.error:
             raise Unfit("damaged") from None
     if total != size:
@@ -217,7 +217,7 @@ def inflated_size(whole: bytes, size: int) -> None:
 
 def refused(store: Store, key: str, name: str) -> StoreError:
     """The error of a file that cannot be shown inflated."""
-    return BadAnswer(f"{store.url}: {key!r} cannot be read in this view: {REASONS[name]}", code="View")
+    return Unviewable(f"{store.url}: {key!r} cannot be shown inflated: {REASONS[name]}", why=REASONS[name])
 
 
 def _measure_of(note: bytes) -> Measure | None:

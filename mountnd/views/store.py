@@ -147,13 +147,25 @@ class InflatedStore(WrappingStore):
         return self._behind(stat) is None
 
     def known(self, stat: ObjectStat) -> ObjectStat | None:
-        return self._known(stat, checked=False)
+        behind = self._behind(stat)
+        if behind is None or behind.measured:
+            return stat
+        behind = self._behind(self.relied(stat)) or behind
+        found = self._sizes.known(behind.id)
+        return None if found is None else _shown(stat, found)
 
     def known_readable(self, stat: ObjectStat) -> ObjectStat | None:
-        return self._known(stat, checked=True)
+        stat = self.relied(stat)
+        behind = self._behind(stat)
+        if behind is None:
+            return stat
+        found = self._sizes.known(behind.id)
+        if found is None or not found.checked or found.unfit:
+            return None
+        return stat if behind.measured else measured(stat, found.size)
 
     def ask(self, stat: ObjectStat, *, deadline: Deadline) -> ObjectStat:
-        behind = self._behind(stat)
+        behind = self._behind(self.relied(stat))
         if behind is None or behind.measured:
             return stat
         return _shown(stat, self._sizes.ask(behind.id, deadline))
@@ -199,15 +211,6 @@ class InflatedStore(WrappingStore):
     # -- within
     def _behind(self, stat: ObjectStat) -> Stored | None:
         return stored(stat.id, self._inner_source, stat.size)
-
-    def _known(self, stat: ObjectStat, *, checked: bool) -> ObjectStat | None:
-        behind = self._behind(stat)
-        if behind is None or (behind.measured and not checked):
-            return stat
-        found = self._sizes.known(behind.id)
-        if found is None or (checked and not found.checked):
-            return None
-        return stat if behind.measured else _shown(stat, found)
 
     def _format_of(self, key: str) -> Format:
         return next(form for name in self._formats if key.lower().endswith((form := FORMATS[name]).end))

@@ -1,4 +1,4 @@
-"""Sizes of files where listings do not tell them: asked for one by one, and ahead of whoever looks at one after another.
+"""Sizes of files where listings do not tell them: asked for one by one, and ahead of who looks at one after another.
 
 Names never wait for them. A look-up does, since the kernel takes attributes with it. What cannot be found out for good
 (it may not be read, it is not what its name says) is shown with the size in the listing: it cannot be opened, either.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
 from ...errors import Archived, BadAnswer, Forbidden, StoreError
-from ...stores.base import Deadline, ObjectId, ObjectStat, Sizes
+from ...stores.base import ObjectId, ObjectStat, Sizes
 from ...workers import Task
 from ..model.permissions import FORBIDDEN_S
 from ..requests import OFFLINE, Requests
@@ -60,8 +60,8 @@ class FileSizes:
 
     def readable(self, stat: ObjectStat) -> ObjectStat:
         """A file's stat as it is to be read. Raises every StoreError, and Interrupted."""
-        if self.known_readable(stat) is not None:
-            return self._sizes.check(stat, deadline=Deadline(0))
+        if (known := self.known_readable(stat)) is not None:
+            return known
         return self._wait(self._flight(stat, readable=True))
 
     def begin(self, stats: Iterable[ObjectStat], *, readable: bool = False) -> None:
