@@ -84,6 +84,11 @@ class Feed:
         self._fetch_ahead(must=False)
         return piece
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether anything was fetched ahead, or is being."""
+        return bool(self._ahead)
+
     def pause(self) -> None:
         """Nobody wants more of it for now: what is under way is cancelled, and one piece is kept."""
         keep = 1 if self._ahead and self._ahead[0][1].future.done() else 0

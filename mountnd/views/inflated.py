@@ -12,12 +12,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import NamedTuple
 
 from cachetools import LRUCache
 
 from ..errors import BadAnswer
 from ..stores.base import Deadline, ObjectId, Store
+from ..waits import GRACE_S, later
 from ..workers import Workers
 from .cursor import Cursor
 from .feed import Allowance, Feed
@@ -85,12 +87,17 @@ class _Waiter:
 
 
 class _Working:
-    """A cursor and what feeds it. Attributes: at: of the unit that is inflated now, the start."""
+    """A cursor and what feeds it.
 
-    __slots__ = ("at", "cursor", "feed")
+    Attributes:
+        at: of the unit that is inflated now, the start.
+        turns: how many readers have had it.
+    """
+
+    __slots__ = ("at", "cursor", "feed", "turns")
 
     def __init__(self, cursor: Cursor, feed: Feed) -> None:
-        self.cursor, self.feed, self.at = cursor, feed, cursor.out
+        self.cursor, self.feed, self.at, self.turns = cursor, feed, cursor.out, 0
 
 
 class Inflated:
@@ -256,14 +263,21 @@ class Inflated:
         with self._lock:
             self._busy.remove(working)
             if kept:
-                if not self._wanted_of(working.cursor.out):
-                    working.feed.pause()
+                working.turns += 1
+                if working.feed.is_ahead and not self._wanted_of(working.cursor.out):
+                    later(GRACE_S, partial(self._pause, working, working.turns))
                 self._idle.append(working)
             self._wake()
         if not kept:
             working.feed.close()
         if learnt:
             self._learnt(self)
+
+    def _pause(self, working: _Working, turns: int) -> None:
+        """Where nobody has come for a cursor meanwhile, what is under way for it is not wanted."""
+        with self._lock:
+            if working in self._idle and working.turns == turns:
+                working.feed.pause()
 
     # -- with the lock held
     def _choose(self, unit: int) -> _Working | SeekPoint | None:

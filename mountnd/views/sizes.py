@@ -161,11 +161,7 @@ class Sizes:
         if id.size < LEAST_MEMBER or head[:2] != b"\x1f\x8b":
             raise Unfit("gzip")
         form = self._format_of(id.key)
-        try:
-            begins = zlib.decompressobj(31).decompress(head, form.head_bytes)
-        except zlib.error:
-            raise Unfit("damaged") from None
-        size = form.size_of(begins)
+        size = form.size_of(_beginning(head, form.head_bytes))
         if size > id.size * MOST_INFLATED:
             raise Unfit("size")
         return size
@@ -189,6 +185,19 @@ class Sizes:
         if size < 1 << 32 and all(struct.unpack_from("<I", tail, end - 4)[0] > size for end in ends):
             raise Unfit("size")  # no member holds so much
         self._inflate_all(id, size, deadline)
+
+
+def _beginning(head: bytes, count: int) -> bytes:
+    """The first `count` inflated bytes, of as many members as it takes. Raises Unfit."""
+    begins = b""
+    while len(begins) < count and head[:2] == b"\x1f\x8b":
+        z = zlib.decompressobj(31)
+        try:
+            begins += z.decompress(head, count - len(begins))
+        except zlib.error:
+            raise Unfit("damaged") from None
+        head = z.unused_data
+    return begins
 
 
 def inflated_size(whole: bytes, size: int) -> None:

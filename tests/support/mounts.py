@@ -48,6 +48,7 @@ def _sources(url: str, sources: Sequence[str], options: Mapping[str, Any]) -> tu
             region="us-east-1",
             anonymous=True,
             ttl=ttl,
+            view=options.get("view"),
         )
         for source in sources
     )
@@ -58,6 +59,7 @@ def vfs_mount(where: Path, url: str, sources: Sequence[str], options: Mapping[st
     """The vfs over `sources`, without a kernel."""
     rest = {"cache_dir": where / "cache", **options}
     rest.pop("ttl", None)
+    rest.pop("view", None)
     rest.pop("probe", None)  # nothing is asked before the first call
     config = MountConfig(mountpoint=where / "nowhere", sources=_sources(url, sources, options), **rest)
     mount = assembly.build(config)

@@ -1,4 +1,4 @@
-"""Sizes of files where listings do not tell them: asked for one by one, and ahead of who looks at one after another.
+"""Sizes of files where listings do not tell them: asked for one by one, and ahead of a walk from file to file.
 
 Names never wait for them. A look-up does, since the kernel takes attributes with it. What cannot be found out for good
 (it may not be read, it is not what its name says) is shown with the size in the listing: it cannot be opened, either.
