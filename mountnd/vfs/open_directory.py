@@ -37,7 +37,7 @@ class OpenDirectory:
 
     def rows(self, offset: int) -> Iterator[DirectoryRow]:
         """(name, attributes, offset of the next row) from `offset` on. A file's size is `UNKNOWN_SIZE` where it is not
-        known yet: then it is asked for, and looking at the file waits for it."""
+        known yet: names do not wait for it, and ask nobody; who looks at the file does."""
         scan, owner = self._scan, self._owner
         if offset < 2:
             here = self._own_attributes()
@@ -74,7 +74,6 @@ class OpenDirectory:
             if (stat := pinned(number) or sizes.known(entry.stat)) is not None:
                 yield entry.name, owner.file(number, stat.size, stat.mtime_ns), following + 2
             else:
-                sizes.begin([entry.stat])
                 yield entry.name, owner.file(number, UNKNOWN_SIZE, entry.stat.mtime_ns), following + 2
 
     def names(self, offset: int) -> Iterator[NameRow]:

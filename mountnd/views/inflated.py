@@ -1,8 +1,9 @@
 """The inflated bytes of one version: who inflates what, so that nothing is inflated twice that is wanted at once.
 
 Bytes are inflated in *units*. A reader that needs a unit takes a cursor that lies between it and the seek point before
-it, or makes one from there; where such a cursor is at work already, it waits: the cursor comes by, or is handed on. So
-many readers of one part are one cursor, in order, and readers of parts with seek points between them go side by side.
+it, or a little before that, or makes one from there; where such a cursor is at work already, it waits: the cursor comes
+by, or is handed on. So many readers of one part are one cursor, in order, and readers of parts with seek points between
+them go side by side.
 
 Lock: `Inflated._lock` comes before those of `Points`, `Units` and `Allowance`; nothing is waited for under it.
 """
@@ -28,6 +29,8 @@ from .unfit import Unfit
 
 # A header is often all that is read; beyond it, what a handful of blocks take, and two milliseconds.
 FIRST_UNIT, UNIT = 64 << 10, 512 << 10
+# A cursor so little before a seek point is as good as the point: its compressed bytes are on their way.
+NEAR = 1 << 20
 # Cursors of one file that are kept, and that may be at work.
 CURSORS = 4
 # Seek points that are kept together: those of 64 MiB.
@@ -284,8 +287,9 @@ class Inflated:
         """From where to inflate for a unit: an idle cursor, or a seek point; None: wait for a cursor at work."""
         start = start_of(unit)
         point = self.points.before(start)
-        coming = [one.at for one in self._busy if point.out <= one.at <= start]
-        idle = [one for one in self._idle if point.out <= one.cursor.out <= start]
+        from_ = point.out - NEAR
+        coming = [one.at for one in self._busy if from_ <= one.at <= start]
+        idle = [one for one in self._idle if from_ <= one.cursor.out <= start]
         nearest = max(idle, key=lambda one: one.cursor.out, default=None)
         if nearest is not None and nearest.cursor.out >= max(coming, default=0):
             first = min(
@@ -314,7 +318,7 @@ class Inflated:
     def _wanted_of(self, out: int) -> list[_Waiter]:
         """Who waits for a cursor at an offset."""
         waiters = [waiter for waiter in self._waiters if start_of(waiter.unit) >= out]
-        return [waiter for waiter in waiters if self.points.before(start_of(waiter.unit)).out <= out]
+        return [waiter for waiter in waiters if self.points.before(start_of(waiter.unit)).out - NEAR <= out]
 
     def _wake(self) -> None:
         """Wake the first that can have its unit inflated now. It wakes the next one."""
