@@ -49,7 +49,7 @@ BYTE_RESERVED = 8
 NAME_WORKERS = 16
 NAME_RESERVED = 4
 # A view of inflated files takes this part of the memory for blocks beside it, in bytes at least so many.
-VIEW_PART, VIEW_LEAST = 8, 8 << 20
+VIEW_PART, VIEW_LEAST = 5, 8 << 20
 # Each of them, with requests that a server does not answer: those stand in nobody's way as long as there are no more.
 MOST_REQUESTS = 2_048
 

@@ -8,6 +8,7 @@
     unfit         why a file cannot be shown inflated
     sizes         finds out how long files are, and whether that can be true; remembers it
     inflated      the inflated bytes of one version: who inflates what, for many readers at once
+    units         the parts in which a file is inflated, and those inflated lately
     cursor        a place in a compressed file that is being inflated
     points        seek points, and how they are kept
     feed          compressed bytes, fetched side by side ahead of whoever inflates

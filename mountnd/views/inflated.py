@@ -16,9 +16,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
-from cachetools import LRUCache
-
-from ..errors import BadAnswer
+from ..errors import BadAnswer, TimedOut
 from ..stores.base import Deadline, ObjectId, Store
 from ..waits import GRACE_S, later
 from ..workers import Workers
@@ -26,9 +24,8 @@ from .cursor import Cursor
 from .feed import Allowance, Feed
 from .points import Points, SeekPoint
 from .unfit import Unfit
+from .units import Units, start_of, unit_of
 
-# A header is often all that is read; beyond it, what a handful of blocks take, and two milliseconds.
-FIRST_UNIT, UNIT = 64 << 10, 512 << 10
 # A cursor so little before a seek point is as good as the point: its compressed bytes are on their way.
 NEAR = 1 << 20
 # Cursors of one file that are kept, and that may be at work.
@@ -37,28 +34,6 @@ CURSORS = 4
 POINTS_AT_ONCE = 16
 # What is inflated on the way to a unit is kept where a reader that is a little late may want it.
 KEPT_ON_THE_WAY = 8 << 20
-
-
-class Units:
-    """Units inflated lately, of all files. Thread-safe; its lock is a leaf.
-
-    Args:
-        limit: bytes.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._lock = threading.Lock()
-        self._units: LRUCache[tuple[bytes, int], bytearray] = LRUCache(max(limit, 2 * UNIT), getsizeof=len)
-
-    def get(self, whose: bytes, unit: int) -> bytearray | None:
-        """A unit, if it is here."""
-        with self._lock:
-            return self._units.get((whose, unit))
-
-    def put(self, whose: bytes, unit: int, data: bytearray) -> None:
-        """Keep a unit for a while."""
-        with self._lock:
-            self._units[whose, unit] = data
 
 
 class Engine(NamedTuple):
@@ -78,17 +53,6 @@ class Engine(NamedTuple):
     turn: AbstractContextManager[object]
 
 
-class _Waiter:
-    """A reader that waits for a unit: for its `data`, or for a cursor that it may take."""
-
-    __slots__ = ("data", "stop", "unit", "woken")
-
-    def __init__(self, unit: int, stop: int) -> None:
-        self.unit, self.stop = unit, stop
-        self.woken = threading.Event()
-        self.data: bytearray | None = None
-
-
 class _Working:
     """A cursor and what feeds it.
 
@@ -101,6 +65,18 @@ class _Working:
 
     def __init__(self, cursor: Cursor, feed: Feed) -> None:
         self.cursor, self.feed, self.at, self.turns = cursor, feed, cursor.out, 0
+
+
+class _Waiter:
+    """A reader that waits for a unit: it is given its `data`, or a cursor at work for it."""
+
+    __slots__ = ("data", "given", "stop", "unit", "working")
+
+    def __init__(self, unit: int, stop: int) -> None:
+        self.unit, self.stop = unit, stop
+        self.given = threading.Event()
+        self.data: bytearray | None = None
+        self.working: _Working | None = None
 
 
 class Inflated:
@@ -135,7 +111,7 @@ class Inflated:
         self._busy: list[_Working] = []
         self._waiters: list[_Waiter] = []
         self._kept_points = len(points)
-        self.ended = False
+        self._ended = False
 
     # -- reading
     def read(self, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
@@ -162,8 +138,7 @@ class Inflated:
         """Drop the cursors that nobody uses. It can still be read."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for working in idle:
-            working.feed.close()
+        _close(idle)
 
     def has_new_points(self) -> bool:
         """Whether there are seek points that were not there when this was last asked."""
@@ -179,43 +154,34 @@ class Inflated:
     # -- units
     def _unit(self, unit: int, stop: int, deadline: Deadline) -> bytearray:
         """One unit, on the way to the offset `stop`."""
-        while True:
-            waiter, dropped = None, None
-            with self._lock:
-                if (data := self._engine.units.get(self.whose, unit)) is not None:
-                    return data
-                place = self._choose(unit)
-                if place is None:
-                    waiter = _Waiter(unit, stop)
-                    self._waiters.append(waiter)
-                else:
-                    working, dropped = self._take(place)
-                self._wake()
-            if dropped is not None:
-                dropped.feed.close()
-            if waiter is None:
-                return self._inflate_to(working, unit, stop, deadline)
-            if (data := self._wait(waiter, deadline)) is not None:
-                return data
-
-    def _wait(self, waiter: _Waiter, deadline: Deadline) -> bytearray | None:
-        """Wait for a unit; None where the reader should look again whether it can have it inflated."""
-        with deadline.ending(waiter.woken.set):
-            waiter.woken.wait(min(deadline.left(), threading.TIMEOUT_MAX))
+        waiter = _Waiter(unit, stop)
         with self._lock:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            if waiter.data is not None:
-                return waiter.data
-            if (why := deadline.over(self.id.key)) is not None:
-                self._wake()
-        if why is not None:
-            raise why
-        return None
+            if (data := self._engine.units.get(self.whose, unit)) is not None:
+                return data
+            self._waiters.append(waiter)
+            dropped = self._hand_out()
+        _close(dropped)
+        if not waiter.given.is_set():
+            self._wait(waiter, deadline)
+        if waiter.data is not None:
+            return waiter.data
+        assert waiter.working is not None
+        return self._inflate_to(waiter.working, unit, stop, deadline)
+
+    def _wait(self, waiter: _Waiter, deadline: Deadline) -> None:
+        """Wait until a reader is given something. Raises what the deadline says."""
+        with deadline.ending(waiter.given.set):
+            waiter.given.wait(min(deadline.left(), threading.TIMEOUT_MAX))
+        with self._lock:
+            if waiter.data is not None or waiter.working is not None:
+                return
+            self._waiters.remove(waiter)
+        raise deadline.over(self.id.key) or TimedOut(f"{self.id.key}: no answer in time", code="Deadline")
 
     def _inflate_to(self, working: _Working, unit: int, stop: int, deadline: Deadline) -> bytearray:
         """Inflate on until a unit is there."""
         cursor, feed, kept = working.cursor, working.feed, False
+        check = partial(deadline.check, self.id.key)
         feed.deadline = deadline
         try:
             while True:
@@ -226,10 +192,12 @@ class Inflated:
                 here = unit_of(cursor.out)
                 whole, end = start_of(here) == cursor.out, min(start_of(here + 1), self.size)
                 data = bytearray(end - cursor.out)
-                if cursor.fill(memoryview(data), lambda: deadline.check(self.id.key)) < len(data):
+                if cursor.fill(memoryview(data), check) < len(data):
                     raise Unfit("size")
-                if end == self.size:
-                    self._check_end(cursor, deadline)
+                if end == self.size:  # all that the header tells of is there: nothing may follow
+                    if cursor.fill(memoryview(bytearray(1)), check):
+                        raise Unfit("size")
+                    self._ended = True
                 if whole:
                     self._give(here, data, keep=start_of(unit) - end <= KEPT_ON_THE_WAY)
                     if here == unit:
@@ -241,12 +209,6 @@ class Inflated:
         finally:
             self._release(working, kept=kept)
 
-    def _check_end(self, cursor: Cursor, deadline: Deadline) -> None:
-        """All that the header tells of is there: nothing may follow. Raises Unfit."""
-        if cursor.fill(memoryview(bytearray(1)), lambda: deadline.check(self.id.key)):
-            raise Unfit("size")
-        self.ended = True
-
     def _give(self, unit: int, data: bytearray, *, keep: bool) -> None:
         """A unit was inflated."""
         with self._lock:
@@ -256,23 +218,22 @@ class Inflated:
             for waiter in waiters:
                 self._waiters.remove(waiter)
                 waiter.data = data
-                waiter.woken.set()
+                waiter.given.set()
 
     def _release(self, working: _Working, *, kept: bool) -> None:
         """A cursor's reader is done with it."""
         kept = kept and not working.cursor.ended
         more = len(self.points) - self._kept_points
-        learnt = more >= POINTS_AT_ONCE or (self.ended and more > 0)
+        learnt = more >= POINTS_AT_ONCE or (self._ended and more > 0)
         with self._lock:
             self._busy.remove(working)
             if kept:
                 working.turns += 1
-                if working.feed.is_ahead and not self._wanted_of(working.cursor.out):
-                    later(GRACE_S, partial(self._pause, working, working.turns))
                 self._idle.append(working)
-            self._wake()
-        if not kept:
-            working.feed.close()
+            dropped = self._hand_out()
+            if working in self._idle and working.feed.is_ahead:
+                later(GRACE_S, partial(self._pause, working, working.turns))
+        _close(dropped if kept else [working, *dropped])
         if learnt:
             self._learnt(self)
 
@@ -283,6 +244,27 @@ class Inflated:
                 working.feed.pause()
 
     # -- with the lock held
+    def _hand_out(self) -> list[_Working]:
+        """Give cursors to those who wait and need not wait for one at work, in the order of what they want. Returns
+        cursors that were given up for that."""
+        dropped = []
+        for waiter in sorted(self._waiters, key=lambda one: one.unit):
+            place = self._choose(waiter.unit)
+            if place is None:
+                continue
+            if isinstance(place, _Working):
+                self._idle.remove(place)
+                place.at = place.cursor.out
+            else:
+                if self._idle and len(self._idle) + len(self._busy) >= CURSORS:
+                    dropped.append(self._idle.pop(0))
+                place = self._new(place)
+            self._busy.append(place)
+            self._waiters.remove(waiter)
+            waiter.working = place
+            waiter.given.set()
+        return dropped
+
     def _choose(self, unit: int) -> _Working | SeekPoint | None:
         """From where to inflate for a unit: an idle cursor, or a seek point; None: wait for a cursor at work."""
         start = start_of(unit)
@@ -292,41 +274,19 @@ class Inflated:
         idle = [one for one in self._idle if from_ <= one.cursor.out <= start]
         nearest = max(idle, key=lambda one: one.cursor.out, default=None)
         if nearest is not None and nearest.cursor.out >= max(coming, default=0):
-            first = min(
-                (start_of(w.unit) for w in self._waiters if start_of(w.unit) >= nearest.cursor.out), default=start
-            )
-            return nearest if start <= first else None
-        if coming or len(self._busy) >= CURSORS:
-            return None
-        return point
+            return nearest
+        return None if coming or len(self._busy) >= CURSORS else point
 
-    def _take(self, place: _Working | SeekPoint) -> tuple[_Working, _Working | None]:
-        """A cursor at a place that was chosen, which works from now on; and one that is given up for it, if any."""
-        dropped = None
-        if isinstance(place, _Working):
-            self._idle.remove(place)
-        else:
-            if self._idle and len(self._idle) + len(self._busy) >= CURSORS:
-                dropped = self._idle.pop(0)
-            engine = self._engine
-            feed = Feed(engine.store, self.id, engine.workers, engine.allowance, head=self._head, start=place.stored)
-            place = _Working(Cursor(place, feed, self.points, engine.turn), feed)
-        place.at = place.cursor.out
-        self._busy.append(place)
-        return place, dropped
+    def _new(self, point: SeekPoint) -> _Working:
+        """A cursor from a seek point on."""
+        engine = self._engine
+        feed = Feed(engine.store, self.id, engine.workers, engine.allowance, head=self._head, start=point.stored)
+        return _Working(Cursor(point, feed, self.points, engine.turn), feed)
 
     def _wanted_of(self, out: int) -> list[_Waiter]:
         """Who waits for a cursor at an offset."""
         waiters = [waiter for waiter in self._waiters if start_of(waiter.unit) >= out]
         return [waiter for waiter in waiters if self.points.before(start_of(waiter.unit)).out - NEAR <= out]
-
-    def _wake(self) -> None:
-        """Wake the first that can have its unit inflated now. It wakes the next one."""
-        for waiter in sorted(self._waiters, key=lambda one: one.unit):
-            if not waiter.woken.is_set() and self._choose(waiter.unit) is not None:
-                self._waiters.remove(waiter)
-                waiter.woken.set()
-                return
 
     def _stored_at(self, out: int, cursor: Cursor) -> int:
         """About where in the compressed bytes those lie that inflate to `out`."""
@@ -337,11 +297,6 @@ class Inflated:
         return low[1] + int(max(0, high[1] - low[1]) * min(1.0, share)) + 1
 
 
-def unit_of(out: int) -> int:
-    """The unit that holds an offset."""
-    return 0 if out < FIRST_UNIT else 1 + out // UNIT
-
-
-def start_of(unit: int) -> int:
-    """Where a unit begins."""
-    return 0 if unit == 0 else max(FIRST_UNIT, (unit - 1) * UNIT)
+def _close(dropped: list[_Working]) -> None:
+    for working in dropped:
+        working.feed.close()
