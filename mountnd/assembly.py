@@ -18,7 +18,7 @@ from .blocks.disk.cache import OPEN_FILES, DiskCache
 from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
-from .cache_directory import blocks_dir, kept_in, names_dir_of, usable
+from .cache_directory import blocks_dir, kept_in, names_dir_of, usable, views_dir_of
 from .catalog.cache.disk import has_listings, source_directory
 from .catalog.catalogue import Catalogue
 from .config import working_directory
@@ -48,6 +48,8 @@ BYTE_RESERVED = 8
 # Listings and HEADs in flight.
 NAME_WORKERS = 16
 NAME_RESERVED = 4
+# A view of inflated files takes this part of the memory for blocks beside it, in bytes at least so many.
+VIEW_PART, VIEW_LEAST = 5, 8 << 20
 # Each of them, with requests that a server does not answer: those stand in nobody's way as long as there are no more.
 MOST_REQUESTS = 2_048
 
@@ -189,12 +191,21 @@ def _locked(store: Store, source: SourceConfig, names: PrivatePath | None) -> St
     return LockedStore(store, Table.load(source.lockfile, names), source.below)
 
 
-def open_store(source: SourceConfig, *, offline: bool = False, state_dir: PrivatePath | None = None) -> Store:
+def open_store(
+    source: SourceConfig,
+    *,
+    offline: bool = False,
+    state_dir: PrivatePath | None = None,
+    views_dir: PrivatePath | None = None,
+    memory: int | None = None,
+) -> Store:
     """The store of one source with retries, and its views. Raises ConfigError, NoCredentials, ...
 
     Args:
         offline: it refuses all calls.
         state_dir: where sources keep their names; there it keeps what it learns of its server.
+        views_dir: where `--view` keeps what it learns of files.
+        memory: bytes that `--view` may take; None for what it takes by itself.
     """
     store = _bare_store(source)
     if state_dir is not None:
@@ -206,7 +217,18 @@ def open_store(source: SourceConfig, *, offline: bool = False, state_dir: Privat
     store = _locked(store, source, state_dir)
     for view in VIEWS:
         store = view(store, source)
-    return store
+    return _inflated(store, source, views_dir, memory) if source.view else store
+
+
+def _inflated(store: Store, source: SourceConfig, place: PrivatePath | None, memory: int | None) -> Store:
+    """The view that `--view` names, outside all others: those show which objects there are, it what they hold."""
+    from .view_files import ViewFiles
+    from .views import store as views
+
+    blobs = ViewFiles(place) if place is not None else None
+    return views.InflatedStore(
+        store, source.view.split(",") if source.view else (), blobs, memory=memory or views.MEMORY
+    )
 
 
 def open_catalogue(source: SourceConfig, *, timeout: float = 60.0) -> Catalogue:
@@ -240,7 +262,12 @@ def build(
         on_disk = None
     names_dir = usable(names_dir_of(on_disk)) if on_disk else None
     bytes_dir = usable(blocks_dir(on_disk)) if on_disk else None
-    stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
+    views_dir = usable(views_dir_of(on_disk)) if on_disk and any(s.view for s in config.sources) else None
+    view_memory = max(VIEW_LEAST, config.memory // VIEW_PART)
+    stores = {
+        s.name: open_store(s, offline=config.offline, state_dir=names_dir, views_dir=views_dir, memory=view_memory)
+        for s in config.sources
+    }
     if names_dir:
         for store in stores.values():
             _tell_set_aside(store, names_dir)

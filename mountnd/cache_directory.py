@@ -22,6 +22,11 @@ def names_dir_of(cache_dir: Path) -> PrivatePath:
     return PrivatePath(cache_dir) / "names"
 
 
+def views_dir_of(cache_dir: Path) -> PrivatePath:
+    """Where a cache directory holds what views have learnt of files."""
+    return PrivatePath(cache_dir) / "views"
+
+
 def kept_in(config: MountConfig) -> Path | None:
     """The cache directory; None where nothing is to be kept on disk, neither bytes nor names."""
     return None if config.cache_size == 0 else config.cache_dir

@@ -15,7 +15,8 @@
     │   ├── WrongRegion       the bucket lives elsewhere
     │   ├── Cancelled         nobody waits for the answer any more
     │   ├── BadAnswer         an answer that breaks the protocol
-    │   │   └── Intercepted   somebody between answers in the server's place    transient
+    │   │   ├── Intercepted   somebody between answers in the server's place    transient
+    │   │   └── Unviewable    a compressed file that `--view` cannot show inflated
     │   ├── Throttled         slow down            transient
     │   ├── ServerFault       5xx                  transient
     │   ├── Unreachable       no connection        transient
@@ -144,6 +145,16 @@ class BadAnswer(StoreError):
 class Intercepted(BadAnswer):
     reason = "intercepted"
     transient = True
+
+
+class Unviewable(BadAnswer):
+    """Attributes: why: what is wrong with it, in words."""
+
+    reason = "unfit for the view"
+
+    def __init__(self, message: str = "", *, code: str = "View", why: str = "") -> None:
+        super().__init__(message, code=code)
+        self.why = why
 
 
 class Throttled(StoreError):

@@ -14,7 +14,7 @@ from typing import TypeVar
 from ..errors import Forbidden, NotADirectory, NotFound, StoreError
 from ..private_directory import PrivatePath
 from ..stats import Stats
-from ..stores.base import Page, Store
+from ..stores.base import ObjectStat, Page, Store
 from ..usage.waits import SlowestWaits, Wait
 from ..workers import Waiter, Workers
 from .cache.disk import ListingDiskCache
@@ -25,6 +25,7 @@ from .model.keys import PAGE_KEYS, Hidden, classify, segment_of
 from .model.listing import listing_of
 from .model.location import Location
 from .query.directory_stream import DirectoryStream, ListedEntries
+from .query.file_sizes import FileSizes
 from .query.invalidation import Invalidation
 from .query.lookup import Lookup
 from .query.open_listings import OpenListings
@@ -32,6 +33,7 @@ from .query.point import Name
 from .query.remembered import Remembered, RememberedListing, remembered, remembered_listing
 from .query.scan import Scanner
 from .query.single_flight import SingleFlight
+from .query.sized_files import SizedFiles
 from .query.stale_fallback import StaleFallback
 from .readahead.prefetcher import SubtreePrefetcher
 from .requests import Requests
@@ -61,6 +63,10 @@ class Catalogue:
     Attributes:
         root: the tree's top.
         relied: that of the store: an entry's stat with the token that its version goes by now.
+        readable: an entry's stat as it is to be read; costs no request where listings tell sizes. known_readable: the
+            same without a request; None where it takes one. as_known: the same, or else as it is listed, and nothing
+            is begun (`SizedFiles` has all three).
+        sizes: finds out how long files are, where listings do not tell; None where they do.
 
     Every method may be called from any thread. `lookup` and `scan` raise NotADirectory, NotFound,
     Forbidden and every other StoreError, Interrupted, and TimedOut.
@@ -110,9 +116,23 @@ class Catalogue:
             fallback,
             implied=store.flat,
         )
+        self.sizes: SizedFiles | None = None
+        self.readable: Callable[[ObjectStat], ObjectStat] = store.relied
+        self.known_readable: Callable[[ObjectStat], ObjectStat | None] = store.relied
+        self.as_known: Callable[[ObjectStat], ObjectStat] = store.relied
+        if store.sizes is not None:
+            files = FileSizes(store.sizes, self._requests, waiting, clock)
+            self.sizes = SizedFiles(files, self._find, self.known, self.forget, self._timed)
+            self.readable, self.known_readable = self.sizes.readable, self.sizes.known_readable
+            self.as_known = self.sizes.as_known
 
     def lookup(self, directory: Entry, name: bytes) -> Entry:
-        """The entry called `name` in a directory."""
+        """The entry called `name` in a directory, a file with the size that is shown."""
+        entry = self._find(directory, name)
+        return entry if self.sizes is None else self.sizes.entry(directory, entry)
+
+    def _find(self, directory: Entry, name: bytes) -> Entry:
+        """The entry called `name` in a directory, as listings tell of it."""
         if not directory.is_dir:
             raise NotADirectory(f"{self._location.display(directory.key)} is not a directory")
         prefix, segment = directory.key, segment_of(name)
@@ -225,7 +245,7 @@ class Catalogue:
             return list_root(1)  # a policy may allow short pages only
         self._requests.root_listed(PAGE_KEYS)
         if page.token is None and (page.objects or page.prefixes):
-            contents = classify(prefix, page.objects, page.prefixes, page.unshowable)
+            contents = classify(prefix, page.objects, page.prefixes, page.unshowable, page.hidden)
             self._cache.put(prefix, listing_of(contents, mark.at), mark.serial)
         return page
 

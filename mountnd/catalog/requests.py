@@ -122,13 +122,15 @@ class Requests:
         """
         begun, seen = self._clock(), {token}
         unshowable: tuple[str, ...] = ()
+        hidden: tuple[tuple[str, str], ...] = ()
         while True:
             page = self._list_permitted(prefix, delimiter, token, start_after, limit)
             if page.token is not None and page.token in seen:
                 raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} makes no progress")
             unshowable = (unshowable + page.unshowable)[:UNSHOWABLE_MAX]
+            hidden = (hidden + page.hidden)[:UNSHOWABLE_MAX]
             if page.token is None or page.objects or page.prefixes:
-                return page._replace(unshowable=unshowable)
+                return page._replace(unshowable=unshowable, hidden=hidden)
             if len(seen) > EMPTY_PAGES_MAX:
                 raise BadAnswer(f"{self._store.url}: the listing of {prefix!r} has only empty pages")
             if self._clock() - begun >= self._timeout:
@@ -159,6 +161,19 @@ class Requests:
     def head(self, key: str) -> ObjectStat:
         """What a key is now (on a worker's thread). Raises what `Store.head` raises."""
         return self._guard(HEADS, lambda deadline: self._store.head(key, deadline=deadline))
+
+    def size(self, call: Callable[..., ObjectStat], stat: ObjectStat) -> ObjectStat:
+        """`call(stat, deadline=...)` of the store's `Sizes` (on a worker's thread). Raises what that raises."""
+        if why := self.outage():
+            raise why
+        begun, deadline = self._clock(), Deadline(self._timeout)
+        cancels(deadline.cancel)
+        try:
+            found = call(stat, deadline=deadline)
+        except Unreachable as e:
+            self.report_outage(e, begun)
+            raise
+        return found
 
     def _list_permitted(self, prefix: str, delimiter: str, token: str | None, start_after: str, limit: int) -> Page:
         """One page, of fewer keys where a policy refuses whole ones."""

@@ -6,16 +6,22 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config.options import SourceConfig
 from ..config.presets import Preset
 from ..daemon.host import Finding
-from ..errors import StoreError
-from ..stores.base import Deadline, Store
+from ..errors import StoreError, Unviewable
+from ..stores.base import Deadline, ObjectStat, Store
 from .remedies import suggest_fix
+
+if TYPE_CHECKING:
+    from ..catalog.catalogue import Catalogue
 
 # `--keys` looks into so many directories below its prefix; a whole archive would take hours and cost money.
 DIRECTORIES_MAX = 1000
+# In a view, so many files are looked into side by side.
+AT_ONCE = 64
 
 _KINDS = {"listing": "can be listed", "object": "is one object"}
 
@@ -127,10 +133,26 @@ def hidden_keys(source: SourceConfig, prefix: str, seconds: float) -> tuple[list
             scan = catalogue.scan(queue.popleft())
             seen += 1
             try:
-                queue.extend(below for below, _ in scan.read(0) if below.is_dir)
+                entries = [entry for entry, _ in scan.read(0)]
                 found += [(hidden.key, hidden.reason) for hidden in scan.hidden()]
             finally:
                 scan.close()
+            queue.extend(entry for entry in entries if entry.is_dir)
+            found += _unviewable(catalogue, [entry.stat for entry in entries if entry.stat and not entry.is_dir])
         return found, not queue
     finally:
         catalogue.close()
+
+
+def _unviewable(catalogue: Catalogue, stats: list[ObjectStat]) -> Iterator[tuple[str, str]]:
+    """Of the files of a directory those that `--view` shows, but that cannot be opened, each with the reason. Two
+    requests a file. Raises StoreError."""
+    if (sizes := catalogue.sizes) is None:
+        return
+    for i, stat in enumerate(stats):
+        if i % AT_ONCE == 0:
+            sizes.begin(stats[i : i + AT_ONCE], readable=True)
+        try:
+            catalogue.readable(stat)
+        except Unviewable as e:
+            yield sizes.stored_key(stat), f"its inflated file cannot be opened: {e.why}"

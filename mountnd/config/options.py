@@ -29,6 +29,7 @@ from .option_types import (
     SWITCH,
     TTL,
     URL,
+    VIEW,
     Kind,
     Option,
     Scope,
@@ -87,6 +88,7 @@ class SourceConfig:
         below: the directory in the lockfile from which on it is shown, ending in "/"; "": all of it.
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
+        view: which compressed files are shown inflated: names of `views.formats.FORMATS`, by commas.
         ttl: seconds; `INDEFINITE` for frozen releases.
     """
 
@@ -114,6 +116,8 @@ class SourceConfig:
     snapshots_url: str | None = option(URL, "GraphQL address to ask for snapshots (SOURCE/DATASET@TAG)",
         default_text="the preset's, where it has snapshots", verbs=_SNAPSHOTS, s3_only=True)
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
+    view: str | None = option(VIEW, "show each X.nii.gz as X.nii, inflated where it is read (mountnd help views)",
+        default_text="what is stored", verbs=_SOURCE)
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
         verbs=_CACHING)
 

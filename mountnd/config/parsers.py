@@ -24,6 +24,9 @@ for _power, _letter in enumerate("kmgt", start=1):
 # More bytes than there are; a limit, so that a number of a thousand digits is told from a size.
 _MAX_SIZE = 2**100
 
+# The views there are (`views.formats.FORMATS`, which stands above this room).
+VIEW_NAMES = ("nii",)
+
 _ON = ("1", "true", "yes", "on")
 _OFF = ("0", "false", "no", "off")
 # Bytes of a path (PATH_MAX in linux/limits.h).
@@ -48,6 +51,14 @@ def size(raw: object) -> int:
         if bytes_ <= _MAX_SIZE:
             return bytes_
     raise ValueError("a size such as 512M, 2GiB or a number of bytes")
+
+
+def view(raw: object) -> str:
+    """The name of a view; several by commas, each once, sorted."""
+    names = sorted({name.strip() for name in raw.split(",")}) if isinstance(raw, str) else [""]
+    if all(name in VIEW_NAMES for name in names):
+        return ",".join(names)
+    raise ValueError(f"a view: {' or '.join(VIEW_NAMES)}")
 
 
 def size_text(value: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from ..errors import Changed, NotFound, ReadOnly
+from ..vfs.inodes import UNKNOWN_SIZE
 from ..vfs.tree import Vfs
 from . import binding
 from .binding import FH_OFFSET, FILL_DIR_PLUS, READDIR_PLUS, FileInfo, Filler, fh_at, fill_stat, put_stat
@@ -145,9 +146,14 @@ class Operations:
         stat, address = self._stat()
         told = self._told.put
         for name, attributes, following in self._vfs.readdir(handle, offset):
-            fill_stat(stat, *attributes)
-            told(attributes)
-            if fill(buffer, name, address, following, FILL_DIR_PLUS if following < PLUS_LIMIT else 0):
+            if attributes.size == UNKNOWN_SIZE:  # the kernel asks for it when a program does
+                fill_stat(stat, attributes.ino, S_IFREG, 0, 0, 0, 0, 0)
+                flags = 0
+            else:
+                fill_stat(stat, *attributes)
+                told(attributes)
+                flags = FILL_DIR_PLUS if following < PLUS_LIMIT else 0
+            if fill(buffer, name, address, following, flags):
                 break
 
     def _fill_names(self, page: DirectoryPage, handle: int, offset: int) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from ..blocks.geometry import BlockRange, covering
 from ..catalog.model.entry import Entry
-from ..errors import IsADirectory
+from ..errors import IsADirectory, StoreError
 from ..stores.base import ObjectStat
 from .paths import shown
 from .report import Report
 from .request import FilesRequest, PrefetchRequest
 from .walk import Batch
+
+# In a view, the sizes of so many files are asked for side by side.
+AT_ONCE = 64
 
 
 class Picked(NamedTuple):
@@ -27,9 +31,9 @@ class Picked(NamedTuple):
         return shown(self.batch.path(self.entry))
 
     def stat(self) -> ObjectStat:
-        """Its version, by the token that it goes by now."""
+        """Its version, by the token that it goes by now. Raises StoreError where that is asked for, in a view."""
         assert self.entry.stat is not None
-        return self.batch.catalogue.relied(self.entry.stat)
+        return self.batch.catalogue.readable(self.entry.stat)
 
     def ask_anew(self) -> ObjectStat:
         """Its version as the store tells it now. Raises StoreError, IsADirectory."""
@@ -39,7 +43,7 @@ class Picked(NamedTuple):
         entry = catalogue.lookup(Entry(b"", around + slash, True, None), self.entry.name)
         if entry.stat is None or entry.is_dir:
             raise IsADirectory("it is a directory now")
-        return catalogue.relied(entry.stat)
+        return catalogue.readable(entry.stat)
 
 
 def span_of(stat: ObjectStat, request: FilesRequest) -> BlockRange:
@@ -56,15 +60,26 @@ class Files:
     def all(self) -> Iterator[Picked]:
         """All of them."""
         for batch in self._batches:
-            for entry in batch.files():
-                yield Picked(batch, entry)
+            files, sizes = iter(batch.files()), batch.catalogue.sizes
+            while some := list(islice(files, AT_ONCE)):
+                if sizes is not None:
+                    sizes.begin((entry.stat for entry in some if entry.stat is not None), readable=True)
+                for entry in some:
+                    yield Picked(batch, entry)
 
     def wanted(self, report: Report | None = None) -> Iterator[Picked]:
-        """Those that `--max-bytes` allows: each that does not fit is left out, and told to the report."""
+        """Those that `--max-bytes` allows: each that does not fit is left out, and told to the report. So is each that
+        a view cannot read."""
         left = self._request.max_bytes if isinstance(self._request, PrefetchRequest) else None
         for picked in self.all():
+            try:
+                stat = picked.stat()
+            except StoreError as e:
+                if report is not None:
+                    report.failed(picked.path, str(e))
+                continue
             if left is not None:
-                n = self._request.bytes_of(picked.stat().size)
+                n = self._request.bytes_of(stat.size)
                 if n > left:
                     if report is not None:
                         report.count(left_out=1, left_out_bytes=n)
@@ -75,4 +90,8 @@ class Files:
     def odd_tokens(self) -> int:
         """How many go by another token than their ETags: what is learnt of a server while it is read changes that, and
         what was fetched before is then not found again."""
-        return sum(picked.stat().id != picked.entry.stat.id for picked in self.all() if picked.entry.stat)
+        return sum(
+            picked.batch.catalogue.relied(picked.entry.stat).id != picked.entry.stat.id
+            for picked in self.all()
+            if picked.entry.stat
+        )

@@ -53,13 +53,15 @@ class Page(NamedTuple):
     """One answer of a listing: objects and common prefixes (each ending in the delimiter), in the store's order.
 
     `token` continues it; None on the last page. `unshowable` holds keys the store could not even spell
-    as `str` (as `repr`), so that they can be reported.
+    as `str` (as `repr`), so that they can be reported. `hidden`: keys that the store itself does not show, each with
+    the reason.
     """
 
     objects: list[ObjectStat]
     prefixes: list[str]
     token: str | None = None
     unshowable: tuple[str, ...] = ()
+    hidden: tuple[tuple[str, str], ...] = ()
 
 
 class Renewals:
@@ -84,6 +86,35 @@ class Notes(Protocol):
         ...
 
 
+class Sizes(Protocol):
+    """Of a store whose listings do not tell of each object how many bytes it gives: a view of compressed files."""
+
+    def is_told(self, stat: ObjectStat) -> bool:
+        """Whether `stat`, as it was listed, tells the size."""
+        ...
+
+    def known(self, stat: ObjectStat) -> ObjectStat | None:
+        """`stat`, as it was listed, with the size that programs are shown; None where that takes a request."""
+        ...
+
+    def known_readable(self, stat: ObjectStat) -> ObjectStat | None:
+        """What `check` would give; None where that takes a request, and for an object that cannot be read."""
+        ...
+
+    def ask(self, stat: ObjectStat, *, deadline: Deadline) -> ObjectStat:
+        """As `known`, with a request where it takes one. Raises as `Store.head`, and Changed."""
+        ...
+
+    def check(self, stat: ObjectStat, *, deadline: Deadline) -> ObjectStat:
+        """`stat` as it is to be read: its id is that of the bytes that `read` gives. Requests are sent where they are
+        needed. Raises as `ask`, and BadAnswer for an object that cannot be read."""
+        ...
+
+    def stored_key(self, stat: ObjectStat) -> str:
+        """The key of what is stored, which is shown as `stat`."""
+        ...
+
+
 class Store(Protocol):
     """One provider. Attributes:
 
@@ -104,6 +135,7 @@ class Store(Protocol):
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
     knows_names: whether `list_page` and `head` answer without a request, and always the same.
+    sizes: who knows how long its objects are, where its listings do not tell; None where they do.
     """
 
     source: str
@@ -114,6 +146,7 @@ class Store(Protocol):
     pins: bool
     renewals: Renewals
     knows_names: bool
+    sizes: Sizes | None
 
     @property
     def notice(self) -> str: ...
@@ -213,6 +246,7 @@ class StoreBase:
     """What most stores have in common: no notice, no region, no keys, one attempt a call, nothing to learn or close."""
 
     renewals = Renewals()  # nobody counts here
+    sizes: Sizes | None = None
 
     former_source = ""
     knows_names = False
@@ -282,6 +316,7 @@ class WrappingStore:
         self.source, self.root, self.url = store.source, store.root, store.url
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
         self.renewals, self.knows_names = store.renewals, store.knows_names
+        self.sizes = store.sizes
 
     @property
     def notice(self) -> str:

@@ -123,7 +123,7 @@ class Explainer:
 
     def _file(self, catalogue: Catalogue, listed: ObjectStat | None, handles: Sequence[Handle]) -> dict[str, Any]:
         """Of the version that programs have open, else of the `listed` one."""
-        newest = catalogue.relied(listed) if listed is not None else None
+        newest = catalogue.as_known(listed) if listed is not None else None
         stat = handles[0].pin.meta if handles else newest
         assert stat is not None
         id, size = stat.id, stat.size

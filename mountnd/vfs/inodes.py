@@ -19,6 +19,9 @@ from ..stores.facts import UNKNOWN_MTIME_NS
 
 ROOT_NUMBER = 1
 
+# The size of a file, in rows of a directory, that is not known yet.
+UNKNOWN_SIZE = -1
+
 # The mtime of a directory without a marker object: S3 keeps none.
 DIRECTORY_MTIME_NS = UNKNOWN_MTIME_NS
 

@@ -47,7 +47,8 @@ class OpenDirectories:
         try:
             scan = inode.catalogue.scan(inode.entry)
             try:
-                yield from (entry for entry, _ in scan.read(0))
+                entries, sizes = (entry for entry, _ in scan.read(0)), inode.catalogue.sizes
+                yield from entries if sizes is None else sizes.sized(entries)
             finally:
                 scan.close()
         except StoreError as e:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..catalog.query.directory_stream import DirectoryStream
+from ..catalog.query.sized_files import SizedFiles
 from .handles import Handles
-from .inodes import Attributes, Inode, Ownership, inode_numbers
+from .inodes import UNKNOWN_SIZE, Attributes, Inode, Ownership, inode_numbers
 from .namespace import Namespace
 
 DirectoryRow = tuple[bytes, Attributes, int]
@@ -35,7 +36,8 @@ class OpenDirectory:
         return offset > 2 and self._scan is not None and self._scan.ended(offset - 2)
 
     def rows(self, offset: int) -> Iterator[DirectoryRow]:
-        """(name, attributes, offset of the next row) from `offset` on."""
+        """(name, attributes, offset of the next row) from `offset` on. A file's size is `UNKNOWN_SIZE` where it is not
+        known yet: names do not wait for it, and ask nobody; who looks at the file does."""
         scan, owner = self._scan, self._owner
         if offset < 2:
             here = self._own_attributes()
@@ -48,6 +50,10 @@ class OpenDirectory:
                 yield name, owner.directory(source.number, source.entry.stat), following
             return
         number_of, pinned = self._numbers(), self._handles.pinned
+        assert self.inode.catalogue is not None
+        if (sizes := self.inode.catalogue.sizes) is not None:
+            yield from self._measured_rows(scan, sizes, first)
+            return
         for (name, size, mtime_ns, is_dir), following in scan.brief_rows(first):
             number = number_of(name)
             if is_dir:
@@ -56,6 +62,19 @@ class OpenDirectory:
                 yield name, owner.file(number, held.size, held.mtime_ns), following + 2
             else:
                 yield name, owner.file(number, size, mtime_ns), following + 2
+
+    def _measured_rows(self, scan: DirectoryStream, sizes: SizedFiles, first: int) -> Iterator[DirectoryRow]:
+        """`rows` of a source whose listings do not tell sizes."""
+        number_of, pinned, owner = self._numbers(), self._handles.pinned, self._owner
+        for entry, following in scan.read(first):
+            if entry.is_dir or entry.stat is None:
+                yield entry.name, owner.directory(number_of(entry.name + b"/"), entry.stat), following + 2
+                continue
+            number = number_of(entry.name)
+            if (stat := pinned(number) or sizes.known(entry.stat)) is not None:
+                yield entry.name, owner.file(number, stat.size, stat.mtime_ns), following + 2
+            else:
+                yield entry.name, owner.file(number, UNKNOWN_SIZE, entry.stat.mtime_ns), following + 2
 
     def names(self, offset: int) -> Iterator[NameRow]:
         """The same rows without attributes."""

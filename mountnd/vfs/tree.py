@@ -96,7 +96,8 @@ class Vfs:
     def open(self, inode: Inode, *, alone: bool = False) -> tuple[int, bool]:
         """Open a file for reading. Returns (handle, whether the kernel's pages of it are still valid).
 
-        Costs no request. Raises IsADirectory.
+        Costs no request, except in a view that must find out whether it can be read. Raises IsADirectory; in a view
+        every StoreError, and Interrupted.
 
         Args:
             alone: it says nothing of what is opened next, as where many are read that somebody has named.
@@ -104,7 +105,13 @@ class Vfs:
         if inode.entry.is_dir or inode.entry.stat is None:
             raise IsADirectory(f"{inode.entry.key}: is a directory")
         assert inode.catalogue is not None
-        opened = self._handles.add(inode, inode.catalogue.relied(inode.entry.stat))
+        try:
+            current = inode.catalogue.readable(inode.entry.stat)
+        except StoreError as e:
+            path = self._namespace.path(inode)
+            self._failures.read_failed(path, e, why="cannot be opened", catalogue=inode.catalogue)
+            raise
+        opened = self._handles.add(inode, current)
         self._stats.add(OPENS)
         handle = self._handles.get(opened[0])
         stream = handle.stream
@@ -251,11 +258,12 @@ class Vfs:
         around, slash, _ = key.rpartition("/")
         try:
             entry = catalogue.lookup(Entry(b"", around + slash, True, None), inode.entry.name)
+            if entry.is_dir or entry.stat is None:
+                return False
+            current = catalogue.readable(entry.stat)
         except StoreError:
             return False
-        if entry.is_dir or entry.stat is None:
-            return False
-        moved = self._handles.repin(handle, stream, catalogue.relied(entry.stat))
+        moved = self._handles.repin(handle, stream, current)
         if moved:
             handle.stream.usage.opened(inode, handle.pin.meta.mtime_ns)
         return moved

@@ -5,6 +5,7 @@
     python -m tests.benchmarks names                       find and ls -lR through a million keys
     python -m tests.benchmarks startup                     from the command to the first ls; needs no data, no nginx
     python -m tests.benchmarks nodes                       8 mounts with one disk cache that read 1 GiB at once
+    python -m tests.benchmarks views                       --view nii beside .nii.gz and ratarmount
     python -m tests.benchmarks memory                      what the daemon has resident with 200 files open
     python -m tests.benchmarks run --rtt 30 --peers ours,geesefs --workloads W1-cat256,W5-find
     python -m tests.benchmarks run --workloads R           real programs (real/) on files of their own

@@ -12,7 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, names, nodes, parse, plot, prefetch, python, report, startup
+from . import (
+    bottleneck,
+    data,
+    goals,
+    limit,
+    memory,
+    names,
+    nodes,
+    parse,
+    plot,
+    prefetch,
+    python,
+    report,
+    startup,
+    views,
+)
 from . import run as runner
 from .peers import BY_NAME, LOCAL, OURS, Peer
 from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
@@ -68,6 +83,10 @@ def measure(a: argparse.Namespace) -> None:
     if a.verb == "nodes":
         with data.at_hand(lambda: nodes.make(a.mib)):
             nodes.run(a.rtt, a.port, link_mb=a.link_mb, count=a.mounts, mib=a.mib, runs=a.repeat, given=a.peer_cmd)
+        return
+    if a.verb == "views":
+        with data.at_hand(views.make):
+            views.run(a.rtt, a.port, runs=min(a.runs, 3), only=a.only)
         return
     if a.verb == "data":
         data.mount()
@@ -179,6 +198,7 @@ def arguments() -> argparse.ArgumentParser:
                 "limit",
                 "prefetch",
                 "python",
+                "views",
             ),
             *("data", "trace", "show"),
         ),
@@ -186,7 +206,8 @@ def arguments() -> argparse.ArgumentParser:
         "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache "
         "that read the same at once; startup: until the first `ls` answers; limit: raw sockets on the same link; "
         "prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and keep them; "
-        "python: mountnd:// beside s3fs, without FUSE; trace: record what the programs of rows R... "
+        "python: mountnd:// beside s3fs, without FUSE; views: --view nii beside .nii.gz and ratarmount; "
+        "trace: record what the programs of rows R... "
         "ask of a mount; show: tables of saved results",
     )
     parser.add_argument("results", nargs="*", help="show: JSON files of earlier runs; trace: rows")
@@ -215,7 +236,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
     parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
-    only = "startup, prefetch: rows whose title holds this; python: rows that begin so"
+    only = "startup, prefetch: rows whose title holds this; python, views: rows that begin so"
     parser.add_argument("--only", default="", metavar="TEXT", help=only)
     parser.add_argument("--mounts", type=int, default=8, help="nodes: how many")
     parser.add_argument("--mib", type=int, default=1024, help="nodes: MiB that each reads")

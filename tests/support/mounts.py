@@ -51,6 +51,7 @@ def _sources(url: str, sources: Sequence[str], options: Mapping[str, Any]) -> tu
             anonymous=True,
             lockfile=Path(source) if is_named_so(source) else None,
             ttl=float("inf") if is_named_so(source) else ttl,
+            view=options.get("view"),
         )
         for source in sources
     )
@@ -61,6 +62,7 @@ def vfs_mount(where: Path, url: str, sources: Sequence[str], options: Mapping[st
     """The vfs over `sources`, without a kernel."""
     rest = {"cache_dir": where / "cache", **options}
     rest.pop("ttl", None)
+    rest.pop("view", None)
     rest.pop("probe", None)  # nothing is asked before the first call
     config = MountConfig(mountpoint=where / "nowhere", sources=_sources(url, sources, options), **rest)
     mount = assembly.build(config)

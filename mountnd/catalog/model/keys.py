@@ -130,9 +130,17 @@ class Resolved(NamedTuple):
 
 
 def classify(
-    prefix: str, objects: Iterable[ObjectStat], prefixes: Iterable[str], unshowable: Iterable[str] = ()
+    prefix: str,
+    objects: Iterable[ObjectStat],
+    prefixes: Iterable[str],
+    unshowable: Iterable[str] = (),
+    not_shown: Iterable[tuple[str, str]] = (),
 ) -> Contents:
-    """What `objects` and common `prefixes` below the key prefix `prefix` tell of that directory."""
+    """What `objects` and common `prefixes` below the key prefix `prefix` tell of that directory.
+
+    Args:
+        unshowable, not_shown: as in `Page`, `hidden` there.
+    """
     rows: dict[bytes, ObjectStat | None] = {}
     hidden: list[Hidden] = []
     marker: ObjectStat | None = None
@@ -157,6 +165,7 @@ def classify(
         except Unshowable as why:
             _append_once(hidden, Hidden(f"{prefix}{segment}/", str(why)))
     hidden.extend(Hidden(key, STORE) for key in unshowable)
+    hidden.extend(Hidden(*one) for one in not_shown)
     return Contents(rows, hidden, marker)
 
 
@@ -173,7 +182,7 @@ def read_page(prefix: str, page: Page, *, check_order: bool) -> PageContents:
         in_order = keys == sorted(keys) and commons == sorted(commons)
     ends = ends_of(page)
     last = ends[1][len(sort_key(prefix)) :]
-    return PageContents(classify(prefix, objects, prefixes, page.unshowable), last, in_order, ends)
+    return PageContents(classify(prefix, objects, prefixes, page.unshowable, page.hidden), last, in_order, ends)
 
 
 def ends_of(page: Page) -> tuple[bytes, bytes]:

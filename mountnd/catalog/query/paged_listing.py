@@ -232,7 +232,7 @@ class PagedListing:
             grouper.feed(answer.objects)
         except OutOfOrder:
             return None
-        if answer.unshowable or (answer.token is not None and not answer.objects):
+        if answer.unshowable or answer.hidden or (answer.token is not None and not answer.objects):
             return None
         complete = answer.token is None
         last = answer.objects[-1].id.key if answer.objects else self.prefix

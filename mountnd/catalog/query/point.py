@@ -102,7 +102,7 @@ def ask_subtree(requests: Requests, asked: Name) -> SubtreePage:
     answer: Answer | None = None
     if page.token is None or asked.name + b"/" in around.rows or not directory_may_follow(asked.name, last):
         answer = _answer_of_rows(asked, around, dict(grouper.completed).get(asked.key + "/"))
-    completed = [] if page.unshowable else grouper.completed
+    completed = [] if page.unshowable or page.hidden else grouper.completed
     return SubtreePage(answer, completed, len(page.objects), page.token is None)
 
 

@@ -182,8 +182,8 @@ class RangeLister:
         with self._lock:
             high_key = listed.high
         high = sort_key(high_key)
-        if page.unshowable:
-            raise OutOfOrder(repr(page.unshowable[0]))  # listed by itself, its directory can report it
+        if page.unshowable or page.hidden:
+            raise OutOfOrder(repr((*page.unshowable, *page.hidden)[0]))  # listed by itself, its directory can report it
         if page.objects and sort_key(page.objects[0].id.key) <= listed.reached:
             raise OutOfOrder(page.objects[0].id.key)  # the same page again, however it was asked for
         ends = [sort_key(stat.id.key) for stat in (*page.objects[:1], *page.objects[-1:])]

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from ... import view_files
 from ...blocks.disk import directory
 from ...blocks.disk.directory import CachedObject
 from ...blocks.disk.pins import Pins
-from ...cache_directory import blocks_dir
+from ...cache_directory import blocks_dir, views_dir_of
 from ...config.parsers import did_you_mean
 from ...config.resolve import ConfigInputs
 from ...errors import MountError, UsageError
@@ -58,7 +59,7 @@ def cache(inputs: ConfigInputs, action: str, what: str | None, pinned: bool, as_
     try:
         root.open()
         if action == "clear":
-            _clear(root, what, as_json, pinned=pinned)
+            _clear(root, views_dir_of(place.value), what, as_json, pinned=pinned)
         else:
             _ACTIONS[action](root, what, as_json)
     except FileNotFoundError:
@@ -159,13 +160,15 @@ def data_set_of(key: str) -> str:
     return "/".join(above)
 
 
-def _clear(root: PrivatePath, what: str | None, as_json: bool, *, pinned: bool) -> None:
+def _clear(root: PrivatePath, views: PrivatePath, what: str | None, as_json: bool, *, pinned: bool) -> None:
     pins = Pins(root)
     which = None if what is None else lambda source, key: what in source or what in key
     freed, kept = directory.clear(root, which, keep=() if pinned else pins.chunks())
     if pinned and what is None:
         for pin in pins.all():
             pins.remove(pin.name)
+    if what is None:
+        freed += view_files.clear(views)
     if as_json:
         show_json({"directory": str(root), "freed": freed, "pinned": kept}, indent=2)
         return

@@ -104,7 +104,7 @@ class CatalogueFiles:
         """The stat of a file, None where it is not known."""
         directory = self.directory(path[:-1])
         stat = None if directory is None else directory.stat(path[-1])
-        return None if stat is None else self._catalogue.relied(stat)
+        return None if stat is None else self._catalogue.known_readable(stat)
 
     def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:
         directory = self.directory(path[:-1])

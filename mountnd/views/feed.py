@@ -1,0 +1,147 @@
+"""Compressed bytes on their way to be inflated: pieces that are fetched side by side, ahead of whoever inflates.
+
+They are kept nowhere else: what was inflated of them is cached.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from ..errors import Unreachable
+from ..stores.base import Deadline, ObjectId, Store
+from ..workers import Task, Workers, cancels
+
+# One GET; a smaller one where less is wanted.
+PIECE = 1 << 20
+# The last piece wanted is fetched with up to so much more: a second request costs a round trip.
+SLACK = 64 << 10
+# Seconds that one piece may take, retries included.
+PIECE_S = 60.0
+
+
+class Allowance:
+    """Bytes that all feeds together may have fetched ahead. Thread-safe; its lock is a leaf."""
+
+    def __init__(self, limit: int) -> None:
+        self._lock, self._left = threading.Lock(), limit
+
+    def take(self, count: int, *, must: bool) -> bool:
+        """Whether `count` bytes more may be fetched; where they `must`, they may."""
+        with self._lock:
+            if not must and count > self._left:
+                return False
+            self._left -= count
+            return True
+
+    def give_back(self, count: int) -> None:
+        """They are used, or not wanted any more."""
+        with self._lock:
+            self._left += count
+
+
+class Feed:
+    """The compressed bytes of one object, in order. Not thread-safe.
+
+    Args:
+        head: its first bytes, as far as they are here.
+        start: where to begin.
+        allowance: shared by all feeds.
+    """
+
+    def __init__(
+        self, store: Store, id: ObjectId, workers: Workers, allowance: Allowance, *, head: bytes = b"", start: int = 0
+    ) -> None:
+        self._store, self._id, self._workers, self._allowance = store, id, workers, allowance
+        self._ahead: deque[tuple[int, Task[bytearray]]] = deque()
+        self._head = head[start:]
+        self._asked = start + len(self._head)
+        self._goal = self._asked
+        self._in_use = 0
+        self._beyond = SLACK  # fetched beyond the goal, where that was too near
+        self.deadline = Deadline(float("inf"))  # of whoever inflates now
+
+    def want(self, stop: int) -> None:
+        """All before the offset `stop` will be asked for, as far as can be told."""
+        if stop > self._asked:
+            self._goal = min(max(self._goal, stop + SLACK), self._id.size)
+            self._fetch_ahead(must=False)
+
+    def next(self) -> bytearray:
+        """The next bytes, as many as came together; empty at the end. Raises StoreError, also by `deadline`."""
+        self._release(self._in_use)
+        self._in_use = 0
+        if self._head:
+            head, self._head = bytearray(self._head), b""
+            return head
+        self._fetch_ahead(must=not self._ahead)
+        if not self._ahead:
+            return bytearray()
+        size, task = self._ahead[0]
+        piece = self.deadline.result(task.future, self._id.key)
+        self._ahead.popleft()
+        self._in_use = size
+        self._fetch_ahead(must=False)
+        return piece
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether anything was fetched ahead, or is being."""
+        return bool(self._ahead)
+
+    def pause(self) -> None:
+        """Nobody wants more of it for now: what is under way is cancelled, and one piece is kept."""
+        keep = 1 if self._ahead and self._ahead[0][1].future.done() else 0
+        while len(self._ahead) > keep:
+            size, task = self._ahead.pop()
+            task.cancel()
+            self._release(size)
+            self._asked -= size
+        self._goal, self._beyond = self._asked, SLACK
+
+    def close(self) -> None:
+        """Nobody wants more of it. Idempotent."""
+        for size, task in self._ahead:
+            task.cancel()
+            self._release(size)
+        self._ahead.clear()
+        self._release(self._in_use)
+        self._in_use = 0
+
+    def _fetch_ahead(self, *, must: bool) -> None:
+        """Ask for pieces up to the goal; for one at least where that `must` be."""
+        while self._asked < self._id.size and (must or self._asked < self._goal):
+            if self._asked >= self._goal:
+                stop = self._asked + self._beyond
+                self._beyond = min(2 * self._beyond, PIECE)
+            else:
+                stop = min(self._asked + PIECE, self._goal)
+            stop = min(stop, self._id.size)
+            if not self._allowance.take(stop - self._asked, must=must):
+                return
+            try:
+                task = self._workers.submit(_fetched, self._store, self._id, self._asked, stop)
+            except RuntimeError:
+                self._release(stop - self._asked)
+                raise Unreachable(f"{self._store.url}: the mount is being closed") from None
+            self._ahead.append((stop - self._asked, task))
+            self._asked, must = stop, False
+
+    def _release(self, count: int) -> None:
+        if count:
+            self._allowance.give_back(count)
+
+
+def fetched(store: Store, id: ObjectId, start: int, stop: int, deadline: Deadline) -> bytearray:
+    """Some stored bytes of an object. Raises StoreError."""
+    piece = bytearray(stop - start)
+    if piece:
+        store.read(id, start, [memoryview(piece)], deadline=deadline)
+    return piece
+
+
+def _fetched(store: Store, id: ObjectId, start: int, stop: int) -> bytearray:
+    """The same on a worker."""
+    deadline = Deadline(PIECE_S)
+    cancels(deadline.cancel)
+    return fetched(store, id, start, stop, deadline)

@@ -1,0 +1,302 @@
+"""The inflated bytes of one version: who inflates what, so that nothing is inflated twice that is wanted at once.
+
+Bytes are inflated in *units*. A reader that needs a unit takes a cursor that lies between it and the seek point before
+it, or a little before that, or makes one from there; where such a cursor is at work already, it waits: the cursor comes
+by, or is handed on. So many readers of one part are one cursor, in order, and readers of parts with seek points between
+them go side by side.
+
+Lock: `Inflated._lock` comes before those of `Points`, `Units` and `Allowance`; nothing is waited for under it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import NamedTuple
+
+from ..errors import BadAnswer, TimedOut
+from ..stores.base import Deadline, ObjectId, Store
+from ..waits import GRACE_S, later
+from ..workers import Workers
+from .cursor import Cursor
+from .feed import Allowance, Feed
+from .points import Points, SeekPoint
+from .unfit import Unfit
+from .units import Units, start_of, unit_of
+
+# A cursor so little before a seek point is as good as the point: its compressed bytes are on their way.
+NEAR = 1 << 20
+# Cursors of one file that are kept, and that may be at work.
+CURSORS = 4
+# Seek points that are kept together: those of 64 MiB.
+POINTS_AT_ONCE = 16
+# What is inflated on the way to a unit is kept where a reader that is a little late may want it.
+KEPT_ON_THE_WAY = 8 << 20
+
+
+class Engine(NamedTuple):
+    """What all inflated files share.
+
+    Attributes:
+        store: gives the compressed bytes.
+        workers: fetch them.
+        units: what was inflated lately.
+        turn: held while zlib works: as many at once as there are processors.
+    """
+
+    store: Store
+    workers: Workers
+    allowance: Allowance
+    units: Units
+    turn: AbstractContextManager[object]
+
+
+class _Working:
+    """A cursor and what feeds it.
+
+    Attributes:
+        at: of the unit that is inflated now, the start.
+        turns: how many readers have had it.
+    """
+
+    __slots__ = ("at", "cursor", "feed", "turns")
+
+    def __init__(self, cursor: Cursor, feed: Feed) -> None:
+        self.cursor, self.feed, self.at, self.turns = cursor, feed, cursor.out, 0
+
+
+class _Waiter:
+    """A reader that waits for a unit: it is given its `data`, or a cursor at work for it."""
+
+    __slots__ = ("data", "given", "stop", "unit", "working")
+
+    def __init__(self, unit: int, stop: int) -> None:
+        self.unit, self.stop = unit, stop
+        self.given = threading.Event()
+        self.data: bytearray | None = None
+        self.working: _Working | None = None
+
+
+class Inflated:
+    """Reads of one stored version.
+
+    Args:
+        id: of what is stored; its size is known.
+        whose: 16 bytes that name it.
+        size: bytes that it should inflate to, as its header tells.
+        points: its seek points so far.
+        head: its first stored bytes, as far as they are here.
+        learnt: called when there are many more seek points than before, or all.
+
+    Attributes:
+        points: its seek points.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        id: ObjectId,
+        whose: bytes,
+        size: int,
+        points: Points,
+        head: bytes,
+        learnt: Callable[[Inflated], object] = lambda _: None,
+    ) -> None:
+        self._engine, self.id, self.whose, self.size, self.points = engine, id, whose, size, points
+        self._head, self._learnt = head, learnt
+        self._lock = threading.Lock()
+        self._idle: list[_Working] = []
+        self._busy: list[_Working] = []
+        self._waiters: list[_Waiter] = []
+        self._kept_points = len(points)
+        self._ended = False
+
+    # -- reading
+    def read(self, start: int, views: Sequence[memoryview], deadline: Deadline) -> None:
+        """Fill `views` with the inflated bytes from `start` on. Raises Unfit and StoreError."""
+        stop = start + sum(map(len, views))
+        if stop > self.size:
+            raise BadAnswer(f"{self.id.key}: {self.size} bytes, requested up to {stop}", code="InvalidRange")
+        at, data, first = start, bytearray(), 0
+        for view in views:
+            filled = 0
+            while filled < len(view):
+                if not first <= at < first + len(data):
+                    unit = unit_of(at)
+                    first, data = start_of(unit), self._unit(unit, stop, deadline)
+                n = min(len(view) - filled, first + len(data) - at)
+                view[filled : filled + n] = memoryview(data)[at - first : at - first + n]
+                filled, at = filled + n, at + n
+
+    def inflate_all(self, deadline: Deadline) -> None:
+        """Inflate to the end, whatever that takes: whether it fits its header. Raises Unfit and StoreError."""
+        self._unit(unit_of(self.size - 1), self.size, deadline)
+
+    def close(self) -> None:
+        """Drop the cursors that nobody uses. It can still be read."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        _close(idle)
+
+    def has_new_points(self) -> bool:
+        """Whether there are seek points that were not there when this was last asked."""
+        with self._lock:
+            before, self._kept_points = self._kept_points, len(self.points)
+            return self._kept_points > before
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody reads it now."""
+        return bool(self._busy or self._waiters)
+
+    # -- units
+    def _unit(self, unit: int, stop: int, deadline: Deadline) -> bytearray:
+        """One unit, on the way to the offset `stop`."""
+        waiter = _Waiter(unit, stop)
+        with self._lock:
+            if (data := self._engine.units.get(self.whose, unit)) is not None:
+                return data
+            self._waiters.append(waiter)
+            dropped = self._hand_out()
+        _close(dropped)
+        if not waiter.given.is_set():
+            self._wait(waiter, deadline)
+        if waiter.data is not None:
+            return waiter.data
+        assert waiter.working is not None
+        return self._inflate_to(waiter.working, unit, stop, deadline)
+
+    def _wait(self, waiter: _Waiter, deadline: Deadline) -> None:
+        """Wait until a reader is given something. Raises what the deadline says."""
+        with deadline.ending(waiter.given.set):
+            waiter.given.wait(min(deadline.left(), threading.TIMEOUT_MAX))
+        with self._lock:
+            if waiter.data is not None or waiter.working is not None:
+                return
+            self._waiters.remove(waiter)
+        raise deadline.over(self.id.key) or TimedOut(f"{self.id.key}: no answer in time", code="Deadline")
+
+    def _inflate_to(self, working: _Working, unit: int, stop: int, deadline: Deadline) -> bytearray:
+        """Inflate on until a unit is there."""
+        cursor, feed, kept = working.cursor, working.feed, False
+        check = partial(deadline.check, self.id.key)
+        feed.deadline = deadline
+        try:
+            while True:
+                with self._lock:
+                    working.at, waiting = cursor.out, self._wanted_of(cursor.out)
+                    feed_to = max([stop, *(waiter.stop for waiter in waiting)])
+                feed.want(self._stored_at(feed_to, cursor))
+                here = unit_of(cursor.out)
+                whole, end = start_of(here) == cursor.out, min(start_of(here + 1), self.size)
+                data = bytearray(end - cursor.out)
+                if cursor.fill(memoryview(data), check) < len(data):
+                    raise Unfit("size")
+                if end == self.size:  # all that the header tells of is there: nothing may follow
+                    if cursor.fill(memoryview(bytearray(1)), check):
+                        raise Unfit("size")
+                    self._ended = True
+                if whole:
+                    self._give(here, data, keep=start_of(unit) - end <= KEPT_ON_THE_WAY)
+                    if here == unit:
+                        kept = True
+                        return data
+        except Exception:
+            kept = deadline.over("") is not None  # it can go on from where it is
+            raise
+        finally:
+            self._release(working, kept=kept)
+
+    def _give(self, unit: int, data: bytearray, *, keep: bool) -> None:
+        """A unit was inflated."""
+        with self._lock:
+            waiters = [waiter for waiter in self._waiters if waiter.unit == unit]
+            if keep or waiters:
+                self._engine.units.put(self.whose, unit, data)
+            for waiter in waiters:
+                self._waiters.remove(waiter)
+                waiter.data = data
+                waiter.given.set()
+
+    def _release(self, working: _Working, *, kept: bool) -> None:
+        """A cursor's reader is done with it."""
+        kept = kept and not working.cursor.ended
+        more = len(self.points) - self._kept_points
+        learnt = more >= POINTS_AT_ONCE or (self._ended and more > 0)
+        with self._lock:
+            self._busy.remove(working)
+            if kept:
+                working.turns += 1
+                self._idle.append(working)
+            dropped = self._hand_out()
+            if working in self._idle and working.feed.is_ahead:
+                later(GRACE_S, partial(self._pause, working, working.turns))
+        _close(dropped if kept else [working, *dropped])
+        if learnt:
+            self._learnt(self)
+
+    def _pause(self, working: _Working, turns: int) -> None:
+        """Where nobody has come for a cursor meanwhile, what is under way for it is not wanted."""
+        with self._lock:
+            if working in self._idle and working.turns == turns:
+                working.feed.pause()
+
+    # -- with the lock held
+    def _hand_out(self) -> list[_Working]:
+        """Give cursors to those who wait and need not wait for one at work, in the order of what they want. Returns
+        cursors that were given up for that."""
+        dropped = []
+        for waiter in sorted(self._waiters, key=lambda one: one.unit):
+            place = self._choose(waiter.unit)
+            if place is None:
+                continue
+            if isinstance(place, _Working):
+                self._idle.remove(place)
+                place.at = place.cursor.out
+            else:
+                if self._idle and len(self._idle) + len(self._busy) >= CURSORS:
+                    dropped.append(self._idle.pop(0))
+                place = self._new(place)
+            self._busy.append(place)
+            self._waiters.remove(waiter)
+            waiter.working = place
+            waiter.given.set()
+        return dropped
+
+    def _choose(self, unit: int) -> _Working | SeekPoint | None:
+        """From where to inflate for a unit: an idle cursor, or a seek point; None: wait for a cursor at work."""
+        start = start_of(unit)
+        point = self.points.before(start)
+        from_ = point.out - NEAR
+        coming = [one.at for one in self._busy if from_ <= one.at <= start]
+        idle = [one for one in self._idle if from_ <= one.cursor.out <= start]
+        nearest = max(idle, key=lambda one: one.cursor.out, default=None)
+        if nearest is not None and nearest.cursor.out >= max(coming, default=0):
+            return nearest
+        return None if coming or len(self._busy) >= CURSORS else point
+
+    def _new(self, point: SeekPoint) -> _Working:
+        """A cursor from a seek point on."""
+        engine = self._engine
+        feed = Feed(engine.store, self.id, engine.workers, engine.allowance, head=self._head, start=point.stored)
+        return _Working(Cursor(point, feed, self.points, engine.turn), feed)
+
+    def _wanted_of(self, out: int) -> list[_Waiter]:
+        """Who waits for a cursor at an offset."""
+        waiters = [waiter for waiter in self._waiters if start_of(waiter.unit) >= out]
+        return [waiter for waiter in waiters if self.points.before(start_of(waiter.unit)).out - NEAR <= out]
+
+    def _stored_at(self, out: int, cursor: Cursor) -> int:
+        """About where in the compressed bytes those lie that inflate to `out`."""
+        before, after = self.points.before(out), self.points.after(out)
+        low = (before.out, before.stored) if before.out >= cursor.out else (cursor.out, cursor.stored)
+        high = (after.out, after.stored) if after is not None else (self.size, self.id.size)
+        share = (out - low[0]) / max(1, high[0] - low[0])
+        return low[1] + int(max(0, high[1] - low[1]) * min(1.0, share)) + 1
+
+
+def _close(dropped: list[_Working]) -> None:
+    for working in dropped:
+        working.feed.close()
