@@ -98,6 +98,8 @@ class Store(Protocol):
         the first request.
     region: where the bucket is; "" where there is no such thing, and before the first request.
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
+    is_open: whether it is read without credentials, so that everybody may read what it gives; False where that is not
+        known.
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
     """
@@ -108,6 +110,7 @@ class Store(Protocol):
     url: str
     flat: bool
     pins: bool
+    is_open: bool
     renewals: Renewals
 
     @property
@@ -186,6 +189,7 @@ class StoreBase:
     """What most stores have in common: no notice, no region, no keys, one attempt a call, nothing to learn or close."""
 
     renewals = Renewals()  # nobody counts here
+    is_open = False
 
     former_source = ""
 
@@ -236,7 +240,7 @@ class WrappingStore:
         self._store = store
         self.source, self.root, self.url = store.source, store.root, store.url
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
-        self.renewals = store.renewals
+        self.renewals, self.is_open = store.renewals, store.is_open
 
     @property
     def notice(self) -> str:
