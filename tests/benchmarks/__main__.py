@@ -12,7 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import bottleneck, data, goals, limit, memory, names, nodes, parse, plot, prefetch, python, report, startup
+from . import (
+    bottleneck,
+    data,
+    goals,
+    limit,
+    memory,
+    names,
+    nodes,
+    parse,
+    plot,
+    prefetch,
+    python,
+    report,
+    shared,
+    startup,
+)
 from . import run as runner
 from .peers import BY_NAME, LOCAL, OURS, Peer
 from .place import HOME, LOCK, REPOSITORY, RESULTS, WORK
@@ -68,6 +83,10 @@ def measure(a: argparse.Namespace) -> None:
     if a.verb == "nodes":
         with data.at_hand(lambda: nodes.make(a.mib)):
             nodes.run(a.rtt, a.port, link_mb=a.link_mb, count=a.mounts, mib=a.mib, runs=a.repeat, given=a.peer_cmd)
+        return
+    if a.verb == "shared":
+        with data.at_hand(lambda: nodes.make(a.mib)):
+            shared.run(a.rtt, a.port, link_mb=a.link_mb, most=a.mounts, mib=a.mib)
         return
     if a.verb == "data":
         data.mount()
@@ -175,6 +194,7 @@ def arguments() -> argparse.ArgumentParser:
                 "names",
                 "memory",
                 "nodes",
+                "shared",
                 "startup",
                 "limit",
                 "prefetch",
@@ -183,7 +203,7 @@ def arguments() -> argparse.ArgumentParser:
             *("data", "trace", "show"),
         ),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
-        "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache "
+        "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache; shared: nodes over a directory "
         "that read the same at once; startup: until the first `ls` answers; limit: raw sockets on the same link; "
         "prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and keep them; "
         "python: mountnd:// beside s3fs, without FUSE; trace: record what the programs of rows R... "
@@ -217,8 +237,8 @@ def arguments() -> argparse.ArgumentParser:
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
     only = "startup, prefetch: rows whose title holds this; python: rows that begin so"
     parser.add_argument("--only", default="", metavar="TEXT", help=only)
-    parser.add_argument("--mounts", type=int, default=8, help="nodes: how many")
-    parser.add_argument("--mib", type=int, default=1024, help="nodes: MiB that each reads")
+    parser.add_argument("--mounts", type=int, default=8, help="nodes, shared: how many")
+    parser.add_argument("--mib", type=int, default=1024, help="nodes, shared: MiB that each reads")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser

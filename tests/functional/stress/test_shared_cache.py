@@ -395,6 +395,28 @@ def test_what_a_member_puts_there_instead_of_files(tmp_path: Path, server: str, 
     assert picture(outside) == before
 
 
+def test_what_needs_credentials_is_kept_out_unless_it_is_allowed(
+    tmp_path: Path, server: str, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with node(tmp_path, server, shared, "a", anonymous=None) as mount:
+        os.listdir(mount.path)
+        read([0], mount)
+        assert mount.log.count("nothing of it is put into the shared cache") == 1, mount.log
+        assert "which may need credentials" in run_mountnd("stats", mount.path).stdout
+        assert "--shared-signed" in run_mountnd("explain", mount.path / synthetic_server.name(0)).stdout
+    assert chunk_files(shared) == []
+    assert list(shared.rglob("*.names")) == []
+    with node(tmp_path, server, shared, "b", anonymous=None, shared_signed=True) as mount:
+        read([0], mount)
+        assert "shared cache" not in mount.log
+    await_kept(shared, 1)
+    with node(tmp_path, server, shared, "c") as mount:  # who asks is another: nothing is mixed
+        read([0], mount)
+        assert count(mount, BYTES_FROM_SHARED) == 0
+
+
 def test_what_everybody_may_write_is_not_used(tmp_path: Path, server: str, shared: Path) -> None:
     shared.chmod(0o2777)
     with node(tmp_path, server, shared, "a") as mount:
