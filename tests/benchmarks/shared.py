@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks shared --mounts 8 --mib 256
 
-Each node is a mount with a disk cache of its own; all have the same `--shared-cache`, which is empty at the start. Their
-readers start together, and each reads the whole file through its own mount. What is fetched is counted by the server.
-Beside it the same without the shared directory. All nodes share this host's cores, so times are remarks only.
+Each node is a mount with a disk cache of its own; all have the same `--shared-cache`, which is empty at the start.
+Their readers start together, and each reads the whole file through its own mount. What is fetched is counted by the
+server. Beside it the same without the shared directory. All nodes share this host's cores, so times are remarks only.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def run(rtt: float | None, port: int, *, link_mb: float, most: int, mib: int) ->
 def table(records: Sequence[dict[str, Any]]) -> str:
     """Markdown, with the verdicts."""
     out = [
-        f"| nodes that read {records[0]['mib']} MiB at once | left the source | for each byte | GETs | seconds | verdict |",
+        f"| nodes that read {records[0]['mib']} MiB | left the source | for each byte | GETs | seconds | verdict |",
         "|---|--:|--:|--:|--:|---|",
     ]
     for r in records:
