@@ -44,6 +44,8 @@ class SharedDirectory(PrivateDirectory):
 
     def below(self, name: str, *, make: bool = False) -> SharedDirectory:
         """A directory in it, opened now. `make`: made where it is missing, for the group."""
+        if name == ".." or "/" in name:
+            raise OSError(errno.EINVAL, "it is no name of ours", name)
         try:
             held = super().below(name)
         except FileNotFoundError:
@@ -136,6 +138,8 @@ class SharedDirectory(PrivateDirectory):
     def _place(self, name: str) -> tuple[SharedDirectory, str]:
         """The directory that holds `name`, opened now, and what it is called in there."""
         folder, slash, base = name.partition("/")
+        if ".." in (folder, base) or "/" in base:
+            raise OSError(errno.EINVAL, "it is no name of ours", name)
         return (self.below(folder), base) if slash else (self, name)
 
     @property

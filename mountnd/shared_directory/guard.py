@@ -139,8 +139,9 @@ class Guard:
             self._submit(call)
         if not call.done.wait(self._patience):
             with self._lock:
-                gone = call.left = not call.done.is_set()
-            if gone:
+                late = not call.done.is_set()
+                call.left |= late
+            if late:
                 self._leave_out(f"it does not answer within {self._patience:g} s")
         if call.left:
             raise LeftOut(errno.EAGAIN, self._why or "it does not answer", self._path)

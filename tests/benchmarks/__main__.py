@@ -204,7 +204,8 @@ def arguments() -> argparse.ArgumentParser:
         ),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
         "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache that read the same at "
-        "once; shared: nodes over a shared directory that do; startup: until the first `ls` answers; limit: raw sockets on the same link; "
+        "once; shared: nodes over a shared directory that do; startup: until the first `ls` answers; "
+        "limit: raw sockets on the same link; "
         "prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and keep them; "
         "python: mountnd:// beside s3fs, without FUSE; trace: record what the programs of rows R... "
         "ask of a mount; show: tables of saved results",

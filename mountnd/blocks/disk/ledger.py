@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable
 
@@ -27,7 +28,8 @@ class Ledger:
     """Of the directory `root`. Used by one thread at a time. `clock`: monotonic seconds."""
 
     def __init__(self, root: CacheDirectory, clock: Callable[[], float] = time.monotonic) -> None:
-        self._root, self._clock, self._held = root, clock, 0
+        self._root, self._clock = root, clock
+        self._token, self._is_written = secrets.token_hex(8).encode(), False
         self._seen: tuple[tuple[int, int], float] | None = None  # another's lease, and since when it is the same
         self._beaten = 0.0
 
@@ -40,8 +42,13 @@ class Ledger:
             except FileExistsError:
                 pass
             else:
-                self._held = os.fstat(fd).st_ino
-                os.close(fd)
+                try:
+                    os.write(fd, self._token)
+                    self._is_written = True
+                except OSError:  # on a full disk, where room is made all the same
+                    self._is_written = False
+                finally:
+                    os.close(fd)
                 self._seen, self._beaten = None, self._clock()
                 return True
             if not (again and self._is_stale()):
@@ -82,9 +89,9 @@ class Ledger:
             pass  # it becomes stale
 
     def _is_ours(self) -> bool:
-        """Whether the lease is the file that we have made. (It holds nothing: it is made on a full disk, too.)"""
+        """Whether the lease is still the one that we have made."""
         try:
-            return self._root.held().stat(LEASE).st_ino == self._held
+            return self._root.held().read(LEASE, 64) == (self._token if self._is_written else b"")
         except (FileNotFoundError, PermissionError):
             return False
 

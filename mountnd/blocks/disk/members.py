@@ -142,11 +142,11 @@ class Members:
     def _look(self, owner: str, now: float) -> bool:
         """Open another mount's file, and see whether it has changed."""
         try:
-            ns = self._root.held().stat(f"{FOLDER}/{owner}").st_mtime_ns if NAME.fullmatch(owner) else 0
+            ns = self._root.held().stat(f"{FOLDER}/{owner}").st_mtime_ns if NAME.fullmatch(owner) else None
         except OSError:
-            ns = 0
+            ns = None
         with self._lock:
-            if not ns:
+            if ns is None:
                 self._members.pop(owner, None)
                 return False
             member = self._members.get(owner)

@@ -20,6 +20,7 @@ from mountnd.blocks.disk.members import Members
 from mountnd.blocks.disk.place import CacheDirectory
 from mountnd.blocks.disk.shared_cache import SharedCache
 from mountnd.blocks.disk.shared_room import SharedRoom
+from mountnd.blocks.geometry import block_count
 from mountnd.shared_directory.directory import SharedPath
 from mountnd.shared_directory.place import SharedPlace
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_SHARED, NODE_WAITS, SHARED_KEPT, SHARED_SKIPPED, Stats
@@ -79,13 +80,13 @@ def test_what_one_fetches_the_next_reads_and_keeps_for_itself(top: Path, tmp_pat
         assert second.count(BYTES_FETCHED) == 0
         assert second.count(BYTES_FROM_SHARED) == len(DATA)
         held = second.blocks.held(second.put("a", DATA).id, len(DATA))
-        assert len(held.shared) == len(held.memory)
+        assert len(held.shared) == block_count(len(DATA))
     assert sum(file.bytes for file in directory.scan(tmp_path / "own")) >= len(DATA)
 
 
 def test_several_at_once_fetch_a_byte_once(top: Path) -> None:
     with nodes(top, 4) as made:
-        run_together(*(lambda node=node: through(node, DATA) for node in made))
+        run_together([lambda node=node: through(node, DATA) for node in made])  # type: ignore[misc]
         assert sum(node.count(BYTES_FETCHED) for node in made) == len(DATA)
         assert sum(node.count(NODE_WAITS) for node in made) > 0
 
