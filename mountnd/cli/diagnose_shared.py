@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..daemon import mounts
 from ..daemon.host import Finding
 from ..report import figures
 from ..shared_directory.directory import SharedDirectory
+from ..shared_directory.guard import PATIENCE_S
 from ..shared_directory.place import SharedPlace, made_by, remarks
 
 # Clocks that differ by more make listings that nodes share look older or newer than they are.
@@ -20,6 +22,9 @@ _SKEW_S = 60.0
 
 def diagnose_shared(path: Path, mode: int) -> Iterator[Finding]:
     """Findings about the directory at `path`. Ends within some seconds, also where its file system hangs."""
+    if mounts.probe(path, PATIENCE_S) is None:  # in a process of its own: one that hangs in FUSE could not end
+        yield Finding("bad", f"shared cache {path} does not answer; mounts do without it", "ask whoever runs it")
+        return
     place = SharedPlace(path, mode, told=False)
     try:
         yield from _findings(place, path)

@@ -24,6 +24,8 @@ from ..private_directory import PrivateDirectory, PrivatePath
 from ..regular_file import Untrusted, open_checked, trusted_owners
 from .file_clock import FileClock
 
+# What lies in each directory from its beginning.
+_MADE = ".made"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -57,17 +59,21 @@ class SharedDirectory(PrivateDirectory):
         return held
 
     def _make(self, name: str) -> None:
-        """Make a directory. It has its mode before it has its name: others would be refused meanwhile."""
+        """Make a directory. It has its mode before it has its name: others would be refused meanwhile. And it is never
+        empty: rename(2) would put another in its place."""
         temporary = f".{secrets.token_hex(8)}.tmp"
         os.mkdir(temporary, 0o700, dir_fd=self._fd)
         try:
             fd = os.open(temporary, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self._fd)
             try:
+                os.close(os.open(_MADE, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=fd))
                 os.fchmod(fd, directory_mode(self._file_mode))
             finally:
                 os.close(fd)
             os.rename(temporary, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         except OSError as e:
+            with suppress(OSError):
+                os.unlink(f"{temporary}/{_MADE}", dir_fd=self._fd)
             with suppress(OSError):
                 os.rmdir(temporary, dir_fd=self._fd)
             if e.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # somebody else has made it

@@ -142,6 +142,7 @@ class Guard:
                 late = not call.done.is_set()
                 call.left |= late
             if late:
+                self._faulty()
                 self._leave_out(f"it does not answer within {self._patience:g} s")
         if call.left:
             raise LeftOut(errno.EAGAIN, self._why or "it does not answer", self._path)

@@ -79,9 +79,9 @@ class SharedPlace:
 
     @property
     def condition(self) -> Condition:
-        """How it is used now."""
-        if why := self.guard.why_out:
-            return Condition("left out", why)
+        """How it is used now. Where it was left out for long enough, it is looked at again."""
+        if not self.guard.is_on:
+            return Condition("left out", self.guard.why_out or "it is closed")
         return Condition("read-only", self._read_only) if self._read_only else Condition("used")
 
     def close(self) -> None:

@@ -19,11 +19,13 @@ from ...cache_directory import blocks_dir
 from ...config.layers import Layer, ResolvedOption
 from ...config.parsers import did_you_mean
 from ...config.resolve import ConfigInputs
+from ...daemon import mounts
 from ...errors import MountError, UsageError
 from ...private_directory import PrivatePath
 from ...regular_file import UntrustedDirectory
 from ...report.figures import size
 from ...shared_directory.directory import SharedPath
+from ...shared_directory.guard import PATIENCE_S
 from ...shared_directory.place import SharedPlace
 from ...stats import Stats
 from .. import pins_view, tables
@@ -97,7 +99,9 @@ def _shared(options: Mapping[str, ResolvedOption]) -> SharedPath:
     directory_ = options["shared_cache"].value
     if directory_ is None:
         raise UsageError("there is no shared cache: name it with --shared-cache DIR")
-    place = SharedPlace(directory_, options["shared_mode"].value)
+    if mounts.probe(directory_, PATIENCE_S) is None:  # in a process of its own: one that hangs in FUSE could not end
+        raise MountError(f"{directory_} does not answer")
+    place = SharedPlace(directory_, options["shared_mode"].value, told=False)
     place.close()
     if why := place.guard.why_out:
         raise MountError(f"{directory_}: {why}")

@@ -129,6 +129,15 @@ def test_two_make_a_folder_at_once(held: SharedDirectory, monkeypatch: pytest.Mo
     assert [entry.name for entry in held.below("ab").entries()] == ["file"]
 
 
+def test_a_folder_that_is_there_stays(held: SharedDirectory) -> None:
+    """Whoever makes it late puts no empty one in its place."""
+    held.make("ab")
+    before = held.below("ab").info.st_ino
+    held._make("ab")
+    assert held.below("ab").info.st_ino == before
+    assert [entry.name for entry in held.entries()] == ["ab"]
+
+
 def test_remarks(top: Path, held: SharedDirectory) -> None:
     assert remarks(held) == []
     top.chmod(0o770)
