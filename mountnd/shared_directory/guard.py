@@ -32,7 +32,7 @@ PATIENCE_S = 5.0
 # So many calls that fail in turn, with none between them that did not: the directory is left out.
 FAULTS = 3
 # For how long it is left out at first, and at most: each time in turn twice as long.
-OUT_S, OUT_MOST_S = 10.0, 300.0
+OUT_S, OUT_MOST_S = 5.0, 60.0
 # Threads at most; those that hang count. Reads of a fast file system take milliseconds.
 THREADS = 32
 # Threads that have nothing to do end after this.
