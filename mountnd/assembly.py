@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from . import descriptors, memory_limit
 from .blocks.disk.cache import OPEN_FILES, DiskCache
+from .blocks.disk.shared_cache import SharedCache
 from .blocks.disk.writer import WRITTEN_FILES
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
@@ -25,7 +26,8 @@ from .config import working_directory
 from .config.options import INDEFINITE, MountConfig, SourceConfig
 from .config.parsers import split_bucket
 from .private_directory import PrivatePath
-from .stats import Stats
+from .shared_directory.place import SharedPlace
+from .stats import SHARED_FAULTS, Stats
 from .stores.base import Store
 from .stores.notes import FileNotes
 from .stores.offline import Offline
@@ -55,7 +57,12 @@ MOST_REQUESTS = 2_048
 
 
 class Mount(NamedTuple):
-    """Everything between the kernel's door and the stores. `close()` when done."""
+    """Everything between the kernel's door and the stores. `close()` when done.
+
+    Attributes:
+        memory: what it may take of that.
+        shared: the directory that it shares with other nodes; passed_by: names of the sources that it keeps out of it.
+    """
 
     vfs: Vfs
     stats: Stats
@@ -64,6 +71,8 @@ class Mount(NamedTuple):
     blocks: Blocks
     workers: tuple[Workers, ...]
     memory: dict[str, Any]
+    shared: SharedPlace | None
+    passed_by: tuple[str, ...]
 
     def counters(self) -> dict[str, Any]:
         """What `mountnd stats` shows: counters of the whole and of each source, failures, what memory they may take,
@@ -71,7 +80,16 @@ class Mount(NamedTuple):
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         failures = self.vfs.failures()
         told = {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
+        if (shared := self.shared_cache()) is not None:
+            told["shared_cache"] = shared
         return {**told, "open_files": self.vfs.count_open_files()}
+
+    def shared_cache(self) -> dict[str, Any] | None:
+        """What is told of the shared cache, None where there is none."""
+        if self.shared is None:
+            return None
+        state, why = self.shared.condition
+        return {"directory": str(self.shared.path), "state": state, "why": why, "passed_by": list(self.passed_by)}
 
     def load_libraries(self) -> None:
         """Import what the stores' requests need."""
@@ -88,6 +106,8 @@ class Mount(NamedTuple):
         for catalogue in self.catalogues.values():
             catalogue.close()
         self.blocks.close()
+        if self.shared is not None:
+            self.shared.close()
         for store in self.stores.values():
             store.close()
 
@@ -271,6 +291,7 @@ def build(
     if names_dir:
         for store in stores.values():
             _tell_set_aside(store, names_dir)
+    place, shareable = _shared_place(config, stores, stats)
     catalogues = {
         source.name: Catalogue(
             stores[source.name],
@@ -281,6 +302,7 @@ def build(
             stats=stats.of(stores[source.name].source),
             # what a lockfile says is no listing of the source, and is at hand anyway
             state_dir=None if stores[source.name].knows_names else names_dir,
+            shared=place if stores[source.name].source in shareable and not stores[source.name].knows_names else None,
             limit_bytes=fitting.names,
             waits=usage.waits,
         )
@@ -294,6 +316,7 @@ def build(
         timeout=config.timeout,
         stats=stats,
         disk=_disk_cache(bytes_dir, config.cache_size, stats, shares) if bytes_dir else None,
+        shared=SharedCache(place, shareable, config.shared_size, stats) if place is not None else None,
         readahead=WindowPolicy,
         usage=usage,
     )
@@ -302,7 +325,9 @@ def build(
     for name, catalogue in catalogues.items():
         prefetcher.add(catalogue, source_salt(name))
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
-    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_), {**fitting._asdict(), **limit._asdict()})
+    passed_by = tuple(name for name, store in stores.items() if place is not None and store.source not in shareable)
+    memory = {**fitting._asdict(), **limit._asdict()}
+    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_), memory, place, passed_by)
 
 
 def _shares(byte_workers: int = BYTE_WORKERS) -> descriptors.Shares:
@@ -322,6 +347,26 @@ def _workers(name: str, threads: int, reserved: int) -> Workers:
 
 def _disk_cache(root: PrivatePath, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:
     return DiskCache(root, limit, stats, open_files=shares.cache_files, written_files=shares.written_files)
+
+
+def _shared_place(
+    config: MountConfig, stores: Mapping[str, Store], stats: Stats
+) -> tuple[SharedPlace | None, frozenset[str]]:
+    """The directory that nodes share, if one is configured, and the sources (`Store.source`) whose bytes may lie there.
+    That others are kept out of it is said."""
+    if config.shared_cache is None or config.shared_size == 0:
+        return None, frozenset()
+    allowed = {source.name for source in config.sources if source.shared_signed}
+    shareable = {store.source for name, store in stores.items() if store.is_open or name in allowed}
+    for store in stores.values():
+        if store.source not in shareable:
+            log.warning(
+                "%s is not known to be open to everybody, so nothing of it is put into the shared cache, which others "
+                "read; --shared-signed allows that",
+                store.url,
+            )
+    place = SharedPlace(config.shared_cache, config.shared_mode, faulty=lambda: stats.add(SHARED_FAULTS))
+    return place, frozenset(shareable)
 
 
 def _tell_set_aside(store: Store, names: PrivatePath) -> None:

@@ -21,6 +21,8 @@ def measure(mount: Mount, config: MountConfig, mounted_at: float) -> Measures:
         names.MEMORY.name: usage.memory,
         names.MEMORY_LIMIT.name: mount.blocks.memory_limit,
         names.DISK_CACHE.name: usage.disk,
+        names.SHARED_CACHE.name: usage.shared,
+        names.SHARED_USED.name: None if mount.shared is None else int(mount.shared.guard.is_on),
         names.REQUESTS.name: usage.requests,
         names.MOUNTED.name: mounted_at,
     }

@@ -15,8 +15,8 @@ from .report.next_read import next_read
 KEYS = (
     "kind", "why", "asking_failed", "source", "url", "bucket", "region", "keys", "offline", "out_of_reach", "timeout",
     "key", "names", "not_shown", "entries", "listing", "listing_refused", "hidden", "etag", "version", "size",
-    "storage_class", "modified", "cached", "open", "replaced", "gone", "last_failure", "last_failure_of_source",
-    "next_read",
+    "storage_class", "modified", "cached", "shared_cache", "open", "replaced", "gone", "last_failure",
+    "last_failure_of_source", "next_read",
 )  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def explain(mount: Mount, config: MountConfig, path: bytes, *, ask: bool = False
     catalogue, facts = mount.vfs.explain(names)
     if absent is not None and facts["kind"] == "unknown":  # where a directory may not be listed that is not remembered
         facts |= {"kind": "absent", "why": str(absent)}
-    told |= {"offline": config.offline, "timeout": config.timeout}
+    told |= {"offline": config.offline, "timeout": config.timeout, "shared_cache": mount.shared_cache()}
     for name, one in mount.catalogues.items():
         if one is catalogue:
             store, outage = mount.stores[name], one.outage()

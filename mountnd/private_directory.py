@@ -15,9 +15,10 @@ import os
 import secrets
 import shlex
 import stat
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -44,7 +45,7 @@ class PrivateDirectory:
         self._fd, self.path, self._owners = fd, path, owners
         # Directories below that were looked at. They stay what they were: nobody else can put another in their place.
         self._checked: set[str] = set()
-        if why := objection(os.fstat(fd), owners, path):
+        if why := self._objection(os.fstat(fd), path):
             raise UntrustedDirectory(errno.EACCES, why, path)  # and `__del__` closes it
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:  # bound: at exit `os` may be gone
@@ -81,10 +82,18 @@ class PrivateDirectory:
             if e.errno not in (errno.ELOOP, errno.ENOTDIR):
                 raise
             raise _no_directory(os.stat(name, dir_fd=self._fd, follow_symlinks=False), path) from None
-        held = PrivateDirectory(fd, path, self._owners)
+        held = self._opened(fd, path)
         if make:
             held.hide()
         return held
+
+    def _opened(self, fd: int, path: str) -> PrivateDirectory:
+        """A directory below, by the same rules."""
+        return PrivateDirectory(fd, path, self._owners)
+
+    def _objection(self, info: os.stat_result, path: str) -> str:
+        """Why a directory is not used, "" when it may be."""
+        return objection(info, self._owners, path)
 
     def hide(self) -> None:
         """Take away what others may do with it (0700), where it is ours."""
@@ -98,7 +107,7 @@ class PrivateDirectory:
         info, path = os.stat(name, dir_fd=self._fd, follow_symlinks=False), os.path.join(self.path, name)
         if not stat.S_ISDIR(info.st_mode):
             raise _no_directory(info, path)
-        if why := objection(info, self._owners, path):
+        if why := self._objection(info, path):
             raise UntrustedDirectory(errno.EACCES, why, path)
         self._checked.add(name)
 
@@ -196,12 +205,12 @@ class PrivatePath:
     below: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, path: PrivatePath | str | os.PathLike[str]) -> Self:
+    def of(cls, path: Self | str | os.PathLike[str]) -> Self:
         """A path as one of these; a plain one is its own top."""
-        return cls(path.top, path.below) if isinstance(path, PrivatePath) else cls(Path(path))
+        return path if isinstance(path, cls) else cls(Path(path))
 
-    def __truediv__(self, name: str) -> PrivatePath:
-        return PrivatePath(self.top, (*self.below, name))
+    def __truediv__(self, name: str) -> Self:
+        return replace(self, below=(*self.below, name))
 
     def __fspath__(self) -> str:
         return os.path.join(self.top, *self.below)
@@ -213,7 +222,7 @@ class PrivatePath:
         """It, and every directory on the way from `top` to it looked at. Raises as `PrivateDirectory.open`."""
         for left in reversed(range(_TRIES if make else 1)):
             try:
-                held = PrivateDirectory.open(self.top, make=make)
+                held = self._open_top(make=make)
                 for name in self.below:
                     held = held.below(name, make=make)
                 return held
@@ -221,6 +230,13 @@ class PrivatePath:
                 if not left:
                     raise
         raise AssertionError("unreachable")
+
+    def now(self) -> float:
+        """Seconds since the epoch by the clock that the times of its files are compared with."""
+        return time.time()
+
+    def _open_top(self, *, make: bool) -> PrivateDirectory:
+        return PrivateDirectory.open(self.top, make=make)
 
 
 def _open_top(path: str, make: bool, owners: Collection[int]) -> int:

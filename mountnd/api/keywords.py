@@ -15,7 +15,9 @@ from ..config.resolve import ConfigInputs, read_inputs
 from ..errors import UsageError
 
 # Options of the mount's that matter where there is no kernel; those of sources all do.
-READING = frozenset({"memory", "cache_dir", "cache_size", "offline", "timeout"})
+READING = frozenset(
+    {"memory", "cache_dir", "cache_size", "shared_cache", "shared_size", "shared_mode", "offline", "timeout"}
+)
 
 
 def read(options: Mapping[str, Any], *, mounts: bool) -> ConfigInputs:

@@ -16,16 +16,17 @@ from functools import partial
 from typing import NamedTuple
 
 from ..errors import StoreError
-from ..stats import BULK_BYTES, BYTES_FETCHED, GET_TIME, GETS, PREFETCH_FAILED
+from ..stats import BULK_BYTES, BYTES_FETCHED, GET_TIME, GETS, NODE_VAIN, NODE_WAITS, PREFETCH_FAILED
 from ..stores.base import Deadline, ObjectId
 from ..workers import cancels
 from . import geometry
-from .disk.base import DiskRoom, DiskTier
+from .disk.base import DiskRoom, DiskTier, Hold, SharedTier
 from .disk.chunk_file import disk_bytes
 from .fetch.fetcher import Fetcher
 from .fetch.loader import COALESCE_GAP
+from .fetch.sharing import NODES_PATIENCE_S, SharedFetch
 from .geometry import BlockRange
-from .memory import PinnedBlocks
+from .memory import Block, PinnedBlocks
 from .pace import Pace
 
 # GETs at once in a mount: the pool runs at most 40 prefetches, of which readers' own need some. While somebody reads
@@ -61,10 +62,13 @@ class Bulk:
 
     Args:
         gets_at_once: GETs under way while nobody reads.
+        shared: what nodes share: looked at first, and given what is fetched.
     """
 
-    def __init__(self, fetcher: Fetcher, disk: DiskTier, gets_at_once: int = GETS_AT_ONCE) -> None:
-        self._fetcher, self._disk, self._gets = fetcher, disk, gets_at_once
+    def __init__(
+        self, fetcher: Fetcher, disk: DiskTier, gets_at_once: int = GETS_AT_ONCE, shared: SharedTier | None = None
+    ) -> None:
+        self._fetcher, self._disk, self._gets, self._shared = fetcher, disk, gets_at_once, shared
         self._pace = Pace(fetcher.clock)
 
     def gets_at_once(self, *, long: bool = False) -> int:
@@ -150,20 +154,61 @@ class Bulk:
         return [*held, *(self._get(id, size, gap) for gap in geometry.missing(span, here.__contains__))]
 
     def _get(self, id: ObjectId, size: int, gap: BlockRange) -> PinnedBlocks:
-        fetcher = self._fetcher
+        """Blocks of an object, from what nodes share or the store. Raises StoreError."""
+        fetcher, shared = self._fetcher, self._shared
         with fetcher.lock:
             blocks = fetcher.memory.allocate([geometry.block_size(i, size) for i in range(*gap)], overdraft=False)
             if blocks is None:
                 raise NoMemory("readers use all of the memory")
-            into, views = fetcher.memory.views(blocks), [fetcher.memory.view(block) for block in blocks]
-        where = geometry.extent(gap, size)
+            views = [fetcher.memory.view(block) for block in blocks]
+        load = _BulkLoad(fetcher, self._pace, shared, id, size, PinnedBlocks(gap, views, blocks))
+        if shared is None or not shared.takes(id.source):
+            load.get(gap, None)
+            return load.all
+        gaps = load.look([gap])
+        if gaps and (leases := shared.leases(id.source)) is not None:
+            stats = fetcher.stats.of(id.source)
+            SharedFetch(leases, load, stats, patience=NODES_PATIENCE_S, waits=NODE_WAITS, vain=NODE_VAIN).run(
+                id, size, gaps
+            )
+        else:
+            for one in gaps:
+                load.get(one, None)
+        return load.all
+
+
+class _BulkLoad:
+    """One piece being loaded. `all`: its blocks."""
+
+    __slots__ = ("_fetcher", "_id", "_pace", "_shared", "_size", "all")
+
+    def __init__(
+        self, fetcher: Fetcher, pace: Pace, shared: SharedTier | None, id: ObjectId, size: int, all: PinnedBlocks
+    ) -> None:
+        self._fetcher, self._pace, self._shared, self._id, self._size = fetcher, pace, shared, id, size
+        self.all = all
+
+    def look(self, spans: Sequence[BlockRange]) -> list[BlockRange]:
+        """Fill what nodes share of some blocks; the others."""
+        assert self._shared is not None
+        gaps: list[BlockRange] = []
+        for span in spans:
+            held = self._shared.load(self._id, self._size, span, self.all.views[self._own(span)])
+            gaps += geometry.missing(span, held.__contains__) if held else [span]
+        return geometry.coalesced(gaps, COALESCE_GAP)
+
+    def get(self, gap: BlockRange, hold: Hold | None) -> None:
+        """Fetch blocks by one GET, and have nodes share them. Raises StoreError."""
+        fetcher, id = self._fetcher, self._id
+        where, own = geometry.extent(gap, self._size), self._own(gap)
+        blocks: Sequence[Block] = self.all.pin[own]  # type: ignore[index]
         deadline = Deadline(max(SECONDS, fetcher.timeout))
         cancels(deadline.cancel)
         self._pace.asked()
         stats, begun = fetcher.stats.of(id.source), fetcher.clock()
         stats.add(GETS)
         try:
-            fetcher.store(id).read(id, where.start, into, deadline=deadline)
+            fetcher.store(id).read(id, where.start, fetcher.memory.views(blocks), deadline=deadline)
         except BaseException:
             stats.add(PREFETCH_FAILED)
             raise
@@ -172,7 +217,15 @@ class Bulk:
         stats.add(GET_TIME, round(took * 1e6))
         stats.add(BYTES_FETCHED, where.size)
         stats.add(BULK_BYTES, where.size)
-        return PinnedBlocks(gap, views, blocks)
+        if self._shared is not None:
+            written = hold.share() if hold is not None else None
+            self._shared.keep(id, self._size, PinnedBlocks(gap, self.all.views[own], blocks), written)
+
+    def hold_back(self, waits: bool) -> None:
+        """Nobody waits for it in particular."""
+
+    def _own(self, part: BlockRange) -> slice:
+        return slice(part.first - self.all.span.first, part.stop - self.all.span.first)
 
 
 def _ended(pieces: Sequence[Piece], done: Done, future: Future[None]) -> None:

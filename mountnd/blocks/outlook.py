@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..stores.base import ObjectId
 from . import geometry
-from .disk.base import DiskTier
+from .disk.base import DiskTier, SharedTier
 from .fetch.fetcher import Fetcher
 from .fetch.loader import COALESCE_GAP
 from .geometry import BlockRange, Extent
@@ -15,11 +15,13 @@ from .readahead.base import ReadaheadPolicy
 
 
 class Held(NamedTuple):
-    """The blocks of one object that need no request, by index: in memory, on their way there, in the disk cache."""
+    """The blocks of one object that need no request, by index: in memory, on their way there, in the disk cache, in the
+    cache that nodes share."""
 
     memory: Collection[int]
     coming: Collection[int]
     disk: Collection[int]
+    shared: Collection[int] = ()
 
 
 class Outlook(NamedTuple):
@@ -27,8 +29,9 @@ class Outlook(NamedTuple):
 
     Attributes:
         start, stop: the bytes that are read.
-        memory, coming, disk, fetched: how many of the bytes that are needed come from memory, from a request under
-            way, from the disk cache, and by new requests. Together whole blocks, and what is fetched with them.
+        memory, coming, disk, shared, fetched: how many of the bytes that are needed come from memory, from a request
+            under way, from the disk cache, from that of several nodes, and by new requests. Together whole
+            blocks, and what is fetched with them.
         gets: the size of each new request that the reader waits for; they are made side by side.
         seconds: how long the longest of these takes, by what the source's GETs have shown; 0 where there is none.
         is_measured: whether they have, and it is not assumed.
@@ -39,6 +42,7 @@ class Outlook(NamedTuple):
     memory: int
     coming: int
     disk: int
+    shared: int
     fetched: int
     gets: tuple[int, ...]
     seconds: float
@@ -46,18 +50,20 @@ class Outlook(NamedTuple):
 
 
 class Cached(NamedTuple):
-    """Bytes of one object in memory, on their way there, on disk, and in any of these."""
+    """Bytes of one object in memory, on their way there, on disk, in the cache that nodes share, in any of these."""
 
     memory: int
     coming: int
     disk: int
+    shared: int
     any: int
 
 
-def look(fetcher: Fetcher, disk: DiskTier | None, id: ObjectId, size: int) -> Held:
-    """What is held of an object of `size` bytes. May read the disk cache's directory of it."""
+def look(fetcher: Fetcher, disk: DiskTier | None, shared: SharedTier | None, id: ObjectId, size: int) -> Held:
+    """What is held of an object of `size` bytes. May read the caches' directories of it."""
     memory, coming = fetcher.here(id)
-    return Held(memory, coming, disk.held(id, size) if disk is not None else ())
+    own = disk.held(id, size) if disk is not None else ()
+    return Held(memory, coming, own, shared.held(id, size) if shared is not None else ())
 
 
 def cached(held: Held, size: int) -> Cached:
@@ -67,8 +73,9 @@ def cached(held: Held, size: int) -> Cached:
         return sum(geometry.block_size(i, size) for i in indexes)
 
     return Cached(
-        bytes_of(held.memory), bytes_of(held.coming), bytes_of(held.disk), bytes_of({*held.memory, *held.disk})
-    )
+        bytes_of(held.memory), bytes_of(held.coming), bytes_of(held.disk), bytes_of(held.shared),
+        bytes_of({*held.memory, *held.disk, *held.shared}),
+    )  # fmt: skip
 
 
 def plan(held: Held, wanted: Extent, size: int) -> tuple[dict[str, int], list[BlockRange]]:
@@ -77,16 +84,18 @@ def plan(held: Held, wanted: Extent, size: int) -> tuple[dict[str, int], list[Bl
     As `Fetcher.demand` and `Loader.load` do it: neighbours that are nowhere are one request, which takes a few blocks
     from the disk along.
     """
-    found = dict.fromkeys(("memory", "coming", "disk"), 0)
+    found = dict.fromkeys(("memory", "coming", "disk", "shared"), 0)
     requests: list[BlockRange] = []
     span = geometry.covering(wanted.start, wanted.stop, size)
     for gap in geometry.missing(span, lambda i: i in held.memory or i in held.coming):
-        requests += geometry.coalesced(geometry.missing(gap, held.disk.__contains__), COALESCE_GAP)
+        for lacked in geometry.coalesced(geometry.missing(gap, held.disk.__contains__), COALESCE_GAP):
+            requests += geometry.coalesced(geometry.missing(lacked, held.shared.__contains__), COALESCE_GAP)
     fetched = {i for one in requests for i in range(*one)}
     for i in range(*span):
         if i in fetched:
             continue
-        place = "memory" if i in held.memory else "coming" if i in held.coming else "disk"
+        places = (("memory", held.memory), ("coming", held.coming), ("disk", held.disk), ("shared", held.shared))
+        place = next(name for name, indexes in places if i in indexes)
         found[place] += geometry.block_size(i, size)
     return found, requests
 

@@ -19,7 +19,7 @@ from . import geometry
 from .begun import BegunRead
 from .bulk import GETS_AT_ONCE, Bulk
 from .checking import Checking
-from .disk.base import DiskTier
+from .disk.base import DiskTier, SharedTier
 from .fetch.budget import Share
 from .fetch.fetcher import Fetcher
 from .geometry import SHIFT, BlockRange, Extent
@@ -37,11 +37,13 @@ DISK_SHARE = Share(16 << 20, 8)
 
 
 class Usage(NamedTuple):
-    """What is in use: bytes of memory; requests that wait or are under way; bytes of disk, None without a cache."""
+    """What is in use: bytes of memory; requests that wait or are under way; bytes of disk, None without a cache; bytes
+    of the cache that nodes share, None without one."""
 
     memory: int
     requests: int
     disk: int | None
+    shared: int | None
 
 
 class Blocks:
@@ -51,7 +53,7 @@ class Blocks:
         stores: by their `source`.
         memory: limit in bytes for cached and in-flight blocks.
         timeout: seconds a read may wait, retries included.
-        disk: the tier below memory, if any.
+        disk: the tier below memory, if any; shared: that of several nodes, below it.
         readahead: makes the readahead policy of a handle from the size of its object.
         clock: monotonic seconds.
         usage: told of what is read and fetched; None: one of its own.
@@ -67,19 +69,24 @@ class Blocks:
         timeout: float,
         stats: Stats,
         disk: DiskTier | None = None,
+        shared: SharedTier | None = None,
         clock: Callable[[], float] = time.monotonic,
         readahead: PolicyFactory,
         usage: UsageLog | None = None,
     ) -> None:
         self.usage = usage or UsageLog()
         self._fetcher = Fetcher(
-            stores, workers, stats, memory=memory, timeout=timeout, disk=disk, clock=clock, usage=self.usage
-        )
-        self._waiter, self._disk, self._readahead = waiter, disk, readahead
+            stores, workers, stats, memory=memory, timeout=timeout, disk=disk, shared=shared, clock=clock,
+            usage=self.usage,
+        )  # fmt: skip
+        self._waiter, self._disk, self._shared, self._readahead = waiter, disk, shared, readahead
         self.memory_limit = memory
         if disk is not None:
             disk.attach(self)
             disk.join(stores)
+        if shared is not None:
+            shared.attach(self)
+            shared.join()
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
@@ -88,7 +95,7 @@ class Blocks:
 
     def held(self, id: ObjectId, size: int) -> Held:
         """What is here of an object of `size` bytes; `cached` of it says how many bytes. Counts as no use."""
-        return look(self._fetcher, self._disk, id, size)
+        return look(self._fetcher, self._disk, self._shared, id, size)
 
     def outlook(self, held: Held, source: str, size: int, start: int, stop: int) -> Outlook:
         """What a read of `[start, stop)` would do now, of an object of which that is held. Does nothing of it."""
@@ -97,7 +104,8 @@ class Blocks:
     def in_use(self) -> Usage:
         """What is in use now. May look at the disk cache's directory."""
         memory, requests = self._fetcher.usage()
-        return Usage(memory, requests, self._disk.used() if self._disk is not None else None)
+        disk = self._disk.used() if self._disk is not None else None
+        return Usage(memory, requests, disk, self._shared.used() if self._shared is not None else None)
 
     def latency(self, source: str) -> float | None:
         """Seconds from a request to its answer, as the shortest of a source's last GETs show; None before any has."""
@@ -118,7 +126,7 @@ class Blocks:
 
     def bulk(self, gets_at_once: int = GETS_AT_ONCE) -> Bulk | None:
         """What fetches whole objects into the disk tier; None where there is no such tier."""
-        return None if self._disk is None else Bulk(self._fetcher, self._disk, gets_at_once)
+        return None if self._disk is None else Bulk(self._fetcher, self._disk, gets_at_once, self._shared)
 
     def checking(self, cancelled: Callable[[], bool]) -> Checking:
         """What reads whole objects to compare them with what is known of them, until it is `cancelled`."""
@@ -145,6 +153,8 @@ class Blocks:
         self.cancel(self)
         if self._disk is not None:
             self._disk.close()
+        if self._shared is not None:
+            self._shared.close()
 
 
 class Stream:

@@ -13,12 +13,14 @@ from typing import TypeVar
 
 from ..errors import Forbidden, NotADirectory, NotFound, StoreError
 from ..private_directory import PrivatePath
+from ..shared_directory.place import SharedPlace
 from ..stats import Stats
 from ..stores.base import ObjectStat, Page, Store
 from ..usage.waits import SlowestWaits, Wait
 from ..workers import Waiter, Workers
 from .cache.disk import ListingDiskCache
 from .cache.memory import MemoryCache
+from .cache.shared import SharedListings
 from .cache.tiered import Measured, TieredCache
 from .model.entry import Entry
 from .model.keys import PAGE_KEYS, Hidden, classify, segment_of
@@ -56,6 +58,7 @@ class Catalogue:
         workers: where requests run; `waiter`: how the calling thread waits for them.
         timeout: seconds one call may take.
         state_dir: where names are kept across restarts; None keeps them in memory only.
+        shared: where several nodes keep them together; None: nowhere.
         clock, wall: monotonic and calendar seconds.
         limit_bytes: listings held in memory, together.
         waits: told of the waits for names, each with `(this catalogue, key)`.
@@ -82,6 +85,7 @@ class Catalogue:
         timeout: float,
         stats: Stats,
         state_dir: PrivatePath | Path | None = None,
+        shared: SharedPlace | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         limit_bytes: int = LIMIT_BYTES,
@@ -93,7 +97,8 @@ class Catalogue:
         self._requests = Requests(store, workers, stats, timeout=timeout, clock=clock)
         self._memory = MemoryCache(store.source, ttl=ttl, clock=clock, limit_bytes=limit_bytes, renewals=store.renewals)
         disk = ListingDiskCache(state_dir, store.source, clock=clock, wall=wall) if state_dir else None
-        self._cache = TieredCache(self._memory, disk, stats, self._location)
+        of_nodes = SharedListings(shared, store.source, clock=clock) if shared is not None else None
+        self._cache = TieredCache(self._memory, disk, stats, self._location, of_nodes)
         self._waiting = waiting = Waiting(waiter, timeout=timeout, clock=clock, url=store.url)
         prefetcher = SubtreePrefetcher(
             self._requests, self._cache, waiting, stats, root=store.root, clock=clock, limit_bytes=limit_bytes

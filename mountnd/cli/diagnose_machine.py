@@ -15,6 +15,7 @@ from ..errors import MountError
 from ..private_directory import PrivatePath
 from ..regular_file import UntrustedDirectory
 from ..report import figures
+from .diagnose_shared import diagnose_shared
 
 # A mount answers in milliseconds, or its daemon hangs or waits for a dead network.
 _ANSWER_S = 3.0
@@ -22,11 +23,15 @@ _ANSWER_S = 3.0
 _LOW_BYTES = 1 << 30
 
 
-def diagnose_machine(cache_dir: Path | None, cache_size: int | None) -> Iterator[Finding]:
+def diagnose_machine(
+    cache_dir: Path | None, cache_size: int | None, shared_cache: Path | None = None, shared_mode: int = 0o660
+) -> Iterator[Finding]:
     """Findings about this machine and this user's mounts."""
     for check in (host.kernel, host.proc, host.fuse_device, host.libfuse, host.fusermount, host.user, host.allow_other):
         yield check()
     yield _cache(cache_dir, cache_size)
+    if shared_cache is not None:
+        yield from diagnose_shared(shared_cache, shared_mode)
     run_directory = _run_directory()
     yield run_directory
     if run_directory.level == "ok":

@@ -25,6 +25,7 @@ from .option_types import (
     MODE,
     NAME,
     SECONDS,
+    SHARED_MODE,
     SIZE,
     SWITCH,
     TTL,
@@ -118,6 +119,8 @@ class SourceConfig:
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
     view: str | None = option(VIEW, "show each X.nii.gz as X.nii, inflated where it is read (mountnd help views)",
         default_text="what is stored", verbs=_SOURCE)
+    shared_signed: bool = option(SWITCH, "share also what needs credentials with who may read the shared cache", False,
+        "false", verbs=_CACHING)
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
         verbs=_CACHING)
 
@@ -130,6 +133,7 @@ class MountConfig:
         sources: one (its content is the root) or several (one directory each).
         memory: bytes.
         cache_size: bytes, 0 for no disk cache; None: by the free disk.
+        shared_size: bytes; None: by the free disk.
         timeout: seconds.
         file_mode, dir_mode: permission bits only.
     """
@@ -142,6 +146,12 @@ class MountConfig:
         default_text="~/.cache/mountnd", verbs=(*_PROBE, "cache"))
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",
         default_text="10 GiB, or 10 % of the free disk", verbs=_CACHING)
+    shared_cache: Path | None = option(DIR, "cache on a file system that several nodes have mounted, for all of them",
+        default_text="none", verbs=(*_SOURCE, "cache"))
+    shared_size: int | None = option(SIZE, "limit of the shared cache, all nodes together",
+        default_text="1 TiB, or 10 % of the free disk", verbs=(*_CACHING, "cache"))
+    shared_mode: int = option(SHARED_MODE, "permission bits of files in the shared cache", 0o660, "0660",
+        verbs=(*_SOURCE, "cache"))
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")
     timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SNAPSHOTS)
     allow_other: bool = option(SWITCH, "let other users see the tree", False, "false")

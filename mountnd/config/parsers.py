@@ -118,6 +118,20 @@ def mode(raw: object) -> int:
     raise ValueError('an octal mode from 0000 to 0777, such as 0444 (in TOML with quotes: "0444")')
 
 
+def shared_mode(raw: object) -> int:
+    """Permission bits of files that a group shares: whoever makes them reads and writes them, not everybody writes."""
+    expected = (
+        "an octal mode such as 0660 or 0640: its owner reads and writes, nobody executes, and others do not write"
+    )
+    try:
+        value = mode(raw)
+    except ValueError:
+        raise ValueError(expected) from None
+    if value & 0o113 or value & 0o600 != 0o600:
+        raise ValueError(expected)
+    return value
+
+
 def numeric_id(raw: object) -> int:
     """A user's or group's number."""
     try:

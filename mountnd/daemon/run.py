@@ -96,6 +96,7 @@ def _absolute(config: MountConfig, mountpoint: Path | None = None) -> MountConfi
         config,
         mountpoint=mountpoint or mounts.resolve(config.mountpoint.expanduser()),
         cache_dir=absolute(config.cache_dir),
+        shared_cache=absolute(config.shared_cache),
         log_file=absolute(config.log_file),
         report=absolute(config.report),
         sources=tuple(replace(s, urls=absolute(s.urls)) for s in config.sources),

@@ -18,6 +18,7 @@ _NAMED = {
     "bytes.asked": "read",
     "bytes.memory": "read_from_memory",
     "bytes.disk": "loaded_from_disk",
+    "bytes.shared": "loaded_from_shared_cache",
     "bytes.fetched": "fetched",
 }
 
@@ -58,10 +59,12 @@ OPEN_FILES = Metric("open_files", "Files that programs have open.")
 MEMORY = Metric("memory_bytes", "Memory in use for blocks of files, cached and on their way.")
 MEMORY_LIMIT = Metric("memory_limit_bytes", "Memory that these may take (--memory).")
 DISK_CACHE = Metric("disk_cache_bytes", "Disk space of the disk cache, all mounts that share it together.")
+SHARED_CACHE = Metric("shared_cache_bytes", "Disk space of the shared cache, all nodes together.")
+SHARED_USED = Metric("shared_cache_used", "Whether the shared cache is used: 0 while it is left out, 1 otherwise.")
 REQUESTS = Metric("requests_in_flight", "Ranged GETs that wait or are under way.")
 LATENCY = Metric("source_latency_seconds", "The shortest time of the last short GETs; absent before the first.")
 REACHABLE = Metric("source_reachable", "Whether the source answers: 0 while it does not, 1 otherwise.")
 MOUNTED = Metric("mounted_timestamp_seconds", "When it was mounted, since 1970.")
 
-GAUGES = (OPEN_FILES, MEMORY, MEMORY_LIMIT, DISK_CACHE, REQUESTS, MOUNTED)
+GAUGES = (OPEN_FILES, MEMORY, MEMORY_LIMIT, DISK_CACHE, SHARED_CACHE, SHARED_USED, REQUESTS, MOUNTED)
 GAUGES_OF_SOURCES = (LATENCY, REACHABLE)

@@ -53,6 +53,7 @@ def _lines(facts: Facts, now: float) -> Iterator[Line]:
         yield Line("listing", _names(facts["listing"], facts, now))
     if kind == "file":
         yield Line("cached", _cached(facts))
+        yield Line("shared cache", _shared_cache(facts), "warn")
         yield Line("open", _open(facts))
     yield Line("last failure", _failure(facts, now), "warn")
     yield Line("out of reach", _reach(facts), "warn")
@@ -133,10 +134,23 @@ def _cached(facts: Facts) -> str:
         return ""
     if not (held["any"] or held["coming"]):
         return "nothing of it"
-    parts = [f"{_percent(held[place], n)} {words}" for place, words in (("memory", "in memory"), ("disk", "on disk"))]
+    places = [("memory", "in memory"), ("disk", "on disk")]
+    if facts.get("shared_cache") is not None:
+        places.append(("shared", "in the shared cache"))
+    parts = [f"{_percent(held[place], n)} {words}" for place, words in places]
     if held["coming"]:
         parts.append(f"{_percent(held['coming'], n)} under way")
     return ", ".join(parts)
+
+
+def _shared_cache(facts: Facts) -> str:
+    """What is to be known of the cache that nodes share, where it is not used as it should be."""
+    told = facts.get("shared_cache")
+    if told is None:
+        return ""
+    if facts["source"] in told["passed_by"]:
+        return f"{told['directory']} has nothing of this source, which may need credentials (--shared-signed)"
+    return "" if told["state"] == "used" else f"{told['directory']}: {told['state']} ({told['why']})"
 
 
 def _percent(part: int, whole: int) -> str:

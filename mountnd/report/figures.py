@@ -15,6 +15,7 @@ class Figures(NamedTuple):
     asked: int
     from_memory: int
     from_disk: int
+    from_shared: int
     fetched: int
     gets: int
     get_microseconds: int
@@ -34,7 +35,7 @@ class Figures(NamedTuple):
     @property
     def loaded(self) -> int:
         """Bytes brought into memory."""
-        return self.from_disk + self.fetched
+        return self.from_disk + self.from_shared + self.fetched
 
     @property
     def amplification(self) -> float | None:
@@ -55,6 +56,7 @@ def figures(counters: Mapping[str, int]) -> Figures:
         asked=count(stats.BYTES_ASKED, 0),
         from_memory=count(stats.BYTES_FROM_MEMORY, 0),
         from_disk=count(stats.BYTES_FROM_DISK, 0),
+        from_shared=count(stats.BYTES_FROM_SHARED, 0),
         fetched=count(stats.BYTES_FETCHED, 0),
         gets=count(stats.GETS, 0),
         get_microseconds=count(stats.GET_TIME, 0),
@@ -138,8 +140,11 @@ class Line(NamedTuple):
         return f"{self.value / seconds:.1f}/s" if self.value else "0/s"
 
 
-def lines(f: Figures) -> list[Line]:
-    """The figures in the order in which they are shown. What is indented adds up to the line above it."""
+def lines(f: Figures, *, shared: bool = False) -> list[Line]:
+    """The figures in the order in which they are shown. What is indented adds up to the line above it.
+
+    `shared`: the mount shares a cache with other nodes.
+    """
     ratio, ms = f.amplification, f.get_ms
 
     def bytes_(label: str, n: int) -> Line:
@@ -154,6 +159,7 @@ def lines(f: Figures) -> list[Line]:
         bytes_("  after waiting for it", f.waited),
         bytes_("brought into memory", f.loaded),
         bytes_("  from the disk cache", f.from_disk),
+        *([bytes_("  from the shared cache", f.from_shared)] if shared else []),
         bytes_("  fetched from the source", f.fetched),
         Line("fetched for each byte read", ratio, "-" if ratio is None else f"{ratio:.2f}", has_rate=False),
         bytes_("fetched ahead of readers", f.prefetched),

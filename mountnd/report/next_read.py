@@ -30,14 +30,15 @@ _ERRNOS = {
     "ESTALE": "Stale file handle",
 }
 _OFFLINE = "the mount is offline (--offline)"
-Outcome = Literal["memory", "disk", "wait", "fetch", "look-up", "nothing", "fails"]
+Outcome = Literal["memory", "disk", "shared", "wait", "fetch", "look-up", "nothing", "fails"]
 
 
 class NextRead(NamedTuple):
     """What a read would do now.
 
     Attributes:
-        outcome: where the bytes come from: `memory`, `disk`, `wait` (for a request under way), `fetch`; `look-up`: the
+        outcome: where the bytes come from: `memory`, `disk`, `shared` (the cache of several nodes),
+            `wait` (for a request under way), `fetch`; `look-up`: the
             name is asked for first; `nothing`: there are none to read; `fails`.
         errno: the name of the error that a program would see, "" for none that can be foreseen.
         words: a sentence.
@@ -89,6 +90,8 @@ def _next_bytes(facts: Facts) -> NextRead:
         return NextRead("nothing", "", "the file is empty: nothing is asked for")
     what = f"bytes {plan['start']:,} to {plan['stop'] - 1:,}"
     if not plan["gets"]:
+        if plan.get("shared"):
+            return NextRead("shared", "", f"{what} are served from the shared cache, without a request")
         if plan["coming"]:
             return NextRead("wait", "", f"{what} are on their way, by a request that was made before")
         if plan["disk"]:
@@ -130,6 +133,6 @@ def _expected(plan: Facts) -> str:
 
 
 def _beside(plan: Facts) -> str:
-    places = (("memory", "in memory"), ("disk", "on disk"))
-    held = [f"{size(plan[place])} {words}" for place, words in places if plan[place]]
+    places = (("memory", "in memory"), ("disk", "on disk"), ("shared", "in the shared cache"))
+    held = [f"{size(plan[place])} {words}" for place, words in places if plan.get(place)]
     return f"; {' and '.join(held)} are there already" if held else ""

@@ -132,6 +132,8 @@ class Store(Protocol):
         the first request.
     region: where the bucket is; "" where there is no such thing, and before the first request.
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
+    is_open: whether it is read without credentials, so that everybody may read what it gives; False where that is not
+        known.
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
     knows_names: whether `list_page` and `head` answer without a request, and always the same.
@@ -144,6 +146,7 @@ class Store(Protocol):
     url: str
     flat: bool
     pins: bool
+    is_open: bool
     renewals: Renewals
     knows_names: bool
     sizes: Sizes | None
@@ -247,6 +250,7 @@ class StoreBase:
 
     renewals = Renewals()  # nobody counts here
     sizes: Sizes | None = None
+    is_open = False
 
     former_source = ""
     knows_names = False
@@ -317,6 +321,7 @@ class WrappingStore:
         self.flat, self.pins, self.former_source = store.flat, store.pins, store.former_source
         self.renewals, self.knows_names = store.renewals, store.knows_names
         self.sizes = store.sizes
+        self.is_open = store.is_open
 
     @property
     def notice(self) -> str:

@@ -131,7 +131,7 @@ class Explainer:
         opened = sorted((_opened(handle) for handle in handles), key=lambda one: -one["bytes_read"])
         start = next((one["position"] for one in opened if one["pattern"] == "in order"), 0)
         start = start if start < size else 0
-        memory, coming, disk, either = cached(held, size)
+        memory, coming, disk, shared, either = cached(held, size)
         return {
             "kind": "file",
             "key": id.key,
@@ -140,7 +140,7 @@ class Explainer:
             "size": size,
             "storage_class": stat.storage_class or None,
             "modified": _iso(stat.mtime_ns / 1e9) if stat.mtime_ns != UNKNOWN_MTIME_NS else None,
-            "cached": {"memory": memory, "coming": coming, "disk": disk, "any": either},
+            "cached": {"memory": memory, "coming": coming, "disk": disk, "shared": shared, "any": either},
             "open": opened,
             "replaced": newest is not None and stat.id != newest.id,
             "gone": bool(handles) and handles[0].pin.stale,

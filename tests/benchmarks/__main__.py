@@ -25,6 +25,7 @@ from . import (
     prefetch,
     python,
     report,
+    shared,
     startup,
     views,
 )
@@ -83,6 +84,10 @@ def measure(a: argparse.Namespace) -> None:
     if a.verb == "nodes":
         with data.at_hand(lambda: nodes.make(a.mib)):
             nodes.run(a.rtt, a.port, link_mb=a.link_mb, count=a.mounts, mib=a.mib, runs=a.repeat, given=a.peer_cmd)
+        return
+    if a.verb == "shared":
+        with data.at_hand(lambda: nodes.make(a.mib)):
+            shared.run(a.rtt, a.port, link_mb=a.link_mb, most=a.mounts, mib=a.mib)
         return
     if a.verb == "views":
         with data.at_hand(views.make):
@@ -194,6 +199,7 @@ def arguments() -> argparse.ArgumentParser:
                 "names",
                 "memory",
                 "nodes",
+                "shared",
                 "startup",
                 "limit",
                 "prefetch",
@@ -203,8 +209,9 @@ def arguments() -> argparse.ArgumentParser:
             *("data", "trace", "show"),
         ),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
-        "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache "
-        "that read the same at once; startup: until the first `ls` answers; limit: raw sockets on the same link; "
+        "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache that read the same at "
+        "once; shared: nodes over a shared directory that do; startup: until the first `ls` answers; "
+        "limit: raw sockets on the same link; "
         "prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and keep them; "
         "python: mountnd:// beside s3fs, without FUSE; views: --view nii beside .nii.gz and ratarmount; "
         "trace: record what the programs of rows R... "
@@ -238,8 +245,8 @@ def arguments() -> argparse.ArgumentParser:
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
     only = "startup, prefetch: rows whose title holds this; python, views: rows that begin so"
     parser.add_argument("--only", default="", metavar="TEXT", help=only)
-    parser.add_argument("--mounts", type=int, default=8, help="nodes: how many")
-    parser.add_argument("--mib", type=int, default=1024, help="nodes: MiB that each reads")
+    parser.add_argument("--mounts", type=int, default=8, help="nodes, shared: how many")
+    parser.add_argument("--mib", type=int, default=1024, help="nodes, shared: MiB that each reads")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser

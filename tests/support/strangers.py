@@ -7,7 +7,7 @@ import shutil
 import signal
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,8 +31,8 @@ def give(path: Path, uid: int = UID) -> None:
         os.chown(each, uid, uid, follow_symlinks=False)
 
 
-def as_stranger(function: Callable[[], object]) -> str:
-    """What `function` returns, or raises, in a process of the other user's, as text.
+def as_stranger(function: Callable[[], object], uid: int = UID, groups: Sequence[int] = ()) -> str:
+    """What `function` returns, or raises, in a process of another user's, as text.
 
     By fork, since the interpreter may lie where he may not read; the function must have imported what it uses.
     """
@@ -42,9 +42,9 @@ def as_stranger(function: Callable[[], object]) -> str:
         try:
             os.close(ours)
             signal.alarm(60)  # whatever it waits for
-            os.setgroups([])
-            os.setgid(UID)
-            os.setuid(UID)
+            os.setgroups(groups)
+            os.setgid(uid)
+            os.setuid(uid)
             try:
                 said = f"{function()}"
             except Exception as e:

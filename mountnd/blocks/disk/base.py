@@ -6,9 +6,23 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
+from ...stats import BYTES_FROM_DISK, DISK_DAMAGED, DISK_KEPT, DISK_SKIPPED
 from ...stores.base import Deadline, ObjectId
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
+
+
+class TierCounters(NamedTuple):
+    """The names in `stats` under which a tier is counted: bytes loaded, written, not written; damaged blocks."""
+
+    loaded: str
+    kept: str
+    skipped: str
+    damaged: str
+
+
+# Of the node's own disk cache.
+OWN = TierCounters(BYTES_FROM_DISK, DISK_KEPT, DISK_SKIPPED, DISK_DAMAGED)
 
 
 class BlockSource(Protocol):
@@ -62,6 +76,41 @@ class LeaseTable(Protocol):
     def wait(self, source: str, busy: Collection[Busy], patience: Deadline) -> bool:
         """Wait until none of `busy` is held by a mount that lives; False where `patience` ends before."""
         ...
+
+
+class SharedTier(Protocol):
+    """A tier below that of the node, in a directory that nodes share (`shared_cache.SharedCache`). Its methods do as
+    those of `DiskTier` do. Safe to use from many threads; nothing of it raises."""
+
+    def takes(self, source: str) -> bool:
+        """Whether bytes of a source are looked for there now."""
+        ...
+
+    def attach(self, source: BlockSource) -> None: ...
+
+    def join(self) -> None:
+        """This mount uses it."""
+        ...
+
+    def leases(self, source: str) -> LeaseTable | None: ...
+
+    def load(self, id: ObjectId, size: int, span: BlockRange, views: Sequence[memoryview]) -> Collection[int]: ...
+
+    def held(self, id: ObjectId, size: int) -> Collection[int]: ...
+
+    def save(
+        self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None = None
+    ) -> None: ...
+
+    def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None = None) -> None:
+        """As `save`, for blocks that are in no memory: they are held until they are written."""
+        ...
+
+    def used(self) -> int | None:
+        """Bytes of disk that all nodes take together; None where that is not known."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class DiskRoom(NamedTuple):

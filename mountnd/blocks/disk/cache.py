@@ -29,10 +29,12 @@ from ..memory import PinnedBlocks
 from . import directory, eviction
 from .base import BlockSource, DiskRoom
 from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
+from .chunk_writer import ChunkWriter
 from .last_use import LastUse
 from .leases import Leases
 from .pins import Pins
 from .place import CacheDirectory
+from .room import OwnRoom
 from .usage import DiskUsage
 from .writer import WRITTEN_FILES, WriteBehind
 
@@ -63,7 +65,8 @@ class DiskCache:
         # Open for reading only: closing a file that was written to may wait for a file server.
         self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
         self._last_use = LastUse(self._root)
-        self._writer = WriteBehind(self._root, limit, stats, self._last_use, written_files)
+        room = OwnRoom(self._root, limit, stats, self._last_use)
+        self._writer = WriteBehind(self._root, ChunkWriter(self._root, room, stats, written_files), stats)
         self._leases = Leases(self._root)
         descriptors.spare(self._close_files)
         self._usage = DiskUsage(self._root)

@@ -1,4 +1,4 @@
-"""Writes blocks into the chunk files of one cache directory, and keeps the directory to its limit.
+"""Writes blocks into the chunk files of one cache directory, as far as there is room (`room`).
 
 Used by one thread at a time (`writer.WriteBehind`'s), but for `limit`, which anybody may read.
 """
@@ -8,49 +8,58 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from cachetools import LRUCache
 
 from ...regular_file import Untrusted, UntrustedDirectory
-from ...stats import DISK_EVICTED, DISK_KEPT, DISK_SKIPPED, Stats
+from ...stats import Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
-from . import directory, eviction
+from .base import OWN, TierCounters
 from .chunk_file import ALIGNMENT, ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
-from .last_use import LastUse
-from .pins import Pins
 from .place import CacheDirectory
+from .room import Room
 
 log = logging.getLogger(__name__)
+
+
+class _NotOurs(Exception):
+    """A file of another user, who lets us read it only."""
 
 
 class ChunkWriter:
     """What one process writes into a cache directory.
 
     Args:
-        limit: bytes on disk that everything in `root` may take; None: `directory.default_limit`, found when needed.
-        last_use: when this process last used which file.
-        open_files: kept open, at most.
+        room: how much may be written.
+        open_files: kept open, at most; 0: whoever opens a file on another node must find what was written.
+        counters: under which names it is counted.
     """
 
     def __init__(
-        self, root: CacheDirectory, limit: int | None, stats: Stats, last_use: LastUse, open_files: int
+        self, root: CacheDirectory, room: Room, stats: Stats, open_files: int, counters: TierCounters = OWN
     ) -> None:
-        self.limit = limit
-        self._root, self._stats, self._last_use = root, stats, last_use
-        self._files: LRUCache[str, ChunkFile] = LRUCache(open_files)
-        self._allowed = 0  # bytes that may be written before the directory is looked at again
-        self._pins = Pins(root)
+        self._root, self._room, self._stats, self._counters = root, room, stats, counters
+        self._files: LRUCache[str, ChunkFile] = LRUCache(max(1, open_files))
+        self._keeps_open = open_files > 0
         self._said = False
+
+    @property
+    def limit(self) -> int | None:
+        """Bytes on disk that everything in the directory may take; None: not known yet."""
+        return self._room.limit
 
     def let_go(self) -> None:
         """Close the files, and look at the directory before the next write: it may be another one by then."""
         self._files.clear()
-        self._allowed = 0
+        self._room.forget()
+
+    def failed(self, error: OSError) -> None:
+        """A write has failed so."""
+        self._room.failed(error)
 
     def write(self, id: ObjectId, size: int, blocks: PinnedBlocks, *, awaited: bool) -> None:
         """Write blocks of an object of `size` bytes, and make room for them.
@@ -63,22 +72,31 @@ class ChunkWriter:
             n = sum(map(len, views))
             # At most: each block's last page, and the header.
             cost = len(views) * ALIGNMENT + n // ALIGNMENT * ALIGNMENT + 2 * ALIGNMENT
-            if not self._make_room(cost):
+            if not self._room.make(cost, self._evicted):
                 if awaited:
                     raise OSError(errno.ENOSPC, "it is larger than the limit of the cache")
-                self._stats.add(DISK_SKIPPED, n)
+                self._stats.add(self._counters.skipped, n)
                 continue
             try:
                 new = self._write_part(identity, part, views)
             except (UntrustedDirectory, IsADirectoryError, NotADirectoryError) as e:  # something foreign has its name
                 if awaited:
                     raise
-                self._stats.add(DISK_SKIPPED, n)
+                self._stats.add(self._counters.skipped, n)
                 self._say_once(f"{e.filename}: {e.strerror}; it is left alone, and what belongs there is not cached")
                 continue
+            except _NotOurs:
+                self._stats.add(self._counters.skipped, n)
+                continue
+            finally:
+                if not self._keeps_open:
+                    self._files.clear()
             if new:
-                self._allowed -= cost
-                self._stats.add(DISK_KEPT, n)
+                self._room.spend(cost)
+                self._stats.add(self._counters.kept, n)
+
+    def _evicted(self, name: str) -> None:
+        self._files.pop(name, None)
 
     def _write_part(self, identity: ChunkIdentity, part: BlockRange, views: Sequence[memoryview]) -> bool:
         """Write blocks into their file; whether any was absent before."""
@@ -99,14 +117,18 @@ class ChunkWriter:
             return self._open(identity), False
         except UntrustedDirectory:
             raise
+        except (InvalidChunk, Untrusted):
+            pass
+        except PermissionError:
+            if self._keeps_open:
+                raise
+            raise _NotOurs from None
         except FileNotFoundError:
             try:
                 return self._create(identity, part, views, replace=False), True
             except FileExistsError:  # another mount has begun the same chunk: what both write belongs into one file
                 with suppress(FileNotFoundError, InvalidChunk, Untrusted):
                     return self._open(identity), False
-        except (InvalidChunk, Untrusted):
-            pass
         return self._create(identity, part, views), True
 
     def _open(self, identity: ChunkIdentity) -> ChunkFile:
@@ -121,33 +143,6 @@ class ChunkWriter:
             root = self._root.make()
             root.make(os.path.dirname(identity.name))
             return ChunkFile.create(root, identity, part, views, replace=replace)
-
-    def _make_room(self, n: int) -> bool:
-        """Whether `n` bytes may be written; evicts for them. Looks at the directory only now and then.
-
-        Raises OSError, also where the disk has no room however much is evicted.
-        """
-        if n <= self._allowed:
-            return True
-        directory.make(self._root)
-        if self.limit is None:
-            self.limit = directory.default_limit(self._root)
-        pinned = self._pins.chunks()
-        files = [f._replace(used=max(f.used, self._last_use.of(f.path))) for f in directory.scan(self._root)]
-        room = eviction.headroom(self.limit, sum(f.bytes for f in files), *directory.disk_space(self._root))
-        # Other processes write too, each up to this much between two looks; so some room is left below the limit.
-        step = max(self.limit // 32, min(n, self.limit))
-        if room < n:
-            for victim in eviction.victims(files, min(n + 2 * step, self.limit) - room, time.time(), pinned):
-                self._files.pop(victim.path, None)
-                if directory.remove(self._root, victim.path):
-                    self._stats.add(DISK_EVICTED, victim.bytes)
-                room += victim.bytes
-        self._allowed = min(room, step)
-        if self._allowed < min(n, self.limit):  # not even with all gone that may go
-            held = sum(f.bytes for f in files if f.path in pinned)
-            raise OSError(errno.ENOSPC, eviction.why_no_room(n, self.limit, held))
-        return n <= self._allowed
 
     def _say_once(self, text: str) -> None:
         if not self._said:

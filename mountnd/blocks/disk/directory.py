@@ -63,13 +63,14 @@ def scan(root: Root) -> Iterator[CacheFile]:
     Only names of our own making, and no directory that others could have filled. Raises UntrustedDirectory for `root`.
     """
     try:
-        top = CacheDirectory.of(root).held()
+        place = CacheDirectory.of(root)
+        top = place.held()
         folders = top.entries()
     except UntrustedDirectory:
         raise
     except OSError:
         return
-    now = time.time()
+    now = place.now()
     for folder in folders:
         if not FOLDER.fullmatch(folder.name):
             continue
@@ -210,6 +211,18 @@ def clear(
         elif remove(root, path):
             freed += n
     return freed, kept
+
+
+def collect(root: Root, limit: int, keep: Collection[str] = ()) -> tuple[int, int]:
+    """Remove what was used longest ago until the rest is within `limit`, but for the files `keep`; and what killed
+    processes left. Bytes on disk that are taken then, and that came free."""
+    root = CacheDirectory.of(root)
+    files = list(scan(root))
+    taken, freed = sum(file.bytes for file in files), 0
+    for victim in eviction.victims(files, taken - limit, root.now(), keep):
+        if remove(root, victim.path):
+            freed += victim.bytes
+    return taken - freed, freed
 
 
 def verify(root: Root) -> VerifyResult:

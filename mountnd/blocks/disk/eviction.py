@@ -50,6 +50,16 @@ def headroom(limit: int, taken: int, free: int, total: int) -> int:
     return min(limit - taken, free - total // 20)
 
 
+def default_shared_limit(free: int) -> int:
+    """Bytes a shared cache may take where nobody said: 1 TiB, or a tenth of the `free` disk where that is less."""
+    return min(1 << 40, free // 10)
+
+
+def shared_headroom(limit: int, taken: int, free: int, total: int) -> int:
+    """As `headroom`, with 1 GiB of the disk left free or 5 % where that is less: it is not ours to keep empty."""
+    return min(limit - taken, free - min(total // 20, 1 << 30))
+
+
 def why_no_room(need: int, limit: int, pinned: int) -> str:
     """Why `need` bytes do not fit although all was evicted that may be: `pinned` ones of the `limit` are in the way, or
     the disk is full."""

@@ -21,11 +21,11 @@ REMEMBERED = 4096  # files whose use is known to the instant
 class LastUse:
     """Times of last use of the files below the cache directory `root`, seconds since the epoch.
 
-    Kept by the monotonic clock: the other one may be set back.
+    Kept by the monotonic clock: the other one may be set back. `touch_s`: how fine the files' own times are.
     """
 
-    def __init__(self, root: CacheDirectory) -> None:
-        self._root = root
+    def __init__(self, root: CacheDirectory, touch_s: float = TOUCH_S) -> None:
+        self._root, self._touch_s = root, touch_s
         self._lock = threading.Lock()
         self._times: LRUCache[str, float] = LRUCache(REMEMBERED)
 
@@ -35,11 +35,11 @@ class LastUse:
         with self._lock:
             last = self._times.get(name, float("-inf"))
             self._times[name] = now
-        if now - last > TOUCH_S:
+        if now - last > self._touch_s:
             directory.touch(self._root, name)
 
     def of(self, name: str) -> float:
         """When this process last used it, 0 if never."""
         with self._lock:
             used = self._times.get(name)
-        return 0.0 if used is None else time.time() - (time.monotonic() - used)
+        return 0.0 if used is None else self._root.now() - (time.monotonic() - used)

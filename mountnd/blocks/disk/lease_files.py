@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -12,6 +11,8 @@ from .place import CacheDirectory
 
 FOLDER = "leases"
 NAME = re.compile(r"[0-9a-f]{32}-[0-9]+")
+# The names of mounts, as they are written into leases.
+OWNER = re.compile(r"[0-9a-f]{16}")
 # Leases that are older than any fetch may take were left by a crash.
 LEFT_NS = 120 * 10**9
 
@@ -37,6 +38,9 @@ class LeaseFiles:
         fd = root.create(f"{FOLDER}/{name}")
         try:
             os.write(fd, self._owner.encode())
+        except OSError:
+            root.remove(f"{FOLDER}/{name}")  # on a full disk
+            raise
         finally:
             os.close(fd)
 
@@ -48,7 +52,8 @@ class LeaseFiles:
             return "", GONE
         try:
             info = os.fstat(fd)
-            return os.read(fd, 64).decode("ascii", "replace"), (info.st_ino, info.st_mtime_ns)
+            owner = os.read(fd, 64).decode("ascii", "replace")
+            return owner if OWNER.fullmatch(owner) else "", (info.st_ino, info.st_mtime_ns)
         except OSError:
             return "", GONE
         finally:
@@ -81,7 +86,7 @@ class LeaseFiles:
         """Remove what crashes have left."""
         try:
             folder = self._root.held().below(FOLDER)
-            now = time.time_ns()
+            now = self._root.now() * 1e9
             for entry in folder.entries():
                 if NAME.fullmatch(entry.name) and abs(now - entry.stat(follow_symlinks=False).st_mtime_ns) > LEFT_NS:
                     folder.remove(entry.name)

@@ -5,7 +5,7 @@ chunk is fetched and until that is on disk, where whoever wanted the same finds 
 finds nothing where it should be fetches by itself, and what two have fetched is written twice, the same bytes at the
 same place.
 
-Nobody depends on another mount. A lease is void when its holder has shown no sign of life for `neighbours.SILENT_S`, or
+Nobody depends on another mount. A lease is void when its holder has shown no sign of life for `Rhythm.silent_s`, or
 is not there (any more); and it is waited for only so long as the fetcher says, also where its holder lives and gets no
 answer. Where nothing can be written there are no leases.
 
@@ -22,6 +22,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 from ...errors import MountError
 from ...stores.base import Deadline, ObjectId
@@ -30,7 +31,7 @@ from ..geometry import BlockRange
 from .base import Busy
 from .chunk_file import ChunkIdentity, chunks_of
 from .lease_files import GONE, LeaseFiles, Version
-from .neighbours import BEAT_S, SILENT_S, Neighbours
+from .neighbours import NODE, Neighbours, Others, Rhythm
 from .place import CacheDirectory
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,6 @@ log = logging.getLogger(__name__)
 # much would be twice as many files to make; of twice as much, mounts that read side by side would wait more often for
 # somebody who fetches the other end.
 PART_BLOCKS = 8
-# How soon it is noticed that a lease is gone.
-POLL_S = 0.01
 # Where leases cannot be made (a full disk), how long until that is tried again.
 REFUSED_S = 5.0
 
@@ -73,11 +72,22 @@ class Leases:
     Args:
         root: the cache directory.
         clock: monotonic seconds.
+        neighbours: the mounts that share it; None: those of this node.
+        rhythm: how often is looked, and how long silence means nothing.
+        post: has calls made that remove files, on this thread or another.
     """
 
-    def __init__(self, root: CacheDirectory, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._neighbours = Neighbours(root, clock)
+    def __init__(
+        self,
+        root: CacheDirectory,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        neighbours: Others | None = None,
+        rhythm: Rhythm = NODE,
+        post: Callable[[Callable[[], object]], object] = lambda call: call(),
+    ) -> None:
+        self._clock, self._root, self._rhythm, self._post = clock, root, rhythm, post
+        self._neighbours = neighbours or Neighbours(root, clock)
         self._files = LeaseFiles(root, self._neighbours.owner)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -99,8 +109,11 @@ class Leases:
             held, self._held = list(self._held), {}
             self._changed.notify_all()
         if not closed and self._process == os.getpid():  # a forked process holds nothing
-            self._files.remove(held)
-            self._neighbours.leave()
+            self._post(partial(self._leave, held))
+
+    def _leave(self, held: Sequence[str]) -> None:
+        self._files.remove(held)
+        self._neighbours.leave()
 
     def shared(self, source: str) -> bool:
         """A fetch from `source` begins: whether another mount may fetch the same. Never raises."""
@@ -152,6 +165,12 @@ class Leases:
                 self._neighbours.distrust(one.owner, source)
         return False
 
+    def end_waits(self) -> None:
+        """Whoever waits does so no longer."""
+        with self._lock:
+            for wait in self._waits:
+                wait.over.set()
+
     def release(self, names: Sequence[str]) -> None:
         """Give up leases, each as often as it was taken."""
         now, ended = self._clock(), []
@@ -163,7 +182,11 @@ class Leases:
                 if count > 1:
                     self._held[name] = (count - 1, since)
                 else:
-                    ended.append((name, now - since > SILENT_S))
+                    ended.append((name, now - since > self._rhythm.silent_s))
+        if ended:
+            self._post(partial(self._remove, ended))
+
+    def _remove(self, ended: Sequence[tuple[str, bool]]) -> None:
         # One that was held for long may have been taken away, and be another mount's by now.
         self._files.remove(
             [name for name, late in ended if not late or self._files.read(name)[0] == self._neighbours.owner]
@@ -214,7 +237,7 @@ class Leases:
         if owner:
             return not self._neighbours.lives(owner, source)
         # It has just been made, or its maker was killed at that moment.
-        return abs(time.time_ns() - version[1]) > SILENT_S * 1e9
+        return abs(self._root.now() - version[1] / 1e9) > self._rhythm.silent_s
 
     # -- the thread -----------------------------------------------------------------------------
 
@@ -236,7 +259,7 @@ class Leases:
         while True:
             now = self._clock()
             needed = True
-            if now - beaten >= BEAT_S:
+            if now - beaten >= self._rhythm.beat_s:
                 beaten = now
                 needed = self._neighbours.beat(holding=bool(self._held))
             with self._lock:
@@ -247,7 +270,7 @@ class Leases:
                 if self._closed or not (needed or self._waits or self._held):
                     self._runs = False
                     return
-                self._changed.wait(POLL_S if self._waits else BEAT_S)
+                self._changed.wait(self._rhythm.poll_s if self._waits else self._rhythm.beat_s)
 
     def _look_at(self, wait: _Wait) -> None:
         """Strike out what is no longer held by a mount that lives."""

@@ -19,6 +19,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, Protocol
 
 from xxhash import xxh3_64_hexdigest
 
@@ -41,6 +42,49 @@ LEFT_NS = 600 * 10**9
 REFUSED_S = 60.0
 
 Clock = Callable[[], float]
+
+
+class Rhythm(NamedTuple):
+    """How often a mount that holds leases shows that it lives, after how long without that it is taken for dead, and
+    how often is looked whether leases are gone that are waited for. Seconds."""
+
+    beat_s: float
+    silent_s: float
+    poll_s: float
+
+
+# Among mounts of one node.
+NODE = Rhythm(BEAT_S, SILENT_S, 0.01)
+
+
+class Others(Protocol):
+    """The mounts that share a directory, this one among them, which is called `owner`. Nothing of it raises."""
+
+    owner: str
+
+    def join(self, sources: Collection[str]) -> None:
+        """This mount reads these sources."""
+        ...
+
+    def leave(self) -> None:
+        """It reads no more."""
+        ...
+
+    def fetching(self, source: str) -> bool:
+        """This mount is about to fetch from `source`: whether another one may be doing so."""
+        ...
+
+    def beat(self, *, holding: bool) -> bool:
+        """Show that this mount lives, where it has to; it may be `holding` leases. Whether there is need to go on."""
+        ...
+
+    def lives(self, owner: str, source: str) -> bool:
+        """Whether a mount that reads `source` lives, and may be relied on."""
+        ...
+
+    def distrust(self, owner: str, source: str) -> None:
+        """It was waited for in vain."""
+        ...
 
 
 def tag(source: str) -> str:

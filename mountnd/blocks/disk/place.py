@@ -33,6 +33,10 @@ class CacheDirectory:
             held = self._held = self._place.open()
         return held
 
+    def now(self) -> float:
+        """Seconds since the epoch by the clock that the times of its files are compared with."""
+        return self._place.now()
+
     def make(self) -> PrivateDirectory:
         """Make it where it is missing, and see whether its path still leads to it."""
         found, held = self._place.open(make=True), self._held

@@ -18,14 +18,13 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from ...regular_file import UntrustedDirectory
-from ...stats import DISK_SKIPPED, Stats
+from ...stats import Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
 from . import throttle
-from .base import BlockSource
+from .base import OWN, BlockSource, TierCounters
 from .chunk_writer import ChunkWriter
-from .last_use import LastUse
 from .place import CacheDirectory
 
 log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ FULL_S = 60.0
 # How long closing waits for what is still to be written.
 CLOSE_S = 10.0
 
-_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class _Pending(NamedTuple):
@@ -78,13 +77,24 @@ class _Awaited(NamedTuple):
 
 
 class WriteBehind:
-    """The writer of one cache directory. Its arguments are those of `ChunkWriter`."""
+    """The writer of one cache directory.
+
+    Args:
+        chunks: writes into its files.
+        suspended: told of the error for which nothing is written for a while, and whether that is for good; None: it is
+            said in the log, once.
+    """
 
     def __init__(
-        self, root: CacheDirectory, limit: int | None, stats: Stats, last_use: LastUse, open_files: int = WRITTEN_FILES
+        self,
+        root: CacheDirectory,
+        chunks: ChunkWriter,
+        stats: Stats,
+        counters: TierCounters = OWN,
+        suspended: Callable[[OSError, bool], object] | None = None,
     ) -> None:
-        self._root, self._stats = root, stats
-        self._chunks = ChunkWriter(root, limit, stats, last_use, open_files)
+        self._root, self._stats, self._counters = root, stats, counters
+        self._chunks, self._tell_suspended = chunks, suspended
         self._memory = 0  # bytes that `_source` may hold
         self._source: BlockSource | None = None
         self._lock = threading.Lock()
@@ -97,6 +107,7 @@ class WriteBehind:
         self._closed = self._warned = False
         self._off_until = self._last = self._paused_until = 0.0
         self._flushing = 0
+        self._busy_since: float | None = None
 
     def attach(self, source: BlockSource) -> None:
         """Take blocks from `source` when it is their turn."""
@@ -106,6 +117,12 @@ class WriteBehind:
     def is_on(self) -> bool:
         """Whether what is saved now will be written, as far as is known."""
         return not self._closed and time.monotonic() >= self._off_until
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds since the write began that is under way, 0 where none is."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None = None) -> None:
         """Write these blocks some time soon, or not at all where that is not possible.
@@ -118,7 +135,7 @@ class WriteBehind:
             self._last = now
             limit = self._chunks.limit
             if self._closed or (limit is not None and n > limit) or now < self._off_until:
-                self._stats.add(DISK_SKIPPED, n)
+                self._stats.add(self._counters.skipped, n)
                 ended.append(written)
             else:
                 ended += self._append(_Pending(id, size, blocks.span, blocks, n, now, written))
@@ -137,7 +154,7 @@ class WriteBehind:
         self._waiting += n
         while self._waiting > max(self._memory, n) and self._pending[0].pinned is None:
             oldest = self._pending.popleft()
-            self._stats.add(DISK_SKIPPED, oldest.bytes)
+            self._stats.add(self._counters.skipped, oldest.bytes)
             self._done(oldest)
             dropped.append(oldest.written)
         if self._thread is None:
@@ -180,19 +197,30 @@ class WriteBehind:
             self._flushing -= 1
             return done
 
-    def close(self) -> None:
+    def close(self, seconds: float = CLOSE_S) -> None:
         """Write what waits, within some seconds, and end. Idempotent."""
         with self._lock:
             self._closed = True
             thread = self._thread
             self._changed.notify_all()
         if thread is not None:
-            thread.join(CLOSE_S)
+            thread.join(seconds)
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget what waits, and tell whoever waits for it."""
         with self._lock:
-            left = [job.written for job in self._pending]
+            left, awaited = list(self._pending), list(self._awaited)
             self._pending.clear()
-        for tell in filter(None, left):
+            self._awaited.clear()
+            for job in left:
+                self._stats.add(self._counters.skipped, job.bytes)
+                self._done(job)
+            self._changed.notify_all()
+        for tell in filter(None, [job.written for job in left]):
             tell()
+        for one in awaited:
+            one.kept.set_exception(OSError(errno.ESHUTDOWN, "it is left out, or closed"))
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
@@ -209,19 +237,20 @@ class WriteBehind:
                         self._chunks.let_go()
                         return
                     self._changed.wait(delay if self._pending else None)
-                job = None if self._awaited else self._pending.popleft()
+                job = None if self._awaited or not self._pending else self._pending.popleft()
             if job is None:
                 self._write_awaited()
                 continue
-            begun = time.thread_time()
+            begun, self._busy_since = time.thread_time(), time.monotonic()
             try:
                 self._write(job)
             except OSError as e:
-                self._stats.add(DISK_SKIPPED, job.bytes)
+                self._stats.add(self._counters.skipped, job.bytes)
                 self._suspend(e)
             except Exception:  # the thread must live on: later blocks can still be written
-                self._stats.add(DISK_SKIPPED, job.bytes)
+                self._stats.add(self._counters.skipped, job.bytes)
                 log.exception("disk cache")
+            self._busy_since = None
             since, before = at, used
             at, used = time.monotonic(), time.process_time()
             processors = (used - before) / max(at - since, 1e-6)
@@ -261,7 +290,10 @@ class WriteBehind:
     def _write_awaited(self) -> None:
         """Write what somebody waits for, and tell him."""
         with self._lock:
+            if not self._awaited:
+                return  # dropped
             parts, kept = self._awaited.popleft()
+        self._busy_since = time.monotonic()
         try:
             for id, size, blocks in parts:
                 self._chunks.write(id, size, blocks, awaited=True)
@@ -273,6 +305,7 @@ class WriteBehind:
             kept.set_exception(OSError(errno.EIO, f"{type(e).__name__}: {e}"))
         else:
             kept.set_result(None)
+        self._busy_since = None
 
     def _write(self, job: _Pending) -> None:
         if job.pinned is not None:
@@ -281,16 +314,20 @@ class WriteBehind:
             held = self._source.pinned(job.id, job.span) if self._source is not None else []
         missing = job.bytes - sum(len(v) for blocks in held for v in blocks.views)
         if missing:
-            self._stats.add(DISK_SKIPPED, missing)
+            self._stats.add(self._counters.skipped, missing)
         for blocks in held:
             self._chunks.write(job.id, job.size, blocks, awaited=False)
 
     def _suspend(self, e: OSError) -> None:
         """Stop writing: for good where we may not write, else for a while. Say so once."""
+        self._chunks.failed(e)
         self._chunks.let_go()
+        for_good = e.errno in READ_ONLY
         with self._lock:
-            self._off_until = float("inf") if e.errno in _READ_ONLY else time.monotonic() + FULL_S
+            self._off_until = float("inf") if for_good else time.monotonic() + FULL_S
             warned, self._warned = self._warned, True
-        if not warned:
+        if self._tell_suspended is not None:
+            self._tell_suspended(e, for_good)
+        elif not warned:
             where = e.filename if isinstance(e, UntrustedDirectory) else self._root.path
             log.warning("%s: cannot cache data here (%s); continuing with memory only", where, e.strerror or e)

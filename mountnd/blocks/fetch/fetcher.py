@@ -21,7 +21,7 @@ from ...usage.log import UsageLog
 from ...waits import GRACE_S, later
 from ...workers import Task, Workers
 from .. import geometry
-from ..disk.base import DiskTier
+from ..disk.base import DiskTier, SharedTier
 from ..geometry import SHIFT, BlockRange, Extent
 from ..memory import Block, MemoryTier
 from .attempts import Attempts
@@ -57,6 +57,7 @@ class Fetcher:
         memory: int,
         timeout: float,
         disk: DiskTier | None = None,
+        shared: SharedTier | None = None,
         clock: Callable[[], float] = time.monotonic,
         usage: UsageLog,
     ) -> None:
@@ -64,7 +65,7 @@ class Fetcher:
         self.memory = MemoryTier(memory, stats)
         self.timeout, self.clock, self.stats = timeout, clock, stats
         self._workers = workers
-        self._loader = Loader(stores, self.memory, disk, stats, timeout, clock, usage)
+        self._loader = Loader(stores, self.memory, disk, stats, timeout, clock, usage, shared)
         self._long_prefetches = LongPrefetches()
         self._flights: dict[tuple[ObjectId, int], Flight] = {}
         self.budget = PrefetchBudget(memory, clock)

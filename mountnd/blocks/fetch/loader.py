@@ -1,22 +1,27 @@
-"""Loads what memory does not hold: from the disk tier, and what is not there from the store.
+"""Loads what memory does not hold: from the node's disk tier, from that of several nodes, and from the store.
 
-Where other mounts share the tier and fetch at the same time, `sharing` decides who fetches what.
+Where other mounts share a tier and fetch at the same time, `sharing` decides who fetches what: first among the mounts
+of the node, then whoever of them it is among those of all nodes. These wait for nobody while they hold leases, so
+nobody waits in a circle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ...stats import BYTES_FETCHED, GET_TIME, GETS, GETS_DEMAND, PREFETCHED, Stats
+from ...stats import BYTES_FETCHED, GET_TIME, GETS, GETS_DEMAND, NODE_VAIN, NODE_WAITS, PREFETCHED, Stats
 from ...stores.base import Deadline, ObjectId, Store
 from ...usage.log import UsageLog
 from ...workers import cancels
 from .. import geometry
-from ..disk.base import DiskTier, Hold
+from ..disk.base import DiskTier, Hold, SharedTier
 from ..geometry import BlockRange
 from ..memory import ON_DISK, UNREAD, Block, MemoryTier, PinnedBlocks
 from .flight import Brought, Flight
-from .sharing import SharedFetch
+from .sharing import NODES_PATIENCE_S, SharedFetch
+
+# Leases that are held until blocks are written: none, or one.
+Holds = tuple[Hold, ...]
 
 # Gaps with at most so many blocks on disk between them are fetched by one GET: a request costs a round trip.
 COALESCE_GAP = 2
@@ -38,8 +43,10 @@ class Loader:
         timeout: float,
         clock: Callable[[], float],
         usage: UsageLog,
+        shared: SharedTier | None = None,
     ) -> None:
         self._stores, self.memory, self.disk, self.stats = stores, memory, disk, stats
+        self.shared = shared
         self.timeout, self.clock, self.usage = timeout, clock, usage
 
     def store(self, id: ObjectId) -> Store:
@@ -56,8 +63,11 @@ class Loader:
         Raises StoreError.
         """
         load = _Load(self, flight, blocks, demand=demand)
+        if not disk:
+            load.fetch(flight.span, ())
+            return load.seconds
         gaps = [flight.span]
-        if self.disk is not None and disk:
+        if self.disk is not None:
             gaps = load.look(gaps)
             if gaps and (leases := self.disk.leases(flight.id.source)) is not None:
                 SharedFetch(leases, load, self.stats.of(flight.id.source)).run(flight.id, flight.size, gaps)
@@ -68,7 +78,8 @@ class Loader:
 
 
 class _Load:
-    """One flight being loaded. (No closures: what fails keeps its frames' functions, and these would keep the blocks.)
+    """One flight being loaded: what the node's own tier lacks. (No closures: what fails keeps its frames' functions,
+    and these would keep the blocks.)
 
     Attributes:
         seconds: what its GET took, 0 where it took none or several.
@@ -78,13 +89,20 @@ class _Load:
 
     def __init__(self, loader: Loader, flight: Flight, blocks: Sequence[Block], *, demand: bool) -> None:
         self._loader, self._flight, self._blocks, self._demand = loader, flight, blocks, demand
-        self._views = [loader.memory.view(b) for b in blocks] if loader.disk is not None else []
+        kept = loader.disk is not None or loader.shared is not None
+        self._views = [loader.memory.view(b) for b in blocks] if kept else []
         self.seconds = 0.0
 
     def look(self, spans: Sequence[BlockRange]) -> list[BlockRange]:
         """Fill what the disk tier holds; what it does not, joined where little lies between."""
-        tier, flight, first = self._loader.disk, self._flight, self._flight.span.first
+        tier = self._loader.disk
         assert tier is not None
+        return self.look_into(tier, spans, ())
+
+    def look_into(self, tier: DiskTier | SharedTier, spans: Sequence[BlockRange], holds: Holds) -> list[BlockRange]:
+        """Fill what a tier holds, as `look` does. What a lower one holds is saved in the upper one; `holds` are shared
+        until that is done."""
+        flight, first = self._flight, self._flight.span.first
         gaps: list[BlockRange] = []
         for span in spans:
             held = tier.load(flight.id, flight.size, span, self._views[span.first - first : span.stop - first])
@@ -92,16 +110,37 @@ class _Load:
                 self._blocks[i - first].mark = ON_DISK
             for part in geometry.block_ranges(sorted(held)):
                 self._loader.usage.from_disk(flight.id, flight.size, *geometry.extent(part, flight.size))
+                if tier is not self._loader.disk:
+                    self._save(part, holds)
             gaps += geometry.missing(span, held.__contains__) if held else [span]
         if not gaps:
             flight.brought = Brought(from_disk=True)
         return geometry.coalesced(gaps, COALESCE_GAP)
 
     def get(self, gap: BlockRange, hold: Hold | None) -> None:
-        """Fetch `gap` by one GET, and have it saved; `hold` is shared until that is done. Raises StoreError."""
+        """Get `gap` from what nodes share, or fetch it; have it saved. `hold` is shared until that is done. Raises
+        StoreError."""
+        holds: Holds = () if hold is None else (hold,)
+        id, size, shared = self._flight.id, self._flight.size, self._loader.shared
+        if shared is None or not shared.takes(id.source):
+            self.fetch(gap, holds)
+            return
+        gaps = self.look_into(shared, [gap], holds)
+        if gaps and (leases := shared.leases(id.source)) is not None:
+            below, stats = _SharedLoad(self, shared, holds), self._loader.stats.of(id.source)
+            SharedFetch(leases, below, stats, patience=NODES_PATIENCE_S, waits=NODE_WAITS, vain=NODE_VAIN).run(
+                id, size, gaps
+            )
+            return
+        for one in gaps:
+            self.fetch(one, holds)
+
+    def fetch(self, gap: BlockRange, holds: Holds, shared: Hold | None = None) -> None:
+        """Fetch `gap` by one GET, and have it saved. `holds` are shared until it is in the node's own tier, `shared`
+        until it is in that of the nodes. Raises StoreError."""
         loader, flight = self._loader, self._flight
         id, stats = flight.id, loader.stats.of(flight.id.source)
-        own = slice(gap.first - flight.span.first, gap.stop - flight.span.first)
+        own = self._own(gap)
         flight.disk_answered = True
         where = geometry.extent(gap, flight.size)
         stats.add(GETS)
@@ -125,11 +164,44 @@ class _Load:
             b.mark = UNREAD if flight.prefetch else 0
         if flight.prefetch:
             stats.add(PREFETCHED, where.size)
+        if loader.shared is not None and loader.shared.takes(id.source):
+            written = None if shared is None else shared.share()
+            loader.shared.save(id, flight.size, self._pinned(gap), written)
+        self._save(gap, holds)
+
+    def _save(self, part: BlockRange, holds: Holds) -> None:
+        """Have blocks saved in the node's own tier."""
+        loader, flight = self._loader, self._flight
         if loader.disk is not None:
-            written = None if hold is None else hold.share()
-            loader.disk.save(id, flight.size, PinnedBlocks(gap, self._views[own], self._blocks[own]), written)
+            written = holds[0].share() if holds else None
+            loader.disk.save(flight.id, flight.size, self._pinned(part), written)
+
+    def _pinned(self, part: BlockRange) -> PinnedBlocks:
+        own = self._own(part)
+        return PinnedBlocks(part, self._views[own], self._blocks[own])
+
+    def _own(self, part: BlockRange) -> slice:
+        return slice(part.first - self._flight.span.first, part.stop - self._flight.span.first)
 
     def hold_back(self, waits: bool) -> None:
         """It begins, or ends, to wait for what others fetch: a GET that follows is not late."""
         self._flight.held_back = waits
         self._flight.started_at = self._loader.clock()
+
+
+class _SharedLoad:
+    """What a flight lacks of the tier that nodes share, while leases of the node's own are held."""
+
+    __slots__ = ("_holds", "_load", "_tier")
+
+    def __init__(self, load: _Load, tier: SharedTier, holds: Holds) -> None:
+        self._load, self._tier, self._holds = load, tier, holds
+
+    def look(self, spans: Sequence[BlockRange]) -> list[BlockRange]:
+        return self._load.look_into(self._tier, spans, self._holds)
+
+    def get(self, gap: BlockRange, hold: Hold | None) -> None:
+        self._load.fetch(gap, self._holds, hold)
+
+    def hold_back(self, waits: bool) -> None:
+        self._load.hold_back(waits)

@@ -1,4 +1,4 @@
-"""Fetches beside other mounts that share the disk tier: each byte by one of them, if nobody waits long for that.
+"""Fetches beside other mounts that share a tier: each byte by one of them, if nobody waits long for that.
 
 What another mount is fetching is waited for, and then read from disk; the rest is fetched here. First what is ours,
 then the wait: nobody holds what others wait for while it waits itself.
@@ -19,11 +19,14 @@ from ..geometry import BLOCK, BlockRange
 # How long others are waited for: as long as their GETs may take, over a connection that is slow and not stalled. Longer
 # waits would save requests on slower links, and make readers wait for whoever has lost his.
 PATIENCE_S, BYTES_PER_S = 3.0, 1e6
+# Mounts of other nodes show less often that they live (`disk/members.py`), and whether they do should be known first:
+# then one takes over what a dead one has left, and the others wait for that one.
+NODES_PATIENCE_S = 9.0
 
 
-def patience_s(blocks: int) -> float:
+def patience_s(blocks: int, least: float = PATIENCE_S) -> float:
     """Seconds that others may take for so many blocks."""
-    return PATIENCE_S + blocks * BLOCK / BYTES_PER_S
+    return least + blocks * BLOCK / BYTES_PER_S
 
 
 class Load(Protocol):
@@ -43,10 +46,25 @@ class Load(Protocol):
 
 
 class SharedFetch:
-    """One fetch of what `load` lacks."""
+    """One fetch of what `load` lacks.
 
-    def __init__(self, leases: LeaseTable, load: Load, stats: Stats) -> None:
-        self._leases, self._load, self._stats = leases, load, stats
+    Args:
+        patience: seconds that others are waited for, and some more for each block.
+        waits, vain: counters of waits, and of those that were in vain.
+    """
+
+    def __init__(
+        self,
+        leases: LeaseTable,
+        load: Load,
+        stats: Stats,
+        *,
+        patience: float = PATIENCE_S,
+        waits: str = SHARED_WAITS,
+        vain: str = SHARED_VAIN,
+    ) -> None:
+        self._leases, self._load, self._stats, self._patience = leases, load, stats, patience
+        self._waits, self._vain = waits, vain
 
     def run(self, id: ObjectId, size: int, missing: list[BlockRange]) -> None:
         """Get `missing`, blocks of an object of `size` bytes. Raises StoreError."""
@@ -64,9 +82,9 @@ class SharedFetch:
             missing = [span for one in busy for span in self._load.look([one.span])]
             if not missing:
                 return
-            self._stats.add(SHARED_WAITS)
+            self._stats.add(self._waits)
             if patience is None:
-                patience = Deadline(patience_s(sum(stop - first for first, stop in missing)))
+                patience = Deadline(patience_s(sum(stop - first for first, stop in missing), self._patience))
             cancels(patience.cancel)
             self._load.hold_back(True)
             try:
@@ -77,7 +95,7 @@ class SharedFetch:
                 patience.check(id.key)
             missing = self._load.look(_joined(missing))
             if not came:
-                self._stats.add(SHARED_VAIN, bool(missing))
+                self._stats.add(self._vain, bool(missing))
                 for gap in missing:
                     self._load.get(gap, None)
                 return

@@ -64,17 +64,26 @@ class ListingDiskCache:
         directory: for all sources; each has a directory of its own below.
         source: the store's identity.
         clock, wall: monotonic and calendar seconds.
+        writes: whether anything is written there; where not, what is there is read.
+        say: how it is told that something cannot be kept.
 
     Attributes:
         directory: where this source's files are.
     """
 
     def __init__(
-        self, directory: Path | PrivatePath, source: str, *, clock: Callable[[], float], wall: Callable[[], float]
+        self,
+        directory: Path | PrivatePath,
+        source: str,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        writes: bool = True,
+        say: Callable[..., None] = log.warning,
     ) -> None:
         place = source_directory(directory, source)
         self.directory = Path(place)
-        self._clock, self._wall = clock, wall
+        self._clock, self._wall, self._tell = clock, wall, say
         self._segments = SegmentDirectory(place, source, clock=clock, wall=wall)
         self._lock = threading.Lock()
         self._change = threading.Condition(self._lock)
@@ -85,6 +94,9 @@ class ListingDiskCache:
         self._closed = self._said = False
         self._off_until = float("-inf")
         self._flushing = threading.Lock()
+        if not writes:
+            self._closed = True
+            return
         try:
             self._segments.open()
         except OSError as e:
@@ -217,4 +229,4 @@ class ListingDiskCache:
             said, self._said = self._said, True
         if not said:
             where = why.filename if isinstance(why, UntrustedDirectory) else self.directory
-            log.warning("%s: names are not kept across restarts: %s", where, why.strerror or why)
+            self._tell("%s: names are not kept across restarts: %s", where, why.strerror or why)

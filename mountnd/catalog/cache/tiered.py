@@ -17,6 +17,7 @@ from ..model.listing import Listing
 from ..model.location import Location
 from .disk import ListingDiskCache
 from .memory import MemoryCache
+from .shared import SharedListings
 from .slot import KnownListing
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,23 @@ class Measured(NamedTuple):
 
 
 class TieredCache:
-    """A cache in memory, and the files behind it if there are any.
+    """A cache in memory, and the files behind it if there are any: the node's own, and those that nodes share.
 
     Attributes:
         memory: for questions that must not cost a look at the disk; what is to last goes through the methods here.
     """
 
-    def __init__(self, memory: MemoryCache, disk: ListingDiskCache | None, stats: Stats, location: Location) -> None:
+    def __init__(
+        self,
+        memory: MemoryCache,
+        disk: ListingDiskCache | None,
+        stats: Stats,
+        location: Location,
+        shared: SharedListings | None = None,
+    ) -> None:
         self.memory = memory
-        self._disk, self._stats, self._location = disk, stats, location
+        self._disk, self._shared, self._stats, self._location = disk, shared, stats, location
+        self._kept: list[ListingDiskCache | SharedListings] = [one for one in (disk, shared) if one is not None]
         self._lock = threading.Lock()
         self._reported: set[str] = set()
         self._top_refused = False
@@ -50,12 +59,25 @@ class TieredCache:
     def find(self, prefix: str) -> KnownListing | None:
         """What is known of a directory, whatever its age; looks on disk when memory does not hold it."""
         known = self.memory.find(prefix)
-        return self.memory.find(prefix) if known is None and self.recall(prefix) else known
+        if known is None:
+            return self.memory.find(prefix) if self.recall(prefix) else None
+        return self.memory.find(prefix) if self._renew(prefix, known) else known
+
+    def _renew(self, prefix: str, known: KnownListing | None) -> bool:
+        """Where what memory holds has expired: take what another node has listed since; whether there was something."""
+        if self._shared is None or known is None or known.fresh or known.names_to_recheck:
+            return False
+        serial = self.memory.mark().serial
+        listing = self._shared.get(prefix)
+        if listing is None or listing.at <= known.listing.at:
+            return False
+        self._recalled(prefix, listing, serial)
+        return True
 
     def put(self, prefix: str, listing: Listing, serial: int) -> None:
         """A directory was listed by requests sent since `serial`."""
-        if self._disk is not None:
-            self._disk.add(prefix, listing)
+        for kept in self._kept:
+            kept.add(prefix, listing)
         self._report(prefix, listing)
         self.memory.put(prefix, listing, serial)  # last: whoever sees it finds the rest done
 
@@ -64,8 +86,9 @@ class TieredCache:
     ) -> None:
         """The store answered for one name; as `MemoryCache.put_answer`."""
         listing = self.memory.put_answer(prefix, name, answer, mark, lasts)
-        if listing is not None and self._disk is not None:
-            self._disk.add(prefix, listing)
+        if listing is not None:
+            for kept in self._kept:
+                kept.add(prefix, listing)
 
     def refused(self, prefix: str, why: Forbidden) -> None:
         """Listing a directory was refused. That the top of the tree refuses it is told: the mount looks empty then."""
@@ -78,20 +101,28 @@ class TieredCache:
             )
 
     def recall(self, prefix: str) -> bool:
-        """Take into memory what the disk has of a directory that memory does not hold; whether there was something."""
-        if self._disk is None or self.memory.has(prefix):
+        """Take into memory what the disk has of a directory that memory does not hold, or what another node has listed
+        since what memory holds has expired; whether there was something."""
+        if not self._kept:
             return False
-        listing = self._disk.get(prefix)
+        if self.memory.has(prefix):
+            return self._shared is not None and self._renew(prefix, self.memory.find(prefix))
+        listing = self.peek_disk(prefix)
         if listing is None:
             return False
-        self.memory.put(prefix, listing, 0)
-        self._report(prefix, listing)  # this mount's log has not told it
-        self._stats.add(LISTINGS_RECALLED)
+        self._recalled(prefix, listing, 0)
         return True
 
+    def _recalled(self, prefix: str, listing: Listing, serial: int) -> None:
+        self.memory.put(prefix, listing, serial)
+        self._report(prefix, listing)  # this mount's log has not told it
+        self._stats.add(LISTINGS_RECALLED)
+
     def peek_disk(self, prefix: str) -> Listing | None:
-        """What the disk has of a directory. It stays there: nothing is taken into memory."""
-        return None if self._disk is None else self._disk.get(prefix)
+        """What the disk has of a directory, or nodes share of it, whichever is later. It stays there: nothing is taken
+        into memory."""
+        found = [listing for kept in self._kept if (listing := kept.get(prefix)) is not None]
+        return max(found, key=lambda listing: listing.at, default=None)
 
     def measure(self, root: str, until: float) -> Measured:
         """The files at and below a directory in the listings that lead there. Takes nothing into memory, and ends at
@@ -130,24 +161,24 @@ class TieredCache:
     def invalidate(self, prefix: str, name: bytes) -> None:
         """Believe nothing of a name any more."""
         self.memory.invalidate(prefix, name)
-        if self._disk is not None:
-            self._disk.invalidate(prefix)
+        for kept in self._kept:
+            kept.invalidate(prefix)
 
     def invalidate_below(self, prefix: str) -> None:
         """Believe nothing at or below a key prefix any more."""
-        if self._disk is not None:
-            self._disk.invalidate_below(prefix)
+        for kept in self._kept:
+            kept.invalidate_below(prefix)
         self.memory.invalidate_below(prefix)
 
     def flush(self) -> None:
         """Write what is not written yet."""
-        if self._disk is not None:
-            self._disk.flush()
+        for kept in self._kept:
+            kept.flush()
 
     def close(self) -> None:
         """Write what is not written yet. Idempotent."""
-        if self._disk is not None:
-            self._disk.close()
+        for kept in self._kept:
+            kept.close()
 
     def _report(self, prefix: str, listing: Listing) -> None:
         if not listing.hidden:

@@ -1,4 +1,4 @@
-"""`mountnd cache [ls|clear|verify|unpin]`: what the disk cache holds."""
+"""`mountnd cache [ls|clear|verify|gc|unpin]`: what the disk cache holds, or the cache that nodes share."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ from ... import view_files
 from ...blocks.disk import directory
 from ...blocks.disk.directory import CachedObject
 from ...blocks.disk.pins import Pins
+from ...blocks.disk.place import CacheDirectory
+from ...blocks.disk.shared_cache import FOLDER
+from ...blocks.disk.shared_room import SharedRoom
 from ...cache_directory import blocks_dir, views_dir_of
+from ...config.layers import Layer, ResolvedOption
 from ...config.parsers import did_you_mean
 from ...config.resolve import ConfigInputs
+from ...daemon import mounts
 from ...errors import MountError, UsageError
 from ...private_directory import PrivatePath
 from ...regular_file import UntrustedDirectory
 from ...report.figures import size
+from ...shared_directory.directory import SharedPath
+from ...shared_directory.guard import PATIENCE_S
+from ...shared_directory.place import SharedPlace
+from ...stats import Stats
 from .. import pins_view, tables
 from ..flags import TableCommand, json_option, with_options
 from ..streams import show, show_json
@@ -33,17 +42,19 @@ _SHELVES = frozenset(("data", "datasets", "projects", "public", "resources"))
 
 
 @click.command(cls=TableCommand)
-@click.argument("action", type=click.Choice(["ls", "clear", "verify", "unpin"]), default="ls")
+@click.argument("action", type=click.Choice(["ls", "clear", "verify", "gc", "unpin"]), default="ls")
 @click.argument("what", required=False)
 @click.option("--pinned", is_flag=True, help="clear: what is pinned, too")
+@click.option("--shared", is_flag=True, help="the cache that nodes share; --shared-cache DIR says so, too")
 @json_option("What is held, freed or damaged.")
 @with_options("cache")
-def cache(inputs: ConfigInputs, action: str, what: str | None, pinned: bool, as_json: bool) -> None:
-    """List what the disk cache holds, clear it, or check every block of it.
+def cache(inputs: ConfigInputs, action: str, what: str | None, pinned: bool, shared: bool, as_json: bool) -> None:
+    """List what the disk cache holds, clear it, check every block of it, or bring it under its limit.
 
     `ls` has a line for each data set; with WHAT, one for each object whose source or key contains it. `clear WHAT`
     clears these objects only. It is safe while mounts use the cache: what they miss they fetch again. `verify` drops
-    what is damaged, and then exits 1.
+    what is damaged, and then exits 1. `gc` removes what was used longest ago beyond the limit (--cache-size,
+    --shared-size), and what crashes left.
 
     What `mountnd prefetch --pin NAME` has pinned stays: `ls` lists the pins, `unpin NAME` ends one (the data stay
     until they are evicted), and `clear` passes by what is pinned unless --pinned is given.
@@ -52,14 +63,19 @@ def cache(inputs: ConfigInputs, action: str, what: str | None, pinned: bool, as_
         raise UsageError("--pinned goes with `clear`")
     if action == "unpin" and what is None:
         raise UsageError("which pin? mountnd cache unpin NAME (mountnd cache ls lists them)")
-    place = inputs.all_options()["cache_dir"]
-    if place.value is None:
-        raise UsageError(f"there is no cache directory: {place.origin}; name one with --cache-dir DIR")
-    root = blocks_dir(place.value)
+    if what is not None and action in ("verify", "gc"):
+        raise UsageError(f"`{action}` is for the whole cache: mountnd cache {action}")
+    options = inputs.all_options()
+    shared = shared or options["shared_cache"].layer is Layer.TYPED
+    if shared and action == "unpin":
+        raise UsageError("pins are of the node's own cache: leave out --shared")
+    root = _shared(options) if shared else _own(options)
     try:
         root.open()
         if action == "clear":
-            _clear(root, views_dir_of(place.value), what, as_json, pinned=pinned)
+            _clear(root, None if shared else views_dir_of(options["cache_dir"].value), what, as_json, pinned=pinned)
+        elif action == "gc":
+            _gc(root, options["shared_size" if shared else "cache_size"].value, as_json)
         else:
             _ACTIONS[action](root, what, as_json)
     except FileNotFoundError:
@@ -70,6 +86,42 @@ def cache(inputs: ConfigInputs, action: str, what: str | None, pinned: bool, as_
         raise MountError(f"{e.filename} is not used as a cache, and left alone: {e.strerror}") from None
     except OSError as e:
         raise MountError(f"{root}: {e.strerror or e}") from e
+
+
+def _own(options: Mapping[str, ResolvedOption]) -> PrivatePath:
+    place = options["cache_dir"]
+    if place.value is None:
+        raise UsageError(f"there is no cache directory: {place.origin}; name one with --cache-dir DIR")
+    return blocks_dir(place.value)
+
+
+def _shared(options: Mapping[str, ResolvedOption]) -> SharedPath:
+    """Where the shared cache has its blocks. Raises UsageError where there is none, MountError where it hangs."""
+    directory_ = options["shared_cache"].value
+    if directory_ is None:
+        raise UsageError("there is no shared cache: name it with --shared-cache DIR")
+    if mounts.probe(directory_, PATIENCE_S) is None:  # in a process of its own: one that hangs in FUSE could not end
+        raise MountError(f"{directory_} does not answer")
+    place = SharedPlace(directory_, options["shared_mode"].value, told=False)
+    place.close()
+    if why := place.guard.why_out:
+        raise MountError(f"{directory_}: {why}")
+    return place.path / FOLDER
+
+
+def _gc(root: PrivatePath, limit: int | None, as_json: bool) -> None:
+    if isinstance(root, SharedPath):
+        room = SharedRoom(CacheDirectory(root), limit, Stats())
+        if (done := room.collect()) is None:
+            raise MountError(f"{root}: another node evicts just now; try again in a minute")
+        (taken, freed), limit = done, room.limit
+    else:
+        limit = directory.default_limit(root) if limit is None else limit
+        taken, freed = directory.collect(root, limit, Pins(root).chunks())
+    if as_json:
+        show_json({"directory": str(root), "freed": freed, "on_disk": taken, "limit": limit}, indent=2)
+    else:
+        show(f"{root}: {size(freed)} freed, {size(taken)} on disk; the limit is {size(limit or 0)}")
 
 
 def _ls(root: PrivatePath, what: str | None, as_json: bool) -> None:
@@ -160,14 +212,14 @@ def data_set_of(key: str) -> str:
     return "/".join(above)
 
 
-def _clear(root: PrivatePath, views: PrivatePath, what: str | None, as_json: bool, *, pinned: bool) -> None:
+def _clear(root: PrivatePath, views: PrivatePath | None, what: str | None, as_json: bool, *, pinned: bool) -> None:
     pins = Pins(root)
     which = None if what is None else lambda source, key: what in source or what in key
     freed, kept = directory.clear(root, which, keep=() if pinned else pins.chunks())
     if pinned and what is None:
         for pin in pins.all():
             pins.remove(pin.name)
-    if what is None:
+    if what is None and views is not None:
         freed += view_files.clear(views)
     if as_json:
         show_json({"directory": str(root), "freed": freed, "pinned": kept}, indent=2)
@@ -203,5 +255,6 @@ _ACTIONS = {"ls": _ls, "verify": _verify, "unpin": _unpin}
 _EMPTY: Mapping[str, dict[str, Any]] = {
     "ls": {"on_disk": 0, "objects": [], "pins": []},
     "clear": {"freed": 0, "pinned": 0},
+    "gc": {"freed": 0, "on_disk": 0, "limit": None},
     "verify": directory.VerifyResult(0, 0, 0, 0)._asdict(),
 }

@@ -32,7 +32,7 @@ _INDENT = " " * 6
 def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_helper: bool, as_json: bool) -> int:
     """Check what mounting needs; say what is wrong and the command that fixes it.
 
-    Checks the FUSE device, libfuse, fusermount3, the cache directory and your mounts. With SOURCE (a preset, a
+    Checks the FUSE device, libfuse, fusermount3, the cache directories and your mounts. With SOURCE (a preset, a
     name of the config file, or a URL) also whether it can be reached and listed, and how its requests are
     signed. Exit code 1 when something is bad.
     """
@@ -45,7 +45,8 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_h
         raise UsageError("--keys needs a source: mountnd doctor SOURCE --keys PREFIX")
     resolved = resolve_source(source, inputs) if source else None
     options = inputs.all_options()
-    findings = list(diagnose_machine(options["cache_dir"].value, options["cache_size"].value))
+    caches = ("cache_dir", "cache_size", "shared_cache", "shared_mode")
+    findings = list(diagnose_machine(*(options[name].value for name in caches)))
     if resolved:
         probe_s = min(_PROBE_S, options["timeout"].value)
         with waiting(f"Asking {resolved.config.url or resolved.config.name}"):

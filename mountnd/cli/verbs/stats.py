@@ -187,6 +187,15 @@ def _failures(failures: dict[str, Any]) -> None:
         streams.show(f"The last, at {at}: {last['path']}: {last['message']}{request}")
 
 
+def _shared(told: dict[str, Any] | None) -> str:
+    """The shared cache in words, "" where there is none."""
+    if told is None:
+        return ""
+    why = f" ({told['why']})" if told["why"] else ""
+    others = f"; not for {', '.join(told['passed_by'])}, which may need credentials" if told["passed_by"] else ""
+    return f"{told['directory']}: {told['state']}{why}{others}"
+
+
 def _table(answer: dict[str, Any], mountpoint: Path) -> None:
     """All figures since it was mounted, and by the second on average since then."""
     record = rundir.find(mountpoint)
@@ -197,7 +206,8 @@ def _table(answer: dict[str, Any], mountpoint: Path) -> None:
         streams.show(f"{mountpoint} shows {shown}, {since}", "")
     sources = answer["sources"]
     columns = {"all": answer["total"], **sources} if len(sources) > 1 else {"since then": answer["total"]}
-    parts = [lines(figures(counters)) for counters in columns.values()]
+    shared = answer.get("shared_cache")
+    parts = [lines(figures(counters), shared=shared is not None) for counters in columns.values()]
     rows: list[tables.Row] = [
         [
             label.label,
@@ -213,6 +223,7 @@ def _table(answer: dict[str, Any], mountpoint: Path) -> None:
     tables.details(
         [
             ("memory", f"{held}; {memory['origin']} is {size(memory['bytes'])}"),
+            ("shared cache", _shared(shared)),
             ("metrics", answer.get("metrics") or ""),
         ]
     )

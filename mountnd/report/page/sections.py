@@ -47,6 +47,11 @@ def head(document: Document) -> Iterator[Element]:
             ("asked for by programs", size(done.asked), at_once),
             ("fetched from the source", size(done.fetched), f"{size(done.prefetched)} of it ahead of programs"),
             ("from the disk cache", size(done.from_disk), f"{100 * done.from_disk / loaded:.0f} % of what came in"),
+            *(
+                [("from the shared cache", size(done.from_shared), f"{100 * done.from_shared / loaded:.0f} % of it")]
+                if done.from_shared
+                else []
+            ),
             ("files read", f"{saved['files']:,}", f"{size(saved['read'])} of their {size(saved['files_whole'])}"),
             ("requests", f"{done.gets + done.lists + done.heads:,}", f"{done.gets:,} for bytes"),
             ("failures", f"{document['failures'].get('count', 0):,}", _reasons(document["failures"])),

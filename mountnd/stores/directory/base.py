@@ -23,12 +23,14 @@ class DirectoryBackend(Protocol):
 
     Attributes:
         source, url, pins: as in `Store`.
+        is_open: as in `Store`.
         trust: what is learnt of its ETags; None where it has other tokens.
     """
 
     source: str
     url: str
     pins: bool
+    is_open: bool
     trust: EtagTrust | None
 
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:

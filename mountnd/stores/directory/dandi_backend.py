@@ -41,7 +41,7 @@ class DandiBackend:
         api: base URL of the API, without a final slash.
     """
 
-    pins = True
+    pins = is_open = True
     trust: EtagTrust | None = None
 
     def __init__(self, dandiset: str, version: str = "", top: str = "", *, api: str = API) -> None:

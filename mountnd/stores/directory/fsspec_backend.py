@@ -110,6 +110,7 @@ class FsspecBackend:
         self.url = redacted(url).rstrip("/")
         marks = [mark for mark in (asker, settings_mark(protocol, conf.get(protocol, {}), os.environ)) if mark]
         self.source = identity(url).rstrip("/") + ("#" + ",".join(marks) if marks else "")
+        self.is_open = protocol in ("gs", "gcs") and not marks
 
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if self._is_single(deadline):

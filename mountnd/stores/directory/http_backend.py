@@ -42,6 +42,7 @@ class HttpBackend:
         self._url = url if not self._is_page or urlsplit(url).path else url + "/"
         self._name = unquote(urlsplit(url).path.rpartition("/")[2])
         self.url, self.source = redacted(url).rstrip("/"), identity(url).rstrip("/")
+        self.is_open = self.source == url.rstrip("/")  # no user, no token, no signature
 
     def list_directory(self, directory: str, most: int | None, deadline: Deadline) -> list[DirectoryName]:
         if not self._is_page:

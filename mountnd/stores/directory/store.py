@@ -27,7 +27,7 @@ class DirectoryStore(StoreBase):
     def __init__(self, backend: DirectoryBackend) -> None:
         self._backend = backend
         self.source, self.url, self.pins = backend.source, backend.url, backend.pins
-        self.root = ""
+        self.root, self.is_open = "", backend.is_open
 
     def list_page(
         self,

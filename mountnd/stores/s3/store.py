@@ -86,7 +86,7 @@ class S3Store(StoreBase):
             signs=settled.signs,
             directory=directory,
         )
-        self.source = settled.source
+        self.source, self.is_open = settled.source, not settled.signs
         self.former_source = settled.former if settled.former != settled.source else ""
         self.root = root
         # Directory buckets, and access points to them, list their keys in no order, and only below prefixes that end

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mountnd.blocks.disk import lease_files
 from mountnd.stats import BYTES_FETCHED
-from tests.support.children import killed_after, stop
-from tests.support.cli import ROOT
+from tests.support.children import stop
 from tests.support.mounts import Mounted, kernel_mount
 from tests.support.servers import script_server
 from tests.support.tree import MIB
@@ -26,6 +22,7 @@ from tests.support.waiting import wait_until
 
 from . import synthetic_server
 from .readers import counters
+from .whole_files import ended_well, reading, sent
 
 pytestmark = pytest.mark.kernel
 
@@ -36,34 +33,12 @@ GOAL = 1.05
 # What a reader may take when another mount stalls: far above what it takes, and far below what each of the leases that
 # are held would add, were each of them waited for.
 SOON_S = 30.0
-READ_S = 120.0
-
-# Reads files to their end, and compares, once its stdin is closed: MNT SIZE STEP NUMBER...
-READER = """
-import os, sys
-from tests.functional.stress.synthetic_server import body, name
-print("ready", flush=True)
-sys.stdin.read()
-mnt, size, step = sys.argv[1], *map(int, sys.argv[2:4])
-for number in map(int, sys.argv[4:]):
-    fd = os.open(os.path.join(mnt, name(number)), os.O_RDONLY)
-    for start in range(0, size, step):
-        stop = min(start + step, size)
-        assert os.pread(fd, stop - start, start) == body(number, start, stop), (number, start)
-    os.close(fd)
-"""
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
     with script_server(Path(synthetic_server.__file__), str(FILES), str(SIZE)) as port:
         yield f"http://127.0.0.1:{port}"
-
-
-def sent(server: str) -> int:
-    """Bytes of files that the server has sent."""
-    with urllib.request.urlopen(server + synthetic_server.SENT, timeout=20) as answer:
-        return int(answer.read())
 
 
 @contextlib.contextmanager
@@ -79,35 +54,6 @@ def mounts(where: Path, server: str, count: int) -> Iterator[list[Mounted]]:
         yield made
 
 
-@contextlib.contextmanager
-def reading(*jobs: tuple[Mounted, Sequence[int]], step: int = MIB) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """A process for each mount that reads these files through it; they begin together."""
-    started = []
-    try:
-        for mount, numbers in jobs:
-            words = [str(mount.path), str(SIZE), str(step), *map(str, numbers)]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-            started.append(subprocess.Popen([sys.executable, "-c", READER, *words], cwd=ROOT, **pipes))
-        for process in started:
-            assert process.stdout is not None
-            with killed_after(READ_S, process):
-                assert process.stdout.readline() == b"ready\n"
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.close()
-            process.stdin = None
-        yield started
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate(timeout=20)
-
-
-def ended_well(process: subprocess.Popen[bytes], seconds: float = READ_S) -> None:
-    _, err = process.communicate(timeout=seconds)
-    assert process.returncode == 0, err.decode()
-
-
 def await_leases(where: Path) -> None:
     """Wait until something is being fetched under a lease."""
     folder = where / "cache" / "blocks" / lease_files.FOLDER
@@ -118,7 +64,7 @@ def await_leases(where: Path) -> None:
 def test_a_byte_is_fetched_once(tmp_path: Path, server: str, step: int) -> None:
     numbers = range(FILES)
     with mounts(tmp_path, server, MOUNTS) as made:
-        with reading(*((mount, numbers) for mount in made), step=step) as processes:
+        with reading(*((mount, numbers) for mount in made), size=SIZE, step=step) as processes:
             for process in processes:
                 ended_well(process)
         total = sent(server)
@@ -131,7 +77,10 @@ def test_a_byte_is_fetched_once(tmp_path: Path, server: str, step: int) -> None:
 @pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_mount_that_stalls_or_dies_holds_up_nobody(tmp_path: Path, server: str, end: signal.Signals) -> None:
     """In mid-fetch, with leases held; who reads the same through another mount reads on, and so does the one after."""
-    with mounts(tmp_path, server, 3) as (first, second, third), reading((first, [0]), (second, [0])) as (_, process):
+    with (
+        mounts(tmp_path, server, 3) as (first, second, third),
+        reading((first, [0]), (second, [0]), size=SIZE) as (_, process),
+    ):
         await_leases(tmp_path)
         if end == signal.SIGSTOP:
             stop(first.process.pid)
@@ -139,7 +88,7 @@ def test_a_mount_that_stalls_or_dies_holds_up_nobody(tmp_path: Path, server: str
             first.kill()
         try:
             ended_well(process, SOON_S)
-            with reading((third, [1, 0])) as (after,):
+            with reading((third, [1, 0]), size=SIZE) as (after,):
                 ended_well(after, SOON_S)
         finally:
             if end == signal.SIGSTOP:
@@ -147,11 +96,11 @@ def test_a_mount_that_stalls_or_dies_holds_up_nobody(tmp_path: Path, server: str
 
 
 def test_what_two_that_died_have_left_holds_up_nobody(tmp_path: Path, server: str) -> None:
-    with mounts(tmp_path, server, 2) as (first, second), reading((first, [0]), (second, [0])):
+    with mounts(tmp_path, server, 2) as (first, second), reading((first, [0]), (second, [0]), size=SIZE):
         await_leases(tmp_path)
         for mount in (first, second):
             mount.kill()
     options = {"cache_dir": tmp_path / "cache"}
     (at := tmp_path / "next").mkdir()
-    with kernel_mount(at, server, [SOURCE], options) as mount, reading((mount, [0])) as (process,):
+    with kernel_mount(at, server, [SOURCE], options) as mount, reading((mount, [0]), size=SIZE) as (process,):
         ended_well(process, SOON_S)

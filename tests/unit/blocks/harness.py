@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from mountnd.blocks.disk.base import DiskTier
+from mountnd.blocks.disk.base import DiskTier, SharedTier
 from mountnd.blocks.readahead.base import PolicyFactory
 from mountnd.blocks.readahead.window import WindowPolicy
 from mountnd.blocks.stream import Blocks, Stream
@@ -59,6 +59,7 @@ class BlocksHarness:
         clock: Callable[[], float] = time.monotonic,
         interrupted: Callable[[], bool] = lambda: False,
         disk: DiskTier | None = None,
+        shared: SharedTier | None = None,
         readahead: PolicyFactory = WindowPolicy,
         store: Any = None,
         stats: Stats | None = None,
@@ -75,6 +76,7 @@ class BlocksHarness:
             timeout=timeout,
             stats=self.stats,
             disk=disk,
+            shared=shared,
             clock=clock,
             readahead=readahead,
         )
