@@ -152,7 +152,7 @@ def begun(cluster: Slurm, home: Path, proxy: Proxy, then: str) -> Job:
     (home / "job.sh").write_text(WAITS)
     (home / "waits.sh").write_text(BEGINS + then)
     number = cluster.submit("job.sh", cwd=home, environ=environ(home, proxy))
-    wait_until(lambda: (home / "begun").exists(), f"the command of job {number}", 120.0)
+    wait_until((home / "begun").exists, f"the command of job {number}", 120.0)
     pid, where = (home / "begun").read_text().split()
     assert cli.is_mounted(Path(where))
     return Job(number, int(pid), Path(where), cli.daemon_record(Path(where)))
