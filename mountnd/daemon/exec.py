@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .. import fusermount
@@ -97,11 +99,28 @@ def _ending_with(parent: int, serve: Serve) -> Serve:
     def served(config: MountConfig, ready: Callable[[], None]) -> None:
         def watched() -> None:
             ready()
+            _leave_signals_to(parent)
             threading.Thread(target=_end_after, args=(parent, config.mountpoint), name="parent", daemon=True).start()
 
         serve(config, watched)
 
     return served
+
+
+def _leave_signals_to(parent: int) -> None:
+    """Have signals end the mount only when process `parent` is gone. While it runs it passes them on to its command, which
+    may need the mount to stop in good order: Slurm sends SIGTERM to each process of a job."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, partial(_unless_child_of, parent, handler))
+
+
+def _unless_child_of(
+    parent: int, handler: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None
+) -> None:
+    if os.getppid() != parent:
+        handler(number, frame)
 
 
 def _end_after(parent: int, path: Path) -> None:

@@ -351,6 +351,19 @@ def test_a_call_that_is_killed_takes_the_mount_along(source: list[str], places: 
         assert not is_mounted(call.path)
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_for_all_processes_leaves_the_mount_to_the_command(source: list[str], places: Path, name: str) -> None:
+    """As Slurm sends them: the daemon gets it, too, and the mount stays until the command has ended."""
+    with running(source, name) as call:
+        (record,) = records(places)
+        os.kill(record.pid, getattr(signal, name))
+        time.sleep(0.5)  # that nothing happens cannot be awaited
+        assert is_mounted(call.path) and os.listdir(call.path) == ["sub-01"]
+        call.process.send_signal(getattr(signal, name))
+        assert call.end()[0] == 40 + getattr(signal, name)
+    assert not os.path.lexists(call.path) and not record.alive()
+
+
 def test_a_daemon_that_died_meanwhile_is_told_of(source: list[str], places: Path) -> None:
     with running(source, "SIGTERM") as call:
         (record,) = records(places)
