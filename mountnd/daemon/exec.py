@@ -108,8 +108,8 @@ def _ending_with(parent: int, serve: Serve) -> Serve:
 
 
 def _leave_signals_to(parent: int) -> None:
-    """Have signals end the mount only when process `parent` is gone. While it runs it passes them on to its command, which
-    may need the mount to stop in good order: Slurm sends SIGTERM to each process of a job."""
+    """Have signals end the mount only when process `parent` is gone. While it runs it passes them on to its command,
+    which may need the mount to stop in good order: Slurm sends SIGTERM to each process of a job."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         handler = signal.getsignal(number)
         if callable(handler):
