@@ -105,7 +105,7 @@ def test_errors_reach_whoever_registers_it(study: Bucket, tmp_path: Path) -> Non
     host, _, said = told["no such bucket"].partition(": ")
     assert host and "no such bucket" in said and "\n" not in said
     assert told["kind"] == "MountError"
-    assert told["no such option"] == ["UsageError", "memry: no such option, did you mean memory?"]
+    assert told["no such option"] == ["UsageError", "memry: no such option: did you mean memory?"]
     assert told["relative"][0] == "UsageError" and "name an absolute path" in told["relative"][1]
     assert told["afterwards"] == 1.0
 

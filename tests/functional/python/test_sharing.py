@@ -230,7 +230,7 @@ def test_what_is_wrong_is_said(given: dict[str, Any], tmp_path: Path) -> None:
         ({"source": ""}, "say what to mount"),
         ({"source": []}, "say what to mount"),
         ({"at": "here"}, "name an absolute path"),
-        ({"memry": "2G"}, "memry: no such option, did you mean memory"),
+        ({"memry": "2G"}, "memry: no such option: did you mean memory"),
         ({"foreground": True}, "always in the background"),
     ):
         with pytest.raises(UsageError, match=said):
