@@ -18,7 +18,6 @@ import nibabel
 import numpy as np
 from distributed import Client, LocalCluster
 
-import mountnd
 from mountnd.api.dask import Mount
 from mountnd.daemon import rundir
 from mountnd.errors import MountndError
@@ -47,7 +46,8 @@ def measured(mount: Mount, subject: str) -> tuple[float, int, str]:
 
 
 def standing() -> list[str]:
-    return [one["mountpoint"] for one in mountnd.mounts()]
+    """Where this run has mounted something; `mountnd.mounts()` tells of all mounts of this user."""
+    return [record.mountpoint for record in rundir.records()]
 
 
 def forty(subjects: Sequence[str], mount: dict[str, Any]) -> dict[str, Any]:

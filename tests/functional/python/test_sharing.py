@@ -19,7 +19,7 @@ import pytest
 import mountnd
 from mountnd.api import SharedMount
 from mountnd.daemon import mounts, rundir
-from mountnd.errors import ConfigError, MountError, UsageError
+from mountnd.errors import MountError, UsageError
 from tests.support import cli, tree
 from tests.support.children import killed_after
 from tests.support.cli import ROOT, environment, is_mounted
@@ -235,7 +235,7 @@ def test_what_is_wrong_is_said(given: dict[str, Any], tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=said):
             of(**wrong)
-    with pytest.raises(ConfigError):
+    with pytest.raises(UsageError, match="memory: 'a lot' is not a size"):
         of(memory="a lot").hold()
     with pytest.raises(UsageError, match="no-such-source"):
         of(source="no-such-source").hold()
