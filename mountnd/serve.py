@@ -22,6 +22,7 @@ from .blocks.bulk import GETS_ALONE
 from .config.options import INDEFINITE, MountConfig
 from .config.parsers import Address
 from .daemon import control, handed_over, mounts, notify
+from .daemon.holders import NoHolders
 from .daemon.unmount import named_holders
 from .errors import MountError, UsageError
 from .foreign_text import line
@@ -61,17 +62,19 @@ LATE_MODULES = (
 )
 
 
-def serve(config: MountConfig, ready: Callable[[], None]) -> None:
+def serve(config: MountConfig, ready: Callable[[], None], holders: NoHolders | None = None) -> None:
     """Mount, call `ready` when the tree answers, and return when it is unmounted. Call it in the main thread.
+
+    `holders`: who uses it, where several processes share it; it ends with the last of them.
 
     Raises MountError and what the stores' probes raise (no such bucket, forbidden, refused connection, ...).
     """
     with ExitStack() as after:
         exporter = after.enter_context(closing(open_exporter(config.metrics))) if config.metrics else None
-        _serve(config, ready, exporter)
+        _serve(config, ready, exporter, holders or NoHolders(config))
 
 
-def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | None) -> None:
+def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | None, holders: NoHolders) -> None:
     """As `serve`, with the metrics told by `exporter`, if any."""
     memory_limit.use_few_arenas()  # before any thread: `check_room` makes as many as there may be
     threading.stack_size(STACK_BYTES)
@@ -145,8 +148,14 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
             "explain": explained,
             **{verb: desk.answer for verb, desk in jobs.items()},
             **account.handlers,
+            **holders.handlers,
         }
-        with nullcontext() if handed else control.serving(config.mountpoint, handlers, account.tick):
+
+        def tick() -> None:
+            account.tick()
+            holders.look()
+
+        with nullcontext() if handed else control.serving(config.mountpoint, handlers, tick):
             session.run(mounted)
             account.write_report()
     finally:

@@ -30,12 +30,13 @@ kill -0 "$pid" 2>/dev/null && "$@"
 """
 
 
-def mountnd(*args: str) -> list[str]:
-    """The mountnd command of this installation. Raises MountError where there is no interpreter to run it."""
+def mountnd(*args: str, module: str = "mountnd") -> list[str]:
+    """The mountnd command of this installation, or another module of it. Raises MountError where there is no
+    interpreter to run it."""
     if not sys.executable:
         raise MountError("this Python does not know its own program (sys.executable), which a mount needs")
     # Not what lies in the working directory: `-m` would look there first.
-    return [sys.executable, "-P", "-m", "mountnd", *args]
+    return [sys.executable, "-P", "-m", module, *args]
 
 
 def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -47,24 +48,25 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     return env
 
 
-def run(args: Sequence[str], *, more_s: float = 0.0) -> list[str]:
+def run(args: Sequence[str], *, module: str = "mountnd", given: str = "", more_s: float = 0.0) -> list[str]:
     """Run the command to its end; the remarks that it made. Raises UsageError and MountError with its message.
 
     Args:
+        module: another module that makes remarks and errors as the command does; given: what it reads from its stdin.
         more_s: seconds that it may take beside `COMMAND_S`.
     """
     seconds = COMMAND_S + more_s
     process = subprocess.Popen(
-        mountnd(*args),
+        mountnd(*args, module=module),
         env=environment(),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
     )
     try:
-        said = process.communicate(timeout=seconds)[1].splitlines()
+        said = process.communicate(given, timeout=seconds)[1].splitlines()
     except BaseException as e:
         _end(process)
         if isinstance(e, subprocess.TimeoutExpired):

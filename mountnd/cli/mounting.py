@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from ..config import presets
 from ..config.options import MountConfig, SourceConfig
 from ..config.resolve import ResolvedMount
 from ..errors import Forbidden, StoreError
 from .remedies import next_step
+
+if TYPE_CHECKING:
+    from ..daemon.holders import NoHolders
 
 
 def introduction(resolved: ResolvedMount) -> Iterator[str]:
@@ -44,12 +48,13 @@ def _described(source: SourceConfig) -> str:
     return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}{objects}"
 
 
-def serve(config: MountConfig, ready: Callable[[], None]) -> None:
-    """Serve the mount, in the process that the daemon room made for it. Raises what `mountnd.serve.serve` raises."""
+def serve(config: MountConfig, ready: Callable[[], None], holders: NoHolders | None = None) -> None:
+    """Serve the mount, in the process that the daemon room made for it. Arguments and errors are those of
+    `mountnd.serve.serve`."""
     from ..serve import serve as serve_mount
 
     try:
-        serve_mount(config, ready)
+        serve_mount(config, ready, holders)
     except StoreError as e:
         if hint := keys_hint(config.sources, str(e)) if isinstance(e, Forbidden) else "":
             raise type(e)(f"{e}. {hint}", code=e.code) from e

@@ -2,6 +2,7 @@
 
     exec        a mount for the length of one command
     run         a mount's life, from the checks to the clean-up (`run_mount`)
+    holders     who uses a mount that several processes share
     unmount     ending a mount: who holds it, and waiting until its daemon is gone
     hung        daemons that hang: finding out, and ending them
     control     the control socket: answers to requests of other verbs

@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .. import fusermount
@@ -26,6 +28,9 @@ from .unmount import named_holders, unmount
 
 # How long the counters of a mount are waited for, and a mount that the command's own children may still be leaving.
 _ANSWER_S, _LEAVING_S = 3.0, 1.0
+# How long a command has the mount after a signal for all processes. Whoever sends one sends SIGKILL later, after which
+# nobody can unmount: PBS and Docker after 10 s, Slurm and Kubernetes after 30 s.
+_STOPPING_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,44 @@ def _ending_with(parent: int, serve: Serve) -> Serve:
     def served(config: MountConfig, ready: Callable[[], None]) -> None:
         def watched() -> None:
             ready()
+            _leave_signals_to(parent, config.mountpoint)
             threading.Thread(target=_end_after, args=(parent, config.mountpoint), name="parent", daemon=True).start()
 
         serve(config, watched)
 
     return served
+
+
+def _leave_signals_to(parent: int, path: Path) -> None:
+    """Have signals end the mount at once only when process `parent` is gone. While it runs it passes them on to its
+    command, which may need the mount to stop in good order: Slurm sends SIGTERM to each process of a job."""
+    mounted = mounts.mount_at(path)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, partial(_signalled, parent, path, mounted.device if mounted else "", handler))
+
+
+def _signalled(
+    parent: int,
+    path: Path,
+    device: str,
+    handler: Callable[[int, FrameType | None], Any],
+    number: int,
+    frame: FrameType | None,
+) -> None:
+    if os.getppid() != parent:
+        handler(number, frame)
+        return
+    later = threading.Timer(_STOPPING_S, _detach, [path, device])
+    later.daemon = True
+    later.start()
+
+
+def _detach(path: Path, device: str) -> None:
+    """Take the mount out of the tree, where it still is. What is open can be read on."""
+    if mounts.is_mounted(path, device):
+        fusermount.unmount(path, lazy=True)
 
 
 def _end_after(parent: int, path: Path) -> None:

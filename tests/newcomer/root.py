@@ -48,10 +48,10 @@ def mirror() -> tuple[str, str]:
     raise RuntimeError("apt knows no mirror here; see /etc/apt/sources.list")
 
 
-def build(root: Path, checkout: Path) -> None:
-    """Make a bare Debian in `root`, with the files that git knows of `checkout` in /root/mountnd."""
+def debian(root: Path, packages: str) -> None:
+    """Make a bare Debian with these packages (commas between) in `root`, which reaches what this machine reaches."""
     url, release = mirror()
-    command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", release, str(root), url]
+    command = ["debootstrap", "--variant=minbase", f"--include={packages}", release, str(root), url]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise RuntimeError("debootstrap failed:\n" + "\n".join(done.stdout.splitlines()[-10:]))
@@ -63,6 +63,11 @@ def build(root: Path, checkout: Path) -> None:
         elif path.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+
+
+def build(root: Path, checkout: Path) -> None:
+    """Make a bare Debian in `root`, with the files that git knows of `checkout` in /root/mountnd."""
+    debian(root, _PACKAGES)
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=checkout, capture_output=True, check=True).stdout.decode().split("\0")
     for name in filter(None, names):

@@ -31,7 +31,9 @@ UNRUN = {
     ("mountnd/help/programs.md", "apptainer run"): "needs containers of some gigabytes",
     ("mountnd/help/batch.md", "mountnd exec"): "needs Apptainer, and a container of some gigabytes",
     ("mountnd/help/batch.md", "apptainer exec"): "needs Apptainer, and a container of some gigabytes",
-    ("mountnd/help/batch.md", "# mountnd"): "needs a container engine, and images",
+    ("mountnd/help/batch.md", "docker build"): "needs a container engine, and images",
+    ("mountnd/help/kubernetes.md", "mountnd help"): "needs a Kubernetes",
+    ("mountnd/help/kubernetes.md", "docker build"): "needs a container engine, and images",
     ("mountnd/help/performance.md", "make bench"): "takes hours, and wants peers that packages do not have",
 }
 # No commands, but pictures.

@@ -59,5 +59,6 @@ def test_two_builds_of_a_commit_have_the_same_bytes(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "mountnd/help/semantics.md" in names
+    assert {"mountnd/help/k8s/daemonset.yaml", "mountnd/help/docker/Dockerfile"} <= set(names)
     assert [name for name in names if name.endswith(".data/data/share/man/man1/mountnd.1")]
     assert not [name for name in names if name.startswith(("tests/", "bin/"))]

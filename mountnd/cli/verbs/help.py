@@ -47,8 +47,13 @@ def topics() -> dict[str, Topic]:
     return found
 
 
+def files() -> dict[str, Path]:
+    """What pages refer to and programs read, by its path below the pages: manifests of Kubernetes, a Dockerfile."""
+    return {str(path.relative_to(_PAGES)): path for path in sorted(_PAGES.glob("*/*"))}
+
+
 def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return [word for word in (*topics(), *_group(ctx).list_commands(ctx)) if word.startswith(incomplete)]
+    return [word for word in (*topics(), *files(), *_group(ctx).list_commands(ctx)) if word.startswith(incomplete)]
 
 
 @click.command(cls=TableCommand)
@@ -58,6 +63,8 @@ def help(ctx: click.Context, topic: str | None) -> None:
     """Show a page of the manual, or the help of a verb; without TOPIC: what there is.
 
     Pages are shown in your pager (PAGER, else less) where the output is a terminal.
+    Files that they name (k8s/daemonset.yaml, docker/Dockerfile) are printed as
+    they are: mountnd help k8s/daemonset.yaml > daemonset.yaml
     """
     if topic is None:
         pages = topics()
@@ -75,15 +82,17 @@ def help(ctx: click.Context, topic: str | None) -> None:
         )
         return
     name = topic.lower().removesuffix(".md")
-    group, pages = _group(ctx), topics()
-    if name in pages:
+    group, pages, others = _group(ctx), topics(), files()
+    if topic in others:
+        streams.show_as_it_is(others[topic].read_text(encoding="utf-8").rstrip("\n"))
+    elif name in pages:
         text = (_PAGES / f"{name}.md").read_text(encoding="utf-8")
         streams.page(_rendered(readable(text)))
     elif (command := group.get_command(ctx, name)) is not None:
         with command.context_class(command, info_name=name, parent=ctx.parent) as context:
             streams.show_as_it_is(command.get_help(context))
     else:
-        known = [*pages, *group.list_commands(ctx)]
+        known = [*pages, *others, *group.list_commands(ctx)]
         raise UsageError(f"{topic}: no such page or verb{did_you_mean(name, known)} (`mountnd help` lists them)")
 
 

@@ -351,6 +351,44 @@ def test_a_call_that_is_killed_takes_the_mount_along(source: list[str], places: 
         assert not is_mounted(call.path)
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_for_all_processes_leaves_the_mount_to_the_command(source: list[str], places: Path, name: str) -> None:
+    """As Slurm sends them: the daemon gets it, too, and the mount stays until the command has ended."""
+    with running(source, name) as call:
+        (record,) = records(places)
+        os.kill(record.pid, getattr(signal, name))
+        time.sleep(0.5)  # that nothing happens cannot be awaited
+        assert is_mounted(call.path) and os.listdir(call.path) == ["sub-01"]
+        call.process.send_signal(getattr(signal, name))
+        assert call.end()[0] == 40 + getattr(signal, name)
+    assert not os.path.lexists(call.path) and not record.alive()
+
+
+def test_a_signal_for_all_processes_takes_the_mount_from_a_deaf_command(source: list[str], places: Path) -> None:
+    """Before SIGKILL comes for all of them, after which nobody could unmount. What is open can be read on."""
+    code = (
+        "import os, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"file = open(sys.argv[1] + '/{KEY}', 'rb', buffering=0); print(os.getpid(), sys.argv[1], flush=True)\n"
+        "end = time.monotonic() + 60\n"
+        "while os.path.ismount(sys.argv[1]) and time.monotonic() < end: time.sleep(0.1)\n"
+        "print(len(file.read()), flush=True)"
+    )
+    words = ["env", "--default-signal", *MOUNTND, "exec", *source, "--", sys.executable, "-c", code, "{}"]
+    process = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        with killed_after(COMMAND_S, process):
+            _, path = process.stdout.readline().split()
+        (record,) = records(places)
+        os.kill(record.pid, signal.SIGTERM)
+        out, err = process.communicate(timeout=COMMAND_S)
+    finally:
+        process.kill()
+        process.wait(COMMAND_S)
+    assert (process.returncode, out) == (0, f"{len(BODY)}\n"), err
+    wait_until(lambda: not os.path.lexists(path) and not record.alive(), "the end of mount and daemon")
+
+
 def test_a_daemon_that_died_meanwhile_is_told_of(source: list[str], places: Path) -> None:
     with running(source, "SIGTERM") as call:
         (record,) = records(places)

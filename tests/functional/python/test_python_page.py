@@ -16,9 +16,11 @@ PAGES = [(cli.ROOT / page).read_text() for page in ("mountnd/help/python.md", "R
 BLOCKS = [block for page in PAGES for block in blocks(page) if block.language == "python"]
 # What it prints, by words of the block.
 SAYS = {
+    "register_plugin": "[(160, 192, 160), (160, 192, 160)]",
     "nibabel.load": "(160, 192, 160)",
     "fsspec.filesystem": "openneuro/ds000001/sub-01/anat/sub-01_T1w.nii.gz",
     "root.iterdir": "'participants.tsv', 'sub-01'",
+    "SharedMount": "True",
 }
 
 

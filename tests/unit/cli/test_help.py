@@ -20,7 +20,7 @@ from mountnd.cli.man_page import MAN_PAGE, man_page
 from mountnd.cli.pins_view import PinAmounts
 from mountnd.cli.running import RunningMount
 from mountnd.cli.verbs import ALIASES, VERBS, near_verbs
-from mountnd.cli.verbs.help import readable, topics, with_narrow_tables
+from mountnd.cli.verbs.help import files, readable, topics, with_narrow_tables
 from mountnd.config.options import OPTIONS
 from mountnd.daemon import rundir
 from mountnd.errors import EXIT_CODES, StoreError
@@ -41,6 +41,17 @@ def test_every_page_is_a_topic_with_a_title() -> None:
 def test_the_list_of_pages_names_each_one() -> None:
     told = call(["help"]).out
     assert not [page for page in topics() if page not in told.replace(",", " ").split()]
+
+
+def test_files_that_pages_name_are_printed_as_they_are() -> None:
+    assert set(files()) == {str(path.relative_to(HELP)) for path in HELP.glob("*/*") if path.is_file()}
+    assert {"k8s/daemonset.yaml", "docker/Dockerfile"} <= set(files())
+    told = "\n".join((HELP / f"{name}.md").read_text() for name in topics())
+    for name, path in files().items():
+        assert call(["help", name]).out == path.read_text()
+        assert name in told, "a page tells of it"
+    wrong = call(["help", "k8s/daemonsett.yaml"])
+    assert wrong.code == 2 and "did you mean k8s/daemonset.yaml?" in wrong.err
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
