@@ -68,8 +68,9 @@ class Mount(NamedTuple):
         and how many files are open."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         failures = self.vfs.failures()
+        proxies = {name: counts for name, store in self.stores.items() if (counts := store.via_counts())}
         told = {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
-        return {**told, "open_files": self.vfs.count_open_files()}
+        return {**told, "via": proxies, "open_files": self.vfs.count_open_files()}
 
     def load_libraries(self) -> None:
         """Import what the stores' requests need."""
@@ -106,6 +107,7 @@ def _open_s3(source: SourceConfig) -> Store:
         requester_pays=source.requester_pays,
         path_style=source.path_style,
         connections=_shares().bytes,
+        via=source.via,
         directory=working_directory.called_in(),
     )
 
@@ -219,6 +221,8 @@ def build(
     names_dir = usable(names_dir_of(on_disk)) if on_disk else None
     bytes_dir = usable(blocks_dir(on_disk)) if on_disk else None
     stores = {s.name: open_store(s, offline=config.offline, state_dir=names_dir) for s in config.sources}
+    for store in stores.values():
+        store.count_in(stats.of(store.source))
     if names_dir:
         for store in stores.values():
             _tell_set_aside(store, names_dir)

@@ -70,6 +70,13 @@ DISK_DAMAGED = _counter("disk.damaged.blocks", "blocks", "on disk whose checksum
 SHARED_WAITS = _counter("shared.waits", "waits", "for what another mount with the same disk cache was fetching")
 SHARED_VAIN = _counter("shared.vain.waits", "waits", "of these that ended before it was there")
 
+# Caching proxies that are asked first (`stores/via/`, --via).
+VIA_GETS = _counter("via.requests", "requests", "ranged GETs sent to caching proxies (--via)")
+VIA_HITS = _counter("via.hit.requests", "requests", "ranged GETs that such a proxy says it answered from its cache")
+VIA_FAILED = _counter("via.failed.requests", "requests", "ranged GETs that such a proxy did not answer, or wrongly")
+VIA_BYTES = _counter("via.bytes", "bytes", "that came from caching proxies (--via)")
+VIA_SOURCE_BYTES = _counter("via.source.bytes", "bytes", "that the source gave as no such proxy did")
+
 # Names (`catalog/`).
 LISTS = _counter("names.list.requests", "requests", "listings sent to stores, one a page")
 LISTED_KEYS = _counter("names.list.keys", "keys", "in the pages of listings, common prefixes included")

@@ -29,6 +29,7 @@ from .option_types import (
     SWITCH,
     TTL,
     URL,
+    URLS,
     Kind,
     Option,
     Scope,
@@ -80,6 +81,7 @@ class SourceConfig:
         one_object: `url` names an object, as asking showed, and no prefix.
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
+        via: URLs, none twice.
         ttl: seconds; `INDEFINITE` for frozen releases.
     """
 
@@ -102,6 +104,8 @@ class SourceConfig:
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
         default_text="none", verbs=_SOURCE)
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
+    via: tuple[str, ...] = option(URLS, "caching proxies to ask first for bytes of public data (mountnd help cluster)",
+        (), "none", verbs=_SOURCE, s3_only=True)
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
         verbs=_CACHING)
 

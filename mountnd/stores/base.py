@@ -14,8 +14,9 @@ to its provider exactly as the listing gave it: never normalised, never joined a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
+from ..stats import Stats
 from .deadline import Deadline as Deadline
 
 
@@ -59,6 +60,18 @@ class Page(NamedTuple):
     unshowable: tuple[str, ...] = ()
 
 
+class ViaUse(NamedTuple):
+    """How the caching proxies that were named for a source (`--via`) are made use of.
+
+    Attributes:
+        nodes: their URLs.
+        passed_by: why none of them is asked, in words; "" where they are.
+    """
+
+    nodes: tuple[str, ...]
+    passed_by: str = ""
+
+
 class Renewals:
     """Counts how often the keys of a store have changed while it was used. Who remembers a refusal, or an absence,
     remembers `count` with it: at another one it may not be so any more."""
@@ -98,6 +111,7 @@ class Store(Protocol):
         the first request.
     region: where the bucket is; "" where there is no such thing, and before the first request.
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
+    via: how caching proxies are made use of; None where none were named.
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
     """
@@ -126,7 +140,18 @@ class Store(Protocol):
     def remarks(self) -> tuple[str, ...]: ...
 
     @property
+    def via(self) -> ViaUse | None: ...
+
+    @property
     def once(self) -> Store: ...
+
+    def count_in(self, stats: Stats) -> None:
+        """Count there what only the store knows of its requests."""
+        ...
+
+    def via_counts(self) -> list[dict[str, Any]]:
+        """What came of each caching proxy."""
+        ...
 
     def load_libraries(self) -> None:
         """Import what requests need, before one has a deadline, and while there are descriptors for it."""
@@ -210,8 +235,18 @@ class StoreBase:
         return ()
 
     @property
+    def via(self) -> ViaUse | None:
+        return None
+
+    @property
     def once(self) -> Self:
         return self
+
+    def count_in(self, stats: Stats) -> None:
+        pass
+
+    def via_counts(self) -> list[dict[str, Any]]:
+        return []
 
     def renew(self, *, deadline: Deadline) -> bool:
         return False
@@ -253,6 +288,16 @@ class WrappingStore:
     @property
     def region(self) -> str:
         return self._store.region
+
+    @property
+    def via(self) -> ViaUse | None:
+        return self._store.via
+
+    def count_in(self, stats: Stats) -> None:
+        self._store.count_in(stats)
+
+    def via_counts(self) -> list[dict[str, Any]]:
+        return self._store.via_counts()
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)
