@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from . import descriptors, memory_limit
@@ -38,6 +38,9 @@ from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
 from .waits import Reader
 from .workers import Waiter, Workers
+
+if TYPE_CHECKING:
+    from .stores.s3 import S3Store
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +94,8 @@ class Mount(NamedTuple):
             store.close()
 
 
-def _open_s3(source: SourceConfig) -> Store:
+def bare_s3(source: SourceConfig) -> S3Store:
+    """The store of a bucket alone, without retries and views: for those who ask where it is."""
     from .stores.s3 import S3Store
 
     bucket, prefix = split_bucket(source.url.removeprefix("s3://"))
@@ -148,7 +152,7 @@ def _open_dandi(source: SourceConfig) -> Store:
 # These functions import what they open: most verbs need no store.
 STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
     "": _open_signed_links,
-    "s3": _open_s3,
+    "s3": bare_s3,
     "dandi": _open_dandi,
     "http": _open_web,
     "https": _open_web,

@@ -38,7 +38,8 @@ def _described(source: SourceConfig) -> str:
     elif source.profile:
         signing = f", signed with profile {source.profile}"
     at = f" at {source.endpoint_url}" if source.endpoint_url else ""
-    return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}"
+    via = f", through {len(source.via)} caching prox{'y' if len(source.via) == 1 else 'ies'}" * bool(source.via)
+    return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}{via}"
 
 
 def serve(config: MountConfig, ready: Callable[[], None]) -> None:

@@ -42,6 +42,8 @@ INDEFINITE = float("inf")
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
 _SOURCE = ("mount", "config", "doctor", "prefetch")
+# These, and whoever only wants to know where a bucket is.
+_BUCKET = (*_SOURCE, "cache-server")
 # Those of whoever fills caches.
 _CACHING = (*_MOUNT, "prefetch")
 
@@ -90,9 +92,9 @@ class SourceConfig:
     preset: str = ""
     one_object: bool = False
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
-        default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
+        default_text="AWS, or AWS_ENDPOINT_URL", verbs=_BUCKET, s3_only=True)
     region: str | None = option(NAME, "AWS region of the bucket",
-        default_text="detected from the bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
+        default_text="detected from the bucket", verbs=_BUCKET, s3_only=True, in_preset=True)
     profile: str | None = option(NAME, "profile of ~/.aws whose keys sign the requests",
         default_text="the default AWS credential chain", verbs=_SOURCE, s3_only=True, in_preset=True)
     anonymous: bool | None = option(SWITCH, "never sign requests",
@@ -100,7 +102,7 @@ class SourceConfig:
     requester_pays: bool = option(SWITCH, "agree that you pay for requests and traffic", False, "false",
         verbs=_SOURCE, s3_only=True, in_preset=True)
     path_style: bool | None = option(SWITCH, "put the bucket in the path of the URL, not in the host name",
-        default_text="by endpoint and bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
+        default_text="by endpoint and bucket", verbs=_BUCKET, s3_only=True, in_preset=True)
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
         default_text="none", verbs=_SOURCE)
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
@@ -131,7 +133,7 @@ class MountConfig:
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",
         default_text="10 GiB, or 10 % of the free disk", verbs=_CACHING)
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")
-    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SOURCE)
+    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_BUCKET)
     allow_other: bool = option(SWITCH, "let other users see the tree", False, "false")
     uid: int = option(ID, "owner of everything in the tree", default_factory=os.getuid, default_text="you")
     gid: int = option(ID, "group of everything in the tree", default_factory=os.getgid, default_text="yours")
@@ -155,7 +157,7 @@ CONFIG_FILE = Option(
     scope="call",
     help="config file",
     default_text="~/.config/mountnd/config.toml",
-    verbs=(*_SOURCE, "cache"),
+    verbs=(*_BUCKET, "cache"),
 )
 
 

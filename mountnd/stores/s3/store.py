@@ -7,7 +7,6 @@ soon.
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
 from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
-from ..http.trust import settle_trust
+from ..http.trust import usual_context
 from ..via.manner import Origin
 from ..via.ring import Ring
 from .access.aws_files import read_profile
@@ -102,7 +101,7 @@ class S3Store(StoreBase):
         self._lister = Lister(self.url)
         self._trust = EtagTrust(self.url)
         self._reads = VersionedReads(self._trust)
-        self._ring = Ring(via, connections=connections, context=_trusted, clock=clock) if via else None
+        self._ring = Ring(via, connections=connections, context=cache(usual_context), clock=clock) if via else None
 
     @property
     def notice(self) -> str:
@@ -280,9 +279,3 @@ class S3Store(StoreBase):
                         said["content-length"] = str(found.size)
                     return said
             raise
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """For nodes that speak TLS: they are not S3, and may have another authority."""
-    return settle_trust(with_system=True).context()

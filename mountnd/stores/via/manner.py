@@ -66,6 +66,5 @@ def asked(manner: Manner, origin: Origin, key: str, below: str = "") -> Asked:
 
 
 def wants_urls(status: int) -> bool:
-    """Whether a proxy that takes whole URLs would answer so to a path: Squid says 400, Traffic Server 404, as there is
-    no such place; others that they are no proxy for it (RFC 9110, 15.5.20: 421)."""
-    return status in (400, 404, 421)
+    """Whether a proxy that takes whole URLs would answer so to a path: Squid says 400, Traffic Server 404."""
+    return status in (400, 404)
