@@ -6,8 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help packages setup test-setup bench-setup demo screenshots test check newcomer fuzz mutants soak bench lock audit \
-	floors dist clean
+.PHONY: help packages setup test-setup bench-setup cluster-setup demo screenshots test check newcomer fuzz mutants soak \
+	cluster bench lock audit floors dist clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,10 @@ help: ## this list
 PACKAGES = python3-venv fuse3
 test-setup: PACKAGES += $(TEST_PACKAGES)
 bench-setup: PACKAGES += $(BENCH_PACKAGES)
+cluster-setup: PACKAGES += $(TEST_PACKAGES) $(CLUSTER_PACKAGES)
 TEST_PACKAGES := libfaketime nifti-bin chromium systemd tinyproxy
 BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs dcm2niix dcmtk hdf5-tools mrtrix3 rsync
+CLUSTER_PACKAGES := slurm-wlm munge podman uidmap debootstrap
 
 packages:
 	@VENV=$(VENV) PYTHON=$(PYTHON) bin/setup-packages $(PACKAGES)
@@ -31,6 +33,9 @@ test-setup: setup $(VENV)/.dev ## what `make test` and `make check` need beside
 bench-setup: setup $(VENV)/.bench ## what `make bench` needs beside (root)
 	@bin/setup-packages $(BENCH_PACKAGES)
 	@$(BIN)/python -m tests.benchmarks.peers
+
+cluster-setup: test-setup ## what `make cluster` needs beside (root)
+	@bin/setup-packages $(CLUSTER_PACKAGES)
 
 $(VENV)/.demo: pyproject.toml bin/setup-venv | packages
 	@bin/setup-venv $(VENV) $(PYTHON) demo
@@ -81,6 +86,9 @@ soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits, th
 	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.model --door vfs --examples 2000
 	@$(BIN)/python -m tests.model --door mount --examples 50
+
+cluster: cluster-setup ## what clusters run, on this host: Slurm, podman, caching proxies (root, long); CLUSTER="tests/cluster/..."
+	@$(BIN)/python -m pytest -m cluster -n 0 $(CLUSTER)
 
 bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 8 GB of memory); BENCH="--rtt 2 ..." for more
 	@$(BIN)/python -m tests.benchmarks $(BENCH)

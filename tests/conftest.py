@@ -44,6 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[rundir.VARIABLE] = os.path.join(runtime, "mountnd")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests of `make cluster`, unless they are asked for: they are long, and want servers of a cluster's."""
+    if "cluster" not in config.getoption("markexpr"):
+        for item in items:
+            if item.get_closest_marker("cluster"):
+                item.add_marker(pytest.mark.skip(reason="of `make cluster`"))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _home is not None:
         shutil.rmtree(_home, ignore_errors=True)
