@@ -14,8 +14,8 @@ from .stores.base import Store
 
 # All keys of `mountnd explain --json` but those that the verb adds; they stand in help/reports.md.
 KEYS = (
-    "kind", "why", "asking_failed", "source", "url", "bucket", "region", "keys", "offline", "out_of_reach", "timeout", "via",
-    "key", "names", "not_shown", "entries", "listing", "listing_refused", "hidden", "etag", "version", "size",
+    "kind", "why", "asking_failed", "source", "url", "bucket", "region", "keys", "offline", "out_of_reach", "timeout",
+    "via", "key", "names", "not_shown", "entries", "listing", "listing_refused", "hidden", "etag", "version", "size",
     "storage_class", "modified", "cached", "open", "replaced", "gone", "last_failure", "last_failure_of_source",
     "next_read",
 )  # fmt: skip

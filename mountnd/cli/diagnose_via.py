@@ -51,11 +51,11 @@ def diagnose_via(source: SourceConfig, seconds: float) -> Iterator[Finding]:
             direct.read(largest.id, start, [memoryview(into)], deadline=Deadline(seconds))
             return bytes(into)
 
-        things = [trial.Thing(quoted(stat.id.key), stat.id.etag, stat.size) for stat in (largest, other)]
+        thing, fresh = (trial.Thing(quoted(stat.id.key), stat.id.etag, stat.size) for stat in (largest, other))
         for url in source.via:
             prober = trial.Prober(url, origin, usual_context, Deadline(seconds))
             try:
-                tried = trial.try_proxy(prober, *things, expected)
+                tried = trial.try_proxy(prober, thing, fresh, expected)
             except StoreError as e:
                 yield Finding("bad", f"{url} was not tried to the end: {e}")
             else:

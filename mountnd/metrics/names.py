@@ -61,7 +61,8 @@ DISK_CACHE = Metric("disk_cache_bytes", "Disk space of the disk cache, all mount
 REQUESTS = Metric("requests_in_flight", "Ranged GETs that wait or are under way.")
 LATENCY = Metric("source_latency_seconds", "The shortest time of the last short GETs; absent before the first.")
 REACHABLE = Metric("source_reachable", "Whether the source answers: 0 while it does not, 1 otherwise.")
+LEFT_OUT = Metric("via_left_out", "Caching proxies (--via) that are left out just now; absent without any.")
 MOUNTED = Metric("mounted_timestamp_seconds", "When it was mounted, since 1970.")
 
 GAUGES = (OPEN_FILES, MEMORY, MEMORY_LIMIT, DISK_CACHE, REQUESTS, MOUNTED)
-GAUGES_OF_SOURCES = (LATENCY, REACHABLE)
+GAUGES_OF_SOURCES = (LATENCY, REACHABLE, LEFT_OUT)

@@ -46,7 +46,7 @@ def _lines(facts: Facts, now: float) -> Iterator[Line]:
     yield Line("what", _what(facts), "bad" if kind in ("absent", "refused") else "")
     yield Line("source", _source(facts))
     yield Line("bucket", facts["bucket"] or "")
-    yield Line("via", _via(facts["via"]))
+    yield Line("via", _via(facts.get("via")))
     yield Line("key", facts["key"] or "")
     if kind == "file":
         yield from _file(facts, now)

@@ -175,7 +175,7 @@ def _places(size: int) -> tuple[int, int | None]:
 
 def _is_kept(prober: Prober, thing: Thing, start: int, stop: int, first: Reply) -> bool | None:
     """Whether the same comes from the cache by now, or soon."""
-    replies = []
+    replies: list[Reply] = []
     for look in range(LOOKS):
         if look:
             time.sleep(PAUSE_S)
