@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import logging
-import ssl
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -67,23 +66,20 @@ class Node:
 
     Args:
         url: of the proxy; with a path where buckets lie below one (see `manner`).
-        connections: kept open when idle, at most.
-        context: gives the TLS context, for an https URL.
+        connections: those of all nodes of the ring: of a thousand only some can be kept.
         clock: monotonic seconds.
 
     Attributes:
         url: its name; without a slash at its end.
     """
 
-    def __init__(
-        self, url: str, connections: int, context: Callable[[], ssl.SSLContext], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, url: str, connections: Connections, clock: Callable[[], float]) -> None:
         parts = urlsplit(url)
         https = parts.scheme == "https"
         self.url, self._below, self._clock = url, parts.path.rstrip("/"), clock
         # Never through a proxy of the environment: it is one.
         self._route = Route(parts.hostname or "", parts.port or (443 if https else 80), https)
-        self._connections = Connections(connections, context, patience=PATIENCE)
+        self._connections = connections
         self._lock = threading.Lock()
         self._manner = Manner.PATH if self._below else Manner.SERVER
         self._is_settled = bool(self._below)
@@ -222,10 +218,6 @@ class Node:
                 "left_out": standing.is_out(self._standing, now),
                 "last_failure": self._why or None,
             }
-
-    def close(self) -> None:
-        """Drop the connections."""
-        self._connections.close()
 
 
 class _Refused(NodeFailed):

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from ...stats import VIA_BYTES, VIA_FAILED, VIA_GETS, VIA_HITS, VIA_SOURCE_BYTES, Stats
 from ..base import Deadline
+from ..http.connections import Connections
 from . import rendezvous
-from .node import Node, NodeFailed, Wanted
+from .node import PATIENCE, Node, NodeFailed, Wanted
 from .parts import Part, parts, piece
 from .standing import Fault
 
@@ -44,7 +45,7 @@ class Ring:
 
     Args:
         urls: of the nodes, in any order.
-        connections: kept open to each when idle, at most.
+        connections: kept open when idle, to all of them together, at most.
         context: gives the TLS context, for nodes with https URLs.
         clock: monotonic seconds; `random`: uniform in [0, 1).
 
@@ -63,8 +64,8 @@ class Ring:
         random: Callable[[], float] = _random.random,
     ) -> None:
         names = sorted(set(urls))
-        kept = max(2, connections // len(names))
-        self.nodes = tuple(Node(name, kept, context, clock) for name in names)
+        self._connections = Connections(connections, context, patience=PATIENCE)
+        self.nodes = tuple(Node(name, self._connections, clock) for name in names)
         self._seeds = [rendezvous.seed(name) for name in names]
         self._clock, self._random = clock, random
         self.stats = Stats()
@@ -149,5 +150,4 @@ class Ring:
 
     def close(self) -> None:
         """Drop the connections."""
-        for node in self.nodes:
-            node.close()
+        self._connections.close()
