@@ -153,16 +153,14 @@ class Node:
                 deadline,
                 lambda error: error_from_exception(error, self.url, place=place),
             ) as (connection, answer):
-                if answer.status not in (200, 206):
-                    raise _Refused(answer)
-                content_range = answer.getheader("Content-Range")
-                said = Answer.of(answer.headers, size_in(answer.status, content_range, answer.length))
-                if normalised(said.etag) != wanted.etag:
-                    raise BadAnswer(f"{self.url}: an answer with the ETag {said.etag or '(none)'}", code="ETag")
-                wanted.accept(said)
-                check_range(answer.status, content_range, answer.length, start, stop, self.url)
-                connection.receive(answer, views, self.url, deadline)
-                hit = is_hit(answer.headers)
+                if answer.status in (200, 206):
+                    content_range = answer.getheader("Content-Range")
+                    said = Answer.of(answer.headers, size_in(answer.status, content_range, answer.length))
+                    if normalised(said.etag) != wanted.etag:
+                        raise BadAnswer(f"{self.url}: an answer with the ETag {said.etag or '(none)'}", code="ETag")
+                    wanted.accept(said)
+                    check_range(answer.status, content_range, answer.length, start, stop, self.url)
+                    connection.receive(answer, views, self.url, deadline)
         except Cancelled:
             raise
         except StoreError as error:
@@ -170,11 +168,13 @@ class Node:
                 raise NodeFailed(Fault.WRONG, str(error), answered=True) from error
             fault = Fault.SILENT if isinstance(error, TimedOut) else Fault.BROKEN
             raise NodeFailed(fault, str(error), answered=False) from error
+        if answer.status not in (200, 206):
+            raise _Refused(answer)
         if not wanted.agrees(start, views):
             raise NodeFailed(Fault.WRONG, f"{self.url}: other bytes than before", answered=True)
         if not is_settled:
             self._manner, self._is_settled = manner, True
-        return hit
+        return is_hit(answer.headers)
 
     def well(self, size: int, hit: bool | None) -> None:
         """It gave `size` bytes."""
