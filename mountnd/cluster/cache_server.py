@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import grp
 import os
 import pwd
 import signal
@@ -36,21 +37,21 @@ LOOK_UP_S = 600.0
 _START_S, _END_S = 30.0, 10.0
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
+_ROOT = "root root"
 
 
 def prepare(directory: Path, user: str) -> PrivateDirectory:
     """The directory that a node keeps everything in, made where it is missing.
 
     Args:
-        user: whom nginx's workers run as, who must be able to pass through; "" for ourselves.
+        user: whom nginx's workers run as; where that is another one, he may pass through.
 
     Raises MountError where it cannot be used.
     """
     try:
         held = PrivateDirectory.open(directory, make=True)
-        if user:
+        if user not in ("", _ROOT):
             os.chmod(directory, 0o711)
-            _check_reachable(directory, user)
     except UntrustedDirectory as e:
         raise MountError(f"{e.filename} is not used: {e.strerror}. Choose another: --dir DIR") from e
     except OSError as e:
@@ -58,24 +59,18 @@ def prepare(directory: Path, user: str) -> PrivateDirectory:
     return held
 
 
-def _check_reachable(directory: Path, user: str) -> None:
-    shut = next((p for p in directory.parents if not p.stat().st_mode & 0o001), None)
-    if shut is not None:
-        raise MountError(
-            f"{shut} is closed to {user.split()[0]}, as whom nginx's workers run; choose another directory: --dir DIR"
-        )
-
-
-def worker_user() -> str:
-    """Whom nginx's workers run as, where root starts it; "" else."""
+def worker_user(directory: Path) -> str:
+    """Whom nginx's workers run as: "" for whoever starts it. Where that is root: `nobody` with his group, unless he
+    cannot reach the directory; then root."""
     if os.geteuid():
         return ""
-    with suppress(KeyError):
-        import grp
-
+    try:
         nobody = pwd.getpwnam("nobody")
-        return f"{nobody.pw_name} {grp.getgrgid(nobody.pw_gid).gr_name}"
-    return ""
+        group = grp.getgrgid(nobody.pw_gid).gr_name
+    except KeyError:
+        return _ROOT
+    above = (path for path in directory.parents if path.exists())
+    return f"nobody {group}" if all(path.stat().st_mode & 0o001 for path in above) else _ROOT
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def cache_server(
     port, log = free_port(), where / "log"
     words = [*MOUNTND, "cache-server", source, "--endpoint-url", endpoint, "--region", "us-east-1"]
     words += ["--listen", str(port), "--dir", str(where / "node"), "--size", "256M", *options]
-    with log.open("ab") as err:
+    with log.open("wb") as err:
         process = subprocess.Popen(
             words, env={**environment(), **(env or {})}, stdin=subprocess.DEVNULL, stdout=err, stderr=err, cwd="/"
         )

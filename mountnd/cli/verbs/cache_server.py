@@ -86,7 +86,7 @@ def cache_server(
         spare=free.total // _SPARE,
         peers=allowed,
         certificates=_certificates() if any(bucket.scheme == "https" for bucket in buckets) else "",
-        user=worker_user(),
+        user=worker_user(place),
         workers=min(_MOST_WORKERS, len(os.sched_getaffinity(0))),
         files=min(_MOST_FILES, _descriptors()),
     )
@@ -98,6 +98,9 @@ def cache_server(
     url = f"http://{_shown_host(address)}"
     if not _is_loopback(address.host):
         say(f"mountnd: {_who_can_read(url, allowed)}", "warn")
+
+    if plan.user.startswith("root"):
+        remark(f"nginx's workers run as root: {place} is closed to the user nobody")
 
     def ready() -> None:
         remark(f"{url} caches {_shown(words, buckets)}: up to {size_text(plan.size)} in {place}. Ctrl-C ends it.")
@@ -173,7 +176,7 @@ def _peers(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         else:
             host = word
         allowed += _addresses(host)
-    return tuple(dict.fromkeys(["127.0.0.1", "::1", *allowed])), tuple(urls)
+    return tuple(dict.fromkeys(["127.0.0.1/32", "::1/128", *allowed])), tuple(urls)
 
 
 def _addresses(host: str) -> Iterable[str]:
@@ -182,7 +185,8 @@ def _addresses(host: str) -> Iterable[str]:
     except ValueError:
         pass
     try:
-        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+        found = {each[4][0] for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+        return sorted(str(ipaddress.ip_network(address)) for address in found)
     except (OSError, UnicodeError):
         raise UsageError(f"--peers: {host!r} is no address, no network and no host that is known here") from None
 
