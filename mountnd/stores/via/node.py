@@ -207,7 +207,6 @@ class Node:
 
     def counts(self) -> dict[str, Any]:
         """What came of it, as `mountnd stats --json` shows it: the keys stand in help/commands.md."""
-        now = self._clock()
         with self._lock:
             return {
                 "url": self.url,
@@ -215,7 +214,7 @@ class Node:
                 "hits": self._hits,
                 "bytes": self._bytes,
                 "failures": self._failures,
-                "left_out": standing.is_out(self._standing, now),
+                "left_out": self._standing.failures > 0,  # or on trial
                 "last_failure": self._why or None,
             }
 

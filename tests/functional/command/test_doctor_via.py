@@ -115,9 +115,13 @@ def test_one_that_lies_and_one_that_is_not_there(origin: Quirky, doctor: object)
 
 
 def test_a_source_that_passes_them_by_and_none(quirky: Quirky) -> None:
+    options = ("--endpoint-url", quirky.url, "--region", "us-east-1", "--via", "http://127.0.0.1:9")
+    quirky.hold({"a": b"x" * 100, "b": b"y" * 100})
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+    done = run_mountnd("doctor", "s3://bkt", *options, env=keys)
+    assert "passed by: its requests are signed" in " ".join(done.stdout.split()), done.stdout
     quirky.hold({"a": b"x" * 100, "b": b"y" * 100}, etag_listing="constant", etag_answer="constant")
-    options = ("--endpoint-url", quirky.url, "--region", "us-east-1", "--anonymous", "--via", "http://127.0.0.1:9")
-    done = run_mountnd("doctor", "s3://bkt", *options)
-    assert "passed by" in " ".join(done.stdout.split()), done.stdout
+    done = run_mountnd("doctor", "s3://bkt", *options, "--anonymous")
+    assert "no object was found whose ETag tells its version" in " ".join(done.stdout.split()), done.stdout
     done = run_mountnd("doctor", "--via", "http://127.0.0.1:9")
     assert (done.returncode, "--via needs a source" in done.stderr) == (2, True)

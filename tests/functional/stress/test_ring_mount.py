@@ -27,7 +27,7 @@ from .readers import counters
 pytestmark = pytest.mark.kernel
 
 SOURCE = f"s3://{synthetic_server.BUCKET}"
-FILES, SIZE = 3, 16 * MIB + 4321
+FILES, SIZE = 2, 9 * MIB + 4321
 # Far above what a node that hangs may cost (some seconds, a few times), far below what waiting for it each time would.
 SOON_S = 90.0
 
@@ -125,7 +125,7 @@ def test_nodes_that_die_or_hang_in_the_middle_of_a_read(tmp_path: Path, server: 
         assert run_mountnd("stats", mounted.path).stdout.count("left out") >= 1
 
 
-@pytest.mark.parametrize("action", ["shift", "whole", "truncate", "short", "reset", "status"])
+@pytest.mark.parametrize("action", ["shift", "short", "status"])
 def test_a_node_that_lies(tmp_path: Path, server: str, action: str) -> None:
     """All that it answers is wrong; what programs read is right."""
     with proxied(server) as liar, mount(tmp_path / "m", server, liar.url) as mounted:
