@@ -97,13 +97,13 @@ class Cluster:
         Args:
             meanwhile: called when a part of it was read.
         """
+        self.world.mark()  # a mount reads a byte of the source before it is ready
         with ExitStack() as stack:
             mounts = []
             for node in readers:
                 subprocess.run(["rm", "-rf", self.home(node) / "mount-cache"], check=True)
                 mounts.append(node.mount(BUCKET, self.home(node), options))
                 stack.callback(mounts[-1].close)
-            self.world.mark()
             begun = time.monotonic()
             words = [str(DATA / BUCKET), *self._names]
             jobs = [
