@@ -26,10 +26,10 @@ VERBS: Mapping[str, str] = {
     "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",
-    "cache-server": "run a cache of public data for many nodes (nginx), for --via",
+    "cache-server": "run a cache of public data for many nodes, for --via",
     "doctor": "find out what is wrong, and the command that fixes it",
     "systemd": "print a unit by which systemd mounts a source",
-    "demo": "try it: a small dataset, a mount and a picture, without a network",
+    "demo": "try it: a small dataset, a mount and a picture; no network",
     "help": "read the manual, page by page",
     "completion": "what makes Tab complete all of this in your shell",
 }

@@ -60,7 +60,7 @@ def cache_server(
 
     \b
       mountnd cache-server openneuro --listen 10.0.0.1:8090
-      mountnd openneuro ~/openneuro --via http://10.0.0.1:8090,http://10.0.0.2:8090
+      mountnd openneuro ~/data --via http://10.0.0.1:8090,http://10.0.0.2:8090
 
     --listen on an address of a network lets everybody read who can reach it, unless --peers says who may. With URLs
     of all nodes in --peers, the words for --via are printed.
