@@ -56,11 +56,11 @@ def cache_server(
     """Run nginx as a cache of public buckets, for mounts with --via, until Ctrl-C.
 
     It serves the buckets of these SOURCEs, or of all public presets, and no other; only what is read without keys. Run
-    one on each node, or a few on a site, and name all of them to each mount, in any order:
+    one on each node, or a few on a site, and name all of them to each mount, in any order, with commas between:
 
     \b
       mountnd cache-server openneuro --listen 10.0.0.1:8090
-      mountnd openneuro ~/data --via http://10.0.0.1:8090,http://10.0.0.2:8090
+      mountnd openneuro DIR --via http://10.0.0.1:8090
 
     --listen on an address of a network lets everybody read who can reach it, unless --peers says who may. With URLs
     of all nodes in --peers, the words for --via are printed.
