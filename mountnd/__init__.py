@@ -12,6 +12,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     offline     what a mount without a network has to show
     path_facts  what a mount can tell of one path
     measuring   what its metrics tell
+    cluster/    a node of a ring of caches: nginx, and its configuration
     probing     what a source is asked before it is mounted
     jobs/       long work apart from what programs read: prefetching and verifying on request
     assembly    from a configuration to the objects of a mount; names the concrete classes

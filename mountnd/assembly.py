@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from . import descriptors, memory_limit
@@ -40,6 +40,9 @@ from .vfs.prefetch.prefetcher import Prefetcher
 from .vfs.tree import Vfs
 from .waits import Reader
 from .workers import Waiter, Workers
+
+if TYPE_CHECKING:
+    from .stores.s3 import S3Store
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +82,11 @@ class Mount(NamedTuple):
         and how many files are open."""
         sources = {name: self.stats.of(store.source).snapshot() for name, store in self.stores.items()}
         failures = self.vfs.failures()
+        proxies = {name: counts for name, store in self.stores.items() if (counts := store.via_counts())}
         told = {"total": self.stats.snapshot(), "sources": sources, "memory": self.memory, "failures": failures}
         if (shared := self.shared_cache()) is not None:
             told["shared_cache"] = shared
-        return {**told, "open_files": self.vfs.count_open_files()}
+        return {**told, "via": proxies, "open_files": self.vfs.count_open_files()}
 
     def shared_cache(self) -> dict[str, Any] | None:
         """What is told of the shared cache, None where there is none."""
@@ -112,7 +116,8 @@ class Mount(NamedTuple):
             store.close()
 
 
-def _open_s3(source: SourceConfig) -> Store:
+def bare_s3(source: SourceConfig) -> S3Store:
+    """The store of a bucket alone, without retries and views: for those who ask where it is."""
     from .stores.s3 import S3Store
 
     bucket, prefix = split_bucket(source.url.removeprefix("s3://"))
@@ -128,6 +133,7 @@ def _open_s3(source: SourceConfig) -> Store:
         requester_pays=source.requester_pays,
         path_style=source.path_style,
         connections=_shares().bytes,
+        via=source.via,
         directory=working_directory.called_in(),
         lists=source.lockfile is None,
     )
@@ -179,7 +185,7 @@ def _open_dandi(source: SourceConfig) -> Store:
 # These functions import what they open: most verbs need no store.
 STORES: Mapping[str, Callable[[SourceConfig], Store]] = {
     "": _open_signed_links,
-    "s3": _open_s3,
+    "s3": bare_s3,
     "dandi": _open_dandi,
     "http": _open_web,
     "https": _open_web,
@@ -288,6 +294,8 @@ def build(
         s.name: open_store(s, offline=config.offline, state_dir=names_dir, views_dir=views_dir, memory=view_memory)
         for s in config.sources
     }
+    for store in stores.values():
+        store.count_in(stats.of(store.source))
     if names_dir:
         for store in stores.values():
             _tell_set_aside(store, names_dir)

@@ -41,5 +41,11 @@ def _of_source(mount: Mount, source: str, called: list[str]) -> SourceMeasures:
         get_times=times,
         get_seconds=seconds,
         latency=mount.blocks.latency(source),
+        left_out=_left_out(mount, called),
         reachable=all(mount.catalogues[name].outage() is None for name in called),
     )
+
+
+def _left_out(mount: Mount, called: list[str]) -> int | None:
+    stores = [mount.stores[name] for name in called if mount.stores[name].via is not None]
+    return sum(one["left_out"] for store in stores for one in store.via_counts()) if stores else None

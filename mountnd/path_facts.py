@@ -10,11 +10,12 @@ from .config.options import MountConfig
 from .config.parsers import split_bucket
 from .errors import MountndError, NotFound
 from .report.next_read import next_read
+from .stores.base import Store
 
 # All keys of `mountnd explain --json` but those that the verb adds; they stand in help/reports.md.
 KEYS = (
     "kind", "why", "asking_failed", "source", "url", "bucket", "region", "keys", "offline", "out_of_reach", "timeout",
-    "key", "names", "not_shown", "entries", "listing", "listing_refused", "hidden", "etag", "version", "size",
+    "via", "key", "names", "not_shown", "entries", "listing", "listing_refused", "hidden", "etag", "version", "size",
     "storage_class", "modified", "cached", "shared_cache", "open", "replaced", "gone", "last_failure",
     "last_failure_of_source", "next_read",
 )  # fmt: skip
@@ -50,10 +51,19 @@ def explain(mount: Mount, config: MountConfig, path: bytes, *, ask: bool = False
                 "region": store.region or None,
                 "keys": store.keys or None,
                 "out_of_reach": None if outage is None else str(outage),
+                "via": _via(store),
             }
     told = {**dict.fromkeys(KEYS), **told, **facts}
     told["next_read"] = {**(told["next_read"] or {}), **next_read(told)._asdict()}
     return told
+
+
+def _via(store: Store) -> dict[str, Any] | None:
+    """The caching proxies that are asked first, and those of them that are left out just now."""
+    if (use := store.via) is None:
+        return None
+    out = [one["url"] for one in store.via_counts() if one["left_out"]]
+    return {"nodes": list(use.nodes), "left_out": out, "passed_by": use.passed_by or None}
 
 
 def _bucket(url: str) -> str | None:

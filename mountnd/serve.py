@@ -101,6 +101,8 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
         for store in mount.stores.values():
             for said in filter(None, (store.notice, store.exposure)):
                 log.warning("%s", said)  # until `ready` warnings go to the terminal
+            if (via := store.via) is not None and via.passed_by:
+                log.warning("%s: caching proxies (--via) are passed by: %s", store.url, via.passed_by)
         handed = handed_over.descriptor(config.mountpoint) is not None
         place = _Place(config.mountpoint)
         session = Session(

@@ -86,6 +86,13 @@ SHARED_FAULTS = _counter(
 NODE_WAITS = _counter("shared_cache.waits", "waits", "for what a mount of another node was fetching")
 NODE_VAIN = _counter("shared_cache.vain.waits", "waits", "for other nodes that ended before it was there")
 
+# Caching proxies that are asked first (`stores/via/`, --via).
+VIA_GETS = _counter("via.requests", "requests", "ranged GETs sent to caching proxies (--via)")
+VIA_HITS = _counter("via.hit.requests", "requests", "ranged GETs that such a proxy says it answered from its cache")
+VIA_FAILED = _counter("via.failed.requests", "requests", "ranged GETs that such a proxy did not answer, or wrongly")
+VIA_BYTES = _counter("via.bytes", "bytes", "that came from caching proxies (--via)")
+VIA_SOURCE_BYTES = _counter("via.source.bytes", "bytes", "that the source gave as no such proxy did")
+
 # Names (`catalog/`).
 LISTS = _counter("names.list.requests", "requests", "listings sent to stores, one a page")
 LISTED_KEYS = _counter("names.list.keys", "keys", "in the pages of listings, common prefixes included")

@@ -46,7 +46,7 @@ def flags(typed: Mapping[str, RawValue]) -> list[str]:
         elif not option.kind.metavar:
             found.append(option.flag if option.kind.parse(raw, Path()) else option.negated_flag)
         else:
-            found += [f"{option.flag}={raw}"]
+            found += [f"{option.flag}={','.join(raw) if isinstance(raw, list | tuple) else raw}"]
     return found
 
 

@@ -45,7 +45,8 @@ def _described(source: SourceConfig) -> str:
     objects = f", the versions that {source.lockfile} names" if source.lockfile else ""
     if source.snapshot is not None:
         objects = f", snapshot {source.snapshot.tag}"
-    return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}{objects}"
+    via = f", through {len(source.via)} caching prox{'y' if len(source.via) == 1 else 'ies'}" * bool(source.via)
+    return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}{objects}{via}"
 
 
 def serve(config: MountConfig, ready: Callable[[], None], holders: NoHolders | None = None) -> None:

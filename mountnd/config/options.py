@@ -30,6 +30,7 @@ from .option_types import (
     SWITCH,
     TTL,
     URL,
+    URLS,
     VIEW,
     Kind,
     Option,
@@ -47,6 +48,9 @@ _PROBE = ("mount", "config", "doctor", "prefetch", "verify")
 # Those that ask a source for something; and these with the one that asks for its snapshots.
 _SOURCE = (*_PROBE, "lock")
 _SNAPSHOTS = (*_SOURCE, "versions")
+# Those that probe, and whoever only wants to know where a bucket is.
+_BUCKET = (*_SOURCE, "cache-server")
+_ALL = (*_SNAPSHOTS, "cache-server")
 # Those of whoever fills caches.
 _CACHING = (*_MOUNT, "prefetch", "verify")
 
@@ -90,6 +94,7 @@ class SourceConfig:
         anonymous: True never signs, False must sign, None signs when credentials are found.
         path_style: True for `endpoint/bucket/key`; None: decided by endpoint and bucket name.
         view: which compressed files are shown inflated: names of `views.formats.FORMATS`, by commas.
+        via: URLs, none twice.
         ttl: seconds; `INDEFINITE` for frozen releases.
     """
 
@@ -101,9 +106,9 @@ class SourceConfig:
     lockfile: Path | None = None
     below: str = ""
     endpoint_url: str | None = option(URL, "S3 server to use instead of AWS",
-        default_text="AWS, or AWS_ENDPOINT_URL", verbs=_SOURCE, s3_only=True)
+        default_text="AWS, or AWS_ENDPOINT_URL", verbs=_BUCKET, s3_only=True)
     region: str | None = option(NAME, "AWS region of the bucket",
-        default_text="detected from the bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
+        default_text="detected from the bucket", verbs=_BUCKET, s3_only=True, in_preset=True)
     profile: str | None = option(NAME, "profile of ~/.aws whose keys sign the requests",
         default_text="the default AWS credential chain", verbs=_SOURCE, s3_only=True, in_preset=True)
     anonymous: bool | None = option(SWITCH, "never sign requests",
@@ -111,7 +116,7 @@ class SourceConfig:
     requester_pays: bool = option(SWITCH, "agree that you pay for requests and traffic", False, "false",
         verbs=_SOURCE, s3_only=True, in_preset=True)
     path_style: bool | None = option(SWITCH, "put the bucket in the path of the URL, not in the host name",
-        default_text="by endpoint and bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
+        default_text="by endpoint and bucket", verbs=_BUCKET, s3_only=True, in_preset=True)
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
         default_text="none", verbs=_PROBE)
     snapshots_url: str | None = option(URL, "GraphQL address to ask for snapshots (SOURCE/DATASET@TAG)",
@@ -121,6 +126,8 @@ class SourceConfig:
         default_text="what is stored", verbs=_SOURCE)
     shared_signed: bool = option(SWITCH, "share also what needs credentials with who may read the shared cache", False,
         "false", verbs=_CACHING)
+    via: tuple[str, ...] = option(URLS, "caching proxies to ask first for bytes of public data (mountnd help cluster)",
+        (), "none", verbs=_SOURCE, s3_only=True)
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
         verbs=_CACHING)
 
@@ -153,7 +160,7 @@ class MountConfig:
     shared_mode: int = option(SHARED_MODE, "permission bits of files in the shared cache", 0o660, "0660",
         verbs=(*_SOURCE, "cache"))
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")
-    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_SNAPSHOTS)
+    timeout: float = option(SECONDS, "longest wait of one operation, retries included", 60.0, "60", verbs=_ALL)
     allow_other: bool = option(SWITCH, "let other users see the tree", False, "false")
     uid: int = option(ID, "owner of everything in the tree", default_factory=os.getuid, default_text="you")
     gid: int = option(ID, "group of everything in the tree", default_factory=os.getgid, default_text="yours")
@@ -177,7 +184,7 @@ CONFIG_FILE = Option(
     scope="call",
     help="config file",
     default_text="~/.config/mountnd/config.toml",
-    verbs=(*_SNAPSHOTS, "cache"),
+    verbs=(*_ALL, "cache"),
 )
 
 

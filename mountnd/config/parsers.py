@@ -12,6 +12,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from .home import NO_HOME, expand_home
 
@@ -176,6 +177,46 @@ def endpoint(raw: object) -> str:
     if isinstance(raw, str) and re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", raw):
         return raw.rstrip("/")
     raise ValueError("a URL such as https://s3.example.org or http://127.0.0.1:9000")
+
+
+# A thousand nodes are a ring that somebody may have; a value of ten thousand is a mistake.
+_MOST_PROXIES = 4096
+_EXPECTED_VIA = "URLs such as http://node1:8090, separated by commas, or none"
+
+
+def via(raw: object) -> tuple[str, ...]:
+    """URLs of caching proxies, from a text with commas or a list; () for `none`.
+
+    Each is spelled in one way, since all who share a ring must call its nodes the same.
+    """
+    words = raw if isinstance(raw, list | tuple) else str(raw).split(",") if isinstance(raw, str) else [""]
+    if words == ["none"]:
+        return ()
+    urls = [_proxy_url(word) for word in words]
+    if not urls or len(urls) > _MOST_PROXIES:
+        raise ValueError(_EXPECTED_VIA)
+    return tuple(dict.fromkeys(urls))
+
+
+def _proxy_url(word: object) -> str:
+    found = (
+        re.fullmatch(r"(https?)://([^\s/?#@,]+)(/[^\s?#,]*)?", word.strip(), re.IGNORECASE)
+        if isinstance(word, str)
+        else None
+    )
+    if not found:
+        raise ValueError(_EXPECTED_VIA)
+    try:
+        parts = urlsplit(f"{found[1]}://{found[2]}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(_EXPECTED_VIA) from None
+    if not host or not host.isprintable():
+        raise ValueError(_EXPECTED_VIA)
+    scheme, usual = found[1].lower(), 443 if found[1].lower() == "https" else 80
+    place = f"[{host}]" if ":" in host else host
+    port_text = "" if port in (None, usual) else f":{port}"
+    return f"{scheme}://{place}{port_text}{(found[3] or '').rstrip('/')}"
 
 
 class Address(NamedTuple):

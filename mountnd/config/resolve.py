@@ -139,6 +139,9 @@ class ConfigInputs:
             options["urls"] = replace(options["urls"], value=None)  # for another source of this mount
         else:
             check_links(parsed, options["urls"].value, options["urls"].origin)
+        if options["via"].value and not parsed.is_s3:
+            notices = [*notices, f"{parsed.label} is read without --via: that is for unsigned sources on S3"]
+            options["via"] = replace(options["via"], value=())
         if parsed.pasted and parsed.pasted.notice:
             notices = [*notices, parsed.pasted.notice]
         values = {name: option.value for name, option in options.items()}

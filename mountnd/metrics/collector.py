@@ -49,12 +49,16 @@ class MountCollector(Collector):
             yield gauge
         latency = GaugeMetricFamily(names.LATENCY.full, names.LATENCY.help, labels=_OF_SOURCE)
         reachable = GaugeMetricFamily(names.REACHABLE.full, names.REACHABLE.help, labels=_OF_SOURCE)
+        left_out = GaugeMetricFamily(names.LEFT_OUT.full, names.LEFT_OUT.help, labels=_OF_SOURCE)
         for labels, source in labelled:
+            if source.left_out is not None:
+                left_out.add_metric(labels, source.left_out)
             reachable.add_metric(labels, int(source.reachable))
             if source.latency is not None:
                 latency.add_metric(labels, source.latency)
         yield latency
         yield reachable
+        yield left_out
         yield _info(labelled)
 
 

@@ -15,6 +15,7 @@ class SourceMeasures(NamedTuple):
         get_times: how many GETs took how long: below each of `stats.GET_TIME_BOUNDS`, and longer than the last;
             get_seconds: all of them together.
         latency: seconds; None before it was measured.
+        left_out: caching proxies that are not asked just now; None without any.
     """
 
     names: Sequence[str]
@@ -24,6 +25,7 @@ class SourceMeasures(NamedTuple):
     get_seconds: float
     latency: float | None
     reachable: bool
+    left_out: int | None = None
 
 
 class Measures(NamedTuple):

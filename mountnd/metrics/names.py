@@ -64,7 +64,8 @@ SHARED_USED = Metric("shared_cache_used", "Whether the shared cache is used: 0 w
 REQUESTS = Metric("requests_in_flight", "Ranged GETs that wait or are under way.")
 LATENCY = Metric("source_latency_seconds", "The shortest time of the last short GETs; absent before the first.")
 REACHABLE = Metric("source_reachable", "Whether the source answers: 0 while it does not, 1 otherwise.")
+LEFT_OUT = Metric("via_left_out", "Caching proxies (--via) that are left out just now; absent without any.")
 MOUNTED = Metric("mounted_timestamp_seconds", "When it was mounted, since 1970.")
 
 GAUGES = (OPEN_FILES, MEMORY, MEMORY_LIMIT, DISK_CACHE, SHARED_CACHE, SHARED_USED, REQUESTS, MOUNTED)
-GAUGES_OF_SOURCES = (LATENCY, REACHABLE)
+GAUGES_OF_SOURCES = (LATENCY, REACHABLE, LEFT_OUT)

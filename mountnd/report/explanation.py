@@ -24,6 +24,8 @@ STORAGE_CLASSES = ARCHIVES | {
 }
 # Open files that are told of one by one.
 _OPEN_SHOWN = 3
+# Caching proxies that are named.
+_NODES_SHOWN = 4
 
 
 class Line(NamedTuple):
@@ -44,6 +46,7 @@ def _lines(facts: Facts, now: float) -> Iterator[Line]:
     yield Line("what", _what(facts), "bad" if kind in ("absent", "refused") else "")
     yield Line("source", _source(facts))
     yield Line("bucket", facts["bucket"] or "")
+    yield Line("via", _via(facts.get("via")))
     yield Line("key", facts["key"] or "")
     if kind == "file":
         yield from _file(facts, now)
@@ -83,6 +86,20 @@ def _source(facts: Facts) -> str:
     about = [facts["region"], f"signed with {facts['keys']}" if facts["keys"] else ""]
     told = ", ".join(filter(None, about))
     return f"{facts['source']}: {facts['url']}" + (f" ({told})" if told else "")
+
+
+def _via(via: Facts | None) -> str:
+    if via is None:
+        return ""
+    many = len(via["nodes"])
+    named = ", ".join(via["nodes"][:_NODES_SHOWN]) + (", ..." if many > _NODES_SHOWN else "")
+    if via["passed_by"]:
+        return f"{named}: passed by, {via['passed_by']}"
+    out = via["left_out"]
+    left = f"; left out just now: {', '.join(out[:_NODES_SHOWN])}{', ...' if len(out) > _NODES_SHOWN else ''}" * bool(
+        out
+    )
+    return f"bytes are asked of {'a caching proxy' if many == 1 else f'{many} caching proxies'} first: {named}{left}"
 
 
 def _file(facts: Facts, now: float) -> Iterator[Line]:

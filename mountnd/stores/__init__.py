@@ -15,9 +15,11 @@
     s3/          S3 and what speaks like it: botocore for names, our own HTTP client for bytes
     directory/   trees of files: any fsspec URL (local files, gs://, ...), web servers
     links/       a file of signed links, shown as a directory
+    via/         a ring of caching proxies that is asked first for bytes of a bucket
     http/        what all that speak HTTP share: a client, what a version is, range checks, statuses, proxies, time-outs
 
-Who may call whom: everything uses `base`; `s3`, `directory` and `links` use `http`; `links` also uses S3's error codes.
+Who may call whom: everything uses `base`; `s3` uses `via`; `s3`, `directory` and
+`links` use `http`; `links` also uses S3's error codes.
 Wrapping stores know only the protocol. `assembly` alone chooses a store; everybody else is given one. All locks of this
 room are leaves: none is held while another is taken.
 

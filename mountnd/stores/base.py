@@ -14,10 +14,11 @@ to its provider exactly as the listing gave it: never normalised, never joined a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import NotFound, StoreError
+from ..stats import Stats
 from .deadline import Deadline as Deadline
 from .object_versions import NO_VERSIONS, Marker, VersionsPage
 
@@ -62,6 +63,18 @@ class Page(NamedTuple):
     token: str | None = None
     unshowable: tuple[str, ...] = ()
     hidden: tuple[tuple[str, str], ...] = ()
+
+
+class ViaUse(NamedTuple):
+    """How the caching proxies that were named for a source (`--via`) are made use of.
+
+    Attributes:
+        nodes: their URLs.
+        passed_by: why none of them is asked, in words; "" where they are.
+    """
+
+    nodes: tuple[str, ...]
+    passed_by: str = ""
 
 
 class Renewals:
@@ -134,6 +147,7 @@ class Store(Protocol):
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     is_open: whether it is read without credentials, so that everybody may read what it gives; False where that is not
         known.
+    via: how caching proxies are made use of; None where none were named.
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
     knows_names: whether `list_page` and `head` answer without a request, and always the same.
@@ -167,7 +181,18 @@ class Store(Protocol):
     def remarks(self) -> tuple[str, ...]: ...
 
     @property
+    def via(self) -> ViaUse | None: ...
+
+    @property
     def once(self) -> Store: ...
+
+    def count_in(self, stats: Stats) -> None:
+        """Count there what only the store knows of its requests."""
+        ...
+
+    def via_counts(self) -> list[dict[str, Any]]:
+        """What came of each caching proxy."""
+        ...
 
     def load_libraries(self) -> None:
         """Import what requests need, before one has a deadline, and while there are descriptors for it."""
@@ -276,6 +301,10 @@ class StoreBase:
         return ()
 
     @property
+    def via(self) -> ViaUse | None:
+        return None
+
+    @property
     def once(self) -> Self:
         return self
 
@@ -292,6 +321,12 @@ class StoreBase:
         if version:
             raise NotFound(f"{key!r}: only buckets of S3 keep versions of their objects", code="NoSuchVersion")
         return self.head(key, deadline=deadline)
+
+    def count_in(self, stats: Stats) -> None:
+        pass
+
+    def via_counts(self) -> list[dict[str, Any]]:
+        return []
 
     def renew(self, *, deadline: Deadline) -> bool:
         return False
@@ -347,6 +382,16 @@ class WrappingStore:
 
     def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
         return self._store.head_version(key, version, deadline=deadline)
+
+    @property
+    def via(self) -> ViaUse | None:
+        return self._store.via
+
+    def count_in(self, stats: Stats) -> None:
+        self._store.count_in(stats)
+
+    def via_counts(self) -> list[dict[str, Any]]:
+        return self._store.via_counts()
 
     def renew(self, *, deadline: Deadline) -> bool:
         return self._store.renew(deadline=deadline)

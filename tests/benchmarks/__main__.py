@@ -14,6 +14,7 @@ from pathlib import Path
 
 from . import (
     bottleneck,
+    cluster,
     data,
     goals,
     limit,
@@ -25,6 +26,7 @@ from . import (
     prefetch,
     python,
     report,
+    ring_shares,
     shared,
     startup,
     views,
@@ -84,6 +86,13 @@ def measure(a: argparse.Namespace) -> None:
     if a.verb == "nodes":
         with data.at_hand(lambda: nodes.make(a.mib)):
             nodes.run(a.rtt, a.port, link_mb=a.link_mb, count=a.mounts, mib=a.mib, runs=a.repeat, given=a.peer_cmd)
+        return
+    if a.verb == "ring":
+        ring_shares.run(a.slices, [int(a.only)] if a.only else ring_shares.SIZES)
+        return
+    if a.verb == "cluster":
+        with data.at_hand(lambda: cluster.make(a.mib)):
+            cluster.run(a.rtt, a.port, link_mb=a.link_mb, mib=a.mib)
         return
     if a.verb == "shared":
         with data.at_hand(lambda: nodes.make(a.mib)):
@@ -199,6 +208,8 @@ def arguments() -> argparse.ArgumentParser:
                 "names",
                 "memory",
                 "nodes",
+                "cluster",
+                "ring",
                 "shared",
                 "startup",
                 "limit",
@@ -210,7 +221,8 @@ def arguments() -> argparse.ArgumentParser:
         ),
         help="all: parse, bottleneck and run; parse: listing pages on one core; names: find and ls -lR through very "
         "many keys; memory: of the daemon with 200 files open; nodes: mounts with one disk cache that read the same at "
-        "once; shared: nodes over a shared directory that do; startup: until the first `ls` answers; "
+        "once; cluster: nodes of a network that do, by a ring of caches; ring: how evenly that shares; "
+        "shared: nodes over a shared directory that do; startup: until the first `ls` answers; "
         "limit: raw sockets on the same link; "
         "prefetch: `mountnd prefetch` beside programs that copy; data: make the buckets and keep them; "
         "python: mountnd:// beside s3fs, without FUSE; views: --view nii beside .nii.gz and ratarmount; "
@@ -247,6 +259,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", metavar="TEXT", help=only)
     parser.add_argument("--mounts", type=int, default=8, help="nodes, shared: how many")
     parser.add_argument("--mib", type=int, default=1024, help="nodes, shared: MiB that each reads")
+    parser.add_argument("--slices", type=int, default=1_000_000, help="ring: how many are shared")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")
     return parser

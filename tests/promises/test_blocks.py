@@ -34,6 +34,7 @@ UNRUN = {
     ("mountnd/help/batch.md", "docker build"): "needs a container engine, and images",
     ("mountnd/help/kubernetes.md", "mountnd help"): "needs a Kubernetes",
     ("mountnd/help/kubernetes.md", "docker build"): "needs a container engine, and images",
+    ("mountnd/help/cluster.md", "# on"): "needs the network, and three machines",
     ("mountnd/help/performance.md", "make bench"): "takes hours, and wants peers that packages do not have",
 }
 # No commands, but pictures.

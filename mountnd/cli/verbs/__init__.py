@@ -29,9 +29,10 @@ VERBS: Mapping[str, str] = {
     "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",
+    "cache-server": "run a cache of public data for many nodes, for --via",
     "doctor": "find out what is wrong, and the command that fixes it",
     "systemd": "print a unit by which systemd mounts a source",
-    "demo": "try it: a small dataset, a mount and a picture, without a network",
+    "demo": "try it: a small dataset, a mount and a picture; no network",
     "help": "read the manual, page by page",
     "completion": "what makes Tab complete all of this in your shell",
 }
@@ -50,6 +51,7 @@ _SOUGHT: Mapping[str, tuple[str, ...]] = {
     "version": ("--version", "versions SOURCE"), "tags": ("versions SOURCE",), "snapshots": ("versions SOURCE",),
     "releases": ("versions SOURCE",), "man": ("help",), "docs": ("help",), "manual": ("help",),
     "stop": ("umount DIR",), "eject": ("umount DIR",), "kill": ("umount DIR",), "end": ("umount DIR",),
+    "proxy": ("cache-server",), "nginx": ("cache-server",), "serve": ("cache-server",), "ring": ("cache-server",),
     "detach": ("umount --lazy DIR",), "start": ("mount SOURCE DIR",), "attach": ("mount SOURCE DIR",),
     "check": ("doctor", "verify PATH"), "diagnose": ("doctor",), "test": ("doctor", "demo"), "settings": ("config",),
     "options": ("config", "mount --help"), "configure": ("config",), "update": ("refresh PATH",),
@@ -78,7 +80,11 @@ def near_verbs(word: str) -> str:
     return f"did you mean {' or '.join(f'`mountnd {typed}`' for typed in found)}?" if found else ""
 
 
+def _module(verb: str) -> str:
+    return verb.replace("-", "_")
+
+
 def load(verb: str) -> click.Command:
     """The command of a verb. Imported only now, so that no verb pays for another's libraries."""
-    command: click.Command = getattr(import_module(f"{__name__}.{verb}"), verb)
+    command: click.Command = getattr(import_module(f"{__name__}.{_module(verb)}"), _module(verb))
     return command

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from ...config.layers import ResolvedOptions
-from ...config.option_types import MEMORY, MODE, SIZE, Option
+from ...config.option_types import MEMORY, MODE, SIZE, URLS, Option
 from ...config.parsers import size_text
 from ...config.resolve import ConfigInputs, ResolvedSource, is_source, resolve_mount, resolve_source
 from .. import tables
@@ -126,6 +126,8 @@ def value_text(option: Option, value: Any) -> str:
         return "true" if value else "false"
     if option.kind is MODE:
         return f"{value:04o}"
+    if option.kind is URLS:
+        return ",".join(value) or option.default_text
     if option.kind in (SIZE, MEMORY):
         return size_text(value)
     return f"{value:g}" if isinstance(value, float) else str(value)

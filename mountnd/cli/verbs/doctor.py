@@ -14,6 +14,7 @@ from .. import install_helper as helper
 from .. import tables
 from ..diagnose_machine import diagnose_machine
 from ..diagnose_source import DIRECTORIES_MAX, diagnose_source, hidden_keys
+from ..diagnose_via import diagnose_via
 from ..flags import TableCommand, json_option, with_options
 from ..streams import show, show_json, waiting
 
@@ -34,13 +35,15 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_h
 
     Checks the FUSE device, libfuse, fusermount3, the cache directories and your mounts. With SOURCE (a preset, a
     name of the config file, or a URL) also whether it can be reached and listed, and how its requests are
-    signed. Exit code 1 when something is bad.
+    signed; with --via what its caching proxies do. Exit code 1 when something is bad.
     """
     if install_helper:
         if source is not None or keys is not None:
             raise UsageError("--install-helper goes alone: mountnd doctor --install-helper")
         show(helper.install_helper())
         return 0
+    if "via" in inputs.typed and source is None:
+        raise UsageError("--via needs a source to try it with: mountnd doctor SOURCE --via URL")
     if keys is not None and source is None:
         raise UsageError("--keys needs a source: mountnd doctor SOURCE --keys PREFIX")
     resolved = resolve_source(source, inputs) if source else None
@@ -51,6 +54,9 @@ def doctor(inputs: ConfigInputs, source: str | None, keys: str | None, install_h
         probe_s = min(_PROBE_S, options["timeout"].value)
         with waiting(f"Asking {resolved.config.url or resolved.config.name}"):
             findings += diagnose_source(resolved.config, resolved.preset, probe_s, options["cache_dir"].value)
+        if resolved.config.via and not any(finding.level == "bad" for finding in findings):
+            with waiting("Trying the caching proxies"):
+                findings += diagnose_via(resolved.config, options["timeout"].value)
     bad = any(finding.level == "bad" for finding in findings)
     listed = None
     if resolved and keys is not None and not bad:

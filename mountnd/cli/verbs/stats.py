@@ -76,6 +76,7 @@ def _one(mountpoint: Path, as_json: bool) -> None:
         streams.show_json({"mountpoint": str(mountpoint), **answer}, indent=2)
         return
     _table(answer, mountpoint)
+    _via(answer.get("via") or {})
     _failures(answer.get("failures") or {})
 
 
@@ -194,6 +195,29 @@ def _shared(told: dict[str, Any] | None) -> str:
     why = f" ({told['why']})" if told["why"] else ""
     others = f"; not for {', '.join(told['passed_by'])}, which may need credentials" if told["passed_by"] else ""
     return f"{told['directory']}: {told['state']}{why}{others}"
+
+
+def _via(sources: dict[str, list[dict[str, Any]]]) -> None:
+    """What came of each caching proxy."""
+    if not sources:
+        return
+    several = len(sources) > 1
+    rows: list[tables.Row] = [
+        [
+            *([name] if several else []),
+            node["url"],
+            f"{node['requests']:,}",
+            f"{node['hits']:,}",
+            size(node["bytes"]),
+            Cell(f"{node['failures']:,}", "bad" if node["failures"] else ""),
+            Cell("left out", "bad") if node["left_out"] else "asked",
+        ]
+        for name, nodes in sources.items()
+        for node in nodes
+    ]
+    head = [*(["source"] if several else []), "caching proxy", "requests", "from its cache", "bytes", "failed", "now"]
+    streams.show("")
+    tables.show(head, rows, right=range(1 + several, 5 + several))
 
 
 def _table(answer: dict[str, Any], mountpoint: Path) -> None:

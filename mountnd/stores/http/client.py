@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -22,8 +21,7 @@ from .connections import Connections
 from .faults import WEB_PAGE, error_from_exception, is_told_to_use_tls, tls_only
 from .ranges import check_range, parse_content_range
 from .status import error_type, request_id_in
-from .timeouts import IDLE_S
-from .trust import settle_trust
+from .trust import usual_context
 from .versions import Answer, size_in
 
 # A refusal's body is under 1 KiB where it has a code; what is longer is somebody's page.
@@ -56,7 +54,7 @@ class WebClient:
     """
 
     def __init__(self, *, connections: int = 32, codes: Mapping[str, type[StoreError]] | None = None) -> None:
-        self._connections, self._codes = Connections(connections, _context), codes or {}
+        self._connections, self._codes = Connections(connections, usual_context), codes or {}
 
     def head(self, url: str, name: str, deadline: Deadline) -> Answer:
         """What is at `url`; by a GET of one byte where the server refuses HEAD, or leaves the size out."""
@@ -165,7 +163,7 @@ class WebClient:
         deadline: Deadline,
         *,
         body: bytes | None = None,
-        silence: float = IDLE_S,
+        silence: float | None = None,
     ) -> Iterator[_Reply]:
         """The answer to a request, wherever it leads; good inside the block only."""
         deadline.check(name)
@@ -210,10 +208,6 @@ class WebClient:
         error = kind(f"{name}: the server refused ({label})", code=label)
         error.request_id = request_id_in(reply.answer.headers.get)
         return error
-
-
-def _context() -> ssl.SSLContext:
-    return settle_trust(with_system=True).context()
 
 
 def _route(url: str, name: str, allowed: Callable[[str], bool] | None = None) -> Route:

@@ -24,7 +24,7 @@ from ...errors import BadAnswer, StoreError
 from ..deadline import Deadline
 from .answers import BoundedResponse
 from .proxy import Proxy, proxy_for
-from .timeouts import CONNECT_S, IDLE_S
+from .timeouts import USUAL, Patience
 
 T = TypeVar("T")
 
@@ -83,7 +83,11 @@ class Route(NamedTuple):
 
 
 def connect(
-    route: Route, context: ssl.SSLContext | None, deadline: Deadline, allowed: Callable[[str], bool] | None = None
+    route: Route,
+    context: ssl.SSLContext | None,
+    deadline: Deadline,
+    allowed: Callable[[str], bool] | None = None,
+    patience: Patience = USUAL,
 ) -> socket.socket:
     """A connected socket, `ssl.SSLSocket` where the route is https.
 
@@ -102,14 +106,14 @@ def connect(
             raise BadAnswer(
                 f"{host}: not led there: its address is of a network that is not the internet", code="Location"
             )
-    sock = _connect_to_one(addresses, deadline)
+    sock = _connect_to_one(addresses, deadline, patience)
     try:
         if route.tunnels:
             assert proxy is not None
             with deadline.ending(partial(shut, sock)):
-                _tunnel(sock, route, proxy, deadline)
+                _tunnel(sock, route, proxy, deadline, patience)
         if route.https:
-            sock = _start_tls(sock, context, route.host, deadline)
+            sock = _start_tls(sock, context, route.host, deadline, patience)
     except BaseException:
         sock.close()
         raise
@@ -169,13 +173,13 @@ def _look_up(host: str, port: int) -> list[_Address]:
 _NO_NETWORK = (errno.ENETUNREACH, errno.EADDRNOTAVAIL)
 
 
-def _connect_to_one(addresses: list[_Address], deadline: Deadline) -> socket.socket:
+def _connect_to_one(addresses: list[_Address], deadline: Deadline, patience: Patience) -> socket.socket:
     failed: OSError | None = None
     for family, address in addresses:
         deadline.check(address[0])
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(max(0.001, min(CONNECT_S, deadline.left())))
+            sock.settimeout(max(0.001, min(patience.connect, deadline.left())))
             with deadline.ending(partial(shut, sock)):
                 sock.connect(address)
             deadline.check(address[0])
@@ -192,7 +196,7 @@ def _connect_to_one(addresses: list[_Address], deadline: Deadline) -> socket.soc
     raise failed or OSError("no address")
 
 
-def _tunnel(sock: socket.socket, route: Route, proxy: Proxy, deadline: Deadline) -> None:
+def _tunnel(sock: socket.socket, route: Route, proxy: Proxy, deadline: Deadline, patience: Patience) -> None:
     host = f"[{route.host}]" if ":" in route.host else route.host
     place = f"{host}:{route.port}"
     lines = [
@@ -200,7 +204,7 @@ def _tunnel(sock: socket.socket, route: Route, proxy: Proxy, deadline: Deadline)
         f"Host: {place}",
         *(f"{name}: {text}" for name, text in proxy.headers.items()),
     ]
-    sock.settimeout(max(0.001, min(IDLE_S, deadline.left())))
+    sock.settimeout(max(0.001, min(patience.silence, deadline.left())))
     sock.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1"))
     answer = BoundedResponse(sock, method="CONNECT")
     try:
@@ -213,11 +217,13 @@ def _tunnel(sock: socket.socket, route: Route, proxy: Proxy, deadline: Deadline)
         answer.close()
 
 
-def _start_tls(sock: socket.socket, context: ssl.SSLContext | None, host: str, deadline: Deadline) -> ssl.SSLSocket:
+def _start_tls(
+    sock: socket.socket, context: ssl.SSLContext | None, host: str, deadline: Deadline, patience: Patience
+) -> ssl.SSLSocket:
     assert context is not None
     tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
-        tls.settimeout(max(0.001, min(CONNECT_S, deadline.left())))
+        tls.settimeout(max(0.001, min(patience.connect, deadline.left())))
         with deadline.ending(partial(shut, tls)):
             tls.do_handshake()
     except BaseException:

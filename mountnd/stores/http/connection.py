@@ -44,15 +44,16 @@ class Connection:
         sock: connected.
         host: what is asked for in `Host`, with its port where that is not the scheme's own.
         turn: held by the connection whose turn it is, of all of one client.
+        silence: seconds that the server may say nothing.
 
     Attributes:
         was_shut: another thread ended it: it looks as if the server had.
     """
 
-    def __init__(self, sock: socket.socket, host: str, turn: threading.Lock) -> None:
+    def __init__(self, sock: socket.socket, host: str, turn: threading.Lock, silence: float = IDLE_S) -> None:
         self._http = http.client.HTTPConnection(host)
         self._http.auto_open, self._http.sock, self._http.response_class = 0, sock, BoundedResponse
-        self._socket, self._host, self._turn = sock, host, turn
+        self._socket, self._host, self._turn, self._silence = sock, host, turn, silence
         self._answer: http.client.HTTPResponse | None = None
         self.was_shut = False
         self._poll = select.poll()
@@ -92,18 +93,18 @@ class Connection:
         deadline: Deadline,
         *,
         body: bytes | None = None,
-        silence: float = IDLE_S,
+        silence: float | None = None,
     ) -> http.client.HTTPResponse:
         """Send a request and wait for the head of its answer.
 
         Args:
             target: a path, or a whole URL for a proxy.
             body: what is sent behind the headers; None: nothing, as most requests have none.
-            silence: seconds that the server may take before it answers.
+            silence: seconds that the server may take before it answers; None: as many as of silence later.
         """
-        self._socket.settimeout(_time_left(deadline, silence))
+        self._socket.settimeout(self._time_left(deadline, silence))
         self._http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        self._http.putheader("Host", self._host)
+        self._http.putheader("Host", headers.get("Host", self._host))
         for name, value in headers.items():
             if name.lower() != "host":
                 self._http.putheader(name, value)
@@ -121,7 +122,7 @@ class Connection:
         while not answer.isclosed():
             if (answer.length or 0) + len(body) > most or len(body) > most:
                 raise BadAnswer(f"{subject}: an answer of more than {most >> 10} KiB", code="Body")
-            self._socket.settimeout(_time_left(deadline))
+            self._socket.settimeout(self._time_left(deadline))
             body += answer.read1(_PIECE)  # what is there, so that one that is too long is noticed
             if answer.length == 0:
                 answer.close()
@@ -157,6 +158,11 @@ class Connection:
         self._http.close()
         self._socket.close()
 
+    def _time_left(self, deadline: Deadline, silence: float | None = None) -> float:
+        """Seconds to wait for the next byte. Raises TimedOut or Cancelled when the deadline is over."""
+        deadline.check("the request")
+        return max(0.001, min(self._silence if silence is None else silence, deadline.left()))
+
     def _receive_plain(self, view: memoryview, subject: object, deadline: Deadline) -> None:
         while len(view):
             self._set_receive_timeout(deadline)
@@ -170,7 +176,7 @@ class Connection:
 
     def _set_receive_timeout(self, deadline: Deadline) -> None:
         """Wait in the kernel from now on, as long as the deadline allows."""
-        seconds = _time_left(deadline)
+        seconds = self._time_left(deadline)
         self._socket.settimeout(None)
         self._socket.setsockopt(
             socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
@@ -192,7 +198,7 @@ class Connection:
                 return
             if len(view) > _SHORT:
                 time.sleep(_GATHER_S)
-            if not tls.pending() and not self._poll.poll(_time_left(deadline) * 1e3):
+            if not tls.pending() and not self._poll.poll(self._time_left(deadline) * 1e3):
                 raise _silent(subject)
 
     def _receive_arrived(self, view: memoryview, subject: object) -> int:
@@ -214,12 +220,12 @@ class Connection:
         for view in views:
             at = 0
             while at < len(view):
-                self._socket.settimeout(_time_left(deadline))
+                self._socket.settimeout(self._time_left(deadline))
                 got = answer.readinto(view[at:])
                 if not got:
                     raise BadAnswer(f"{subject}: the body ended {len(view) - at} bytes early", code="Body")
                 at += got
-        self._socket.settimeout(_time_left(deadline))
+        self._socket.settimeout(self._time_left(deadline))
         if answer.read(1):  # which also takes the last, empty frame off the connection
             raise BadAnswer(f"{subject}: the body goes on past its range", code="Body")
 
@@ -236,12 +242,6 @@ def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subj
             view = view[got:]
         if len(view):
             yield view
-
-
-def _time_left(deadline: Deadline, silence: float = IDLE_S) -> float:
-    """Seconds to wait for the next byte. Raises TimedOut or Cancelled when the deadline is over."""
-    deadline.check("the request")
-    return max(0.001, min(silence, deadline.left()))
 
 
 def _silent(subject: object) -> TimedOut:

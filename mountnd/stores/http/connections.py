@@ -19,7 +19,7 @@ from ..deadline import Deadline
 from .connecting import Route, connect
 from .connection import Connection
 from .status import request_id_in
-from .timeouts import IDLE_S
+from .timeouts import USUAL, Patience
 
 # S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
 IDLE_KEPT_S = 60.0
@@ -35,12 +35,19 @@ class Connections:
     connections: kept open when idle, at most; as many as callers may be open at once.
     context: gives the TLS context when the first connection needs it; may raise StoreError.
     others: whose idle connections are taken before a new one is opened.
+    patience: how long connecting and silence may last.
     """
 
     def __init__(
-        self, connections: int, context: Callable[[], ssl.SSLContext], others: Connections | None = None
+        self,
+        connections: int,
+        context: Callable[[], ssl.SSLContext],
+        others: Connections | None = None,
+        *,
+        patience: Patience = USUAL,
     ) -> None:
         self._connections, self._make_context, self._others = connections, context, others
+        self._patience = patience
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._idle: list[tuple[Route, Connection, float]] = []
@@ -63,7 +70,7 @@ class Connections:
         *,
         allowed: Callable[[str], bool] | None = None,
         body: bytes | None = None,
-        silence: float = IDLE_S,
+        silence: float | None = None,
     ) -> Iterator[tuple[Connection, http.client.HTTPResponse]]:
         """A connection, and the head of the answer to one request on it; both are good inside the block only.
 
@@ -71,7 +78,8 @@ class Connections:
         out to have been closed while it was idle is replaced, once, as no server saw the request.
 
         Args:
-            target: path and query.
+            target: path and query, or the whole URL.
+            headers: `Host` among them where another host is asked for than the one that is connected to.
             subject: what is asked for; its `str()` begins messages.
             translate: says what to raise instead of an error that is no StoreError.
             allowed: whether an IP address may be connected to; None: all.
@@ -151,8 +159,8 @@ class Connections:
     def _connect(self, route: Route, deadline: Deadline, allowed: Callable[[str], bool] | None) -> Connection:
         if route.https and self._context is None:
             self._context = self._make_context()
-        sock = descriptors.opening(lambda: connect(route, self._context, deadline, allowed))
-        return Connection(sock, route.place, self._turn)
+        sock = descriptors.opening(lambda: connect(route, self._context, deadline, allowed, self._patience))
+        return Connection(sock, route.place, self._turn, self._patience.silence)
 
 
 def _close_all(idle: list[tuple[Route, Connection, float]]) -> None:

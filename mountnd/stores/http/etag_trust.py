@@ -83,6 +83,11 @@ class EtagTrust:
         return not self._evidence and is_reliable(id.etag, id.size)
 
     @property
+    def evidence(self) -> str:
+        """Why no ETag of the source is relied on, in words; "" where that is not so."""
+        return self._evidence
+
+    @property
     def pins_answers(self) -> bool:
         """Whether the ETag of an answer may be expected of the next one."""
         return self._evidence != UNSTABLE
@@ -153,6 +158,15 @@ class EtagTrust:
             with self._lock:
                 self._keep()
         return not replaced
+
+    def agrees(self, id: ObjectId, start: int, views: Sequence[memoryview]) -> bool:
+        """Whether these bytes, from `start` on, are those that were read of `id` before, as far as that is remembered.
+
+        For bytes that did not come from the server itself: nothing is learnt of it.
+        """
+        first = first_bytes(id.size, start, views)
+        sample = self._reads.find(id) if first is not None else None
+        return sample is None or first is None or sample.digest == digest_of(first)
 
     def redated(self, objects: Sequence[ObjectStat]) -> list[ObjectStat]:
         """Those of a listing's objects whose first bytes should be looked at again (`confirm`): they have another date

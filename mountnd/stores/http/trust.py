@@ -16,6 +16,14 @@ from typing import Any
 
 from ...errors import StoreError
 
+# Where systems keep what they trust as one file: Debian and its like, Fedora and its like, SUSE, Alpine and the BSDs.
+_SYSTEM_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
 
 class _SettledContext(ssl.SSLContext):
     """Trusts what it was made with: a library that would add certificates of its own adds nothing."""
@@ -93,6 +101,20 @@ def settle_trust(
             bundle = _existing(os.path.expanduser(path), origin)
             return Trust(bundle, origin, with_system, _beside_the_system(environ) if with_system else ())
     return Trust(extra=_beside_the_system(environ))
+
+
+def usual_context() -> ssl.SSLContext:
+    """A new context that trusts what the system does, and what the environment names beside it. Raises StoreError."""
+    return settle_trust(with_system=True).context()
+
+
+def pem_file(environ: Mapping[str, str] = os.environ) -> str:
+    """One file with what is trusted, for programs that take nothing else; "" where there is none. Raises StoreError."""
+    trust = settle_trust(environ=environ)
+    if trust.file or trust.bundle:
+        return trust.file
+    found = (ssl.get_default_verify_paths().cafile or "", *_SYSTEM_FILES)
+    return next((path for path in found if path and os.path.isfile(path)), "")
 
 
 def _beside_the_system(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

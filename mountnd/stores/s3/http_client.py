@@ -28,6 +28,7 @@ from ..http.faults import is_told_to_use_tls, tls_only
 from ..http.ranges import check_range
 from ..http.versions import Answer, size_in
 from ..http.web_page import described, is_page
+from ..via.manner import Origin
 from .access.connect import BucketAccess
 from .signing import Signer
 from .translate import Subject, error_from_response, translate
@@ -74,6 +75,7 @@ class HttpClient:
 
     Attributes:
         context: see above.
+        origin: where the bucket is.
         place: host that is asked, with its port where that is not the scheme's own.
     """
 
@@ -92,6 +94,7 @@ class HttpClient:
         self.place = self._route.place
         self._origin = f"{parts.scheme}://{self.place}"
         self._bucket = parts.path.rstrip("/") + (f"/{bucket}" if access.path_style else "")
+        self.origin = Origin(parts.scheme, self.place, self._bucket, bucket)
         self._headers = {"User-Agent": "mountnd"} | ({"x-amz-request-payer": "requester"} if requester_pays else {})
         self._signer = Signer(access)
         # One for all connections: to load the system's certificates takes 25 ms.
@@ -173,7 +176,7 @@ class HttpClient:
     def _target(self, key: str) -> str:
         if not key:
             return self._bucket or "/"
-        return f"{self._bucket}/{quote(key.encode('utf-8', 'surrogateescape'), safe='/~')}"
+        return self._bucket + quoted(key)
 
     def _sign(
         self, method: str, target: str, headers: dict[str, str], subject: Subject, deadline: Deadline
@@ -184,6 +187,11 @@ class HttpClient:
             raise
         except Exception as error:
             raise translate(error, subject) from error
+
+
+def quoted(key: str) -> str:
+    """A key as it stands in a URL's path, with the slash before it."""
+    return f"/{quote(key.encode('utf-8', 'surrogateescape'), safe='/~')}"
 
 
 def _query(query: Mapping[str, object]) -> str:

@@ -11,18 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import cache, partial
 from http.client import HTTPMessage
+from typing import Any
 
 from ...checks.digest import Told
 from ...errors import BadAnswer, Changed, NotFound, ServerFault, StoreError
-from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
+from ...stats import Stats
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase, ViaUse
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
 from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
+from ..http.trust import usual_context
 from ..http.versions import Answer
 from ..object_versions import NO_VERSIONS, Marker, VersionsPage
+from ..via.manner import Origin
+from ..via.ring import Ring
 from .access.aws_files import read_profile
 from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
@@ -49,6 +56,7 @@ class S3Store(StoreBase):
         path_style: `endpoint/bucket/key` instead of `bucket.endpoint/key`; None: for buckets with a dot
             and for an endpoint other than AWS's own.
         connections: kept open when they are idle, at most.
+        via: URLs of caching proxies that are asked first for bytes, where requests are not signed and ETags relied on.
         directory: where relative paths in the AWS files start; "": the working directory.
         lists: whether to list an object whose answers leave a doubt which version they are of.
         clock: monotonic seconds.
@@ -68,6 +76,7 @@ class S3Store(StoreBase):
         requester_pays: bool = False,
         path_style: bool | None = None,
         connections: int = 32,
+        via: Sequence[str] = (),
         directory: str = "",
         lists: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -99,6 +108,7 @@ class S3Store(StoreBase):
         self._lister, self._lists = Lister(self.url), lists
         self._trust = EtagTrust(self.url)
         self._reads = VersionedReads(self._trust)
+        self._ring = Ring(via, connections=connections, context=cache(usual_context), clock=clock) if via else None
 
     @property
     def notice(self) -> str:
@@ -124,6 +134,29 @@ class S3Store(StoreBase):
     def region(self) -> str:
         clients = self._clients.made()
         return clients.access.region if clients else ""
+
+    @property
+    def via(self) -> ViaUse | None:
+        if self._ring is None:
+            return None
+        nodes = tuple(node.url for node in self._ring.nodes)
+        clients, signs = self._clients.made(), self._options.signs and not self._options.anonymous
+        if signs and (clients is None or not clients.access.unsigned):
+            return ViaUse(nodes, "its requests are signed, and what keys are needed for is not shared")
+        return ViaUse(
+            nodes, f"its ETags do not tell versions apart ({self._trust.evidence})" * bool(self._trust.evidence)
+        )
+
+    def count_in(self, stats: Stats) -> None:
+        if self._ring is not None:
+            self._ring.stats = stats
+
+    def via_counts(self) -> list[dict[str, Any]]:
+        return self._ring.counts() if self._ring is not None else []
+
+    def origin(self, deadline: Deadline) -> Origin:
+        """Where the bucket is; found out by an unsigned HEAD of it where nobody names its region. Raises StoreError."""
+        return self._clients.run(lambda clients: clients.http.origin, deadline)
 
     def load_libraries(self) -> None:
         self._clients.load_libraries()
@@ -216,6 +249,8 @@ class S3Store(StoreBase):
 
         def read(clients: Clients) -> None:
             requests = self._requests(clients, id.key, start, views, deadline, id.version)
+            if self._ring is not None and clients.access.unsigned and self._trust.relies_on(id):
+                requests = replace(requests, via=self._ring, agrees=partial(self._trust.agrees, id))
             if id.version and not id.etag:
                 requests.get("", lambda answer: _check_size(id, answer, requests.subject))
             else:
@@ -250,6 +285,8 @@ class S3Store(StoreBase):
     def close(self) -> None:
         self._trust.close()
         self._clients.close()
+        if self._ring is not None:
+            self._ring.close()
 
     def _requests(
         self,

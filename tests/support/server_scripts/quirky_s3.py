@@ -37,6 +37,7 @@ class World:
         (another one each time)
     if_match: "honest", "ignored", "bare only" (412 to one in quotes), "refused" (always 412)
     html: keys whose GET answers status 200 with an HTML page, of the length that the object has
+    numbered: answers have an `x-amz-request-id` of their own each, as S3's have
     portal: everything is answered so, listings and HEADs, too
     page: keys on a page at most
     token: "honest", "absent" (IsTruncated without a token), "same" (one token for ever), "back" (pages begin again),
@@ -66,6 +67,7 @@ class World:
         self.etag_listing = self.etag_answer = "quoted"
         self.if_match = "honest"
         self.html = []
+        self.numbered = False
         self.portal = False
         self.page = 1000
         self.token = "honest"
@@ -150,6 +152,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     text.encode(),
                 )
         self.send_response_only(status)
+        if world.numbered and "x-amz-request-id" not in more:
+            more = {**more, "x-amz-request-id": f"QUIRKY{next(numbers):08}"}
         if world.date_off is not None:
             said = time.time() + world.skew + world.date_off
             self.send_header("Date", email.utils.formatdate(said, usegmt=True))

@@ -43,6 +43,11 @@ POOLS: dict[Kind, list[tuple[str, Any]]] = {
         ("https://s3.example.org/", "https://s3.example.org"),
         ("https://h/p/", "https://h/p"),
     ],
+    option_types.URLS: [
+        ("http://node1:8090", ("http://node1:8090",)),
+        ("HTTPS://Node2:443/", ("https://node2",)),
+        ("none", ()),
+    ],
     option_types.ADDRESS: [
         ("9464", Address("127.0.0.1", 9464)),
         ("0.0.0.0:0", Address("0.0.0.0", 0)),

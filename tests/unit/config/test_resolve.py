@@ -372,3 +372,34 @@ def test_botocore_sees_the_same_profiles(tmp_path: Path, monkeypatch: pytest.Mon
     import os
 
     assert sorted(aws_profiles(os.environ)) == sorted(botocore.session.Session().available_profiles)
+
+
+# caching proxies
+
+
+def test_via_is_for_s3_alone(here: Path) -> None:
+    """A source that is not on S3 passes them by, which is said; typed for such sources alone, it is a mistake."""
+    via = "http://node2:8090,HTTP://Node1:80/"
+    resolved = resolved_mount(here, "openneuro", "https://example.org/data", "mnt", env={"MOUNTND_VIA": via})
+    ours, other = (source.config.via for source in resolved.sources)
+    assert (ours, other) == (("http://node2:8090", "http://node1"), ())
+    (notice,) = resolved.sources[1].notices
+    assert "https://example.org/data is read without --via" in notice and not resolved.sources[0].notices
+    assert "only sources on S3" in refused(here, "https://example.org/data", "mnt", o="via=http://node1")
+
+
+def test_via_in_the_config_file_and_against_it(here: Path) -> None:
+    file = '[defaults]\nvia = ["http://a", "http://b:8090"]\n'
+    assert resolved_mount(here, "openneuro", "mnt", file=file).config.sources[0].via == ("http://a", "http://b:8090")
+    assert resolved_mount(here, "openneuro", "mnt", file=file, o="via=none").config.sources[0].via == ()
+    escaped = resolved_mount(here, "openneuro", "mnt", o=r"via=http://a\,http://b")
+    assert escaped.config.sources[0].via == ("http://a", "http://b")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "node1:8090", "ftp://node1", "http://user:secret@node1", "http://node1?x", "http://a,", "http://a:99999"],
+)
+def test_what_is_no_list_of_proxies(here: Path, wrong: str) -> None:
+    said = refused(here, "openneuro", "mnt", o=f"via={wrong}".replace(",", "\\,"))
+    assert "via" in said and "http://node1:8090" in said

@@ -1,0 +1,214 @@
+"""A cluster on one host: nodes as network namespaces, each with a mount and a cache, that read the same data.
+
+    python -m tests.benchmarks cluster --rtt 30 --mib 256
+
+Each node reads all files, compares every byte, and has an empty disk cache of its own. What leaves the server is
+counted there: by mounts that know nothing of each other, by a ring of caches (`--via`), one on each node, by a
+directory that all share where there is that option; with a node killed in the middle; and when one joins or leaves.
+Times are remarks: all nodes share the cores of this host.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from mountnd.config.options import BY_NAME as OPTIONS
+
+from . import data
+from .data import MIB
+from .lan import Lan, Node, via
+from .place import DATA, RESULTS, WORK
+from .world import World
+
+BUCKET, FILE_MIB = "cluster", 16
+# What may leave the server for each byte of the data, however many nodes read it: by a ring, by a shared directory.
+GOALS = {"ring": 1.02, "shared directory": 1.05}
+COUNTS = (1, 2, 4, 8)
+LIMIT_S = 400
+
+# Prints how many files it could not read, and how many were wrong: MNT DATA NAME...
+READER = """
+import sys
+failed = wrong = 0
+for name in sys.argv[3:]:
+    try:
+        with open(f"{sys.argv[1]}/{name}", "rb") as got, open(f"{sys.argv[2]}/{name}", "rb") as true:
+            while piece := got.read(1 << 20):
+                wrong += piece != true.read(len(piece))
+            wrong += true.read(1) != b""
+    except OSError as e:
+        print(name, e, file=sys.stderr)
+        failed += 1
+print(failed, wrong)
+"""
+
+Record = dict[str, Any]
+
+
+def make(mib: int) -> None:
+    """The bucket: files of 16 MiB, so many MiB together."""
+    for number in range(mib // FILE_MIB):
+        path = DATA / BUCKET / name_of(number)
+        if not path.exists():
+            head = data.nifti_header((64, 64, 32, FILE_MIB * 4))
+            data.incompressible(path, FILE_MIB * MIB, head, 1000 + number)
+    (DATA / f"{BUCKET}.index").write_text(data.indexed(DATA / BUCKET))
+
+
+def name_of(number: int) -> str:
+    return f"sub-{number:02d}_bold.nii"
+
+
+class Cluster:
+    """Nodes and their server."""
+
+    def __init__(self, world: World, lan: Lan, mib: int) -> None:
+        self.world, self.nodes, self.mib = world, lan.nodes, mib
+        self._names = [name_of(number) for number in range(mib // FILE_MIB)]
+
+    @staticmethod
+    def home(node: Node) -> Path:
+        return WORK / "cluster" / str(node.number)
+
+    @contextmanager
+    def ring(self, nodes: Sequence[Node]) -> Iterator[None]:
+        """Caches on these nodes, with nothing in them."""
+        subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
+        try:
+            for node in nodes:
+                node.start_cache(BUCKET, self.home(node))
+            yield
+        finally:
+            for node in nodes:
+                node.stop_cache()
+
+    def read(
+        self, what: str, readers: Sequence[Node], options: str, meanwhile: Callable[[], None] | None = None
+    ) -> Record:
+        """Have these nodes read everything at once, each through a fresh mount.
+
+        Args:
+            meanwhile: called when a part of it was read.
+        """
+        self.world.mark()  # a mount reads a byte of the source before it is ready
+        with ExitStack() as stack:
+            mounts = []
+            for node in readers:
+                subprocess.run(["rm", "-rf", self.home(node) / "mount-cache"], check=True)
+                mounts.append(node.mount(BUCKET, self.home(node), options))
+                stack.callback(mounts[-1].close)
+            begun = time.monotonic()
+            words = [str(DATA / BUCKET), *self._names]
+            jobs = [
+                subprocess.Popen(
+                    [sys.executable, "-c", READER, str(mount.mnt), *words], stdout=subprocess.PIPE, text=True
+                )
+                for mount in mounts
+            ]
+            try:
+                if meanwhile is not None:
+                    self._await_bytes(0.3)
+                    meanwhile()
+                said = [job.communicate(timeout=LIMIT_S)[0].split() for job in jobs]
+            finally:
+                for job in jobs:
+                    job.kill()
+                    job.wait()
+            seconds = time.monotonic() - begun
+        did = self.world.since()
+        failed, wrong = (sum(int(numbers[at]) if len(numbers) == 2 else 1 for numbers in said) for at in (0, 1))
+        record = {
+            "what": what, "nodes": len(readers), "data_mib": self.mib, "read_mib": self.mib * len(readers),
+            "origin_mib": did["sent"] / MIB, "gets": did["get"], "failed": failed, "wrong": wrong, "seconds": seconds,
+        }  # fmt: skip
+        print(json.dumps(record), flush=True)
+        return record
+
+    def _await_bytes(self, part: float) -> None:
+        """Wait until the server has sent a part of the data."""
+        end = time.monotonic() + LIMIT_S
+        while self.world.since()["sent"] < part * self.mib * MIB and time.monotonic() < end:
+            time.sleep(0.02)
+
+
+def separate(cluster: Cluster, count: int) -> list[Record]:
+    subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
+    return [cluster.read("separate mounts", cluster.nodes[:count], "")]
+
+
+def ring(cluster: Cluster, count: int) -> list[Record]:
+    nodes = cluster.nodes[:count]
+    with cluster.ring(nodes):
+        return [cluster.read("ring", nodes, via(nodes)), cluster.read("ring, again", nodes, via(nodes))]
+
+
+def shared(cluster: Cluster, count: int) -> list[Record]:
+    """By a directory that all share; nothing where mountnd has no such option."""
+    if "shared_cache" not in OPTIONS:
+        return []
+    subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
+    (WORK / "cluster").mkdir(mode=0o700, parents=True)
+    return [cluster.read("shared directory", cluster.nodes[:count], f"--shared-cache {WORK}/cluster/shared")]
+
+
+def killed(cluster: Cluster, count: int) -> list[Record]:
+    """A node's cache is killed while all read."""
+    nodes = cluster.nodes[:count]
+    with cluster.ring(nodes):
+        return [cluster.read("ring, a node killed", nodes, via(nodes), nodes[-1].kill_cache)]
+
+
+def joined_and_left(cluster: Cluster, count: int) -> list[Record]:
+    """A ring of one less is filled; one joins; another one leaves."""
+    nodes = cluster.nodes[:count]
+    with cluster.ring(nodes):
+        return [
+            cluster.read("ring, filled", nodes, via(nodes[:-1])),
+            cluster.read("ring, one has joined", nodes, via(nodes)),
+            cluster.read("ring, one has left", nodes, via(nodes[1:])),
+        ]
+
+
+def run(rtt: float | None, port: int, *, link_mb: float, mib: int, counts: Sequence[int] = COUNTS) -> None:
+    """Print a table, and keep it and the figures in `results/`."""
+    records: list[Record] = []
+    most = max(counts)
+    with World(rtt=rtt or 30, port=port, link_mb=link_mb) as world, Lan(world, most) as lan:
+        cluster = Cluster(world, lan, mib)
+        for count in counts:
+            for kind in (separate, ring, shared):
+                records += kind(cluster, count)
+        if most > 1:
+            records += killed(cluster, most) + joined_and_left(cluster, most)
+    subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "cluster.json").write_text(json.dumps(records, indent=1))
+    shown = table(records)
+    (RESULTS / "cluster.md").write_text(shown + "\n")
+    print(f"\n{shown}\n")
+
+
+def table(records: Sequence[Record]) -> str:
+    """Markdown, with the verdicts."""
+    mib = records[0]["data_mib"]
+    out = [
+        f"| nodes that read {mib} MiB each | left the source | for each byte | GETs | failed | wrong | s | verdict |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    for r in records:
+        ratio, goal = r["origin_mib"] / mib, GOALS.get(r["what"])
+        good = not r["failed"] and not r["wrong"] and (goal is None or ratio <= goal)
+        verdict = ("held" if good else "**missed**") if goal is not None or "killed" in r["what"] else ""
+        cells = (
+            f"{r['origin_mib']:.1f} MiB", f"{ratio:.3f}", f"{r['gets']:.0f}", str(r["failed"]), str(r["wrong"]),
+            f"{r['seconds']:.0f}", verdict,
+        )  # fmt: skip
+        out.append(f"| {r['nodes']} x {r['what']} | {' | '.join(cells)} |")
+    return "\n".join(out)
