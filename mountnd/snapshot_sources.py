@@ -15,13 +15,13 @@ from typing import NamedTuple
 from .assembly import endpoint_of, open_store
 from .config import presets
 from .config.options import SourceConfig
-from .config.snapshot_names import LATEST, SnapshotName
-from .errors import MountError, NotFound, StoreError
+from .config.snapshot_names import LATEST, SnapshotName, is_tag
+from .errors import BadAnswer, MountError, NotFound, StoreError
 from .lockfile.header import Header
 from .private_directory import PrivatePath
 from .snapshots.kept import Kept, text_of
 from .snapshots.resolve import Progress, Resolved, resolve
-from .snapshots.service import SILENCE_S, UNKNOWN, Service
+from .snapshots.service import SILENCE_S, UNAVAILABLE, UNKNOWN, Service
 from .stores.base import Deadline, Store
 from .version import __version__
 
@@ -187,6 +187,8 @@ def _newest(dataset: str, service: Service, kept: Kept | None, deadline: Deadlin
         raise NotFound(
             f"{dataset} has no snapshots yet; without @{LATEST} it is what the bucket shows now", code=UNKNOWN
         )
+    if not is_tag(tags[-1].tag):
+        raise BadAnswer(f"{service.url}: the newest snapshot of {dataset} is called {tags[-1].tag!r}", code=UNAVAILABLE)
     if kept is not None:
         kept.keep_tags(dataset, tags)
     log.warning("%s@%s is %s", dataset, LATEST, tags[-1].tag)  # until the mount is ready, at the terminal

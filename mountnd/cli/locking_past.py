@@ -65,6 +65,8 @@ def of_moment(source: SourceConfig, text: str, seconds: float) -> Gathered:
         raise UsageError(f"--as-of: {source.name} is {what}, which is the same at all times")
     if not source.url.startswith("s3://"):
         raise UsageError(f"--as-of: only buckets of S3 keep older versions of their objects, not {source.url}")
+    if source.snapshots_url is not None:
+        streams.remark("A moment may lie in the middle of an upload. A snapshot does not: SOURCE@TAG")
     store = open_store(source)
     store.load_libraries()
     header = replace(header_of(source, store, "as-of"), as_of=when.isoformat().replace("+00:00", "Z"))

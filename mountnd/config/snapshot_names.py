@@ -32,6 +32,11 @@ class SnapshotName(NamedTuple):
         return f"{self.dataset}@{self.tag}"
 
 
+def is_tag(text: str) -> bool:
+    """Whether a snapshot can be named by it."""
+    return _TAG.fullmatch(text) is not None
+
+
 def split_snapshot(below: str, source: str) -> SnapshotName | None:
     """What the part of a word behind the name of a source means; None where it has no `@` in its first name.
 
@@ -47,7 +52,7 @@ def split_snapshot(below: str, source: str) -> SnapshotName | None:
         return None
     if not _DATASET.fullmatch(dataset):
         raise UsageError(f"{source}/{below}: write the data set before the @, as in {source}/ds000001@1.0.2")
-    if not _TAG.fullmatch(tag):
+    if not is_tag(tag):
         raise UsageError(
             f"{source}/{below}: write the snapshot's tag behind the @, or latest: {source}/{dataset}@1.0.2 "
             f"(mountnd versions {source}/{dataset} lists them)"

@@ -10,14 +10,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import BadAnswer, Intercepted, NotFound, ServerFault, StoreError, Throttled
+from ..errors import BadAnswer, NotFound, ServerFault, StoreError, Throttled
 from ..stores.base import Deadline
 from ..stores.http.client import WebClient
-from ..stores.http.faults import WEB_PAGE
-from ..stores.http.status import error_type
-from ..stores.http.web_page import described, is_page
 from ..stores.retry import delay
-from .answers import SnapshotFile, Tag, files_of, tags_of
+from .answers import SnapshotFile, Tag, because, data_of, files_of, tags_of
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +24,6 @@ _ANSWER_MAX = 1 << 30
 SILENCE_S = 60.0
 # How often one query is made where the service is overloaded, or fails.
 _ATTEMPTS = 4
-_OVERLOADED = (408, 429, 502, 503, 504)
-# Its messages may be anything; so much of one is shown.
-_SHOWN = 200
 # Codes of errors that are about the service, and about what it was asked for.
 UNAVAILABLE, UNKNOWN = "SnapshotService", "NoSuchSnapshot"
 
@@ -60,7 +54,7 @@ class Service:
             return files_of(snapshot["files"], f"{self._name}: {dataset}@{tag}")
         there = [one.tag for one in self.tags(dataset, deadline)]
         if tag in there:
-            raise BadAnswer(f"{self._name}: it lists no files of {dataset}@{tag}{_because(said)}", code=UNAVAILABLE)
+            raise BadAnswer(f"{self._name}: it lists no files of {dataset}@{tag}{because(said)}", code=UNAVAILABLE)
         raise _no_such_tag(dataset, tag, there)
 
     def tags(self, dataset: str, deadline: Deadline) -> list[Tag]:
@@ -71,7 +65,7 @@ class Service:
         found = answer.get("dataset")
         if not isinstance(found, dict):
             raise NotFound(
-                f"{self._name} knows no public data set {dataset}{_because(said)}; check its number", code=UNKNOWN
+                f"{self._name} knows no public data set {dataset}{because(said)}; check its number", code=UNKNOWN
             )
         return tags_of(found.get("snapshots"), f"{self._name}: {dataset}")
 
@@ -117,38 +111,12 @@ class Service:
             most=_ANSWER_MAX,
             silence=self._silence,
         )
-        if is_page(body):
-            raise Intercepted(
-                f"{self._name} answered {status} with {described(body)}: is it its address?", code=WEB_PAGE
-            )
-        try:
-            said = json.loads(body)
-        except (ValueError, RecursionError):
-            said = None
-        known = isinstance(said, dict) and ("data" in said or "errors" in said)
-        if status in _OVERLOADED or (not known and status != 200):
-            raise error_type(status)(f"{self._name} answered {status}{_because(_messages(said))}", code=str(status))
-        data = said.get("data") if isinstance(said, dict) else None
-        if not known or not isinstance(data, dict | None):
-            raise BadAnswer(f"{self._name} answered with something that is no answer to GraphQL", code="GraphQL")
-        return data or {}, _messages(said)
+        return data_of(status, body, self._name)
 
 
 def _coded(error: StoreError) -> StoreError:
     """The error with a code that tells it from those of the bucket."""
     return type(error)(str(error), code=UNAVAILABLE)
-
-
-def _messages(said: object) -> list[str]:
-    errors = said.get("errors") if isinstance(said, dict) else None
-    found = [one.get("message") for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
-    return [one for one in found if isinstance(one, str)]
-
-
-def _because(said: list[str]) -> str:
-    """What a service says of its failure, behind what we say."""
-    text = " ".join("; ".join(said).split())
-    return f" ({text[:_SHOWN]})" if text else ""
 
 
 def _no_such_tag(dataset: str, tag: str, there: list[str]) -> NotFound:

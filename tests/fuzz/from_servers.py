@@ -1,4 +1,4 @@
-"""What servers send, as bytes that a parser is given: listings, headers, refusals, pages of links."""
+"""What servers send, as bytes that a parser is given: listings, headers, refusals, pages of links, snapshots."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from mountnd.catalog.cache import segment
 from mountnd.catalog.model.keys import inside, read_page, segment_of
 from mountnd.catalog.model.listing import listing_of
 from mountnd.errors import BadAnswer, StoreError
+from mountnd.lockfile.record import Locked, line_of
+from mountnd.snapshots.answers import data_of, files_of, tags_of
 from mountnd.stores.base import ObjectId, ObjectStat, Page
 from mountnd.stores.directory.http_backend import links
 from mountnd.stores.facts import SIZE_MAX, mtime_of, size_of
 from mountnd.stores.http import etags, ranges, versions
 from mountnd.stores.s3.listing.page import parse
+from mountnd.stores.s3.listing.versions import parse_versions
 from mountnd.stores.s3.translate import Subject, error_from_response
 
 from .target import DATES, NUMBERS, Target, lines, pure, text
@@ -172,7 +175,69 @@ def read_links(page: bytes) -> None:
             assert bare not in ("", ".", "..") and "/" not in bare and "\0" not in bare
 
 
+# -- versions, and snapshots
+
+
+def versions_seeds() -> list[bytes]:
+    """Pages of versions, made of those of listings."""
+    renamed = [(b"ListBucketResult", b"ListVersionsResult"), (b"Contents>", b"Version>")]
+    seeds = listing_seeds()
+    for old, new in renamed:
+        seeds = [seed.replace(old, new) for seed in seeds]
+    ids = [b"<VersionId>v1</VersionId>", b"<VersionId>" + b"v" * 2000 + b"</VersionId>", b"<VersionId/>"]
+    more = b"<IsTruncated>true</IsTruncated><NextKeyMarker>a%2B</NextKeyMarker>"
+    return [
+        *seeds,
+        *(seed.replace(b"<Size>", id + b"<Size>") for seed in seeds[:3] for id in ids),
+        *(seed.replace(b"Version>", b"DeleteMarker>") for seed in seeds[:3]),
+        *(seed.replace(b"<Prefix>", more + b"<Prefix>", 1) for seed in seeds[:3]),
+    ]
+
+
+def read_versions(body: bytes) -> None:
+    """Every row can be one."""
+    page = parse_versions(body, SOURCE)
+    for row in page.versions:
+        assert row.key and row.version and 0 <= row.size <= SIZE_MAX and -(2**63) <= row.mtime_ns < 2**63
+        assert not row.deleted or (row.size, row.etag) == (0, "")
+    assert page.next is None or page.next.key
+
+
+def snapshot_seeds() -> list[bytes]:
+    """Answers to GraphQL."""
+    good = (
+        b'{"data": {"snapshot": {"files": [{"filename": "a/b.nii.gz", "size": 7, "id": "MD5E-s7--%s.nii.gz", "urls": '
+        b'["https://s3.amazonaws.com/b/d/a/b.nii.gz?versionId=v1"]}, {"filename": "README", "size": "3", "id": "%s", '
+        b'"urls": null}]}, "dataset": {"snapshots": [{"tag": "1.0.0", "created": "2020-01-01T00:00:00Z", '
+        b'"size": 10}]}}}'
+    ) % (b"0a" * 16, b"ab" * 20)
+    odd = [b"null", b"[]", b"{}", b'"\\ud800"', b'"../x"', b'"a\\u0000b"', b"true", *NUMBERS]
+    return [
+        good,
+        b'{"errors": [{"message": "no"}], "data": null}',
+        *(good.replace(b"7", one) for one in odd),
+        *(good.replace(b'"a/b.nii.gz"', one) for one in odd),
+        *(good.replace(b'"1.0.0"', one) for one in odd),
+        b"[" * 20_000,
+        b'{"data":' * 5_000,
+    ]
+
+
+def read_snapshot(body: bytes) -> None:
+    """Every file has a path that a lockfile can hold."""
+    data, _ = data_of(200, body, SOURCE)
+    for part in ("snapshot", "dataset"):
+        rows = data.get(part)
+        if isinstance(rows, dict) and part == "dataset":
+            tags_of(rows.get("snapshots"), SOURCE)
+        elif isinstance(rows, dict):
+            for file in files_of(rows.get("files"), SOURCE):
+                line_of(Locked(file.path, file.path, "", file.size, "", digest=file.digest), "")
+
+
 TARGETS = [
+    Target("versions", versions_seeds, pure(read_versions), [b"<Version>", b"<DeleteMarker>", b"<VersionId>", b"&#x"]),
+    Target("snapshot", snapshot_seeds, pure(read_snapshot), [b'"filename":', b"[", b"{", b"null", b"\\ud800"]),
     Target("listing", listing_seeds, pure(parse_listing), [b"<Contents>", b"<Key>", b"&#x", b"<![CDATA[", b"<!-- -->"]),
     Target("headers", header_seeds, pure(read_headers), [b"bytes ", b'W/"', b'"', b"GMT", *NUMBERS[:4]]),
     Target("links_page", page_seeds, pure(read_links), [b"<a href=", b"<!", b"&#", b"%2F", b"//", b"'"]),
