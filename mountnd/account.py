@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import stats
-from .assembly import Mount
+from .assembly import Mount, endpoint_of
 from .catalog.catalogue import Catalogue
 from .config import presets
 from .config.options import MountConfig, SourceConfig
@@ -180,7 +180,8 @@ class Account:
             name = names.get(row.source, "")
             if several and row.path:  # two sources may be parts of one bucket
                 name = row.path.partition("/")[0]
-            told.append([name, *row[1:]])
+            store = self._mount.stores.get(name)
+            told.append([name, row.key if store is None else store.provider_key(row.key), *row[2:]])
         return told
 
     def _wait(self, wait: Wait) -> Answer:
@@ -202,9 +203,10 @@ class Account:
             "url": redacted(source.url if source.url.startswith("http") else store.url),
             "kind": urlsplit(source.url).scheme or "links",
             "root": store.root,
-            "endpoint_url": redacted(source.endpoint_url) if source.endpoint_url else None,
+            "endpoint_url": redacted(endpoint) if (endpoint := endpoint_of(source)) else None,
             "region": store.region or source.region or "",
             "signed": _is_signed(source, store),
+            "anonymous": source.anonymous,
             "requester_pays": source.requester_pays,
             "profile": source.profile,
             "path_style": source.path_style,

@@ -111,6 +111,16 @@ def _open_s3(source: SourceConfig) -> Store:
     )
 
 
+def endpoint_of(source: SourceConfig) -> str:
+    """The S3 server that a source is read from, also where the AWS environment or files name it; "" for AWS's own."""
+    if source.endpoint_url or not source.url.startswith("s3://"):
+        return source.endpoint_url or ""
+    from .stores.s3.access.aws_files import read_profile
+    from .stores.s3.access.identity import configured_endpoint
+
+    return configured_endpoint(read_profile(source.profile), os.environ) or ""
+
+
 def _open_signed_links(source: SourceConfig) -> Store:
     from .stores.links.store import SignedLinkStore
 

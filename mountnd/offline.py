@@ -12,7 +12,7 @@ from .cache_directory import blocks_dir, kept_in, names_dir_of
 from .catalog.cache.disk import has_listings
 from .config.options import MountConfig, SourceConfig
 from .report.figures import size
-from .stores.locked import LockedStore
+from .stores.base import Store
 
 # Counting may keep the prompt waiting so long; what is counted by then is a lower bound.
 COUNT_S = 1.0
@@ -33,11 +33,20 @@ class Cached(NamedTuple):
 def cached(mount: Mount, config: MountConfig, name: str, seconds: float = COUNT_S) -> Cached:
     """Count what is cached of the source called `name`, for at most `seconds`."""
     until, store = time.monotonic() + seconds, mount.stores[name]
-    names, whole = (store.objects, True) if isinstance(store, LockedStore) else mount.catalogues[name].count_kept(until)
+    names, whole = _names_at_hand(store) or mount.catalogues[name].count_kept(until)
     if (place := kept_in(config)) is None:
         return Cached(names, 0, not whole)
     held, all_seen = held_bytes(blocks_dir(place), store.source, until)
     return Cached(names, held, not (whole and all_seen))
+
+
+def _names_at_hand(store: Store) -> tuple[int, bool] | None:
+    """The names of a lockfile, and that these are all; None for other sources."""
+    if not store.knows_names:
+        return None
+    from .stores.locked import LockedStore
+
+    return (store.objects, True) if isinstance(store, LockedStore) else None
 
 
 def as_known_object(source: SourceConfig, config: MountConfig) -> SourceConfig | None:

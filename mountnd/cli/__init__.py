@@ -20,6 +20,10 @@
     diagnose_source   what `mountnd doctor SOURCE` finds out about a source
     install_helper    a link by which mount(8) and fstab find mountnd
     remedies          what to do about an error of a source   (pure)
+    locking           what `mountnd lock` makes lockfiles of, and how they are written
+    lock_checks       what `lock --check` and `--diff` find, told
+    lock_reports      what `report --lock` writes
+    counting          how far something is that counts
     unit              the text of a systemd unit   (pure)
     mount_helper      arguments that mount(8) gives to /sbin/mount.fuse.mountnd
     man_page          writes the manual page help/mountnd.1

@@ -87,8 +87,13 @@ class _DashO(click.Option):
     section = "call"
 
 
-def with_options(verb: str) -> Callable[[Function], Function]:
-    """Give a click callback the table's flags of `verb`, and `-o`. It is called with `inputs` (`ConfigInputs`)."""
+def with_options(verb: str, *, dash_o: bool = True) -> Callable[[Function], Function]:
+    """Give a click callback the table's flags of `verb`, and mount(8)'s `-o`. It is called with `inputs`
+    (`ConfigInputs`).
+
+    Args:
+        dash_o: False for a verb that has another option of that name.
+    """
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
@@ -105,13 +110,14 @@ def with_options(verb: str) -> Callable[[Function], Function]:
         if params is None:
             params = wrapper.__click_params__ = []  # type: ignore[attr-defined]
         # click collects decorators' parameters last first.
-        dash_o = _DashO(
+        of_mount = _DashO(
             ["-o", "dash_o"],
             multiple=True,
             metavar="OPT[,OPT...]",
             help="the same options as mount(8) and fstab give them, such as ttl=60,allow_other",
         )
-        params.extend(reversed([*(TableOption(option) for option in for_verb(verb)), dash_o]))
+        table = [TableOption(option) for option in for_verb(verb)]
+        params.extend(reversed([*table, of_mount] if dash_o else table))
         return wrapper
 
     return decorate

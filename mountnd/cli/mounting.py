@@ -38,7 +38,8 @@ def _described(source: SourceConfig) -> str:
     elif source.profile:
         signing = f", signed with profile {source.profile}"
     at = f" at {source.endpoint_url}" if source.endpoint_url else ""
-    return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}"
+    objects = f", the versions that {source.lockfile} names" if source.lockfile else ""
+    return f"{source.url or f'links in {source.urls}'}{at}{signing if source.url else ''}{objects}"
 
 
 def serve(config: MountConfig, ready: Callable[[], None]) -> None:

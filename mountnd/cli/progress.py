@@ -88,14 +88,21 @@ def _bytes_in_all(told: Mapping[str, Any]) -> int:
 
 
 def _with_bar(told: Mapping[str, Any], text: str, width: int) -> str:
+    """A text, and a bar beside it once it is known how much there is to do."""
+    if told["phase"] not in (FETCHING, CHECKING):
+        return layout.cut(text, width)
+    return with_bar(_bytes_done(told), _bytes_in_all(told), text, width)
+
+
+def with_bar(done: int, whole: int, text: str, width: int) -> str:
     """A bar and a text beside it, as wide as that; the text alone, cut, where there is no room."""
     room = width - layout.cell_len(text) - 1
-    if told["phase"] not in (FETCHING, CHECKING) or room < _LEAST_BAR:
+    if room < _LEAST_BAR:
         return layout.cut(text, width)
     from rich.console import Console
     from rich.progress_bar import ProgressBar
 
     console = Console(stderr=True, width=width, highlight=False)
     with console.capture() as drawn:
-        console.print(ProgressBar(max(1, _bytes_in_all(told)), _bytes_done(told), min(room, _MOST_BAR)), end="")
+        console.print(ProgressBar(max(1, whole), done, min(room, _MOST_BAR)), end="")
     return f"{drawn.get()} {text}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..lockfile.header import Header
-from ..lockfile.reading import is_lockfile, read_header
 from .option_types import RawValue
+
+if TYPE_CHECKING:
+    from ..lockfile.header import Header
 
 # Names that say that a file is one, so that what is wrong with it is told.
 SUFFIXES = (".lock", ".lock.gz")
@@ -56,9 +58,11 @@ def find(word: str, base: Path) -> NamedLockfile | None:
     if "://" in word or not word or "\0" in word:
         return None
     path = Path(os.path.abspath(base / os.path.expanduser(word)))
-    if not is_named_so(word) and not (path.is_file() and is_lockfile(path)):
+    if path.is_dir() or not (is_named_so(word) or path.is_file()):
         return None
-    if path.is_dir():
+    from ..lockfile.reading import is_lockfile, read_header  # inflates, which few words need
+
+    if not is_named_so(word) and not is_lockfile(path):
         return None
     if not os.path.lexists(path):
         raise UsageError(f"{word}: no such lockfile; `mountnd lock SOURCE -o {word}` makes one")

@@ -40,7 +40,9 @@ INDEFINITE = float("inf")
 
 # Verbs that take an option as a flag: those that mount, or show a mount's settings; and these with those that probe.
 _MOUNT = ("mount", "config")
-_SOURCE = ("mount", "config", "doctor", "prefetch", "verify")
+_PROBE = ("mount", "config", "doctor", "prefetch", "verify")
+# Those that ask a source for something.
+_SOURCE = (*_PROBE, "lock")
 # Those of whoever fills caches.
 _CACHING = (*_MOUNT, "prefetch", "verify")
 
@@ -104,7 +106,7 @@ class SourceConfig:
     path_style: bool | None = option(SWITCH, "put the bucket in the path of the URL, not in the host name",
         default_text="by endpoint and bucket", verbs=_SOURCE, s3_only=True, in_preset=True)
     urls: Path | None = option(FILE, "file with signed links (fastmri: the e-mail's curl lines)",
-        default_text="none", verbs=_SOURCE)
+        default_text="none", verbs=_PROBE)
     probe: bool = option(SWITCH, "ask at mounting whether the source can be listed", True, "true")
     ttl: float = option(TTL, "how long a listing, or the absence of a name, is valid", 300.0, "300", in_preset=True,
         verbs=_CACHING)
@@ -127,7 +129,7 @@ class MountConfig:
     memory: int = option(MEMORY, "memory for cached and in-flight data", default_factory=_memory_that_fits,
         default_text="512M, or less where less memory may be used", verbs=_CACHING)
     cache_dir: Path | None = option(DIR, "directory of the disk cache",
-        default_text="~/.cache/mountnd", verbs=(*_SOURCE, "cache"))
+        default_text="~/.cache/mountnd", verbs=(*_PROBE, "cache"))
     cache_size: int | None = option(SIZE, "limit of the disk cache; 0 turns it off",
         default_text="10 GiB, or 10 % of the free disk", verbs=_CACHING)
     offline: bool = option(SWITCH, "make no requests: show and read only what is cached", False, "false")

@@ -3,7 +3,9 @@
     record    one object, and its line                             (pure)
     header    where the objects are, and how the file was made     (pure)
     writing   a header and records -> a file, whole or not at all
+    inflating a file as it is, or inflated
     reading   a file -> its header and records, every line looked at
+    table     the objects of a file as a mount looks them up, by path
 
 A file is a header in TOML, a line `---`, a line that names the columns, a line for each object, and a line that counts
 them, so that a file that was cut off is noticed:
@@ -20,5 +22,6 @@ them, so that a file that was cut off is noticed:
 It is UTF-8, and gzipped where its name ends in `.gz`. Lines are ordered by the bytes of their paths, and the same
 objects always make the same lines: `diff` shows what changed.
 
-Who may call whom: `reading` and `writing` use `header` and `record`. No locks. Knows errors and `regular_file` only.
+Who may call whom: `table` uses `reading`; `reading` and `writing` use `header` and `record`. No locks. Knows errors and
+private and regular files only.
 """

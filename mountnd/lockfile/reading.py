@@ -7,18 +7,17 @@ by a piece of the file, whatever it inflates to.
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import zlib
 from collections.abc import Iterator
 from itertools import islice
 from operator import lt
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import NamedTuple
 
 from ..errors import ConfigError
-from ..regular_file import open_regular
 from .header import END, Header, header_of
+from .inflating import opened
 from .record import COLUMNS, LINE, Locked, fault_of, record_of, unescaped_bytes
 
 _PIECE = 1 << 20
@@ -27,12 +26,11 @@ _HEADER_MAX = 64 << 10
 _LINE_MAX = 32 << 10
 
 _MAGIC = b"# mountnd lockfile"
-_GZIP = b"\x1f\x8b"
 _END = re.compile(rb"^" + END.encode() + rb"\r?\n", re.MULTILINE)
 _HEADING = "\t".join(COLUMNS).encode() + b"\n"
 _PATHS = re.compile(rb"^(?=([^\t]*+))" + LINE + rb"\n", re.MULTILINE)
 _LINE = re.compile(LINE)
-_COUNT = re.compile(rb"# ([0-9]{1,12}) objects?\n?")
+_COUNT = re.compile(rb"# ([0-9]{1,12}) objects\n?")
 _MEND = "mend the line, or make the lockfile anew"
 
 
@@ -68,38 +66,16 @@ def read_pieces(path: Path) -> tuple[Header, Iterator[Piece]]:
 def is_lockfile(path: Path) -> bool:
     """Whether what lies there begins as lockfiles do."""
     try:
-        with _opened(path) as file:
+        with opened(path, "a lockfile") as file:
             return file.read(len(_MAGIC)) == _MAGIC
     except (ConfigError, OSError, EOFError, zlib.error):
         return False
 
 
-def _opened(path: Path) -> IO[bytes]:
-    try:
-        raw = os.fdopen(open_regular(path), "rb")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read as a lockfile: {error.strerror}") from None
-    if raw.peek(2)[:2] != _GZIP:
-        return raw
-    return cast(IO[bytes], _Inflated(raw))
-
-
-class _Inflated(gzip.GzipFile):
-    """Closes what it reads from."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        super().__init__(fileobj=raw, mode="rb")
-        self._raw = raw
-
-    def close(self) -> None:
-        super().close()
-        self._raw.close()
-
-
 class _Pieces:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = _opened(path)
+        self._file = opened(path, "a lockfile")
         self._line = 1  # the number of the line that `_text` begins with
         self._text = b""
         try:

@@ -36,35 +36,57 @@ class Written(NamedTuple):
 
 
 def write(target: Path, header: Header, records: Iterable[Locked], *, overwrite: bool = False) -> Written:
-    """Write the lockfile `target`, gzipped where its name ends in `.gz`. Records come in any order.
+    """Write the lockfile `target`. Records come in any order.
 
-    Raises UsageError where it exists and `overwrite` is not set, MountndError for two records of one path and for what
-    cannot be written; then, and when interrupted, `target` is as it was.
+    Raises as `write_pieces`, and MountndError for two records of one path and for what no lockfile can hold.
     """
     refuse_existing(target, overwrite)
-    chunks = Lines(header, records)
+    lines = Lines(header, records)
+    write_pieces(target, lines, overwrite=overwrite)
+    return Written(lines.objects, lines.bytes)
+
+
+def write_pieces(target: Path, pieces: Iterable[bytes], *, overwrite: bool = False) -> None:
+    """Make the file `target`, gzipped where its name ends in `.gz`. What is no regular file is written to as it is.
+
+    Raises UsageError where it exists and `overwrite` is not set, MountndError where it cannot be written; then, and
+    when interrupted, `target` is as it was.
+    """
     target = Path(os.path.realpath(target))  # through a symbolic link to the file that is meant
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with open(temporary, "xb") as raw:
-            with _compressing(raw, target.name) as file:
-                for chunk in chunks:
-                    file.write(chunk)
-            raw.flush()
-            os.fsync(raw.fileno())
-        if overwrite:
-            os.replace(temporary, target)
+        if target.exists() and not target.is_file():  # /dev/stdout, a pipe
+            with open(target, "wb") as file:
+                _fill(file, pieces, target.name)
         else:
-            _move_anew(temporary, target)
+            _write_anew(target, pieces, overwrite)
     except FileExistsError:
         refuse_existing(target, overwrite)
         raise
     except OSError as error:
         raise MountndError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
+def _write_anew(target: Path, pieces: Iterable[bytes], overwrite: bool) -> None:
+    refuse_existing(target, overwrite)
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            _fill(file, pieces, target.name)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _move_anew(temporary, target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-    return Written(chunks.objects, chunks.bytes)
+
+
+def _fill(file: IO[bytes], pieces: Iterable[bytes], name: str) -> None:
+    with _compressing(file, name) as out:
+        for piece in pieces:
+            out.write(piece)
 
 
 def refuse_existing(target: Path, overwrite: bool) -> None:

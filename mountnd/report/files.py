@@ -53,6 +53,7 @@ def _sum(a: FileRow, b: FileRow) -> FileRow:
     most = a if a.how_bytes >= b.how_bytes else b
     return a._replace(
         path=a.path or b.path,
+        mtime_ns=a.mtime_ns or b.mtime_ns,
         opens=a.opens + b.opens,
         opened=min(filter(None, (a.opened, b.opened)), default=0.0),
         asked=a.asked + b.asked,
@@ -76,6 +77,7 @@ def _as_object(row: FileRow, source: Mapping[str, Any] | None) -> dict[str, Any]
         "etag": row.etag or None,
         "version_id": row.version or None,
         "size": row.size,
+        "mtime_ns": row.mtime_ns or None,
         "opens": row.opens,
         "first_opened": iso(row.opened),
         "how": row.how,

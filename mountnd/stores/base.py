@@ -141,6 +141,10 @@ class Store(Protocol):
         """Begin with what is in `notes`, and keep there what is learnt of the server."""
         ...
 
+    def provider_key(self, key: str) -> str:
+        """The provider's own key of the object that is shown as `key`: another one where paths are no keys."""
+        ...
+
     def relied(self, stat: ObjectStat) -> ObjectStat:
         """`stat` with the token by which its version goes now: what was listed before the server's ETags turned out to
         mean nothing goes by size and LastModified. Costs nothing."""
@@ -260,6 +264,9 @@ class StoreBase:
     def remember(self, notes: Notes) -> None:
         pass
 
+    def provider_key(self, key: str) -> str:
+        return key
+
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return stat
 
@@ -313,6 +320,9 @@ class WrappingStore:
 
     def remember(self, notes: Notes) -> None:
         self._store.remember(notes)
+
+    def provider_key(self, key: str) -> str:
+        return self._store.provider_key(key)
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._store.relied(stat)

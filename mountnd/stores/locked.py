@@ -59,6 +59,11 @@ class LockedStore(WrappingStore):
         path = self._path(key)
         return None if path is None else self._table.find(path)
 
+    def provider_key(self, key: str) -> str:
+        """That which the lockfile names."""
+        record = self.record(key) if self._table.moved else None
+        return key if record is None else record.key
+
     def list_page(
         self,
         prefix: str,
@@ -69,6 +74,7 @@ class LockedStore(WrappingStore):
         limit: int = _PAGE_MAX,
         deadline: Deadline,
     ) -> Page:
+        deadline.check(self.url)
         low, end = self._path(prefix), delimiter.encode()
         if low is None:
             return Page([], [])
@@ -97,6 +103,7 @@ class LockedStore(WrappingStore):
         return Page(objects, prefixes)
 
     def head(self, key: str, *, deadline: Deadline) -> ObjectStat:
+        deadline.check(self.url)
         record = self.record(key)
         if record is None:
             raise NotFound(f"{self._table.path}: no object {key!r}", code="NoSuchKey")
@@ -113,8 +120,7 @@ class LockedStore(WrappingStore):
         if not id.etag and not id.version:
             raise Changed(f"{self._table.path}: nothing says which version of {id.key!r} is meant", code="Version")
         if self._table.moved:
-            record = self.record(id.key)
-            id = id._replace(source=self._inner_source, key=record.key if record is not None else id.key)
+            id = id._replace(source=self._inner_source, key=self.provider_key(id.key))
         try:
             self._store.read(id, start, views, deadline=deadline)
         except NoSuchBucket:
@@ -122,7 +128,7 @@ class LockedStore(WrappingStore):
         except NotFound as error:
             raise _gone(id, "is gone", error) from error
         except Forbidden as error:
-            if isinstance(error, (NoCredentials, LinkExpired)) or error.code not in _OF_OBJECT:
+            if not is_of_object(error):
                 raise
             raise _gone(id, "is not to be had with these keys, or by nobody any more", error) from error
 
@@ -157,6 +163,11 @@ class LockedStore(WrappingStore):
         key = self._base + record.path
         id = ObjectId(self.source, key, record.etag, record.version, record.size)
         return self.relied(ObjectStat(id, record.size, record.mtime_ns))
+
+
+def is_of_object(error: Forbidden) -> bool:
+    """Whether a refusal is of the object that was asked for, and not of the keys that signed the request."""
+    return not isinstance(error, (NoCredentials, LinkExpired)) and error.code in _OF_OBJECT
 
 
 def _gone(id: ObjectId, what: str, why: Exception) -> Changed:

@@ -36,6 +36,7 @@ class FileRow(NamedTuple):
         how: as `pattern` calls it; how_bytes: read by the handle that this is said of.
         exact: the ranges are; else some that lie close together were taken for one.
         ranges: bounds (see `ranges`) of what was asked for, fetched, fetched ahead, and taken from the disk cache.
+        mtime_ns: LastModified of that version, nanoseconds since the epoch; 0 where no program has opened it.
     """
 
     source: str
@@ -55,6 +56,7 @@ class FileRow(NamedTuple):
     how_bytes: int
     exact: bool
     ranges: tuple[tuple[int, ...], ...]
+    mtime_ns: int = 0
 
 
 class FileUsage:
@@ -63,12 +65,14 @@ class FileUsage:
     Attributes: as in `FileRow`; place: what `UsageLog.path_of` makes a path of, None where nobody has opened it.
     """
 
-    __slots__ = ("ahead", "ahead_ranges", "asked", "disk", "disk_ranges", "fetched", "fetched_ranges", "how",
-                 "how_bytes", "id", "opened", "opens", "place", "read_ranges", "size", "waited")  # fmt: skip
+    __slots__ = ("ahead", "ahead_ranges", "asked", "disk", "disk_ranges", "fetched", "fetched_ranges",
+                 "how", "how_bytes", "id", "mtime_ns", "opened", "opens", "place", "read_ranges", "size",
+                 "waited")  # fmt: skip
 
     def __init__(self, id: ObjectId, size: int) -> None:
         self.id, self.size = id, size
         self.place: object = None
+        self.mtime_ns = 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -89,6 +93,7 @@ class FileUsage:
         return FileRow(
             self.id.source, self.id.key, self.id.etag, self.id.version, self.size, path, self.opens, self.opened,
             self.asked, self.waited, self.fetched, self.ahead, self.disk, self.how, self.how_bytes, exact, bounds,
+            self.mtime_ns,
         )  # fmt: skip
 
 

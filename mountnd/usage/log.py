@@ -50,9 +50,9 @@ class HandleUsage:
         if len(self._reads) >= TOGETHER:
             self.settle()
 
-    def opened(self, place: object) -> None:
-        """A program opened it."""
-        self._log.opened(self, place)
+    def opened(self, place: object, mtime_ns: int = 0) -> None:
+        """A program opened it. `mtime_ns`: LastModified of its version."""
+        self._log.opened(self, place, mtime_ns)
 
     def waited(self, size: int) -> None:
         """So many bytes of a read were not in memory."""
@@ -130,11 +130,11 @@ class UsageLog:
             file = self._files.get(id)
             return (0, 0) if file is None else (file.fetched + file.ahead, file.disk)
 
-    def opened(self, handle: HandleUsage, place: object) -> None:
+    def opened(self, handle: HandleUsage, place: object, mtime_ns: int) -> None:
         """As `HandleUsage.opened`."""
         with self._lock:
             file = self._current(handle)
-            file.place = place
+            file.place, file.mtime_ns = place, mtime_ns
             file.opens += 1
             file.opened = file.opened or self._wall()
 

@@ -106,8 +106,9 @@ class Vfs:
         assert inode.catalogue is not None
         opened = self._handles.add(inode, inode.catalogue.relied(inode.entry.stat))
         self._stats.add(OPENS)
-        stream = self._handles.get(opened[0]).stream
-        stream.usage.opened(inode)
+        handle = self._handles.get(opened[0])
+        stream = handle.stream
+        stream.usage.opened(inode, handle.pin.meta.mtime_ns)
         if self._prefetcher is not None and not alone:
             stream.expect(self._prefetcher.opened(inode))
         return opened
@@ -256,7 +257,7 @@ class Vfs:
             return False
         moved = self._handles.repin(handle, stream, catalogue.relied(entry.stat))
         if moved:
-            handle.stream.usage.opened(inode)
+            handle.stream.usage.opened(inode, handle.pin.meta.mtime_ns)
         return moved
 
     def _gone(self, handle: Handle, why: Exception) -> Changed:

@@ -181,7 +181,7 @@ class KernelDoor:
 def open_door(
     kind: str, where: Path, url: str, *sources: str, direct: bool = False, **options: object
 ) -> Iterator[Door]:
-    """A door of `kind` to a fresh mount of `sources` (s3:// URLs) on the server at `url`.
+    """A door of `kind` to a fresh mount of `sources` (s3:// URLs, paths of lockfiles) on the server at `url`.
 
     Args:
         where: an empty directory for the mountpoint, logs and cache of this mount.

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from mountnd import assembly
+from mountnd.config.lockfiles import is_named_so
 from mountnd.config.options import MountConfig, SourceConfig
 from mountnd.errors import MountndError
 from mountnd.fuse.errnos import errno_of
+from mountnd.lockfile.reading import read_header
 
 ROOT = Path(__file__).parents[2]
 START_S = 60.0  # the command grants itself 20, and a busy machine takes its time to start a Python
@@ -43,11 +45,12 @@ def _sources(url: str, sources: Sequence[str], options: Mapping[str, Any]) -> tu
     return tuple(
         SourceConfig(
             name=source.removeprefix("s3://").strip("/").replace("/", "-"),
-            url=source,
+            url=read_header(Path(source)).source if is_named_so(source) else source,
             endpoint_url=url,
             region="us-east-1",
             anonymous=True,
-            ttl=ttl,
+            lockfile=Path(source) if is_named_so(source) else None,
+            ttl=float("inf") if is_named_so(source) else ttl,
         )
         for source in sources
     )

@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "stats": "what a mount read, from where, and what it fetched",
     "explain": "what is behind a path, and what reading it would do now",
     "report": "what was read, in one page: maps, waits, price, provenance",
+    "lock": "write down which version of each object there is, to mount just these later",
     "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",
@@ -57,6 +58,8 @@ _SOUGHT: Mapping[str, tuple[str, ...]] = {
     "warm": ("prefetch PATH",), "preload": ("prefetch PATH",), "download": ("prefetch PATH",),
     "fetch": ("prefetch PATH",), "get": ("prefetch PATH",), "pin": ("prefetch PATH --pin NAME",),
     "unpin": ("cache unpin NAME",),
+    "freeze": ("lock SOURCE -o FILE",), "lockfile": ("lock SOURCE -o FILE",), "snapshot": ("lock SOURCE -o FILE",),
+    "diff": ("lock --diff OLD NEW",), "compare": ("lock --diff OLD NEW",), "import": ("lock --import FILE SOURCE",),
     "example": ("demo",), "tutorial": ("demo",), "top": ("stats DIR --watch",), "tail": ("logs -f DIR",),
 }  # fmt: skip
 # How like a verb a word must be to be taken for a slip of one.

@@ -14,7 +14,7 @@ from ...regular_file import open_regular, read_all
 from ...report import collecting
 from ...report.figures import count
 from ...report.formats import FORMATS, format_of, write
-from .. import running, streams, terminal
+from .. import lock_reports, locking, running, streams, terminal
 from ..flags import MountArgument, TableCommand
 
 # What a daemon may take for a part of the answer: it counts names, and asks for descriptions of datasets.
@@ -27,7 +27,19 @@ _DOCUMENT_BYTES = 1 << 30
 @click.argument("directory", metavar="DIR", type=MountArgument())
 @click.option("-o", "--output", metavar="FILE", help="Where to write it; its ending tells the format.")
 @click.option("--format", "format_", type=click.Choice([*FORMATS]), help="Another format than the ending tells.")
-def report(directory: Path, output: str | None, format_: str | None) -> None:
+@click.option("--lock", "lockfile", metavar="FILE", help="Write a lockfile of the files that were opened.")
+@click.option("--force", is_flag=True, help="Overwrite the lockfile.")
+@click.option("--source", default="", metavar="NAME", help="Which source it is of, where several were read.")
+@click.option("--versions/--no-versions", default=True, help="Ask a bucket that keeps versions for their ids [yes].")
+def report(
+    directory: Path,
+    output: str | None,
+    format_: str | None,
+    lockfile: str | None,
+    force: bool,
+    source: str,
+    versions: bool,
+) -> None:
     """Tell what was read through the mount that DIR is or lies inside.
 
     The page (.html) has all of it, and needs no network: bytes over time, which
@@ -43,12 +55,24 @@ def report(directory: Path, output: str | None, format_: str | None) -> None:
       mountnd report DIR -o ro-crate-metadata.json
       mountnd report DIR --format aws -o get.sh
       mountnd report DIR -o urls.csv
+      mountnd report DIR --lock data.lock
 
     Without -o it goes to the standard output. DIR may be a report in JSON, too:
     of an earlier time, or what `mountnd SOURCE DIR --report FILE.json` wrote at the end.
     """
-    chosen = _format(output, format_)
+    if lockfile is not None:
+        locking.check_target(Path(lockfile), force)
+    elif force or source:
+        raise UsageError(f"{'--force' if force else '--source'} goes with --lock")
+    chosen = _format(output, format_) if lockfile is None or output is not None or format_ is not None else ""
     document = _document(directory)
+    if lockfile is not None:
+        try:
+            lock_reports.write(lockfile, document, source, overwrite=force, versions=versions)
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as e:
+            raise UsageError(f"{directory}: it is no whole report: {type(e).__name__} {e}") from e
+    if not chosen:
+        return
     try:
         data = FORMATS[chosen].write(document)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as e:

@@ -353,7 +353,7 @@ class TestThroughAMount:
         told, _ = verified(place.mnt / "sub-01", place.mnt / "sub-02/empty.txt")
         assert (told["files"], told["verified"]) == (3, 3)
         done = run_mountnd("verify", "anat", cwd=place.mnt / "sub-02")
-        assert done.returncode == 0 and "1 of 1 files match" in done.stdout, done.stderr
+        assert done.returncode == 0 and "1 of 1 file match" in done.stdout, done.stderr
 
     def test_a_list_of_paths(self, place: Place, tmp_path: Path) -> None:
         place.mount()
