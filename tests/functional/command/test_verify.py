@@ -456,3 +456,21 @@ class TestWhatOthersKnow:
         assert done.returncode == 0, done.stderr
         told, _ = verified(place.mnt / T1, "--by", "lockfile")
         assert by(told) == {"lockfile git-sha1": 1}
+
+    def test_a_version_that_is_not_the_current_one(self, place: Place, tmp_path: Path) -> None:
+        """What the store says is asked of that version, too."""
+        client, name = s3_client(place.bucket.url), place.bucket.name
+        client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        old, new = b"old" * 1000, b"new" * 1000
+        ids = [
+            client.put_object(Bucket=name, Key="v.nii", Body=body, ACL="public-read", ChecksumAlgorithm="SHA256")
+            for body in (old, new)
+        ]
+        lock = tmp_path / "old.lock"
+        record = Locked("v.nii", "v.nii", ids[0]["VersionId"], len(old), f'"{md5(old)}"', digest=f"md5:{md5(old)}")
+        write(lock, Header(source=place.source, endpoint_url=place.proxy.url), [record])
+        told, _ = verified(lock, "--anonymous", "--cache-dir", place.cache)
+        assert by(told) == {"lockfile md5": 1, "etag md5": 1, "checksum sha256": 1}
+        place.proxy.rule("flip", method="GET", path=place.bucket.path("v.nii"))
+        told, _ = verified(lock, "--anonymous", "--cache-dir", place.cache, "--cache-size", "0", code=1)
+        assert told["findings"][0]["version"] == ids[0]["VersionId"]
