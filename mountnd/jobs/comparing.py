@@ -80,6 +80,25 @@ class Comparer:
             brought = _between(before, self._checking.brought(target.stat.id), target.stat.size)
             self._differs(target, verdict, values, brought)
 
+    def doubtful(self) -> set[str]:
+        """Sources of which an ETag alone says otherwise, and of which no ETag was seen to be an MD5."""
+        with self._lock:
+            return {source for source, _ in self._doubts} - self._md5s
+
+    def attest(self, stat: ObjectStat, buffer: bytearray) -> bool:
+        """Whether the ETag of another file is the MD5 of its bytes: then those of its source are."""
+        evidence = known(Facts("", stat.size, stat.id.etag), (ETAG,))
+        hashers = Hashers({digest.algorithm for digest in evidence}, stat.size)
+        try:
+            for chunk in self._checking.chunks(stat.id, stat.size, buffer):
+                hashers.update(chunk)
+        except StoreError:
+            return False
+        values = hashers.values()
+        if any(values[digest.algorithm] == digest.value for digest in evidence):
+            self._md5s.add(stat.id.source)
+        return stat.id.source in self._md5s
+
     def settle(self) -> None:
         """All is read. An ETag that alone says otherwise tells of wrong bytes where others of its source are MD5s, or
         where the source itself gives its MD5; else it may be none."""

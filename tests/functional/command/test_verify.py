@@ -279,6 +279,15 @@ class TestETagsThatNeedNotBeMd5s:
         told, _ = self.verify(server, tmp_path, code=1)
         assert (told["mismatch"], told["doubt"]) == (1, 0) and told["findings"][0]["path"] == "bad.nii"
 
+    def test_one_file_alone_is_judged_by_others_that_lie_beside_it(self, server: Quirky, tmp_path: Path) -> None:
+        bad = thing(b"bad" * 100, etag=md5(b"was good"))
+        server.hold({"d/bad.nii": bad, "d/good.json": b"{}", "d/odd.json": thing(b"[]", etag=md5(b"odd"))})
+        told, _ = self.verify(server, tmp_path, "--include", "bad.nii", code=1)
+        assert (told["mismatch"], told["doubt"], told["files"]) == (1, 0, 1)
+        server.hold({"d/bad.nii": bad, "d/odd.json": thing(b"[]", etag=md5(b"odd"))})
+        told, _ = self.verify(server, tmp_path / "other", "--include", "bad.nii", code=1)
+        assert (told["mismatch"], told["doubt"]) == (0, 1)
+
     def test_what_another_digest_vouches_for_is_right(self, server: Quirky, tmp_path: Path) -> None:
         body = b"x" * 100
         sums = f"{sha256(body)}  x.nii\n".encode()
