@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .digest import algorithm_of, value_of
 
-_KEY = re.compile(r"([A-Z0-9_]+)((?:-[a-zA-Z][0-9]+)*)--([0-9a-fA-F]+)(\.[^/]*)?")
+_KEY = re.compile(r"([A-Z0-9_]+)((?:-[a-zA-Z][0-9]{1,19})*)--([0-9a-fA-F]+)(\.[^/]*)?")
 
 
 class Key(NamedTuple):

@@ -10,7 +10,7 @@ from ..checks.hashing import PACKAGE
 from ..checks.kinds import KINDS
 from ..installation import here
 from ..jobs.verify_report import DOUBT, MISMATCH, MISSING, UNKNOWN, UNREADABLE
-from ..report.figures import duration, size
+from ..report.figures import count, duration, size
 from . import streams, tables
 
 # What makes a verification fail, and how it is called in sums.
@@ -30,9 +30,9 @@ def show(title: str, told: Mapping[str, Any], *, dry_run: bool) -> None:
     """How far it agrees, and by what; with --dry-run what could be checked."""
     if dry_run:
         checkable = told["files"] - told[UNKNOWN] - told[UNREADABLE]
-        streams.show(f"{title}: {checkable:,} of {told['files']:,} files can be checked.")
+        streams.show(f"{title}: {checkable:,} of {count(told['files'], 'file')} can be checked.")
     else:
-        text = f"{title}: {told['verified']:,} of {told['files']:,} files match, {size(told['verified_bytes'])}"
+        text = f"{title}: {told['verified']:,} of {count(told['files'], 'file')} match, {size(told['verified_bytes'])}"
         seconds = told["seconds"] - told.get("checking_since", told["seconds"])
         if told["read_bytes"] and seconds > 0:
             took = duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
@@ -54,14 +54,15 @@ def remarks(told: Mapping[str, Any]) -> list[str]:
         listed = any(finding["what"] == UNKNOWN for finding in told["failures"])
         found.append(f"{text} of the files." if listed else f"{text} of the files; --list-unknown lists them.")
     if told["cannot"]:
-        which = ", ".join(f"{name} ({files:,} files)" for name, files in sorted(told["cannot"].items()))
+        which = ", ".join(f"{name} ({count(files, 'file')})" for name, files in sorted(told["cannot"].items()))
         found.append(f"Not computed here: {which}. To have it: {here([PACKAGE])}")
     if told["not_asked"]["files"]:
         files, why = told["not_asked"]["files"], told["not_asked"]["why"]
         found.append(f"The store could not be asked what it knows of {files:,} of the files: {why}")
     if told.get("damaged"):
-        blocks = f"{told['damaged']:,} damaged blocks of the disk cache were found by their checksums"
-        found.append(f"{blocks} meanwhile, and fetched again: what was compared came from the source.")
+        found.append(
+            f"Damaged in the disk cache, noticed by checksums, and fetched again: {count(told['damaged'], 'block')}."
+        )
     return found + list(told.get("remarks", ()))
 
 

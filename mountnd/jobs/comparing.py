@@ -67,15 +67,37 @@ class Comparer:
         before = self._checking.brought(target.stat.id)
         values = self._values(target.stat, usable, buffer)
         verdict = judged(usable, values, etag_is_md5=told.etag_is_md5 if told else None)
-        if told is None and verdict.outcome is not Outcome.VERIFIED:  # an ETag need not be an MD5
+        if told is None and any(digest.kind == ETAG for digest in verdict.differ):  # which need not be an MD5
             told = self._told(target.stat)
-            usable = self._usable(target, told)
+            if told.etag_is_md5 is False:
+                usable = [digest for digest in usable if digest.kind != ETAG]
             verdict = judged(usable, values, etag_is_md5=told.etag_is_md5)
         if verdict.outcome is Outcome.VERIFIED:
             self._verified(target.stat, verdict)
-        elif verdict.outcome is not Outcome.UNKNOWN:
+        elif verdict.outcome is Outcome.UNKNOWN:
+            self._unknown(target, usable)
+        else:
             brought = _between(before, self._checking.brought(target.stat.id), target.stat.size)
             self._differs(target, verdict, values, brought)
+
+    def doubtful(self) -> set[str]:
+        """Sources of which an ETag alone says otherwise, and of which no ETag was seen to be an MD5."""
+        with self._lock:
+            return {source for source, _ in self._doubts} - self._md5s
+
+    def attest(self, stat: ObjectStat, buffer: bytearray) -> bool:
+        """Whether the ETag of another file is the MD5 of its bytes: then those of its source are."""
+        evidence = known(Facts("", stat.size, stat.id.etag), (ETAG,))
+        hashers = Hashers({digest.algorithm for digest in evidence}, stat.size)
+        try:
+            for chunk in self._checking.chunks(stat.id, stat.size, buffer):
+                hashers.update(chunk)
+        except StoreError:
+            return False
+        values = hashers.values()
+        if any(values[digest.algorithm] == digest.value for digest in evidence):
+            self._md5s.add(stat.id.source)
+        return stat.id.source in self._md5s
 
     def settle(self) -> None:
         """All is read. An ETag that alone says otherwise tells of wrong bytes where others of its source are MD5s, or
@@ -110,12 +132,16 @@ class Comparer:
         usable = [digest for digest in evidence if can_compute(digest.algorithm)]
         report.cannot({digest.algorithm for digest in evidence} - {digest.algorithm for digest in usable})
         if not usable:
-            report.count(unknown_bytes=stat.size)
-            if self._request.unknown:
-                report.find({**target.facts(), "what": UNKNOWN, "reason": _why_unknown(evidence)})
-            else:
-                report.count(unknown=1)
+            self._unknown(target, evidence)
         return usable
+
+    def _unknown(self, target: Target, evidence: Sequence[Digest]) -> None:
+        """Nothing can be said of a file. `evidence`: what cannot be computed here."""
+        self._report.count(unknown_bytes=target.stat.size)
+        if self._request.unknown:
+            self._report.find({**target.facts(), "what": UNKNOWN, "reason": _why_unknown(evidence)})
+        else:
+            self._report.count(unknown=1)
 
     def _values(self, stat: ObjectStat, usable: Iterable[Digest], buffer: bytearray) -> dict[str, str]:
         """The digests of the bytes as programs get them. Raises StoreError."""

@@ -7,8 +7,10 @@ many long files are read at once.
 
 from __future__ import annotations
 
+import heapq
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from ..blocks.checking import AHEAD
@@ -27,7 +29,9 @@ from .report import CHECKING
 from .request import VerifyRequest
 from .transfer import OUTAGE, OutOfReach
 from .verify_report import MISSING, VerifyReport
-from .walk import Walk
+from .walk import Batch, Walk
+
+log = logging.getLogger(__name__)
 
 # Files read side by side: small ones are a matter of round trips.
 THREADS = 32
@@ -35,6 +39,8 @@ THREADS = 32
 CHUNK = 2 << 20
 # Long files, of which `AHEAD` each is under way, take this part of the memory.
 MEMORY_PART = 2
+# So many other files, up to so long, are read where it is in doubt what a server's ETags are.
+WITNESSES, WITNESS_BYTES = 4, 1 << 20
 # How long what is being read is waited for once it was cancelled.
 SETTLE_S = 6.0
 
@@ -68,6 +74,7 @@ class Verify(Job):
         files = Files(walk.batches, self._request)
         self._files = files.all()
         self._side_by_side()
+        self._look_for_witnesses(walk.batches)
         self._comparer.settle()
         self._found.tell(damaged=self._checking.damaged - damaged)
         if self._outage:
@@ -120,6 +127,7 @@ class Verify(Job):
             self._found.failed(path, str(e) or type(e).__name__)
             self._count_failure(e)
         except Exception as e:  # the others are checked all the same
+            log.exception("verify %s", path)
             self._found.failed(path, f"internal error: {type(e).__name__}: {e}")
         else:
             self._failures = 0
@@ -132,8 +140,26 @@ class Verify(Job):
             if self._failures >= OUTAGE:
                 self._outage = str(error)
 
+    def _look_for_witnesses(self, batches: Sequence[Batch]) -> None:
+        """Read a few small files that are not meant, where nothing else says whether a source's ETags are MD5s."""
+        buffer = bytearray(WITNESS_BYTES)
+        for source in self._comparer.doubtful():
+            others = (stat for stat in _others(batches) if stat.id.source == source)
+            for stat in heapq.nsmallest(WITNESSES, others, key=lambda stat: stat.size):
+                if self._cancelled.is_set() or self._comparer.attest(stat, buffer):
+                    break
+
     def _find_missing(self, files: Files) -> None:
         """Files that checksum files name, and that are not there."""
         there = {picked.path for picked in files.all()}
         for path, by in self._listed.absent([components(top) for top in self._request.paths], there):
             self._found.find({"path": path, "what": MISSING, "reason": f"it is not there, and named in {by}"})
+
+
+def _others(batches: Sequence[Batch]) -> Iterator[ObjectStat]:
+    """Small files that were listed and are not meant."""
+    for batch in batches:
+        chosen = set(batch.chosen)
+        for i, entry in enumerate(batch.entries):
+            if entry.stat is not None and i not in chosen and 0 < entry.stat.size <= WITNESS_BYTES:
+                yield batch.catalogue.relied(entry.stat)

@@ -279,6 +279,15 @@ class TestETagsThatNeedNotBeMd5s:
         told, _ = self.verify(server, tmp_path, code=1)
         assert (told["mismatch"], told["doubt"]) == (1, 0) and told["findings"][0]["path"] == "bad.nii"
 
+    def test_one_file_alone_is_judged_by_others_that_lie_beside_it(self, server: Quirky, tmp_path: Path) -> None:
+        bad = thing(b"bad" * 100, etag=md5(b"was good"))
+        server.hold({"d/bad.nii": bad, "d/good.json": b"{}", "d/odd.json": thing(b"[]", etag=md5(b"odd"))})
+        told, _ = self.verify(server, tmp_path, "--include", "bad.nii", code=1)
+        assert (told["mismatch"], told["doubt"], told["files"]) == (1, 0, 1)
+        server.hold({"d/bad.nii": bad, "d/odd.json": thing(b"[]", etag=md5(b"odd"))})
+        told, _ = self.verify(server, tmp_path / "other", "--include", "bad.nii", code=1)
+        assert (told["mismatch"], told["doubt"]) == (0, 1)
+
     def test_what_another_digest_vouches_for_is_right(self, server: Quirky, tmp_path: Path) -> None:
         body = b"x" * 100
         sums = f"{sha256(body)}  x.nii\n".encode()
@@ -353,7 +362,7 @@ class TestThroughAMount:
         told, _ = verified(place.mnt / "sub-01", place.mnt / "sub-02/empty.txt")
         assert (told["files"], told["verified"]) == (3, 3)
         done = run_mountnd("verify", "anat", cwd=place.mnt / "sub-02")
-        assert done.returncode == 0 and "1 of 1 files match" in done.stdout, done.stderr
+        assert done.returncode == 0 and "1 of 1 file match" in done.stdout, done.stderr
 
     def test_a_list_of_paths(self, place: Place, tmp_path: Path) -> None:
         place.mount()
@@ -456,3 +465,21 @@ class TestWhatOthersKnow:
         assert done.returncode == 0, done.stderr
         told, _ = verified(place.mnt / T1, "--by", "lockfile")
         assert by(told) == {"lockfile git-sha1": 1}
+
+    def test_a_version_that_is_not_the_current_one(self, place: Place, tmp_path: Path) -> None:
+        """What the store says is asked of that version, too."""
+        client, name = s3_client(place.bucket.url), place.bucket.name
+        client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        old, new = b"old" * 1000, b"new" * 1000
+        ids = [
+            client.put_object(Bucket=name, Key="v.nii", Body=body, ACL="public-read", ChecksumAlgorithm="SHA256")
+            for body in (old, new)
+        ]
+        lock = tmp_path / "old.lock"
+        record = Locked("v.nii", "v.nii", ids[0]["VersionId"], len(old), f'"{md5(old)}"', digest=f"md5:{md5(old)}")
+        write(lock, Header(source=place.source, endpoint_url=place.proxy.url), [record])
+        told, _ = verified(lock, "--anonymous", "--cache-dir", place.cache)
+        assert by(told) == {"lockfile md5": 1, "etag md5": 1, "checksum sha256": 1}
+        place.proxy.rule("flip", method="GET", path=place.bucket.path("v.nii"))
+        told, _ = verified(lock, "--anonymous", "--cache-dir", place.cache, "--cache-size", "0", code=1)
+        assert told["findings"][0]["version"] == ids[0]["VersionId"]

@@ -97,7 +97,7 @@ def test_remarks() -> None:
         "crc64nvme (3 files)",
         "awscrt",
         "access denied",
-        "4 damaged",
+        "4 blocks",
     ):
         assert part in said
     assert said.endswith("sums, line 1: odd.") and summary.remarks(told()) == []
