@@ -14,6 +14,7 @@ import fcntl
 import grp
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -135,7 +136,8 @@ def _check(command: list[str]) -> None:
         lines = [line for line in told.stderr.splitlines() if "[emerg]" in line or "[crit]" in line] or [
             "it says nothing"
         ]
-        raise MountError(f"nginx does not start: {lines[0].partition('] ')[2] or lines[0]}")
+        # "2026/11/26 20:28:32 [emerg] 17508#17508: what is wrong"
+        raise MountError(f"nginx does not start: {re.sub(r'^.*?] (?:[0-9]+#[0-9]+: )?', '', lines[0])}")
 
 
 @contextmanager

@@ -181,7 +181,7 @@ def endpoint(raw: object) -> str:
 
 # A thousand nodes are a ring that somebody may have; a value of ten thousand is a mistake.
 _MOST_PROXIES = 4096
-_EXPECTED_VIA = "URLs such as http://node1:8090, separated by commas, or none"
+_EXPECTED_VIA = "a list of URLs such as http://node1:8090,http://node2:8090, or none"
 
 
 def via(raw: object) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def test_two_mounts_fetch_each_byte_once(origin: Quirky, tmp_path: Path) -> None
 
 
 class TestEnd:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_it_ends_well_and_leaves_nothing(self, origin: Quirky, tmp_path: Path, number: signal.Signals) -> None:
         with cache_server(tmp_path, "s3://bkt", origin.url) as running:
             assert len(running.processes()) >= 2

@@ -125,7 +125,7 @@ def test_nodes_that_die_or_hang_in_the_middle_of_a_read(tmp_path: Path, server: 
         assert run_mountnd("stats", mounted.path).stdout.count("left out") >= 1
 
 
-@pytest.mark.parametrize("action", ["shift", "short", "status"])
+@pytest.mark.parametrize("action", ["shift", "short"])
 def test_a_node_that_lies(tmp_path: Path, server: str, action: str) -> None:
     """All that it answers is wrong; what programs read is right."""
     with proxied(server) as liar, mount(tmp_path / "m", server, liar.url) as mounted:
