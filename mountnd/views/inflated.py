@@ -1,9 +1,9 @@
 """The inflated bytes of one version: who inflates what, so that nothing is inflated twice that is wanted at once.
 
-Bytes are inflated in *units*. A reader that needs a unit takes a cursor that lies between it and the seek point before
-it, or a little before that, or makes one from there; where such a cursor is at work already, it waits: the cursor comes
-by, or is handed on. So many readers of one part are one cursor, in order, and readers of parts with seek points between
-them go side by side.
+Bytes are inflated in *units*. A reader that needs a unit takes an idle cursor that lies a little before it, or makes
+one at the seek point before it; where a cursor at work will come by, it waits, and is given the unit, or the cursor. So
+a stream, whose readahead asks for many parts at once, is inflated by one cursor, in order, and each compressed byte of
+it is fetched once; readers of places far from each other go side by side.
 
 Lock: `Inflated._lock` comes before those of `Points`, `Units` and `Allowance`; nothing is waited for under it.
 """
@@ -26,10 +26,18 @@ from .points import Points, SeekPoint
 from .unfit import Unfit
 from .units import Units, start_of, unit_of
 
-# A cursor so little before a seek point is as good as the point: its compressed bytes are on their way.
-NEAR = 1 << 20
-# Cursors of one file that are kept, and that may be at work.
-CURSORS = 4
+# A cursor so little before a seek point is as good as the point: its compressed bytes are on their way. And what begins
+# so little behind what somebody reads is read in the same go, by one cursor that passes on.
+NEAR, GAP = 1 << 20, 4 << 20
+# Cursors of one file, at work or idle.
+CURSORS = 8
+# Seek points that are kept together: those of 64 MiB.
+POINTS_AT_ONCE = 16
+# A cursor so little before a seek point is as good as the point: its compressed bytes are on their way. And what begins
+# so little behind what somebody reads is read in the same go, by one cursor that passes on.
+NEAR, GAP = 1 << 20, 4 << 20
+# Cursors of one file, at work or idle.
+CURSORS = 8
 # Seek points that are kept together: those of 64 MiB.
 POINTS_AT_ONCE = 16
 # What is inflated on the way to a unit is kept where a reader that is a little late may want it.
@@ -57,14 +65,18 @@ class _Working:
     """A cursor and what feeds it.
 
     Attributes:
-        at: of the unit that is inflated now, the start.
+        at: where the bytes begin that it gives next; stop: where the reader ends who has it.
+        data: what was inflated of a unit when its reader was cancelled, from `at` on.
         turns: how many readers have had it.
     """
 
-    __slots__ = ("at", "cursor", "feed", "turns")
+    __slots__ = ("at", "cursor", "data", "feed", "stop", "turns")
 
     def __init__(self, cursor: Cursor, feed: Feed) -> None:
-        self.cursor, self.feed, self.at, self.turns = cursor, feed, cursor.out, 0
+        self.cursor, self.feed = cursor, feed
+        self.at = self.stop = cursor.out
+        self.data: bytearray | None = None
+        self.turns = 0
 
 
 class _Waiter:
@@ -186,20 +198,22 @@ class Inflated:
         try:
             while True:
                 with self._lock:
-                    working.at, waiting = cursor.out, self._wanted_of(cursor.out)
-                    feed_to = max([stop, *(waiter.stop for waiter in waiting)])
+                    working.at = at = cursor.out if working.data is None else working.at
+                    feed_to = self._reach(at, stop)
                 feed.want(self._stored_at(feed_to, cursor))
-                here = unit_of(cursor.out)
-                whole, end = start_of(here) == cursor.out, min(start_of(here + 1), self.size)
-                data = bytearray(end - cursor.out)
-                if cursor.fill(memoryview(data), check) < len(data):
+                here = unit_of(at)
+                end = min(start_of(here + 1), self.size)
+                data = working.data = working.data or bytearray(end - at)
+                cursor.fill(memoryview(data)[cursor.out - at :], check)
+                if cursor.out < end:
                     raise Unfit("size")
                 if end == self.size:  # all that the header tells of is there: nothing may follow
                     if cursor.fill(memoryview(bytearray(1)), check):
                         raise Unfit("size")
                     self._ended = True
-                if whole:
-                    self._give(here, data, keep=start_of(unit) - end <= KEPT_ON_THE_WAY)
+                working.data = None
+                if at == start_of(here):
+                    self._give(here, data)
                     if here == unit:
                         kept = True
                         return data
@@ -209,13 +223,11 @@ class Inflated:
         finally:
             self._release(working, kept=kept)
 
-    def _give(self, unit: int, data: bytearray, *, keep: bool) -> None:
-        """A unit was inflated."""
+    def _give(self, unit: int, data: bytearray) -> None:
+        """A unit was inflated: for who waits, and for who is a little late."""
         with self._lock:
-            waiters = [waiter for waiter in self._waiters if waiter.unit == unit]
-            if keep or waiters:
-                self._engine.units.put(self.whose, unit, data)
-            for waiter in waiters:
+            self._engine.units.put(self.whose, unit, data)
+            for waiter in [waiter for waiter in self._waiters if waiter.unit == unit]:
                 self._waiters.remove(waiter)
                 waiter.data = data
                 waiter.given.set()
@@ -228,6 +240,7 @@ class Inflated:
         with self._lock:
             self._busy.remove(working)
             if kept:
+                working.at = working.cursor.out if working.data is None else working.at
                 working.turns += 1
                 self._idle.append(working)
             dropped = self._hand_out()
@@ -249,44 +262,46 @@ class Inflated:
         cursors that were given up for that."""
         dropped = []
         for waiter in sorted(self._waiters, key=lambda one: one.unit):
-            place = self._choose(waiter.unit)
-            if place is None:
+            start = start_of(waiter.unit)
+            point = self.points.before(start)
+            near = min(point.out - NEAR, start - GAP)
+            idle = [one for one in self._idle if near <= one.at <= start]
+            working = max(idle, key=lambda one: one.at, default=None)
+            comes = [one.at for one in self._busy if one.at <= start and self._comes_by(one, start, point)]
+            if comes and (working is None or max(comes) > working.at):
                 continue
-            if isinstance(place, _Working):
-                self._idle.remove(place)
-                place.at = place.cursor.out
-            else:
+            if working is not None:
+                self._idle.remove(working)
+            elif len(self._busy) < CURSORS:
                 if self._idle and len(self._idle) + len(self._busy) >= CURSORS:
                     dropped.append(self._idle.pop(0))
-                place = self._new(place)
-            self._busy.append(place)
+                working = self._new(point)
+            else:
+                break
+            working.stop = waiter.stop
+            self._busy.append(working)
             self._waiters.remove(waiter)
-            waiter.working = place
+            waiter.working = working
             waiter.given.set()
         return dropped
 
-    def _choose(self, unit: int) -> _Working | SeekPoint | None:
-        """From where to inflate for a unit: an idle cursor, or a seek point; None: wait for a cursor at work."""
-        start = start_of(unit)
-        point = self.points.before(start)
-        from_ = point.out - NEAR
-        coming = [one.at for one in self._busy if from_ <= one.at <= start]
-        idle = [one for one in self._idle if from_ <= one.cursor.out <= start]
-        nearest = max(idle, key=lambda one: one.cursor.out, default=None)
-        if nearest is not None and nearest.cursor.out >= max(coming, default=0):
-            return nearest
-        return None if coming or len(self._busy) >= CURSORS else point
+    def _comes_by(self, working: _Working, start: int, point: SeekPoint) -> bool:
+        """Whether a cursor at work is nearer than a seek point, or goes there anyway."""
+        return working.at >= point.out - NEAR or start <= self._reach(working.at, working.stop)
+
+    def _reach(self, at: int, stop: int) -> int:
+        """Up to where a cursor at `at` will go that is on its way to `stop`: for those, too, who wait for what comes
+        right behind it."""
+        for waiter in sorted(self._waiters, key=lambda one: one.unit):
+            if at <= start_of(waiter.unit) <= stop + GAP:
+                stop = max(stop, waiter.stop)
+        return stop
 
     def _new(self, point: SeekPoint) -> _Working:
         """A cursor from a seek point on."""
         engine = self._engine
         feed = Feed(engine.store, self.id, engine.workers, engine.allowance, head=self._head, start=point.stored)
         return _Working(Cursor(point, feed, self.points, engine.turn), feed)
-
-    def _wanted_of(self, out: int) -> list[_Waiter]:
-        """Who waits for a cursor at an offset."""
-        waiters = [waiter for waiter in self._waiters if start_of(waiter.unit) >= out]
-        return [waiter for waiter in waiters if self.points.before(start_of(waiter.unit)).out - NEAR <= out]
 
     def _stored_at(self, out: int, cursor: Cursor) -> int:
         """About where in the compressed bytes those lie that inflate to `out`."""
