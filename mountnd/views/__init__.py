@@ -7,7 +7,8 @@
     nifti         how long a file is, from its header (pure)
     unfit         why a file cannot be shown inflated
     sizes         finds out how long files are, and whether that can be true; remembers it
-    inflated      the inflated bytes of one version: who inflates what, for many readers at once
+    inflated      the inflated bytes of one version, for many readers at once
+    cursors       the cursors of one file, and who is given which
     units         the parts in which a file is inflated, and those inflated lately
     cursor        a place in a compressed file that is being inflated
     points        seek points, and how they are kept

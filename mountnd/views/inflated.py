@@ -1,9 +1,6 @@
 """The inflated bytes of one version: who inflates what, so that nothing is inflated twice that is wanted at once.
 
-Bytes are inflated in *units*. A reader that needs a unit takes a cursor that lies between it and the seek point before
-it, or a little before that, or makes one from there; where such a cursor is at work already, it waits: the cursor comes
-by, or is handed on. So many readers of one part are one cursor, in order, and readers of parts with seek points between
-them go side by side.
+Bytes are inflated in units (`units.py`); `cursors.py` says by whom.
 
 Lock: `Inflated._lock` comes before those of `Points`, `Units` and `Allowance`; nothing is waited for under it.
 """
@@ -21,19 +18,14 @@ from ..stores.base import Deadline, ObjectId, Store
 from ..waits import GRACE_S, later
 from ..workers import Workers
 from .cursor import Cursor
+from .cursors import Cursors, Waiter, Working
 from .feed import Allowance, Feed
 from .points import Points, SeekPoint
 from .unfit import Unfit
 from .units import Units, start_of, unit_of
 
-# A cursor so little before a seek point is as good as the point: its compressed bytes are on their way.
-NEAR = 1 << 20
-# Cursors of one file that are kept, and that may be at work.
-CURSORS = 4
 # Seek points that are kept together: those of 64 MiB.
 POINTS_AT_ONCE = 16
-# What is inflated on the way to a unit is kept where a reader that is a little late may want it.
-KEPT_ON_THE_WAY = 8 << 20
 
 
 class Engine(NamedTuple):
@@ -51,32 +43,6 @@ class Engine(NamedTuple):
     allowance: Allowance
     units: Units
     turn: AbstractContextManager[object]
-
-
-class _Working:
-    """A cursor and what feeds it.
-
-    Attributes:
-        at: of the unit that is inflated now, the start.
-        turns: how many readers have had it.
-    """
-
-    __slots__ = ("at", "cursor", "feed", "turns")
-
-    def __init__(self, cursor: Cursor, feed: Feed) -> None:
-        self.cursor, self.feed, self.at, self.turns = cursor, feed, cursor.out, 0
-
-
-class _Waiter:
-    """A reader that waits for a unit: it is given its `data`, or a cursor at work for it."""
-
-    __slots__ = ("data", "given", "stop", "unit", "working")
-
-    def __init__(self, unit: int, stop: int) -> None:
-        self.unit, self.stop = unit, stop
-        self.given = threading.Event()
-        self.data: bytearray | None = None
-        self.working: _Working | None = None
 
 
 class Inflated:
@@ -107,9 +73,7 @@ class Inflated:
         self._engine, self.id, self.whose, self.size, self.points = engine, id, whose, size, points
         self._head, self._learnt = head, learnt
         self._lock = threading.Lock()
-        self._idle: list[_Working] = []
-        self._busy: list[_Working] = []
-        self._waiters: list[_Waiter] = []
+        self._cursors = Cursors(points, self._new)  # guarded by the lock
         self._kept_points = len(points)
         self._ended = False
 
@@ -137,7 +101,7 @@ class Inflated:
     def close(self) -> None:
         """Drop the cursors that nobody uses. It can still be read."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle, self._cursors.idle = self._cursors.idle, []
         _close(idle)
 
     def has_new_points(self) -> bool:
@@ -149,17 +113,17 @@ class Inflated:
     @property
     def in_use(self) -> bool:
         """Whether somebody reads it now."""
-        return bool(self._busy or self._waiters)
+        return bool(self._cursors.busy or self._cursors.waiters)
 
     # -- units
     def _unit(self, unit: int, stop: int, deadline: Deadline) -> bytearray:
         """One unit, on the way to the offset `stop`."""
-        waiter = _Waiter(unit, stop)
+        waiter = Waiter(unit, stop)
         with self._lock:
             if (data := self._engine.units.get(self.whose, unit)) is not None:
                 return data
-            self._waiters.append(waiter)
-            dropped = self._hand_out()
+            self._cursors.waiters.append(waiter)
+            dropped = self._cursors.hand_out()
         _close(dropped)
         if not waiter.given.is_set():
             self._wait(waiter, deadline)
@@ -168,17 +132,17 @@ class Inflated:
         assert waiter.working is not None
         return self._inflate_to(waiter.working, unit, stop, deadline)
 
-    def _wait(self, waiter: _Waiter, deadline: Deadline) -> None:
+    def _wait(self, waiter: Waiter, deadline: Deadline) -> None:
         """Wait until a reader is given something. Raises what the deadline says."""
         with deadline.ending(waiter.given.set):
             waiter.given.wait(min(deadline.left(), threading.TIMEOUT_MAX))
         with self._lock:
             if waiter.data is not None or waiter.working is not None:
                 return
-            self._waiters.remove(waiter)
+            self._cursors.waiters.remove(waiter)
         raise deadline.over(self.id.key) or TimedOut(f"{self.id.key}: no answer in time", code="Deadline")
 
-    def _inflate_to(self, working: _Working, unit: int, stop: int, deadline: Deadline) -> bytearray:
+    def _inflate_to(self, working: Working, unit: int, stop: int, deadline: Deadline) -> bytearray:
         """Inflate on until a unit is there."""
         cursor, feed, kept = working.cursor, working.feed, False
         check = partial(deadline.check, self.id.key)
@@ -186,20 +150,22 @@ class Inflated:
         try:
             while True:
                 with self._lock:
-                    working.at, waiting = cursor.out, self._wanted_of(cursor.out)
-                    feed_to = max([stop, *(waiter.stop for waiter in waiting)])
+                    working.at = at = cursor.out if working.data is None else working.at
+                    feed_to = self._cursors.reach(at, stop)
                 feed.want(self._stored_at(feed_to, cursor))
-                here = unit_of(cursor.out)
-                whole, end = start_of(here) == cursor.out, min(start_of(here + 1), self.size)
-                data = bytearray(end - cursor.out)
-                if cursor.fill(memoryview(data), check) < len(data):
+                here = unit_of(at)
+                end = min(start_of(here + 1), self.size)
+                data = working.data = working.data or bytearray(end - at)
+                cursor.fill(memoryview(data)[cursor.out - at :], check)
+                if cursor.out < end:
                     raise Unfit("size")
                 if end == self.size:  # all that the header tells of is there: nothing may follow
                     if cursor.fill(memoryview(bytearray(1)), check):
                         raise Unfit("size")
                     self._ended = True
-                if whole:
-                    self._give(here, data, keep=start_of(unit) - end <= KEPT_ON_THE_WAY)
+                working.data = None
+                if at == start_of(here):
+                    self._give(here, data)
                     if here == unit:
                         kept = True
                         return data
@@ -209,84 +175,36 @@ class Inflated:
         finally:
             self._release(working, kept=kept)
 
-    def _give(self, unit: int, data: bytearray, *, keep: bool) -> None:
-        """A unit was inflated."""
+    def _give(self, unit: int, data: bytearray) -> None:
+        """A unit was inflated: for who waits, and for who is a little late."""
         with self._lock:
-            waiters = [waiter for waiter in self._waiters if waiter.unit == unit]
-            if keep or waiters:
-                self._engine.units.put(self.whose, unit, data)
-            for waiter in waiters:
-                self._waiters.remove(waiter)
-                waiter.data = data
-                waiter.given.set()
+            self._engine.units.put(self.whose, unit, data)
+            self._cursors.give(unit, data)
 
-    def _release(self, working: _Working, *, kept: bool) -> None:
+    def _release(self, working: Working, *, kept: bool) -> None:
         """A cursor's reader is done with it."""
         kept = kept and not working.cursor.ended
         more = len(self.points) - self._kept_points
         learnt = more >= POINTS_AT_ONCE or (self._ended and more > 0)
         with self._lock:
-            self._busy.remove(working)
-            if kept:
-                working.turns += 1
-                self._idle.append(working)
-            dropped = self._hand_out()
-            if working in self._idle and working.feed.is_ahead:
+            dropped = self._cursors.release(working, kept=kept)
+            if working in self._cursors.idle and working.feed.is_ahead:
                 later(GRACE_S, partial(self._pause, working, working.turns))
         _close(dropped if kept else [working, *dropped])
         if learnt:
             self._learnt(self)
 
-    def _pause(self, working: _Working, turns: int) -> None:
+    def _pause(self, working: Working, turns: int) -> None:
         """Where nobody has come for a cursor meanwhile, what is under way for it is not wanted."""
         with self._lock:
-            if working in self._idle and working.turns == turns:
+            if working in self._cursors.idle and working.turns == turns:
                 working.feed.pause()
 
-    # -- with the lock held
-    def _hand_out(self) -> list[_Working]:
-        """Give cursors to those who wait and need not wait for one at work, in the order of what they want. Returns
-        cursors that were given up for that."""
-        dropped = []
-        for waiter in sorted(self._waiters, key=lambda one: one.unit):
-            place = self._choose(waiter.unit)
-            if place is None:
-                continue
-            if isinstance(place, _Working):
-                self._idle.remove(place)
-                place.at = place.cursor.out
-            else:
-                if self._idle and len(self._idle) + len(self._busy) >= CURSORS:
-                    dropped.append(self._idle.pop(0))
-                place = self._new(place)
-            self._busy.append(place)
-            self._waiters.remove(waiter)
-            waiter.working = place
-            waiter.given.set()
-        return dropped
-
-    def _choose(self, unit: int) -> _Working | SeekPoint | None:
-        """From where to inflate for a unit: an idle cursor, or a seek point; None: wait for a cursor at work."""
-        start = start_of(unit)
-        point = self.points.before(start)
-        from_ = point.out - NEAR
-        coming = [one.at for one in self._busy if from_ <= one.at <= start]
-        idle = [one for one in self._idle if from_ <= one.cursor.out <= start]
-        nearest = max(idle, key=lambda one: one.cursor.out, default=None)
-        if nearest is not None and nearest.cursor.out >= max(coming, default=0):
-            return nearest
-        return None if coming or len(self._busy) >= CURSORS else point
-
-    def _new(self, point: SeekPoint) -> _Working:
+    def _new(self, point: SeekPoint) -> Working:
         """A cursor from a seek point on."""
         engine = self._engine
         feed = Feed(engine.store, self.id, engine.workers, engine.allowance, head=self._head, start=point.stored)
-        return _Working(Cursor(point, feed, self.points, engine.turn), feed)
-
-    def _wanted_of(self, out: int) -> list[_Waiter]:
-        """Who waits for a cursor at an offset."""
-        waiters = [waiter for waiter in self._waiters if start_of(waiter.unit) >= out]
-        return [waiter for waiter in waiters if self.points.before(start_of(waiter.unit)).out - NEAR <= out]
+        return Working(Cursor(point, feed, self.points, engine.turn), feed)
 
     def _stored_at(self, out: int, cursor: Cursor) -> int:
         """About where in the compressed bytes those lie that inflate to `out`."""
@@ -297,6 +215,6 @@ class Inflated:
         return low[1] + int(max(0, high[1] - low[1]) * min(1.0, share)) + 1
 
 
-def _close(dropped: list[_Working]) -> None:
+def _close(dropped: list[Working]) -> None:
     for working in dropped:
         working.feed.close()

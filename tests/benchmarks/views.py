@@ -146,8 +146,8 @@ def view_of(world: World, place: Path, options: str) -> Iterator[Path]:
 
 
 @contextmanager
-def ratarmount(place: Path, *, warm: bool) -> Iterator[Path]:
-    """The local copy below ratarmount: a directory of mounts would be one a file, so each file is one."""
+def ratarmount(place: Path, *, warm: bool) -> Iterator[tuple[Path, float]]:
+    """The local copy below ratarmount, and the seconds until it was mounted: it makes its indexes before."""
     mnt, index = place / "mnt", place / "index"
     mnt.mkdir(parents=True, exist_ok=True)
     local = place / "local"
@@ -155,7 +155,6 @@ def ratarmount(place: Path, *, warm: bool) -> Iterator[Path]:
     for path in (DATA / "views").glob("*.gz"):
         if not (local / path.name).exists():
             os.link(path, local / path.name) if path.stat().st_dev == local.stat().st_dev else shutil.copy(path, local)
-    files = sorted(local.glob("*.gz"))
     if not warm:
         shutil.rmtree(index, ignore_errors=True)
     index.mkdir(exist_ok=True)
@@ -167,8 +166,7 @@ def ratarmount(place: Path, *, warm: bool) -> Iterator[Path]:
         while not mounted(mnt) and process.poll() is None and time.perf_counter() - begun < MOUNT_LIMIT_S:
             time.sleep(0.01)
         (PLACE / "pid").write_text(str(process.pid))
-        assert files
-        yield mnt
+        yield mnt, time.perf_counter() - begun
     finally:
         subprocess.run(["fusermount3", "-u", str(mnt)], check=False, capture_output=True)
         process.send_signal(signal.SIGTERM)
@@ -180,13 +178,9 @@ def one(world: World, row: str, setting: str, number: int) -> Record:
     place = PLACE / "place"
     with alone():
         if setting.startswith("ratarmount"):
-            with ratarmount(PLACE / "ratarmount", warm=setting.endswith("warm")) as mnt:
-                return {
-                    "row": row,
-                    "setting": setting,
-                    "run": number,
-                    **read(world, row, f"{mnt}/NAME.nii.gz/NAME.nii", local=True),
-                }
+            with ratarmount(PLACE / "ratarmount", warm=setting.endswith("warm")) as (mnt, mounting):
+                told = read(world, row, f"{mnt}/NAME.nii.gz/NAME.nii", local=True)
+                return {"row": row, "setting": setting, "run": number, "mounting": round(mounting, 2), **told}
         shutil.rmtree(place, ignore_errors=True)
         if setting == "view, warm":
             shutil.copytree(PLACE / "learnt/cache", place / "cache")
@@ -234,8 +228,9 @@ def table(records: list[Record]) -> str:
         cells = []
         for setting in SETTINGS:
             of = [r for r in records if (r["row"], r["setting"]) == (row, setting) and "seconds" in r]
+            mounting = f" (mounting {median(r['mounting'] for r in of):.1f} s)" if of and "mounting" in of[0] else ""
             cells.append(f"{median(r['seconds'] for r in of):.2f} s, {median(r['mb'] for r in of):.0f} MB, "
-                         f"CPU {median(r['cpu'] for r in of):.1f}" if of else "-")  # fmt: skip
+                         f"CPU {median(r['cpu'] for r in of):.1f}{mounting}" if of else "-")  # fmt: skip
         lines.append(f"| {what} | {' | '.join(cells)} |")
     for row, ours, other, goal in GOALS:
         a, b = (
