@@ -34,9 +34,8 @@ _SHOWN = 5
 
 
 class Asked(NamedTuple):
-    """A snapshot as it was found out just now. `tag`: what `latest` is, too."""
+    """A snapshot as it was found out just now. The header says which it is, of `latest`, too."""
 
-    tag: str
     header: Header
     resolved: Resolved
 
@@ -149,7 +148,7 @@ def _ask(
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         made_by=f"mountnd {__version__}",
     )
-    return Asked(snapshot.tag, header, resolved)
+    return Asked(header, resolved)
 
 
 def _dataset_url(url: str, snapshot: SnapshotName) -> str:
