@@ -15,9 +15,11 @@ from typing import NamedTuple
 from .assembly import endpoint_of, open_store
 from .config import presets
 from .config.options import SourceConfig
+from .config.parsers import did_you_mean
 from .config.snapshot_names import LATEST, SnapshotName, is_tag
 from .errors import BadAnswer, MountError, NotFound, StoreError
 from .lockfile.header import Header
+from .lockfile.reading import read_pieces
 from .private_directory import PrivatePath
 from .snapshots.kept import Kept, text_of
 from .snapshots.resolve import Progress, Resolved, resolve
@@ -34,9 +36,8 @@ _SHOWN = 5
 
 
 class Asked(NamedTuple):
-    """A snapshot as it was found out just now. `tag`: what `latest` is, too."""
+    """A snapshot as it was found out just now. The header says which it is, of `latest`, too."""
 
-    tag: str
     header: Header
     resolved: Resolved
 
@@ -84,8 +85,10 @@ def _pinned(
             asked = _ask(replace(source, snapshot=snapshot), store, service, deadline, timeout)
             _tell(asked, snapshot)
             found = _written(asked, snapshot, kept, after)
-    below = f"{snapshot.below}/" if snapshot.below else ""
-    return replace(source, snapshot=snapshot, lockfile=found, below=below)
+    if not snapshot.below:
+        return replace(source, snapshot=snapshot, lockfile=found)
+    _check_directory(found, snapshot)
+    return replace(source, snapshot=snapshot, lockfile=found, below=f"{snapshot.below}/")
 
 
 def ask(source: SourceConfig, deadline: Deadline, timeout: float, progress: Progress = lambda _: None) -> Asked:
@@ -99,6 +102,28 @@ def ask(source: SourceConfig, deadline: Deadline, timeout: float, progress: Prog
         if snapshot.tag == LATEST:
             snapshot = snapshot._replace(tag=_newest(snapshot.dataset, service, None, deadline))
         return _ask(replace(source, snapshot=snapshot), store, service, deadline, timeout, progress)
+
+
+def _check_directory(lockfile: Path, snapshot: SnapshotName) -> None:
+    """Raise NotFound unless the snapshot has the directory that is to be shown."""
+    wanted = snapshot.below.encode("utf-8", "surrogateescape")
+    beside: set[str] = set()
+    above, _, name = snapshot.below.rpartition("/")
+    start = f"{above}/".encode("utf-8", "surrogateescape") if above else b""
+    for piece in read_pieces(lockfile)[1]:
+        for path in piece.paths:
+            if path.startswith(wanted + b"/"):
+                return
+            if path == wanted:
+                raise NotFound(
+                    f"{snapshot}: {snapshot.below} is a file; mount the directory that it is in: "
+                    f"{snapshot}{'/' if above else ''}{above}",
+                    code="NoSuchPrefix",
+                )
+            if path.startswith(start) and b"/" in path[len(start) :]:
+                beside.add(path[len(start) :].partition(b"/")[0].decode("utf-8", "surrogateescape"))
+    hint = did_you_mean(name, beside)
+    raise NotFound(f"{snapshot} has no directory {snapshot.below}{hint}", code="NoSuchPrefix")
 
 
 @contextmanager
@@ -149,7 +174,7 @@ def _ask(
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         made_by=f"mountnd {__version__}",
     )
-    return Asked(snapshot.tag, header, resolved)
+    return Asked(header, resolved)
 
 
 def _dataset_url(url: str, snapshot: SnapshotName) -> str:

@@ -143,8 +143,10 @@ class SourceParser:
         if at and self._knows(name) and self._has_snapshots(source := self._named(name)):
             if (dataset := self._dataset_of(source)) is None:
                 raise UsageError(f"{word}: each data set has snapshots of its own: {name}/ds000001@{tag or '1.0.2'}")
-            snapshot = split_snapshot(f"{dataset.dataset}@{tag}/{dataset.below}/{below}".rstrip("/"), name)
-            url = f"{source.url.rstrip('/')}/{below}".rstrip("/")
+            snapshot = split_snapshot(f"{dataset.dataset}@{tag}/{dataset.below}/{below}", name)
+            assert snapshot is not None
+            top = source.url.rstrip("/").removesuffix(f"/{dataset.below}")
+            url = f"{top}/{snapshot.below}".rstrip("/")
             return ParsedSource(last_component(word), url, source.preset, source.entry, snapshot=snapshot)
         if slash or (self._cwd / word).exists():
             path = os.path.abspath(self._cwd / word)
@@ -225,7 +227,7 @@ class SourceParser:
         above += [source.preset.url] if source.preset else []
         for base in above:
             if source.url.startswith(f"{base.rstrip('/')}/"):
-                dataset, _, below = source.url[len(base.rstrip("/")) + 1 :].strip("/").partition("/")
+                dataset, _, below = source.url[len(base.rstrip("/")) + 1 :].rstrip("/").partition("/")
                 return SnapshotName(dataset, LATEST, below)
         _, _, path = source.url.removeprefix("s3://").rstrip("/").partition("/")
         return SnapshotName(path.rpartition("/")[2], LATEST) if path and not above else None

@@ -60,7 +60,7 @@ def resolve(
         store: of the bucket that holds the data set.
         root: key prefix of the data set, ending in "/".
         progress: is told how many versions were seen.
-        page_seconds: that a page of them may take.
+        page_seconds: that a page of them, or a request for an object, may take.
 
     Raises StoreError; NotFound where the bucket has none of the files.
     """
@@ -71,13 +71,13 @@ def resolve(
         if not isinstance(error, Forbidden) and error.code != NO_VERSIONS:
             raise
         log.info("%s; what the service names, and what is there now, has to do", error)
-        few = _current(store, root, wanted, deadline)
-        for one in _named(files, store, root, deadline):
+        few = _current(store, root, wanted, deadline, page_seconds)
+        for one in _named(files, store, root, deadline, page_seconds):
             few.setdefault(one.key, []).append(one)
         joined = join(files, root, few, whole=False)
     else:
         joined = join(files, root, held)
-    _decide(joined, store, deadline)
+    _decide(joined, store, deadline, page_seconds)
     if files and len(joined.missing) == len(files):
         first = joined.missing[0]
         raise NotFound(
@@ -133,12 +133,12 @@ def _by_key(pages: Iterable[tuple[list[Version], Marker | None]], wanted: set[st
     return held
 
 
-def _current(store: Store, root: str, wanted: set[str], deadline: Deadline) -> dict[str, list[Version]]:
+def _current(store: Store, root: str, wanted: set[str], deadline: Deadline, seconds: float) -> dict[str, list[Version]]:
     """What is there now of what is wanted. It has no version id: its ETag pins it."""
     found: dict[str, list[Version]] = {}
     token: str | None = None
     while True:
-        page = store.list_page(root, delimiter="", token=token, deadline=deadline)
+        page = store.list_page(root, delimiter="", token=token, deadline=deadline.within(seconds))
         for stat in page.objects:
             if stat.id.key in wanted:
                 id = stat.id
@@ -148,19 +148,21 @@ def _current(store: Store, root: str, wanted: set[str], deadline: Deadline) -> d
         token = page.token
 
 
-def _named(files: list[SnapshotFile], store: Store, root: str, deadline: Deadline) -> Iterator[Version]:
+def _named(files: list[SnapshotFile], store: Store, root: str, deadline: Deadline, seconds: float) -> Iterator[Version]:
     """The versions that the service names and that are there, by a HEAD for each."""
 
     def asked(key: str, version: str, size: int) -> Version | None:
         try:
-            stat = store.head_version(key, version, deadline=deadline)
-            if stat.id.version not in ("", version):
-                return None  # a server that does not know versions
-            return Version(key, version, stat.size, stat.id.etag, stat.mtime_ns)
-        except NotFound:
-            return None
+            stat = store.head_version(key, version, deadline=deadline.within(seconds))
         except Forbidden:
             return Version(key, version, size, "", UNKNOWN_MTIME_NS)  # it is there, and whoever opens it is told
+        except StoreError as error:
+            if error.transient:
+                raise
+            return None  # gone, or of another bucket
+        if stat.id.version not in ("", version):
+            return None  # a server that does not know versions
+        return Version(key, version, stat.size, stat.id.etag, stat.mtime_ns)
 
     keys = {file.path: root + file.path for file in files}
     wanted = [(keys[file.path], url.version, file.size) for file in files for url in file.urls]
@@ -169,9 +171,9 @@ def _named(files: list[SnapshotFile], store: Store, root: str, deadline: Deadlin
             yield found
 
 
-def _decide(joined: Joined, store: Store, deadline: Deadline) -> None:
+def _decide(joined: Joined, store: Store, deadline: Deadline, seconds: float) -> None:
     """Read what cannot be told apart otherwise."""
-    for found in _side_by_side(_decided, [(one, store, deadline) for one in joined.undecided]):
+    for found in _side_by_side(_decided, [(one, store, deadline, seconds) for one in joined.undecided]):
         if isinstance(found, Chosen):
             joined.chosen.append(found)
         else:
@@ -190,18 +192,19 @@ def _side_by_side(call: Callable[..., T], of: list[tuple[Any, ...]]) -> Iterator
         workers.close()
 
 
-def _decided(one: Undecided, store: Store, deadline: Deadline) -> Chosen | Missing:
+def _decided(one: Undecided, store: Store, deadline: Deadline, seconds: float) -> Chosen | Missing:
     refused = ""
     for version in one.versions:
         data = bytearray(version.size)
         id = ObjectId(store.source, version.key, version.etag, version.version, version.size)
         try:
             if data:
-                store.read(id, 0, [memoryview(data)], deadline=deadline)
-        except Forbidden as error:
-            refused = f"; reading {version.version} is refused ({error.code or '403'})"
-            continue
-        except NotFound:
+                store.read(id, 0, [memoryview(data)], deadline=deadline.within(seconds))
+        except StoreError as error:
+            if error.transient:
+                raise
+            if isinstance(error, Forbidden):
+                refused = f"; reading {version.version or 'what is there now'} is refused ({error.code or '403'})"
             continue
         if is_blob(one.file.digest, bytes(data)):
             return Chosen(one.file, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Mapping
 
@@ -104,6 +105,25 @@ def test_a_version_that_is_not_public_is_refused_alone(
     door = open_snapshot("openneuro/ds000001@1.0.0", url=bucket_proxy.url)
     assert sizes(door) == {path: len(body) for path, body in TREES["1.0.0"].items()}
     assert unreadable(door, TREES["1.0.0"]) == {SECRET: STALE}
+
+
+@pytest.mark.parametrize("listable", [True, False])
+def test_a_mirror_that_has_one_snapshot_and_keeps_no_versions(
+    listable: bool, stage: Stage, open_snapshot: Open, bucket_proxy: Proxy
+) -> None:
+    """The ids that the service names are of another bucket: files are told by their bytes, or are missing."""
+    with contextlib.suppress(stage.exported.client.exceptions.BucketAlreadyOwnedByYou):
+        stage.exported.client.create_bucket(Bucket="mirror")
+    for path, body in TREES["1.0.2"].items():
+        key = f"copies/ds000001/{path}"
+        stage.exported.client.put_object(Bucket="mirror", Key=key, Body=body, ACL="public-read")
+    if not listable:
+        bucket_proxy.rule("status", query="versions", status=403, code="AccessDenied")
+    door = open_snapshot("s3://mirror/copies/ds000001@1.0.2", url=bucket_proxy.url)
+    assert sizes(door) == {path: len(body) for path, body in TREES["1.0.2"].items()}
+    assert unreadable(door, TREES["1.0.2"]) == {}
+    older = open_snapshot("s3://mirror/copies/ds000001@1.0.1", url=bucket_proxy.url)
+    assert unreadable(older, TREES["1.0.1"]) == dict.fromkeys((T1W, BOLD), STALE)
 
 
 def test_a_directory_of_a_snapshot(open_snapshot: Open) -> None:

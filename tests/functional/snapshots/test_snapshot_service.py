@@ -93,6 +93,13 @@ def test_a_wrong_tag_names_those_there_are(stage: Stage, tmp_path: Path) -> None
     assert said == "mountnd: ds000001 has no snapshot 1.0; it has 1.0.0, 1.0.1, 1.0.2"
 
 
+def test_a_directory_that_is_not_there_or_a_file(stage: Stage, tmp_path: Path) -> None:
+    said = refused(stage, tmp_path, word="openneuro/ds000001@1.0.1/sub-02")
+    assert "ds000001@1.0.1 has no directory sub-02: did you mean sub-01?" in said
+    said = refused(stage, tmp_path, word="openneuro/ds000001@1.0.1/sub-01/anat/sub-01_T1w.json")
+    assert "is a file; mount the directory that it is in: ds000001@1.0.1/sub-01/anat" in said
+
+
 def test_a_data_set_that_is_not_there(stage: Stage, tmp_path: Path) -> None:
     said = refused(stage, tmp_path, word="openneuro/ds999999@1.0.0")
     assert "knows no public data set ds999999 (You do not have access to read this dataset.)" in said
