@@ -23,6 +23,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     blocks/     which bytes we hold
     stores/     one provider each
     config/     options, config file, presets
+    shared_directory/  a directory that several nodes share
     descriptors  how many files may be open
     memory_limit  how much memory may be used
     fusermount  unmounting
