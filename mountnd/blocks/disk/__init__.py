@@ -20,6 +20,6 @@
     base        the protocols: `DiskTier` as the fetcher sees it, `BlockSource` as the tier sees memory
 
 Imports go down this list. Locks: `DiskCache._lock`, `WriteBehind._lock`, `LastUse._lock`, `Leases._lock`, `Hold._lock`,
-`Neighbours._lock` and `Members._lock` are leaves and guard one table each; none is held across I/O. Files need no lock: whatever
-processes do to each other makes a block absent, never wrong.
+`Neighbours._lock` and `Members._lock` are leaves and guard one table each; none is held across I/O. Files need no lock:
+whatever processes do to each other makes a block absent, never wrong.
 """
