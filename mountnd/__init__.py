@@ -26,6 +26,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     snapshots/  the files of published versions of a data set: which version of an object each is
     stores/     one provider each
     config/     options, config file, presets
+    shared_directory/  a directory that several nodes share
     descriptors  how many files may be open
     lockfile/   the objects of a dataset, each at one version, in a file
     memory_limit  how much memory may be used

@@ -166,6 +166,9 @@ def _start(function: Callable[[], object]) -> int:
         status = 255
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for stream in range(3):  # it may be there for long yet, and whoever reads our output waits for its end
+                os.dup2(nothing, stream)
             function()
             status = 0
         except OSError as e:

@@ -139,9 +139,9 @@ class Guard:
             self._submit(call)
         if not call.done.wait(self._patience):
             with self._lock:
-                unanswered = not call.done.is_set()
-                call.left |= unanswered
-            if unanswered:
+                hangs = not call.done.is_set()
+                call.left |= hangs
+            if hangs:
                 self._faulty()
                 self._leave_out(f"it does not answer within {self._patience:g} s")
         if call.left:

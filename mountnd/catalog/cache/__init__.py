@@ -2,6 +2,7 @@
 
 tiered      both as one: listings come in, are written down, and come back after a restart
 memory      listings and single answers, how old they are, and what must be asked again
+shared      the same in a directory that several nodes share
 slot        a directory's listing as memory holds it
 disk        write-behind: listings of one source that wait to be written, and reading them back
 segments    the files of one source, shared with other mounts: opened, written, merged, removed
