@@ -20,7 +20,7 @@ bench-setup: PACKAGES += $(BENCH_PACKAGES)
 cluster-setup: PACKAGES += $(TEST_PACKAGES) $(CLUSTER_PACKAGES)
 TEST_PACKAGES := libfaketime nifti-bin chromium systemd tinyproxy nginx-light
 BENCH_PACKAGES := gcc nginx-light libnginx-mod-http-lua s3fs dcm2niix dcmtk hdf5-tools mrtrix3 rsync
-CLUSTER_PACKAGES := slurm-wlm munge podman uidmap debootstrap nginx-light squid varnish
+CLUSTER_PACKAGES := slurm-wlm munge podman catatonit uidmap debootstrap nginx-light squid varnish
 
 packages:
 	@VENV=$(VENV) PYTHON=$(PYTHON) bin/setup-packages $(PACKAGES)
