@@ -240,6 +240,19 @@ class TestMisbehaving:
                 stats.VIA_GETS: 3, stats.VIA_FAILED: 3, stats.VIA_SOURCE_BYTES: 100_000,
             }  # fmt: skip
 
+    def test_what_a_node_made_of_bytes_says_nothing_of_the_server(self, quirky: Quirky, liar: Scripted) -> None:
+        """Bytes that rotted in a cache are believed, as nothing tells; the server is not doubted for them later."""
+        quirky.hold({KEY: BODY})
+        clock = Clock()
+        with opened(quirky, [liar.url], clock=clock) as store:
+            id = id_in(store)
+            rotten = b"y" + BODY[1:70_000]
+            liar.play({"GET *": Answer(206, good_headers(id.etag, 0, 70_000, len(BODY)), rotten)})
+            assert read(store, id, 0, 70_000) == rotten
+            liar.play({"GET *": Answer(404, {"Content-Length": "0"})})
+            assert read(store, id, 0, 70_000) == BODY[:70_000]
+            assert store.remarks == () and store.via == ((liar.url,), "")
+
     def test_other_bytes_than_were_read_before(self, quirky: Quirky, liar: Scripted) -> None:
         """Where the first bytes are remembered, a node that changes them is found out, and the server is not blamed."""
         quirky.hold({KEY: BODY})

@@ -10,11 +10,12 @@ from .servers import executable
 
 
 class PrivateCA(NamedTuple):
-    """PEM files: the authority's certificate; a server's for 127.0.0.1, and its key."""
+    """PEM files: the authority's certificate; a server's for 127.0.0.1, and its key; another one for `localhost`."""
 
     authority: Path
     certificate: Path
     key: Path
+    named_certificate: Path
 
 
 def make_private_ca(where: Path) -> PrivateCA:
@@ -28,7 +29,8 @@ def make_private_ca(where: Path) -> PrivateCA:
     run("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA", "-days", "2",
         "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip
     run("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server")
-    (where / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    run("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-        "-extfile", "names", "-out", "server.pem")  # fmt: skip
-    return PrivateCA(where / "ca.pem", where / "server.pem", where / "server.key")
+    for name, certificate in (("IP:127.0.0.1", "server.pem"), ("DNS:localhost", "named.pem")):
+        (where / "names").write_text(f"subjectAltName={name}\n")
+        run("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+            "-extfile", "names", "-out", certificate)  # fmt: skip
+    return PrivateCA(where / "ca.pem", where / "server.pem", where / "server.key", where / "named.pem")

@@ -215,7 +215,7 @@ def _via(sources: dict[str, list[dict[str, Any]]]) -> None:
         for name, nodes in sources.items()
         for node in nodes
     ]
-    head = [*(["source"] if several else []), "caching proxy", "requests", "from its cache", "bytes", "failed", "now"]
+    head = [*(["source"] if several else []), "via", "requests", "hits", "bytes", "failed", "now"]
     streams.show("")
     tables.show(head, rows, right=range(1 + several, 5 + several))
 

@@ -50,8 +50,11 @@ class Requests(Protocol):
     @property
     def views(self) -> Sequence[memoryview]: ...
 
-    def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
-        """The ranged GET, with If-Match where that is not "". `accept` is told the answer's head, and may raise."""
+    def get(self, if_match: str, accept: Callable[[Answer], None]) -> bool:
+        """The ranged GET, with If-Match where that is not "". `accept` is told the answer's head, and may raise.
+
+        Returns whether the server itself gave all of it, and no cache between: only then do the bytes tell of it.
+        """
         ...
 
     def head(self) -> Answer:
@@ -102,8 +105,8 @@ class VersionedReads:
                 taken.append(answer)
 
             try:
-                requests.get(sent, accept)
-                if not by_date:
+                is_its_own = requests.get(sent, accept)
+                if is_its_own and not by_date:
                     self._look_at_bytes(id, known, taken[-1], requests, subject)
                 return
             except Doubt as error:

@@ -109,10 +109,12 @@ def usual_context() -> ssl.SSLContext:
 
 
 def pem_file(environ: Mapping[str, str] = os.environ) -> str:
-    """One file with what is trusted, for programs that take nothing else; "" where there is none. Raises StoreError."""
+    """One file with what is trusted, for programs that take no more: the first of AWS_CA_BUNDLE, SSL_CERT_FILE,
+    REQUESTS_CA_BUNDLE and the system's; "" where it is a directory, or there is none. Raises StoreError."""
     trust = settle_trust(environ=environ)
-    if trust.file or trust.bundle:
-        return trust.file
+    named = {name: path for name, path in trust.extra if os.path.isfile(path)}
+    if trust.bundle or named:
+        return trust.file if trust.bundle else named.get("SSL_CERT_FILE") or next(iter(named.values()))
     found = (ssl.get_default_verify_paths().cafile or "", *_SYSTEM_FILES)
     return next((path for path in found if path and os.path.isfile(path)), "")
 

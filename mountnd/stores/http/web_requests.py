@@ -28,8 +28,9 @@ class WebRequests:
     describe: Callable[[str, str, Deadline], Answer]
     stat: Callable[[], ObjectStat]
 
-    def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
+    def get(self, if_match: str, accept: Callable[[Answer], None]) -> bool:
         self.web.read(self.url, self.start, self.views, self.name, self.deadline, if_match=if_match, accept=accept)
+        return True
 
     def first(self, view: memoryview) -> Answer:
         seen: list[Answer] = []

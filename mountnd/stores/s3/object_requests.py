@@ -48,16 +48,16 @@ class ObjectRequests:
     via: Ring | None = None
     agrees: Callable[[int, Sequence[memoryview]], bool] = lambda start, views: True
 
-    def get(self, if_match: str, accept: Callable[[Answer], None]) -> None:
+    def get(self, if_match: str, accept: Callable[[Answer], None]) -> bool:
         def source(start: int, views: Sequence[memoryview]) -> None:
             self._read(start, views, if_match, accept)
 
         # A server that wants If-Match spelled oddly is understood by no cache.
         if self.via is None or self.version or not if_match or normalised(if_match) != if_match:
             source(self.start, self.views)
-            return
+            return True
         wanted = Wanted(self.http.origin, quoted(self.key), if_match, accept, self.agrees)
-        self.via.read(wanted, self.start, self.views, self.subject, self.deadline, source)
+        return self.via.read(wanted, self.start, self.views, self.subject, self.deadline, source)
 
     def first(self, view: memoryview) -> Answer:
         seen: list[Answer] = []

@@ -191,13 +191,14 @@ class Node:
             before = self._standing
             self._standing = standing.failed(before, fault, began, self._clock(), jitter)
             self._failures += 1
-            self._why = why
+            self._why = why if why.startswith(self.url) else f"{self.url}: {why}"
             pause = self._standing.until - self._standing.at
         if not before.failures:
             log.warning(
-                "%s: %s (%s); it is left out for some %.0f s, longer if it goes on, and others give its bytes",
-                self.url, fault.value, why, max(1.0, pause),
-            )  # fmt: skip
+                "caching proxy %s; it is left out for some %.0f s, longer if it goes on, and others give its bytes",
+                self._why,
+                max(1.0, pause),
+            )
 
     def undecided(self) -> None:
         """A request came to something that says nothing of the node."""

@@ -78,17 +78,19 @@ class Ring:
         subject: object,
         deadline: Deadline,
         source: FromSource,
-    ) -> None:
-        """Fill `views` with the bytes from `start` on. Raises what `source` raises, and Cancelled."""
+    ) -> bool:
+        """Fill `views` with the bytes from `start` on; whether `source` gave all of them. Raises what that raises, and
+        Cancelled."""
         buffers = [view.cast("B") for view in views]
         stop = start + sum(map(len, buffers))
         if all(node.is_out for node in self.nodes):
             self._from_source(start, buffers, source)
-            return
+            return True
+        by_source = []
         for part in self.parts(wanted, start, stop):
-            self._read_part(
-                part, wanted, piece(buffers, part.start - start, part.stop - start), subject, deadline, source
-            )
+            into = piece(buffers, part.start - start, part.stop - start)
+            by_source.append(self._read_part(part, wanted, into, subject, deadline, source))
+        return all(by_source)
 
     def parts(self, wanted: Wanted, start: int, stop: int) -> Sequence[Part]:
         """Which nodes have what of a range."""
@@ -103,7 +105,8 @@ class Ring:
         subject: object,
         deadline: Deadline,
         source: FromSource,
-    ) -> None:
+    ) -> bool:
+        """Whether it came from the source."""
         accused: _Accused | None = None
         nodes = deadline.within(deadline.left() * _SHARE)
         for index in part.nodes:
@@ -130,7 +133,7 @@ class Ring:
                 self.stats.add(VIA_BYTES, part.stop - part.start)
                 if hit:
                     self.stats.add(VIA_HITS)
-                return
+                return False
         try:
             self._from_source(part.start, views, source)
         except BaseException:
@@ -139,6 +142,7 @@ class Ring:
             raise
         if accused is not None:
             accused.node.failed(accused.fault, accused.why, accused.began, self._random())
+        return True
 
     def _from_source(self, start: int, views: list[memoryview], source: FromSource) -> None:
         source(start, views)

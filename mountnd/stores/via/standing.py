@@ -17,16 +17,21 @@ TRIAL_S = 30.0
 
 
 class Fault(Enum):
-    """What a node did. `first_s`: how long it is left out for the first time, in seconds."""
+    """What a node did; values begin with the seconds for which it is left out the first time.
 
-    BROKEN = "could not be reached, or broke off"
-    SILENT = "did not answer in time"
-    WRONG = "answered something else than the object"
-    REFUSED = "refused what the source itself gives"
+    BROKEN: it could not be reached, or broke off. SILENT: it did not answer in time. WRONG: it answered something else
+    than the object. REFUSED: it refused what the source gives.
+    """
+
+    BROKEN = (1.0, "broken")
+    SILENT = (10.0, "silent")
+    WRONG = (30.0, "wrong")
+    REFUSED = (30.0, "refused")
 
     @property
     def first_s(self) -> float:
-        return {Fault.BROKEN: 1.0, Fault.SILENT: 10.0}.get(self, 30.0)
+        """For how long it is left out the first time."""
+        return self.value[0]
 
 
 class Standing(NamedTuple):

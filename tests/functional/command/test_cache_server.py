@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support import caches
 from tests.support.caches import Node, ask, cache_server
+from tests.support.certificates import PrivateCA
 from tests.support.cli import run_mountnd
 from tests.support.mounts import kernel_mount
 from tests.support.quirky import Quirky, quirky_server
@@ -278,3 +280,20 @@ class TestWhoMayRead:
                 capture_output=True, text=True, timeout=30, check=False,
             )  # fmt: skip
             assert done.stdout == "403"
+
+
+class TestTls:
+    def test_the_source_is_spoken_to_by_verified_tls(self, private_ca: PrivateCA, tmp_path: Path) -> None:
+        """By its name (SNI), against what this environment trusts; else nothing is given."""
+        with quirky_server((private_ca.named_certificate, private_ca.key)) as origin:
+            origin.hold({"k": BODY[:1000]})
+            endpoint = origin.url.replace("127.0.0.1", "localhost")
+            host = endpoint.removeprefix("https://")
+            etag = f'"{hashlib.md5(BODY[:1000]).hexdigest()}"'
+            head = f"GET /bkt/k HTTP/1.1\nHost: {host}\nIf-Match: {etag}\nRange: bytes=0-9"
+            trusting = {"SSL_CERT_FILE": str(private_ca.authority)}
+            with cache_server(tmp_path / "trusting", "s3://bkt", endpoint, env=trusting) as running:
+                assert ask(running.url, head)[::2] == (206, BODY[:10])
+            with cache_server(tmp_path / "not", "s3://bkt", endpoint) as running:
+                assert ask(running.url, head)[0] == 502
+                assert "certificate verify" in running.log
