@@ -141,6 +141,11 @@ def _not_right(url: str, tried: Trial) -> Finding:
         return Finding(
             "bad", f"{url} leads elsewhere (HTTP {first.status}), which is not followed", "name that cache itself"
         )
+    if first.status >= 500 and tried.manner.name == "PROXY":
+        what = f"{url} takes whole URLs, and could not fetch this one (HTTP {first.status}); can it fetch https?"
+        return Finding(
+            "bad", what, "for Squid: the package squid-openssl, or ask over http: --endpoint-url http://HOST"
+        )
     if first.status not in (200, 206):
         return Finding("bad", f"{url} refuses what the source gives (HTTP {first.status})")
     if first.start < 0:

@@ -16,10 +16,11 @@ import pytest
 
 from mountnd.stores.via.trial import AT_ONCE
 from tests.support.caches import needs
+from tests.support.certificates import PrivateCA
 from tests.support.children import killed_after
 from tests.support.cli import run_mountnd
 from tests.support.mounts import kernel_mount
-from tests.support.quirky import Quirky, thing
+from tests.support.quirky import Quirky, quirky_server, thing
 from tests.support.servers import START_S, free_port
 from tests.support.waiting import wait_until
 
@@ -145,6 +146,22 @@ def test_squid_that_fetches_whole_objects(origin: Quirky, tmp_path: Path) -> Non
         assert "fetches whole objects" in said and "heeds If-Match" in said, said
         assert "asks the source once" in said, said
         is_read_through(origin, url, tmp_path / "m")
+
+
+def test_squid_that_is_to_fetch_https(private_ca: PrivateCA) -> None:
+    """As from S3. Debian's `squid`, built with GnuTLS, may not, and `squid-openssl` does: it is said."""
+    with quirky_server((private_ca.named_certificate, private_ca.key)) as origin, scratch() as where:
+        origin.hold({"sub-01/bold.nii": thing(BODY)}, numbered=True)
+        endpoint = origin.url.replace("127.0.0.1", "localhost")
+        trusted = Path(shutil.copy(private_ca.authority, where / "ca.pem"))  # which Squid's own user can read
+        with squid(f"{WHOLE_OBJECTS}tls_outgoing_options cafile={trusted}\n") as url:
+            options = ("--endpoint-url", endpoint, "--region", "us-east-1", "--anonymous", "--via", url)
+            done = run_mountnd("doctor", "s3://bkt", *options, env={"SSL_CERT_FILE": str(private_ca.authority)})
+            said = " ".join((done.stdout + done.stderr).split())
+            if done.returncode:
+                assert f"{url} takes whole URLs, and could not fetch this one" in said, said
+            else:
+                assert f"{url} gives the right bytes; it is asked as a proxy" in said, said
 
 
 def test_varnish_as_it_comes(origin: Quirky, tmp_path: Path) -> None:

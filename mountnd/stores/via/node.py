@@ -123,6 +123,8 @@ class Node:
                 raise
             try:
                 return self._read(Manner.PROXY, wanted, start, views, subject, deadline, is_settled=False)
+            except _Refused as again:
+                raise (refused if wants_urls(again.status) else again) from None
             except NodeFailed:
                 raise refused from None
 

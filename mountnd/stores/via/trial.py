@@ -144,7 +144,7 @@ def try_proxy(prober: Prober, thing: Thing, other: Thing, expected: Callable[[in
     if wants_urls(first.status) and prober.manner is Manner.SERVER:
         prober.manner = Manner.PROXY
         second = prober.ask(thing, start, stop)
-        if second.status in (200, 206):
+        if second.status and not wants_urls(second.status):
             first = second
         else:
             prober.manner = Manner.SERVER

@@ -61,10 +61,12 @@ class TestWords:
             (Reply(407), "wants a user"),
             (Reply(421), "does not serve this bucket"),
             (Reply(403), "refuses what the source gives"),
+            (Reply(502), "could not fetch this one"),
         ],
     )
     def test_what_cannot_be_used(self, first: Reply, says: str) -> None:
-        (bad,) = told(Trial(Manner.SERVER, first))
+        manner = Manner.PROXY if first.status == 502 else Manner.SERVER
+        (bad,) = told(Trial(manner, first))
         assert bad.level == "bad" and says in bad.what and bad.what.startswith(URL)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import tree
+from tests.support import caches, tree
+from tests.support.servers import free_port
 
 from .user_machine import UID, UserMachine
 
@@ -269,3 +270,34 @@ def test_a_daemon_that_hangs_is_ended_by_its_user(user: UserMachine, source: lis
     finally:
         if hidden:
             user.run("mount", "-o", "remount,hidepid=0", "/proc", root=True)
+
+
+# Runs a cache-server, reads ten bytes through it, and ends it: URL HOST ETAG LOG OPTION...
+CACHE = """
+import subprocess, sys, time, urllib.request
+url, host, etag, log, *options = sys.argv[1:]
+with open(log, "w") as out:
+    command = [sys.executable, "-m", "mountnd", "cache-server", *options]
+    process = subprocess.Popen(command, stdout=out, stderr=out)
+for _ in range(600):
+    if "--via" in open(log).read() or process.poll() is not None:
+        break
+    time.sleep(0.1)
+headers = {"Host": host, "If-Match": etag, "Range": "bytes=0-9"}
+try:
+    print(urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30).read().hex())
+finally:
+    process.terminate()
+    print("ended with", process.wait(30), open(log).read())
+"""
+
+
+def test_runs_a_cache(user: UserMachine, server: str, source: list[str]) -> None:
+    """nginx needs no rights for it: `mountnd cache-server`, read once through it, and ended."""
+    caches.needs("nginx")
+    port, etag = free_port(), f'"{hashlib.md5(BODY).hexdigest()}"'
+    asked = (f"http://127.0.0.1:{port}/users/{KEY}", server.removeprefix("http://"), etag, user.home / "log")
+    options = [word for word in source if word != "--anonymous"]
+    done = user.run("python", "-c", CACHE, *asked, *options, "--listen", str(port), "--dir", user.home / "ring")
+    read, ended, *_ = [*done.out.splitlines(), "", ""]
+    assert (read, ended[:12]) == (BODY[:10].hex(), "ended with 0"), (done.out, done.err)
