@@ -15,7 +15,9 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     cluster/    a node of a ring of caches: nginx, and its configuration
     probing     what a source is asked before it is mounted
     jobs/       long work apart from what programs read: prefetching and verifying on request
-    assembly    from a configuration to the objects of a mount; names the concrete classes
+    assembly    from a configuration to the objects of a mount
+    sources     from the configuration of a source to its store; with `assembly` what names concrete classes
+    parallelism how much a process does at once
     cache_directory  where in it what lies, and whether it may be used
     daemon/     the process around a mount
     metrics/    counters for Prometheus, over HTTP

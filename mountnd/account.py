@@ -19,12 +19,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import stats
-from .assembly import Mount, endpoint_of
+from .assembly import Mount
 from .catalog.catalogue import Catalogue
 from .config import presets
 from .config.options import MountConfig, SourceConfig
 from .errors import MountError, MountndError, UsageError
 from .redaction import redacted
+from .sources import endpoint_of
 from .stores.base import ObjectId, ObjectStat, Store
 from .threads import start
 from .usage.files import FileRow

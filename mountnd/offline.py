@@ -6,12 +6,13 @@ import time
 from dataclasses import replace
 from typing import NamedTuple
 
-from .assembly import Mount, open_store
+from .assembly import Mount
 from .blocks.disk.directory import held_bytes
 from .cache_directory import blocks_dir, kept_in, names_dir_of
 from .catalog.cache.disk import has_listings
 from .config.options import MountConfig, SourceConfig
 from .report.figures import size
+from .sources import open_store
 from .stores.base import Store
 
 # Counting may keep the prompt waiting so long; what is counted by then is a lower bound.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import descriptors, fusermount, installation, memory_limit
 from .account import Account
-from .assembly import BYTE_RESERVED, Mount, build
+from .assembly import Mount, build
 from .blocks.bulk import GETS_ALONE
 from .config.options import INDEFINITE, MountConfig
 from .config.parsers import Address
@@ -28,6 +28,7 @@ from .errors import MountError, UsageError
 from .foreign_text import line
 from .jobs.desk import desks
 from .opening import opened
+from .parallelism import BYTE_RESERVED
 from .path_facts import explain
 from .threads import check_room
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from .assembly import endpoint_of, open_store
 from .config import presets
 from .config.options import SourceConfig
 from .config.parsers import did_you_mean
@@ -24,6 +23,7 @@ from .private_directory import PrivatePath
 from .snapshots.kept import Kept, text_of
 from .snapshots.resolve import Progress, Resolved, resolve
 from .snapshots.service import SILENCE_S, UNAVAILABLE, UNKNOWN, Service
+from .sources import endpoint_of, open_store
 from .stores.base import Deadline, Store
 from .version import __version__
 

@@ -73,6 +73,6 @@ def _is_of_reading(option: Option) -> bool:
 
 
 def _store_schemes() -> Any:
-    from ..assembly import STORES
+    from ..sources import STORES
 
     return STORES

@@ -10,10 +10,10 @@ from itertools import pairwise
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from ..assembly import BYTE_WORKERS
 from ..blocks.begun import BegunRead
 from ..blocks.geometry import BLOCK
 from ..errors import MountndError
+from ..parallelism import BYTE_WORKERS
 from .names import look_up
 from .trees import OpenTree
 

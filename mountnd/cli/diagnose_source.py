@@ -34,9 +34,9 @@ def diagnose_source(
     Args:
         cache_dir: where mounts have kept what they learnt of its server.
     """
-    from ..assembly import open_store
     from ..cache_directory import names_dir_of
     from ..probing import list_root, look
+    from ..sources import open_store
 
     yield Finding("ok", f"{source.name} is {source.url or f'the signed links in {source.urls}'}{_at(source)}")
     if source.snapshot is not None:

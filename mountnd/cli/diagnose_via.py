@@ -23,7 +23,7 @@ _OURS = "a cache that does: mountnd cache-server"
 
 def diagnose_via(source: SourceConfig, seconds: float) -> Iterator[Finding]:
     """Findings about the caching proxies of a source, for `seconds` each; some twenty requests to each."""
-    from ..assembly import bare_s3
+    from ..sources import bare_s3
     from ..stores.base import Deadline
     from ..stores.http.trust import usual_context
     from ..stores.s3.http_client import quoted

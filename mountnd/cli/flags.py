@@ -133,7 +133,7 @@ def _working_directory() -> Path:
 
 def store_schemes() -> Collection[str]:
     """URL schemes of our own stores. Imports half of the product; called only for a scheme that is not known yet."""
-    from ..assembly import STORES
+    from ..sources import STORES
 
     return STORES
 

@@ -25,8 +25,8 @@ def check(source: SourceConfig, inputs: ConfigInputs, *, heads: bool, as_json: b
 
     Raises ConfigError for the file, StoreError where the source does not answer.
     """
-    from ..assembly import open_store
     from ..locking.checking import checked
+    from ..sources import open_store
 
     assert source.lockfile is not None
     header, records = read(source.lockfile)

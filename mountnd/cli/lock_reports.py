@@ -39,8 +39,8 @@ def write(output: str, document: Mapping[str, Any], name: str, *, overwrite: boo
 
 def _with_versions(facts: Mapping[str, Any], records: list[Locked]) -> list[Locked]:
     """The records with the version ids that their bucket has for them now; without, where it cannot be asked."""
-    from ..assembly import open_store
     from ..locking.completing import with_versions
+    from ..sources import open_store
 
     if facts["kind"] != "s3" or all(record.version for record in records):
         return records

@@ -41,7 +41,7 @@ def now() -> str:
 
 def header_of(source: SourceConfig, store: Store, origin: str) -> Header:
     """How the source's objects are reached, for whoever mounts the lockfile. Raises MountndError."""
-    from ..assembly import endpoint_of
+    from ..sources import endpoint_of
 
     url = source.url
     if source.one_object:
@@ -68,8 +68,8 @@ def of_source(source: SourceConfig, seconds: float, *, versions: bool) -> Gather
         seconds: that a request may take.
         versions: whether version ids are asked for, where the bucket keeps some.
     """
-    from ..assembly import open_store
     from ..probing import list_root, look, probe_seconds
+    from ..sources import open_store
 
     _check_lockable(source)
     store = open_store(source)
@@ -90,7 +90,7 @@ def of_lists(source: SourceConfig, lists: Sequence[Path], seconds: float) -> Gat
 
     Raises ConfigError for what is wrong in a list, StoreError.
     """
-    from ..assembly import open_store
+    from ..sources import open_store
 
     _check_lockable(source)
     store = open_store(source)

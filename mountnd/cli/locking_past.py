@@ -56,8 +56,8 @@ def of_moment(source: SourceConfig, text: str, seconds: float) -> Gathered:
     Raises UsageError for what is no moment, and for sources that keep no versions; StoreError, also while records are
     taken.
     """
-    from ..assembly import open_store
     from ..snapshots.history import moment_of
+    from ..sources import open_store
 
     when = moment_of(text, datetime.now(UTC))
     if source.snapshot is not None or source.lockfile is not None:

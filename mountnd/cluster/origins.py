@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..assembly import bare_s3
 from ..config.options import SourceConfig
 from ..config.presets import Preset
 from ..errors import MountError, UsageError
+from ..sources import bare_s3
 from ..stores.base import Deadline
 from ..stores.http.proxy import proxy_for
 from ..stores.via.manner import Origin

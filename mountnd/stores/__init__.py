@@ -1,6 +1,7 @@
 """One provider each, behind the protocol of `base.py`: what names exist, and the bytes of one version.
 
     base         the protocol, and the words it speaks
+    common       what most stores have in common, and what stores around a store do
     deadline     until when a request may take, and how it is cancelled
     facts        dates and sizes as servers write them, as far as they can be
     object_versions  a row and a page of a listing of versions

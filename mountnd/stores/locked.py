@@ -15,7 +15,8 @@ from ..checks.kinds import LOCKFILE
 from ..errors import Changed, Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError
 from ..lockfile.record import Locked
 from ..lockfile.table import Cursor, Table
-from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .common import WrappingStore
 
 # Objects and common prefixes of a page, at most: a catalogue asks for no more.
 _PAGE_MAX = 1000

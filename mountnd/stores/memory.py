@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import Archived, BadAnswer, Changed, NotFound
-from .base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from .base import Deadline, ObjectId, ObjectStat, Page
+from .common import StoreBase
 
 # S3 gives at most this many keys and prefixes a page, whatever is asked for.
 PAGE_MAX = 1000

@@ -7,7 +7,8 @@ from typing import NoReturn, Self
 
 from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import Unreachable
-from .base import Deadline, ObjectId, ObjectStat, Page, WrappingStore
+from .base import Deadline, ObjectId, ObjectStat, Page
+from .common import WrappingStore
 from .object_versions import Marker, VersionsPage
 
 

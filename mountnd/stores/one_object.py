@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..checks.digest import Told
 from ..errors import NotFound
-from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .common import WrappingStore
 
 
 class OneObject(WrappingStore):

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from ..checks.digest import Told
 from ..errors import StoreError, Throttled
-from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .common import WrappingStore
 from .object_versions import Marker, VersionsPage
 
 T = TypeVar("T")

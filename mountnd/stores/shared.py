@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..checks.digest import Told
-from .base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .common import WrappingStore
 
 
 class Shared(WrappingStore):

@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from ..errors import BadAnswer, Forbidden, NotFound
-from ..stores.base import Deadline, ObjectId, ObjectStat, Page, Store, WrappingStore
+from ..stores.base import Deadline, ObjectId, ObjectStat, Page, Store
+from ..stores.common import WrappingStore
 from ..workers import Workers
 from . import points as seek_points
 from .blobs import Blobs, NoBlobs

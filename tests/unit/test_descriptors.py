@@ -9,12 +9,12 @@ import resource
 
 import pytest
 
-from mountnd import assembly, descriptors
+from mountnd import descriptors, parallelism
 from mountnd.blocks.disk.cache import OPEN_FILES
 from mountnd.blocks.disk.writer import WRITTEN_FILES
 from mountnd.descriptors import Shares
 
-MOST = Shares(assembly.BYTE_WORKERS, assembly.NAME_WORKERS, OPEN_FILES, WRITTEN_FILES)
+MOST = Shares(parallelism.BYTE_WORKERS, parallelism.NAME_WORKERS, OPEN_FILES, WRITTEN_FILES)
 
 
 @pytest.mark.parametrize("limit", [1024, 4096, 1 << 20, resource.RLIM_INFINITY])

@@ -121,8 +121,8 @@ def test_a_store_is_a_module_and_a_line(copy: Copy, tmp_path: Path) -> None:
         "from .memory import MemoryStore\n\n\nclass ToyStore(MemoryStore):\n    def __init__(self, url):\n"
         "        super().__init__({'a/b.txt': b'hello', 'a/..': b'hidden'}, url=url)\n",
     )
-    copy.add_line("assembly.py", "from .stores.toy import ToyStore", after="from .stores.retry import ")
-    copy.add_line("assembly.py", '    "toy": lambda source: ToyStore(source.url),', after="STORES: ")
+    copy.add_line("sources.py", "from .stores.toy import ToyStore", after="from .stores.retry import ")
+    copy.add_line("sources.py", '    "toy": lambda source: ToyStore(source.url),', after="STORES: ")
     assert ["url", "toy://box", "given"] in rows(copy.run("config", "toy://box", str(tmp_path / "m")))
     code = (
         "from mountnd.cli.diagnose_source import diagnose_source, hidden_keys\n"
@@ -143,7 +143,7 @@ def test_a_view_is_a_module_and_a_line(copy: Copy) -> None:
     """Here one that shows every object under a name with `.seen` behind it, to all callers of the assembly."""
     copy.add_file(
         "stores/seen.py",
-        """from .base import WrappingStore
+        """from .common import WrappingStore
 
 
 class SeenView(WrappingStore):
@@ -165,8 +165,8 @@ class SeenView(WrappingStore):
         return stat._replace(id=stat.id._replace(key=stat.id.key + ".seen"))
 """,
     )
-    copy.add_line("assembly.py", "from .stores.seen import SeenView", after="from .stores.retry import ")
-    copy.add_line("assembly.py", "    SeenView,", after="VIEWS: ")
+    copy.add_line("sources.py", "from .stores.seen import SeenView", after="from .stores.retry import ")
+    copy.add_line("sources.py", "    SeenView,", after="VIEWS: ")
     (copy.directory / "data").mkdir()
     (copy.directory / "data" / "a.txt").write_bytes(b"hello")
     code = "fh, _ = mount.vfs.open(mount.vfs.resolve(b'/a.txt.seen'))\nprint(mount.vfs.read(fh, 100, 0).decode())\n"

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from ...checks.digest import Told
 from ...errors import NotFound, StoreError
-from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page
+from ..common import StoreBase
 from .base import DirectoryBackend
 
 # From this limit on (S3's page) a directory comes as one page, however long: a backend gives it as a whole, and each

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 from ...errors import Changed, ConfigError, Forbidden, LinkExpired, NotFound, StoreError
 from ...regular_file import open_regular, read_all
-from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals, StoreBase
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, Renewals
+from ..common import StoreBase
 from ..http.client import WebClient
 from ..http.etag_trust import EtagTrust
 from ..http.exposure import is_exposed

@@ -19,7 +19,8 @@ from typing import Any
 from ...checks.digest import Told
 from ...errors import BadAnswer, Changed, NotFound, ServerFault, StoreError
 from ...stats import Stats
-from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, StoreBase, ViaUse
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, ViaUse
+from ..common import StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mountnd.api.filesystem import MountndFileSystem
-from mountnd.assembly import BYTE_WORKERS
+from mountnd.parallelism import BYTE_WORKERS
 from tests.support import tree
 from tests.support.proxy import Proxy
 from tests.support.study_keys import study_keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mountnd.assembly import BYTE_RESERVED, BYTE_WORKERS
+from mountnd.parallelism import BYTE_RESERVED, BYTE_WORKERS
 from mountnd.vfs.prefetch.walk import AHEAD_BYTES, FILE_BYTES, PASSED_KEPT
 from mountnd.vfs.prefetch.walks import MISSES_TOLERATED
 from tests.support import tree

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from mountnd.errors import NotFound
-from mountnd.stores.base import Deadline, ObjectId, ObjectStat, Page, StoreBase
+from mountnd.stores.base import Deadline, ObjectId, ObjectStat, Page
+from mountnd.stores.common import StoreBase
 
 MTIME = 1_600_000_000 * 10**9
 
