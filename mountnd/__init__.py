@@ -14,6 +14,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     measuring   what its metrics tell
     cluster/    a node of a ring of caches: nginx, and its configuration
     probing     what a source is asked before it is mounted
+    locking/    lockfiles made, checked and compared
     jobs/       long work apart from what programs read: prefetching and verifying on request
     assembly    from a configuration to the objects of a mount
     sources     from the configuration of a source to its store; with `assembly` what names concrete classes
