@@ -41,7 +41,9 @@ def diagnose_source(
     deadline = Deadline(seconds)
     try:
         found = look(store, deadline, lambda: list_root(store, deadline, limit=1000 if store.flat else 1))
-        if found.kind != "empty":
+        if source.lockfile is not None:
+            yield Finding("ok", f"{source.lockfile} says which objects there are: the source is not listed")
+        elif found.kind != "empty":
             yield Finding("ok", f"{store.url} {_KINDS[found.kind]}")
         if found.warning:
             yield Finding("warn", found.warning)

@@ -24,7 +24,7 @@ VERBS: Mapping[str, str] = {
     "stats": "what a mount read, from where, and what it fetched",
     "explain": "what is behind a path, and what reading it would do now",
     "report": "what was read, in one page: maps, waits, price, provenance",
-    "lock": "write down which version of each object there is, to mount just these later",
+    "lock": "pin each object's version in a file, to mount just these later",
     "logs": "what a mount has to say: each file that could not be read",
     "refresh": "have a mount forget the names below a path",
     "cache": "list, check or clear the disk cache",
