@@ -12,6 +12,7 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     path_facts  what a mount can tell of one path
     measuring   what its metrics tell
     probing     what a source is asked before it is mounted
+    locking/    lockfiles made, checked and compared
     jobs/       long work apart from what programs read: prefetching and verifying on request
     assembly    from a configuration to the objects of a mount; names the concrete classes
     cache_directory  where in it what lies, and whether it may be used

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..config.options import SourceConfig
 from ..config.parsers import split_bucket
-from ..errors import StoreError, UsageError
+from ..errors import ConfigError, StoreError, UsageError
 from ..lockfile.header import Header
 from ..lockfile.record import Locked
 from ..lockfile.writing import Lines, Written, refuse_existing, write_pieces
@@ -107,12 +107,16 @@ def _of_lists(store: Store, source: SourceConfig, lists: Sequence[Path], seconds
     bucket = split_bucket(source.url.removeprefix("s3://"))[0] if source.url.startswith("s3://") else ""
     address = addresses_in(source.url, source.endpoint_url or "")
     named = itertools.chain.from_iterable(rows(path, address) for path in lists)
-    taken, incomplete = Taken(named, bucket, store.root), list[Locked]()
+    taken, incomplete, found = Taken(named, bucket, store.root), list[Locked](), 0
     for record in taken:
+        found += 1
         if record.size >= 0 and (record.etag or record.version):
             yield record
         else:
             incomplete.append(record)
+    if not found:
+        where = ", ".join(map(str, lists))
+        raise ConfigError(f"{where}: of {taken.outside:,} objects there none lies below {store.url}; name their source")
     if taken.outside:
         streams.remark(f"{taken.outside:,} objects of the list lie outside {store.url}, and are left out")
     if incomplete:

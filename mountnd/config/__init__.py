@@ -9,6 +9,7 @@
     layers        the layers that options come from, and which one wins (`resolve_option`)
     dash_o        the argument of `-o`, as mount(8) and fstab write it
     presets/      the datasets known by name, one TOML file each
+    lockfiles     a lockfile as a source, and what its header says of how it is reached
     file          the config file
     signing       who signs requests, and with which profile
     pasted        pages, DOIs, ARNs and every shape of S3 URL -> the word that `source_spec` knows

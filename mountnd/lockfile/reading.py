@@ -104,6 +104,8 @@ class _Pieces:
             line = self._text.count(b"\n", 0, error.start) + 1
             raise ConfigError(f"{self._path}, line {line}: not UTF-8; {_MEND}") from None
         self._take(end.end())
+        if len(self._text) < len(_HEADING) and _HEADING.startswith(self._text):
+            raise ConfigError(f"{self._where()}: cut off; fetch the file anew")
         if not self._text.startswith(_HEADING):
             raise ConfigError(f"{self._where()}: the columns must be {', '.join(COLUMNS)}; {_MEND}")
         self._take(len(_HEADING))

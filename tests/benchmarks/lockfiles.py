@@ -1,8 +1,8 @@
 """A lockfile of a million objects: `python -m tests.benchmarks.lockfiles [OBJECTS]`.
 
 Writes it, plain and gzipped, in processes of their own whose peak memory is told; mounts it over a server that is not
-there (no request is made), and stats names all over (WALK=1: lists all of them, too). The keys are those of a BIDS tree of 25 directories a thousand files;
-version ids and ETags are random, as real ones are.
+there (no request is made), and stats names all over (WALK=1: lists all of them, too). The keys are those of a BIDS tree
+with twenty files a directory; version ids and ETags are random, as real ones are.
 """
 
 from __future__ import annotations

@@ -258,6 +258,26 @@ def test_the_lockfile_of_what_a_run_read(versioned: Data, where: Path) -> None:
     assert run_mountnd("umount", where).returncode == 0
 
 
+def test_files_of_this_machine_and_python(tmp_path: Path) -> None:
+    import fsspec
+
+    for name in ("sub/one", "two"):
+        (tmp_path / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "src" / name).write_text(name)
+    done = run_mountnd("lock", f"file://{tmp_path}/src", "-o", "data.lock", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "src/three").write_text("new")
+    (tmp_path / "src/two").write_text("replaced")
+    system = fsspec.filesystem("mountnd", source=str(tmp_path / "data.lock"), cache_dir=str(tmp_path / "cache"))
+    assert sorted(system.find("")) == ["sub/one", "two"]
+    assert system.cat("sub/one") == b"sub/one"
+    with pytest.raises(OSError) as refused:
+        system.cat("two")
+    assert refused.value.errno == errno.ESTALE
+    done = run_mountnd("lock", "--check", "data.lock", cwd=tmp_path)
+    assert (done.returncode, done.stdout.split(":")[:2]) == (1, ["changed", " two"])
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [
@@ -273,7 +293,7 @@ def test_the_lockfile_of_what_a_run_read(versioned: Data, where: Path) -> None:
         (["--check"], "lock --check FILE"),
         (["--check", "URL"], "is no lockfile"),
         (["--check", "bad.lock"], "not a lockfile of mountnd"),
-        (["--check", "cut.lock"], "line 12: cut off"),
+        (["--check", "cut.lock"], "line 14: cut off"),
         (["--check", "none.lock"], "no such lockfile"),
         (["--check", "--diff", "there.lock"], "exclude each other"),
         (["--diff", "there.lock"], "lock --diff OLD NEW"),
@@ -281,6 +301,7 @@ def test_the_lockfile_of_what_a_run_read(versioned: Data, where: Path) -> None:
         (["--diff", "there.lock", "bad.lock"], "not a lockfile of mountnd"),
         (["--heads", "there.lock"], "--heads goes with --check"),
         (["URL", "--json", "-o", "x.lock"], "--json goes with"),
+        (["URL", "--import", "elsewhere.json", "-o", "x.lock"], "of 1 objects there none lies below"),
         (["URL", "--import", "none.csv", "-o", "x.lock"], "none.csv: cannot be read"),
         (["URL", "--import", "bad.lock", "-o", "x.lock"], "bad.lock, line 1"),
     ],
@@ -288,7 +309,8 @@ def test_the_lockfile_of_what_a_run_read(versioned: Data, where: Path) -> None:
 def test_mistakes_get_a_line_and_change_nothing(data: Data, args: list[str], told: str) -> None:
     there = data.make("there.lock").read_bytes()
     (data.where / "bad.lock").write_text("conda says hello\n")
-    (data.where / "cut.lock").write_bytes(b"".join(there.splitlines(keepends=True)[:11]))
+    (data.where / "elsewhere.json").write_text('[{"Key": "other/x", "Size": 1, "ETag": "x"}]')
+    (data.where / "cut.lock").write_bytes(b"".join(there.splitlines(keepends=True)[:13]))
     before = sorted(os.listdir(data.where))
     words = [data.url if one == "URL" else one for one in args]
     done = data.lock(*words, *(data.endpoint if "URL" in args else []), code=2)

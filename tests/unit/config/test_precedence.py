@@ -213,7 +213,16 @@ def test_the_dataclasses_and_the_table_agree() -> None:
     for scope, kind in (("source", SourceConfig), ("mount", MountConfig)):
         fields = {field.name: field for field in dataclasses.fields(kind)}
         named = {option.name for option in OPTIONS if option.scope == scope}
-        assert named == set(fields) - {"name", "url", "preset", "one_object", "lockfile", "below", "mountpoint", "sources"}
+        assert named == set(fields) - {
+            "name",
+            "url",
+            "preset",
+            "one_object",
+            "lockfile",
+            "below",
+            "mountpoint",
+            "sources",
+        }
         for option in OPTIONS:
             if option.scope == scope and fields[option.name].default is not dataclasses.MISSING:
                 assert fields[option.name].default == option.default, option.name
