@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..report.figures import duration, size
+from ..report.figures import count, duration, size
 from . import streams, tables
 
 # Failures that are shown; `--json` has more of them.
@@ -47,7 +47,7 @@ def show_names(title: str, told: Mapping[str, Any]) -> None:
 def show_result(title: str, told: Mapping[str, Any]) -> None:
     """What was fetched."""
     wanted = told["files"] - told["left_out"]
-    what = f"{told['done']:,} of {wanted:,} files" if told["done"] < wanted else f"{wanted:,} files"
+    what = f"{told['done']:,} of {count(wanted, 'file')}" if told["done"] < wanted else count(wanted, "file")
     fetched, cached = told["fetched_bytes"], told["cached_bytes"]
     text = f"{title}: {what}, {size(fetched + cached)}: {size(fetched)} fetched"
     if cached:

@@ -153,6 +153,7 @@ class Invalidator:
 
     def stop(self) -> None:
         """Done when it returns: no call into libfuse is under way (bounded wait: the session is ending)."""
+        self._device = -1  # the number may be another file's soon
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join(5)

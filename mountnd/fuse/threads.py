@@ -18,6 +18,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from types import TracebackType
 
 from ..errors import MountError
@@ -55,7 +56,9 @@ class LoopThreads:
         """Make the threads; they do nothing until `serve`. Raises MountError where the system does not grant them."""
         for _ in range(self._base):
             try:
-                self._make(self._run_base)
+                with self._lock:
+                    name = self._count_in()
+                self._start(name, self._run_base)
             except MountError:
                 self.serve(None)
                 raise
@@ -91,20 +94,23 @@ class LoopThreads:
 
     def _stand_in(self) -> None:
         with self._lock:
-            if self._threads - self._waiting >= self._spare or self._threads >= self._most or self._session is None:
+            session = self._session
+            if self._threads - self._waiting >= self._spare or self._threads >= self._most or session is None:
                 return
+            name = self._count_in()  # in the same breath: who joins must not miss it, and free the session
         try:
-            self._make(self._run_extra)
+            self._start(name, partial(self._run_extra, session))
         except MountError as e:
             if not self._told:
                 self._told = True
                 log.warning("programs that wait for the network hold up others: %s", e)
 
-    def _make(self, run: Callable[[], None]) -> None:
-        with self._lock:
-            self._threads += 1
-            self._made += 1
-            name = f"fuse-{self._made}"
+    def _count_in(self) -> str:
+        self._threads += 1
+        self._made += 1
+        return f"fuse-{self._made}"
+
+    def _start(self, name: str, run: Callable[[], None]) -> None:
         try:
             start(threading.Thread(target=run, name=name, daemon=True))
         except MountError:
@@ -118,18 +124,19 @@ class LoopThreads:
     def _count_out(self) -> None:
         self._threads -= 1
         if not self._threads:
+            self._session = None  # whoever joins frees it
             self._ended.set()
 
     def _run_base(self) -> None:
         self._go.wait()
+        session = self._session
         try:
-            if self._session is not None:
-                binding.serve_requests(self._session)
+            if session is not None:
+                binding.serve_requests(session)
         finally:
             self._gone()
 
-    def _run_extra(self) -> None:
-        assert self._session is not None
+    def _run_extra(self, session: ctypes.c_void_p) -> None:
         counted = True
 
         def wanted() -> bool:
@@ -142,7 +149,7 @@ class LoopThreads:
                 return False
 
         try:
-            binding.serve_requests_while(self._session, wanted)
+            binding.serve_requests_while(session, wanted)
         finally:
             if counted:
                 self._gone()

@@ -135,7 +135,7 @@ class Prefetch:
             report.tell(fits=False, why_not=why_not)
             return False
         report.tell(fits=True)
-        if request.pin and not request.dry_run:
+        if chunks and not request.dry_run:
             bulk.pin(request.pin, [request.asked], chunks)
             report.tell(pin=request.pin)
         return True

@@ -93,6 +93,11 @@ def minute(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def count(n: int, what: str) -> str:
+    """`1 file`, `2,345 files`. `what` takes an s for many."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A time for people: "12 s", "3 min", "5 h 20 min", "2 days 3 h"."""
     whole = max(0, int(seconds))
@@ -103,7 +108,7 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     if hours < 24:
         return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    many = f"{days} day{'s' if days > 1 else ''}"
+    many = count(days, "day")
     return f"{many} {hours % 24} h" if hours % 24 else many
 
 

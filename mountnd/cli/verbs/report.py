@@ -12,6 +12,7 @@ from ...daemon import control, mounts
 from ...errors import MountError, UsageError
 from ...regular_file import open_regular, read_all
 from ...report import collecting
+from ...report.figures import count
 from ...report.formats import FORMATS, format_of, write
 from .. import running, streams, terminal
 from ..flags import MountArgument, TableCommand
@@ -58,7 +59,7 @@ def report(directory: Path, output: str | None, format_: str | None) -> None:
         streams.show_bytes(data)
         return
     write(Path(output), data)
-    streams.remark(f"{output}: {len(document['files']):,} files; {FORMATS[chosen].what}")
+    streams.remark(f"{output}: {count(len(document['files']), 'file')}; {FORMATS[chosen].what}")
 
 
 def _format(output: str | None, format_: str | None) -> str:

@@ -256,7 +256,7 @@ class TestThroughAMount:
         place.mount()
         (tmp_path / "link").symlink_to(place.mnt / "sub-02")
         done = run_mountnd("prefetch", "anat", cwd=place.mnt / "sub-02")
-        assert done.returncode == 0 and "1 files" in done.stdout, done.stderr
+        assert done.returncode == 0 and "1 file," in done.stdout, done.stderr
         (told,), _ = place.in_mount(tmp_path / "link")
         assert told["files"] == 2
 
@@ -350,6 +350,10 @@ class TestPins:
         assert (pin["name"], pin["files"], pin["missing"], pin["damaged"]) == ("tonight", 3, 0, 0)
         assert pin["held"] == sum(len(data) for key, data in FILES.items() if key.startswith("sub-01"))
         assert pin["asked"] == [f"{place.source}/sub-01"]
+
+    def test_nothing_is_no_pin(self, place: Place) -> None:
+        place.prefetch("--sub", "99", "--pin", "tonight", code=1)
+        assert json.loads(run_mountnd("cache", "ls", "--json", "--cache-dir", place.cache).stdout)["pins"] == []
 
     def test_a_pin_that_does_not_fit_is_refused(self, place: Place) -> None:
         place.prefetch("--cache-size", "12M", "--pin", "one", below="/sub-01")

@@ -122,3 +122,38 @@ def test_a_limit_that_passes_is_recovered_from(loop: Loop, monkeypatch: pytest.M
     wait_until(lambda: loop.listening >= 4, "all that were there at the start")
     loop.over.set()
     assert threads.join(20)
+
+
+def test_none_stands_in_once_all_have_ended(loop: Loop) -> None:
+    """The session is freed then: who reads from it after that ends the process with a segmentation fault."""
+    threads = started(loop, base=2, spare=2, spare_max=3, most=100)
+    wait_until(lambda: loop.listening == 2, "those of the start")
+    loop.over.set()
+    assert threads.join(20)
+    loop.over.clear()
+    threads.poll()
+    assert not holds_within(lambda: loop.listening > 0, 0.2)
+
+
+def test_one_that_is_being_made_is_waited_for(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look whether one is needed and its first breath all others may end."""
+    threads = started(loop, base=2, spare=3, spare_max=4, most=100)
+    wait_until(lambda: loop.listening == 2, "those of the start")
+    start, began, go = threading.Thread.start, threading.Event(), threading.Event()
+
+    def slow(thread: threading.Thread) -> None:
+        if thread.name.startswith("fuse-"):
+            began.set()
+            assert go.wait(60)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", slow)
+    poll = threading.Thread(target=threads.poll)
+    poll.start()
+    assert began.wait(60)
+    loop.over.set()
+    wait_until(lambda: loop.listening == 0, "those of the start to end")
+    assert not threads.join(0.2)
+    go.set()
+    assert threads.join(20)
+    poll.join(20)
