@@ -163,7 +163,7 @@ def ratarmount(place: Path, *, warm: bool) -> Iterator[tuple[Path, float]]:
     with (PLACE / "log").open("ab") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=log)
     try:
-        while not mounted(mnt) and process.poll() is None and time.perf_counter() - begun < MOUNT_LIMIT_S:
+        while not mounted(mnt) and process.poll() is None and time.perf_counter() - begun < 4 * MOUNT_LIMIT_S:
             time.sleep(0.01)
         (PLACE / "pid").write_text(str(process.pid))
         yield mnt, time.perf_counter() - begun
