@@ -32,6 +32,7 @@ UNRUN = {
     ("mountnd/help/batch.md", "mountnd exec"): "needs Apptainer, and a container of some gigabytes",
     ("mountnd/help/batch.md", "apptainer exec"): "needs Apptainer, and a container of some gigabytes",
     ("mountnd/help/batch.md", "# mountnd"): "needs a container engine, and images",
+    ("mountnd/help/cluster.md", "mkdir /lustre/lab/mountnd"): "needs a group, and a file system of several nodes",
     ("mountnd/help/performance.md", "make bench"): "takes hours, and wants peers that packages do not have",
 }
 # No commands, but pictures.
