@@ -72,19 +72,19 @@ SHARED_VAIN = _counter("shared.vain.waits", "waits", "of these that ended before
 
 # The directory that several nodes share (`blocks/`).
 BYTES_FROM_SHARED = _counter("bytes.shared", "bytes", "that came from the shared cache")
-SHARED_KEPT = _counter("shared_cache.kept.bytes", "bytes", "written to the shared cache")
+SHARED_KEPT = _counter("shared.cache.kept.bytes", "bytes", "written to the shared cache")
 SHARED_SKIPPED = _counter(
-    "shared_cache.skipped.bytes", "bytes", "not written to the shared cache: it was behind, full, read-only or off"
+    "shared.cache.skipped.bytes", "bytes", "not written to the shared cache: it was behind, full, read-only or off"
 )
-SHARED_EVICTED = _counter("shared_cache.evicted.bytes", "bytes", "removed from the shared cache for newer ones")
+SHARED_EVICTED = _counter("shared.cache.evicted.bytes", "bytes", "removed from the shared cache for newer ones")
 SHARED_DAMAGED = _counter(
-    "shared_cache.damaged.blocks", "blocks", "in the shared cache whose checksum failed; they were fetched again"
+    "shared.cache.damaged.blocks", "blocks", "in the shared cache whose checksum failed; they were fetched again"
 )
 SHARED_FAULTS = _counter(
-    "shared_cache.faults", "faults", "of the shared cache's file system: errors, and calls that hung"
+    "shared.cache.faults", "faults", "of the shared cache's file system: errors, and calls that hung"
 )
-NODE_WAITS = _counter("shared_cache.waits", "waits", "for what a mount of another node was fetching")
-NODE_VAIN = _counter("shared_cache.vain.waits", "waits", "for other nodes that ended before it was there")
+NODE_WAITS = _counter("shared.cache.waits", "waits", "for what a mount of another node was fetching")
+NODE_VAIN = _counter("shared.cache.vain.waits", "waits", "for other nodes that ended before it was there")
 
 # Caching proxies that are asked first (`stores/via/`, --via).
 VIA_GETS = _counter("via.requests", "requests", "ranged GETs sent to caching proxies (--via)")

@@ -35,6 +35,7 @@ UNRUN = {
     ("mountnd/help/kubernetes.md", "mountnd help"): "needs a Kubernetes",
     ("mountnd/help/kubernetes.md", "docker build"): "needs a container engine, and images",
     ("mountnd/help/cluster.md", "# on"): "needs the network, and three machines",
+    ("mountnd/help/cluster.md", "mkdir /lustre/lab/mountnd"): "needs a group, and a file system of several nodes",
     ("mountnd/help/performance.md", "make bench"): "takes hours, and wants peers that packages do not have",
 }
 # No commands, but pictures.

@@ -102,7 +102,7 @@ def test_a_file_before_while_and_after_it_is_read(mounted: Path, held: Quirky) -
     assert (told["key"], told["size"], told["modified"][:10]) == ("d/big.nii", len(BODY), "2020-09-13")
     assert re.fullmatch('"[0-9a-f]{32}"', told["etag"])
     assert (told["names"]["held"], told["names"]["believed"]) == ("memory", True)
-    assert told["cached"] == {"memory": 0, "coming": 0, "disk": 0, "any": 0}
+    assert told["cached"] == {"memory": 0, "coming": 0, "disk": 0, "shared": 0, "any": 0}
     plan = told["next_read"]
     assert (plan["outcome"], plan["gets"], plan["is_measured"]) == ("fetch", [128 << 10], False)
     held.switch()

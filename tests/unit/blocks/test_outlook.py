@@ -27,14 +27,19 @@ def test_where_blocks_come_from_and_what_is_asked_for() -> None:
     found, requests = plan(held, Extent(0, WHOLE), WHOLE)
     # 3 and 5 to 7 by one request, which takes 4 along: a gap of one block costs less than a request.
     assert requests == [(3, 8)]
-    assert found == {"memory": 2 * BLOCK, "coming": BLOCK, "disk": 2 * BLOCK - 100}
-    assert plan(held, Extent(0, 100), WHOLE) == ({"memory": BLOCK, "coming": 0, "disk": 0}, [])
-    assert plan(held, Extent(0, 0), WHOLE) == ({"memory": 0, "coming": 0, "disk": 0}, [])
+    assert found == {"memory": 2 * BLOCK, "coming": BLOCK, "disk": 2 * BLOCK - 100, "shared": 0}
+    assert plan(held, Extent(0, 100), WHOLE) == ({"memory": BLOCK, "coming": 0, "disk": 0, "shared": 0}, [])
+    assert plan(held, Extent(0, 0), WHOLE) == ({"memory": 0, "coming": 0, "disk": 0, "shared": 0}, [])
+    # What nodes share has 5 to 7.
+    found, requests = plan(held._replace(shared={5, 6, 7}), Extent(0, WHOLE), WHOLE)
+    assert requests == [(3, 5)]
+    assert found["shared"] == 3 * BLOCK
 
 
 def test_cached_counts_bytes_and_none_twice() -> None:
-    assert cached(Held({0, 9}, {3}, {0, 1}), WHOLE) == Cached(2 * BLOCK - 100, BLOCK, 2 * BLOCK, 3 * BLOCK - 100)
-    assert cached(Held((), (), ()), 0) == Cached(0, 0, 0, 0)
+    assert cached(Held({0, 9}, {3}, {0, 1}), WHOLE) == Cached(2 * BLOCK - 100, BLOCK, 2 * BLOCK, 0, 3 * BLOCK - 100)
+    assert cached(Held({0}, (), {1}, {1, 2}), WHOLE) == Cached(BLOCK, 0, BLOCK, 2 * BLOCK, 3 * BLOCK)
+    assert cached(Held((), (), ()), 0) == Cached(0, 0, 0, 0, 0)
 
 
 def looked_at(harness: BlocksHarness, stat: ObjectStat, start: int, stop: int) -> Outlook:

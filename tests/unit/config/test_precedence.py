@@ -35,6 +35,7 @@ POOLS: dict[Kind, list[tuple[str, Any]]] = {
     option_types.MEMORY: [("8M", 8 << 20), ("512MiB", 512 << 20), ("1G", 1 << 30), ("16777216", 16 << 20)],
     option_types.TTL: [("0", 0.0), ("300", 300.0), ("0.5", 0.5), ("indefinite", math.inf), ("86400", 86400.0)],
     option_types.SECONDS: [("60", 60.0), ("0.25", 0.25), ("5", 5.0), ("3600", 3600.0)],
+    option_types.SHARED_MODE: [("0660", 0o660), ("640", 0o640), ("0o600", 0o600), ("0664", 0o664)],
     option_types.MODE: [("0444", 0o444), ("400", 0o400), ("0o755", 0o755), ("0000", 0)],
     option_types.ID: [("0", 0), ("1000", 1000), ("65534", 65534)],
     option_types.NAME: [("a", "a"), ("eu-west-1", "eu-west-1"), ("lab", "lab"), ("x_y", "x_y")],
@@ -83,7 +84,11 @@ def in_toml(option: Option, text: str) -> str:
     meant = option.kind.parse(text, Path("/"))
     if isinstance(meant, bool):
         return "true" if meant else "false"
-    if option.kind is not option_types.MODE and isinstance(meant, (int, float)) and math.isfinite(meant):
+    if (
+        option.kind not in (option_types.MODE, option_types.SHARED_MODE)
+        and isinstance(meant, (int, float))
+        and math.isfinite(meant)
+    ):
         return str(meant)
     return json.dumps(text)
 

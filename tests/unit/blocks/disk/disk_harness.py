@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mountnd.blocks.bulk import Bulk, Piece
+from mountnd.blocks.disk import leases
 from mountnd.blocks.disk.cache import DiskCache
-from mountnd.blocks.geometry import BlockRange, block_count
+from mountnd.blocks.disk.chunk_file import ChunkIdentity
+from mountnd.blocks.geometry import BLOCK, BlockRange, block_count
 from mountnd.stats import Stats
-from mountnd.stores.base import ObjectStat
+from mountnd.stores.base import ObjectId, ObjectStat
 
 from ..harness import KIB, MIB, PATIENCE_S, BlocksHarness, read
 
@@ -65,3 +67,9 @@ def fetch(bulk: Bulk, *pieces: Piece) -> list[BaseException | None]:
     assert ended.wait(PATIENCE_S)
     (errors,) = told
     return list(errors)
+
+
+def lease_names(id: ObjectId, size: int) -> list[str]:
+    """The leases of the object, as another mount would call them."""
+    stem = ChunkIdentity(id, size, 0).name.replace("/", "")
+    return [f"{stem}-{part}" for part in range(-(-size // (leases.PART_BLOCKS * BLOCK)))]

@@ -11,20 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.disk import lease_files, leases, neighbours
+from mountnd.blocks.disk import lease_files, neighbours
 from mountnd.blocks.disk.cache import DiskCache
-from mountnd.blocks.disk.chunk_file import ChunkIdentity
 from mountnd.blocks.fetch import sharing
-from mountnd.blocks.geometry import BLOCK
 from mountnd.errors import ServerFault
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_DISK, SHARED_VAIN, SHARED_WAITS
-from mountnd.stores.base import ObjectId
 from mountnd.stores.memory import MemoryStore
 from tests.support.threads import Gate, run_together
 from tests.support.waiting import wait_until
 
 from ..harness import KIB, MIB, BlocksHarness, body, read, until
-from .disk_harness import flush, through, with_disk
+from .disk_harness import flush, lease_names, through, with_disk
 
 DATA = body(6 * MIB + 12345)
 OBJECT = MemoryStore().put("a", DATA).id
@@ -42,12 +39,6 @@ def files(root: Path, folder: str) -> list[str]:
     return sorted(os.listdir(root / folder)) if (root / folder).exists() else []
 
 
-def lease_names(id: ObjectId = OBJECT, size: int = len(DATA)) -> list[str]:
-    """The leases of the object, as another mount would call them."""
-    stem = ChunkIdentity(id, size, 0).name.replace("/", "")
-    return [f"{stem}-{part}" for part in range(-(-size // (leases.PART_BLOCKS * BLOCK)))]
-
-
 def registered(root: Path, source: str, owner: str = OTHER) -> Path:
     """Another mount's sign of life, as it stands there."""
     path = root / neighbours.FOLDER / f"{owner}-{neighbours.tag(source)}"
@@ -60,7 +51,7 @@ def leased(root: Path, owner: str = OTHER) -> list[Path]:
     """Leases of another mount on all of the object."""
     folder = root / lease_files.FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths = [folder / name for name in lease_names()]
+    paths = [folder / name for name in lease_names(OBJECT, len(DATA))]
     for path in paths:
         path.write_text(owner)
         path.chmod(0o600)

@@ -30,8 +30,7 @@ from tests.support.threads import run_together
 from tests.support.waiting import Clock, wait_until
 
 from ..harness import MIB, BlocksHarness, body
-from .disk_harness import bulk_of, fetch, piece, through
-from .test_leases import lease_names
+from .disk_harness import bulk_of, fetch, lease_names, piece, through
 
 DATA = body(3 * MIB + 12345)
 SOURCE = MemoryStore().source
