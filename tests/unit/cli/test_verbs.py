@@ -56,7 +56,7 @@ def test_a_name_with_spaces_can_be_copied(tmp_path: Path) -> None:
 def served(error: Exception, *sources: SourceConfig) -> str:
     """What `mount.serve` raises when the mount fails with `error`."""
 
-    def fail(config: MountConfig, ready: object) -> None:
+    def fail(config: MountConfig, ready: object, holders: object) -> None:
         raise error
 
     config = MountConfig(mountpoint=Path("/x"), sources=sources)
