@@ -38,6 +38,7 @@ POOLS: dict[Kind, list[tuple[str, Any]]] = {
     option_types.SHARED_MODE: [("0660", 0o660), ("640", 0o640), ("0o600", 0o600), ("0664", 0o664)],
     option_types.MODE: [("0444", 0o444), ("400", 0o400), ("0o755", 0o755), ("0000", 0)],
     option_types.ID: [("0", 0), ("1000", 1000), ("65534", 65534)],
+    option_types.VIEW: [("nii", "nii"), (" nii ", "nii")],
     option_types.NAME: [("a", "a"), ("eu-west-1", "eu-west-1"), ("lab", "lab"), ("x_y", "x_y")],
     option_types.URL: [
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
