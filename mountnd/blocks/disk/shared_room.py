@@ -19,8 +19,8 @@ from .place import CacheDirectory
 STEP_PART, STEP_MOST = 256, 256 << 20
 # Whoever evicts makes so much of the limit free at once: all files are looked at for it.
 SLACK_PART = 16
-# Another has the ledger for milliseconds, or for as long as it evicts: how often and how soon to ask again, and how long
-# not to. What comes then is not written.
+# Another has the ledger for milliseconds, or for as long as it evicts: how often and how soon to ask again, and how
+# long not to. What comes then is not written.
 TRIES, PAUSE_S, AGAIN_S = 60, 0.03, 1.0
 # What a crash left of a ledger, or of a folder, that was being made.
 _TEMPORARY = re.compile(r"\.(ledger\.[0-9a-f]{8}|[0-9a-f]{16})\.tmp")
