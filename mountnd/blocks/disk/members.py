@@ -26,7 +26,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from .neighbours import DISTRUST_S, LEFT_NS, REFUSED_S, Rhythm
+from .neighbours import DISTRUST_S, LEFT_NS, Rhythm
 from .place import CacheDirectory
 
 FOLDER = "members"
@@ -36,6 +36,8 @@ NAME = re.compile(r"[0-9a-f]{16}")
 CLUSTER = Rhythm(beat_s=1.0, silent_s=6.0, poll_s=0.05)
 # So many mounts waited for in vain within DISTRUST_S, and no more leases are taken for as long.
 VAIN = 4
+# Where this mount's file cannot be made, how long until it is tried again.
+REFUSED_S = 5.0
 
 
 class _Member:
@@ -128,10 +130,11 @@ class Members:
             return
         name, self._shown = f"{FOLDER}/{self.owner}", now
         try:
-            root = self._root.held()
             try:
+                root = self._root.held()
                 root.touch(name)
             except FileNotFoundError:
+                root = self._root.make()
                 root.make(FOLDER)
                 with suppress(FileExistsError):  # another thread has just made it
                     os.close(root.create(name))

@@ -19,8 +19,9 @@ from .place import CacheDirectory
 STEP_PART, STEP_MOST = 256, 256 << 20
 # Whoever evicts makes so much of the limit free at once: all files are looked at for it.
 SLACK_PART = 16
-# While another has the ledger: how soon to ask again. What comes meanwhile is not written.
-AGAIN_S = 0.5
+# Another has the ledger for milliseconds, or for as long as it evicts: how often and how soon to ask again, and how
+# long not to. What comes then is not written.
+TRIES, PAUSE_S, AGAIN_S = 60, 0.03, 1.0
 # What a crash left of a ledger, or of a folder, that was being made.
 _TEMPORARY = re.compile(r"\.(ledger\.[0-9a-f]{8}|[0-9a-f]{16})\.tmp")
 
@@ -53,7 +54,7 @@ class SharedRoom:
             return True
         if (self.limit is not None and n > self.limit) or self._clock() < self._again:
             return False
-        if not self._ledger.acquire():
+        if not self._acquire():
             self._again = self._clock() + AGAIN_S
             return False
         try:
@@ -61,6 +62,13 @@ class SharedRoom:
         finally:
             self._ledger.release()
         return n <= self._allowed
+
+    def _acquire(self) -> bool:
+        for _ in range(TRIES):
+            if self._ledger.acquire():
+                return True
+            time.sleep(PAUSE_S)
+        return False
 
     def collect(self) -> tuple[int, int] | None:
         """Remove what is above the limit, and what crashes left; bytes that are taken then, and that came free. None

@@ -118,6 +118,8 @@ def test_eight_nodes_fetch_a_byte_once(tmp_path: Path, server: str, shared: Path
         read(range(FILES), *made)
         total = sent(server)
         print(f"{total / FILES / SIZE:.3f} bytes sent for each byte, to 8 nodes")
+        for mount in made:
+            print({name: n for name, n in counters(mount).items() if "shared" in name}, mount.log[-300:])
         assert FILES * SIZE <= total <= GOAL * FILES * SIZE
         assert sum(count(mount, BYTES_FROM_SHARED) for mount in made) >= 6.9 * FILES * SIZE
         assert sum(count(mount, NODE_WAITS) for mount in made) > 0

@@ -231,7 +231,7 @@ class TestRoom:
         assert not room.make(MIB, lambda name: None)
         other.release()
         assert not room.make(MIB, lambda name: None)  # not asked again that soon
-        clock.now += 1
+        clock.now += 2
         assert room.make(MIB, lambda name: None)
 
     def test_what_is_longest_unused_goes(self, top: Path) -> None:
