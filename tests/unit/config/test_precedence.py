@@ -50,7 +50,6 @@ POOLS: dict[Kind, list[tuple[str, Any]]] = {
         ("HTTPS://Node2:443/", ("https://node2",)),
         ("none", ()),
     ],
-    option_types.VIEW: [("nii", "nii"), (" nii", "nii"), ("nii ", "nii")],
     option_types.ADDRESS: [
         ("9464", Address("127.0.0.1", 9464)),
         ("0.0.0.0:0", Address("0.0.0.0", 0)),
