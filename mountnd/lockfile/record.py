@@ -32,6 +32,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SINGLE_PART = re.compile(r'"[0-9a-f]{32}"')
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9-]*:[A-Za-z0-9+/=_-]+")
 
+# What file systems and 64 bits of nanoseconds hold; the last second is in the year 2262.
+_SIZE_MAX, _SECONDS_END = 2**63 - 1, 2**63 // 10**9
+
+
+def _up_to(most: int) -> bytes:
+    """What matches the decimal numbers from 0 to `most`, as they are written without leading zeros."""
+    digits = str(most)
+    same_length = [f"{digits[:at]}[{int(at == 0)}-{int(digit) - 1}][0-9]{{{len(digits) - at - 1}}}"
+                   for at, digit in enumerate(digits) if int(digit) > int(at == 0)]  # fmt: skip
+    return f"(?:0|[1-9][0-9]{{0,{len(digits) - 2}}}|{'|'.join(same_length)}|{digits})".encode()
+
+
 _CHARS = rb"[^\x00-\x1f\x7f%]"
 _TEXT = _CHARS + rb"*+(?:%[0-9A-Fa-f]{2}" + _CHARS + rb"*+)*+"
 _DAY = rb"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -39,7 +51,7 @@ _TIME = rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
 # How each column is written, and what to say of one that is not.
 _WRITTEN = (
     (rb"(?!#)" + _TEXT, "a path with tabs, newlines and other unprintable bytes as %XX, and % as %25"),
-    (rb"(?:0|[1-9][0-9]{0,18})", "a number of bytes"),
+    (_up_to(_SIZE_MAX), "a number of bytes"),
     (rb"(?:-|" + _DAY + rb"T" + _TIME + rb"Z)", "a time such as 2024-05-01T12:34:56Z, or -"),
     (rb"(?=[^\t])" + _TEXT, 'an ETag with its quotes such as "0cc175b9c0f1b6a831c399e269772661", or -'),
     (rb"(?=[^\t])" + _TEXT, "a version id, or -"),
@@ -76,7 +88,7 @@ class Locked(NamedTuple):
 def line_of(record: Locked, root: str) -> bytes:
     """The record's line, without its newline. Raises MountndError for what no line can hold."""
     path, key, version, size, etag, mtime_ns, digest = record
-    if not 0 <= size < 2**63:
+    if not 0 <= size <= _SIZE_MAX:
         raise MountndError(f"{path!r}: {size} is not the size of a file")
     columns = [
         escaped(path) if not path.startswith("#") else "%23" + escaped(path[1:]),
@@ -176,4 +188,7 @@ def _mtime_ns(time: str) -> int:
         past = datetime.fromisoformat(time[:19] + "+00:00") - _EPOCH
     except ValueError:  # the 30th of February
         return UNKNOWN_MTIME_NS
-    return (past.days * 86400 + past.seconds) * 10**9 + int(time[20:-1].ljust(9, "0"))
+    seconds = past.days * 86400 + past.seconds
+    if not -_SECONDS_END < seconds < _SECONDS_END:
+        return UNKNOWN_MTIME_NS
+    return seconds * 10**9 + int(time[20:-1].ljust(9, "0"))

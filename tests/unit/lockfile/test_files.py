@@ -178,6 +178,8 @@ def damage(tmp_path: Path, number: int, new: str) -> str:
         (11, "a\n", ", line 11: 1 columns"),
         (11, "b\t5\t-\t-\tv\n", ", line 12: a second line for one path"),
         (12, "a0\tfive\t-\t-\tv\n", ", line 12: size 'five' is not a number of bytes"),
+        (12, f"b\t{2**63}\t-\t-\tv\n", ", line 12: size '9223372036854775808' is not a number of bytes"),
+        (12, "b\t9999999999999999999\t-\t-\tv\n", ", line 12: size"),
         (12, "b\t5\t2024-13-01T00:00:00Z\t-\tv\n", ", line 12: mtime"),
         (12, "b\t5\t-\t\tv\n", ", line 12: etag '' is not"),
         (12, "b\t5\t-\t-\tv\tmd4\n", ", line 12: digest 'md4' is not"),
@@ -202,6 +204,15 @@ def test_a_hand_may_leave_out_lines_and_the_last_newline(tmp_path: Path) -> None
     path, text = lines(tmp_path)
     path.write_text("".join([*text[:11], text[12], "# 2 objects"]))
     assert [one.path for one in reading.read(path)[1]] == ["a", "c"]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "2262-04-12T00:00:00Z", "9999-12-31T23:59:59.999999999Z"])
+def test_a_time_that_no_mount_can_show_is_not_known(tmp_path: Path, time: str) -> None:
+    """It would make its whole directory unreadable."""
+    path, text = lines(tmp_path)
+    path.write_text("".join([*text[:10], f"a\t5\t{time}\t-\tv\n", *text[11:]]))
+    first = next(reading.read(path)[1])
+    assert (first.path, first.mtime_ns) == ("a", UNKNOWN_MTIME_NS)
 
 
 def test_every_way_to_cut_a_file_off_is_noticed(tmp_path: Path) -> None:
