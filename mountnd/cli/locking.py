@@ -13,7 +13,7 @@ from ..config.options import SourceConfig
 from ..config.parsers import split_bucket
 from ..errors import ConfigError, StoreError, UsageError
 from ..lockfile.header import Header
-from ..lockfile.record import Locked
+from ..lockfile.record import Locked, is_pinned
 from ..lockfile.writing import Lines, Written, refuse_existing, write_pieces
 from ..locking.addurls import Table
 from ..stores.base import Deadline, Store
@@ -110,7 +110,7 @@ def _of_lists(store: Store, source: SourceConfig, lists: Sequence[Path], seconds
     taken, incomplete, found = Taken(named, bucket, store.root), list[Locked](), 0
     for record in taken:
         found += 1
-        if record.size >= 0 and (record.etag or record.version):
+        if record.size >= 0 and is_pinned(record.version, record.etag):
             yield record
         else:
             incomplete.append(record)

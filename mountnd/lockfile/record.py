@@ -25,6 +25,9 @@ from ..errors import MountndError
 
 COLUMNS = ("path", "size", "mtime", "etag", "version", "digest", "key")
 
+# The version id of what was stored while the bucket kept no versions. What is stored then overwrites it.
+UNVERSIONED = "null"
+
 # What stands for a time that is not known: the stores' own, see `stores/facts.py`.
 UNKNOWN_MTIME_NS = 946_684_800 * 10**9
 
@@ -83,6 +86,11 @@ class Locked(NamedTuple):
     etag: str
     mtime_ns: int = UNKNOWN_MTIME_NS
     digest: str = ""
+
+
+def is_pinned(version: str, etag: str) -> bool:
+    """Whether they tell the bytes of an object from all others that are, or will be, stored under its key."""
+    return bool(etag) or version not in ("", UNVERSIONED)
 
 
 def line_of(record: Locked, root: str) -> bytes:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from ..errors import Changed, Forbidden, NoSuchBucket, NotFound
-from ..lockfile.record import UNKNOWN_MTIME_NS, Locked
+from ..lockfile.record import UNKNOWN_MTIME_NS, UNVERSIONED, Locked, is_pinned
 from ..stores.base import Deadline, ObjectStat, Store
 from ..stores.locked import is_of_object
 from ..stores.object_versions import Marker
@@ -38,6 +38,8 @@ def completed(store: Store, records: Iterable[Locked], seconds: float) -> Iterat
                 record.etag and not _same_token(store, record, stat)
             ):
                 raise Changed(f"{record.key!r}: the bucket has other bytes by now than the list says")
+            if (why := _other_version(record, stat)) is not None:
+                raise Changed(f"{record.key!r}: {why}")
             yield record._replace(
                 version=record.version or stat.id.version,
                 size=stat.size,
@@ -80,7 +82,7 @@ def _version_of(store: Store, record: Locked, asker: Asker) -> str:
 
 def judged(store: Store, record: Locked, deadline: Deadline) -> Verdict:
     """What became of one object. Raises StoreError where that says nothing of the object."""
-    if not record.version and not record.etag:
+    if not is_pinned(record.version, record.etag):
         return Verdict(record, "unknown", "the lockfile says neither its version nor its ETag")
     try:
         stat = store.head_version(record.key, record.version, deadline=deadline)
@@ -96,7 +98,17 @@ def judged(store: Store, record: Locked, deadline: Deadline) -> Verdict:
         return Verdict(record, "changed", f"it has {stat.size:,} bytes, not {record.size:,}")
     if record.etag and not _same_token(store, record, stat):
         return Verdict(record, "changed", f"its ETag is {stat.id.etag or 'none'}, not {record.etag}")
+    if not record.etag and (why := _other_version(record, stat)) is not None:
+        return Verdict(record, "changed", why)
     return Verdict(record, "ok")
+
+
+def _other_version(record: Locked, stat: ObjectStat) -> str | None:
+    """Why the answer about the version of a record need not be of it; None where it is. A server that does not know
+    versions answers with what is there now."""
+    if record.version in ("", UNVERSIONED, stat.id.version) or (record.etag and not stat.id.version):
+        return None
+    return f"the server answers with {stat.id.version or 'a version that it does not name'}, not {record.version}"
 
 
 def _same_token(store: Store, record: Locked, stat: ObjectStat) -> bool:

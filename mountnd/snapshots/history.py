@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from ..errors import StoreError, UsageError
-from ..lockfile.record import Locked
+from ..lockfile.record import UNVERSIONED, Locked
 from ..stores.object_versions import NO_VERSIONS, Marker, Version
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNVERSIONED = "null"
 
 Pages = Iterable[tuple[list[Version], Marker | None]]
 
@@ -59,7 +58,7 @@ def as_of(pages: Pages, when: datetime, root: str, url: str) -> Iterator[Locked]
     kept_versions, any_row, first, shown = False, False, 0, 0
     for rows in _by_key(pages):
         any_row = True
-        kept_versions = kept_versions or any(row.version != _UNVERSIONED or row.deleted for row in rows)
+        kept_versions = kept_versions or any(row.version != UNVERSIONED or row.deleted for row in rows)
         begun = min(row.stored_ns for row in rows)
         first = min(first or begun, begun)
         row = _current_at(rows, until)

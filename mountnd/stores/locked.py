@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ..checks.digest import NOTHING_TOLD, Told, parsed
 from ..checks.kinds import LOCKFILE
 from ..errors import Changed, Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError
-from ..lockfile.record import Locked
+from ..lockfile.record import Locked, is_pinned
 from ..lockfile.table import Cursor, Table
 from .base import Deadline, ObjectId, ObjectStat, Page, Store
 from .common import WrappingStore
@@ -118,7 +118,7 @@ class LockedStore(WrappingStore):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         """As of all stores; Changed also where the version is gone or refused."""
-        if not id.etag and not id.version:
+        if not is_pinned(id.version, id.etag):
             raise Changed(f"{self._table.path}: nothing says which version of {id.key!r} is meant", code="Version")
         if self._table.moved:
             id = id._replace(source=self._inner_source, key=self.provider_key(id.key))

@@ -159,8 +159,10 @@ def test_a_refusal_of_the_object_is_told_from_one_of_the_keys(
     assert type(error.value) is seen
 
 
-def test_without_version_and_etag_nothing_is_read(memory: MemoryStore, tmp_path: Path) -> None:
-    store = locked(memory, tmp_path / "data.lock", Locked("lost", "a", "", 5, ""))
+@pytest.mark.parametrize("version", ["", "null"])
+def test_without_version_and_etag_nothing_is_read(memory: MemoryStore, tmp_path: Path, version: str) -> None:
+    """Of a bucket that keeps no versions "null" is whatever lies there."""
+    store = locked(memory, tmp_path / "data.lock", Locked("lost", "a", version, 5, ""))
     memory.calls.clear()
     with pytest.raises(Changed):
         read(store, store.head("lost", deadline=soon()).id, 0, 5)

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from mountnd.errors import BadAnswer, Forbidden, StoreError
+from mountnd.errors import BadAnswer, Changed, Forbidden, StoreError
+from mountnd.lockfile.record import Locked
+from mountnd.locking.completing import completed, judged
 from mountnd.snapshots.resolve import pages
-from mountnd.stores.base import Deadline
+from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.memory import MemoryStore
 from mountnd.stores.object_versions import NO_VERSIONS, Marker, Version
 from mountnd.stores.s3 import S3Store
+from tests.contract.reading import read
 from tests.support.quirky import Quirky
 from tests.support.servers import Answer, Scripted, s3_client
 
@@ -95,6 +98,35 @@ def test_a_server_that_does_not_know_versions(quirky: Quirky) -> None:
         with pytest.raises(BadAnswer, match="s3://bkt: the server does not know versions") as error:
             store.list_versions("", deadline=Deadline(20))
         assert error.value.code == NO_VERSIONS
+    finally:
+        store.close()
+
+
+def test_a_version_without_an_etag_is_read_by_its_id(url: str, client: Any) -> None:
+    versioned(client, "ids-alone")
+    old = client.put_object(Bucket="ids-alone", Key="a", Body=b"old", ACL="public-read")["VersionId"]
+    client.put_object(Bucket="ids-alone", Key="a", Body=b"new", ACL="public-read")
+    store = S3Store("ids-alone", endpoint_url=url, region="us-east-1", anonymous=True)
+    try:
+        assert read(store, ObjectId(store.source, "a", "", old, 3), 0, 3) == b"old"
+    finally:
+        store.close()
+
+
+def test_a_server_that_ignores_version_ids_gives_nothing_that_only_an_id_tells(quirky: Quirky) -> None:
+    quirky.hold({"a": b"new"})
+    store = S3Store("bkt", endpoint_url=quirky.url, region="us-east-1", anonymous=True)
+    try:
+        with pytest.raises(Changed, match="version v1 was asked for, the server gives a version that it does not name"):
+            read(store, ObjectId(store.source, "a", "", "v1", 3), 0, 3)
+        record = Locked("a", "a", "v1", 3, "")
+        verdict = judged(store, record, Deadline(20))
+        assert (verdict.fate, verdict.why) == (
+            "changed",
+            "the server answers with a version that it does not name, not v1",
+        )
+        with pytest.raises(Changed, match="not v1"):
+            list(completed(store, [record], 20))
     finally:
         store.close()
 

@@ -41,18 +41,26 @@ class Answer(NamedTuple):
         size: of the whole object in bytes; None where they do not say.
         date: Last-Modified as `etags.canonical_date` spells it; "" without one.
         kind: Content-Type.
+        version: the S3 version id; "" without one.
     """
 
     etag: str
     size: int | None
     date: str
     kind: str
+    version: str = ""
 
     @classmethod
     def of(cls, headers: Headers, size: int | None) -> Answer:
         """From headers whose names are looked up in any case, and the object's size as the caller knows it."""
         date, kind = (headers.get(name) or "" for name in ("Last-Modified", "Content-Type"))
-        return cls(told(headers.get("ETag")), size_of(size), canonical_date(date) if date else "", kind[:_KIND_MAX])
+        return cls(
+            told(headers.get("ETag")),
+            size_of(size),
+            canonical_date(date) if date else "",
+            kind[:_KIND_MAX],
+            told(headers.get("x-amz-version-id")),
+        )
 
     @property
     def token(self) -> str:

@@ -253,7 +253,7 @@ class S3Store(StoreBase):
             if self._ring is not None and clients.access.unsigned and self._trust.relies_on(id):
                 requests = replace(requests, via=self._ring, agrees=partial(self._trust.agrees, id))
             if id.version and not id.etag:
-                requests.get("", lambda answer: _check_size(id, answer, requests.subject))
+                requests.get("", lambda answer: _check_version(id, answer, requests.subject))
             else:
                 self._reads.read(id, requests, requests.subject, deadline)
 
@@ -326,16 +326,19 @@ class S3Store(StoreBase):
                 with suppress(BadAnswer):  # of an empty object, which has no byte to give
                     found = requests.first(memoryview(bytearray(1)))
                     said = HTTPMessage()
-                    for name, text in (("etag", found.etag), ("last-modified", found.date)):
-                        said[name] = text
+                    said["etag"], said["last-modified"] = found.etag, found.date
+                    said["x-amz-version-id"] = found.version
                     if found.size is not None:
                         said["content-length"] = str(found.size)
                     return said
             raise
 
 
-def _check_size(id: ObjectId, answer: Answer, subject: object) -> None:
-    """Raise Changed where the version that a version id names is of another size: without an ETag nothing else tells
-    that the server has looked at the id."""
+def _check_version(id: ObjectId, answer: Answer, subject: object) -> None:
+    """Raise Changed where an answer is not of the version that a version id names, or does not say so: without an ETag
+    nothing else tells that the server has looked at the id."""
+    if answer.version != id.version:
+        gave = f"version {answer.version}" if answer.version else "a version that it does not name"
+        raise Changed(f"{subject}: version {id.version} was asked for, the server gives {gave}", code="Version")
     if answer.size not in (None, id.size):
         raise Changed(f"{subject}: version {id.version} has {answer.size} bytes, not {id.size}", code="Version")

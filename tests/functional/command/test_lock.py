@@ -214,6 +214,15 @@ def test_what_other_tools_have_listed(versioned: Data) -> None:
     assert "all 6" in versioned.lock("--check", "inventory.lock.gz").stderr
 
 
+def test_a_list_that_pins_nothing_is_completed(data: Data) -> None:
+    """In a bucket that keeps no versions all are called "null", whatever becomes of them."""
+    versions = [{"Key": f"ds/{path}", "Size": len(body), "VersionId": "null"} for path, body in FILES.items()]
+    (data.where / "list.json").write_text(json.dumps({"Versions": versions}))
+    done = data.lock(data.url, "--import", "list.json", "-o", "data.lock", *data.endpoint)
+    assert "neither ETag nor version" in done.stderr
+    assert all(one.etag for one in records(data.where / "data.lock").values())
+
+
 def test_a_table_for_datalad_and_back(versioned: Data) -> None:
     whole = records(versioned.make("whole.lock"))
     versioned.lock("whole.lock", "-o", "urls.csv")

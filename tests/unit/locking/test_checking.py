@@ -67,9 +67,10 @@ def test_a_version_is_current_where_it_was_stored_at_the_same_time() -> None:
     assert (store.count("list"), store.count("head")) == (1, 0)
 
 
-def test_an_object_that_nothing_pins_is_named_without_a_request() -> None:
+@pytest.mark.parametrize("version", ["", "null"])
+def test_an_object_that_nothing_pins_is_named_without_a_request(version: str) -> None:
     store = many(3)
-    assert fates(store, [Locked("lost", "sub-00001/x.nii", "", 1, "")]) == {"lost": "unknown"}
+    assert fates(store, [Locked("lost", "sub-00001/x.nii", version, 1, "")]) == {"lost": "unknown"}
     assert store.count("head") == 0
 
 
