@@ -52,6 +52,8 @@ class Cursor:
         points: where it leaves seek points.
         turn: held while zlib works.
 
+    Raises Unfit for a point that cannot be.
+
     Attributes:
         out: offset of the next inflated byte.
         stored: offset of the next compressed byte.
@@ -69,7 +71,11 @@ class Cursor:
         self._piece, self._at = bytearray(), 0
         self._z = Inflation(RAW if self._raw else GZIP)
         if self._raw:
-            self._z.begin_within(point.bits, point.byte >> (8 - point.bits), zlib.decompress(point.window))
+            try:
+                window = zlib.decompress(point.window)
+            except zlib.error:
+                raise Unfit("damaged") from None
+            self._z.begin_within(point.bits, point.byte >> (8 - point.bits), window)
         self._begins = not self._raw  # a member's header is next
         # A member is over, and what follows was not looked at to the end: its trailer so far, and whether zeros came.
         self._between, self._trailer, self._zeros = False, bytearray(), False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from concurrent.futures import Future
 
 from ..errors import Unreachable
 from ..stores.base import Deadline, ObjectId, Store
@@ -78,7 +79,12 @@ class Feed:
         if not self._ahead:
             return bytearray()
         size, task = self._ahead[0]
-        piece = self.deadline.result(task.future, self._id.key)
+        try:
+            piece = self.deadline.result(task.future, self._id.key)
+        except Exception:
+            if task.future.done():  # it failed: whoever comes next has it asked for anew
+                self._drop(0)
+            raise
         self._ahead.popleft()
         self._in_use = size
         self._fetch_ahead(must=False)
@@ -91,20 +97,13 @@ class Feed:
 
     def pause(self) -> None:
         """Nobody wants more of it for now: what is under way is cancelled, and one piece is kept."""
-        keep = 1 if self._ahead and self._ahead[0][1].future.done() else 0
-        while len(self._ahead) > keep:
-            size, task = self._ahead.pop()
-            task.cancel()
-            self._release(size)
-            self._asked -= size
+        first = self._ahead[0][1].future if self._ahead else None
+        self._drop(1 if first is not None and first.done() and not _failed(first) else 0)
         self._goal, self._beyond = self._asked, SLACK
 
     def close(self) -> None:
         """Nobody wants more of it. Idempotent."""
-        for size, task in self._ahead:
-            task.cancel()
-            self._release(size)
-        self._ahead.clear()
+        self._drop(0)
         self._release(self._in_use)
         self._in_use = 0
 
@@ -127,9 +126,21 @@ class Feed:
             self._ahead.append((stop - self._asked, task))
             self._asked, must = stop, False
 
+    def _drop(self, keep: int) -> None:
+        """Forget what was asked for behind the first `keep` pieces."""
+        while len(self._ahead) > keep:
+            size, task = self._ahead.pop()
+            task.cancel()
+            self._release(size)
+            self._asked -= size
+
     def _release(self, count: int) -> None:
         if count:
             self._allowance.give_back(count)
+
+
+def _failed(done: Future[bytearray]) -> bool:
+    return done.cancelled() or done.exception() is not None
 
 
 def fetched(store: Store, id: ObjectId, start: int, stop: int, deadline: Deadline) -> bytearray:

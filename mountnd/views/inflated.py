@@ -55,6 +55,7 @@ class Inflated:
         points: its seek points so far.
         head: its first stored bytes, as far as they are here.
         learnt: called when there are many more seek points than before, or all.
+        from_disk: some of the seek points were kept by another mount.
 
     Attributes:
         points: its seek points.
@@ -69,7 +70,10 @@ class Inflated:
         points: Points,
         head: bytes,
         learnt: Callable[[Inflated], object] = lambda _: None,
+        *,
+        from_disk: bool = False,
     ) -> None:
+        self.from_disk = from_disk
         self._engine, self.id, self.whose, self.size, self.points = engine, id, whose, size, points
         self._head, self._learnt = head, learnt
         self._lock = threading.Lock()
@@ -129,6 +133,8 @@ class Inflated:
             self._wait(waiter, deadline)
         if waiter.data is not None:
             return waiter.data
+        if waiter.error is not None:
+            raise waiter.error
         assert waiter.working is not None
         return self._inflate_to(waiter.working, unit, stop, deadline)
 
@@ -137,7 +143,7 @@ class Inflated:
         with deadline.ending(waiter.given.set):
             waiter.given.wait(min(deadline.left(), threading.TIMEOUT_MAX))
         with self._lock:
-            if waiter.data is not None or waiter.working is not None:
+            if waiter not in self._cursors.waiters:  # it was given something meanwhile
                 return
             self._cursors.waiters.remove(waiter)
         raise deadline.over(self.id.key) or TimedOut(f"{self.id.key}: no answer in time", code="Deadline")

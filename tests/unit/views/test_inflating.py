@@ -372,3 +372,74 @@ def test_memory_is_bounded_whatever_is_read(packed: bytes) -> None:
     held = sum(len(unit) for unit in view._engine.units._units.values())
     assert held <= 4 * MIB
     view.close()
+
+
+def lying_points(points: Points, kind: str) -> Points:
+    """As `points`, from the second on of another file, though what checks sums says nothing of it."""
+    lies = [points.before(0)]
+    for at in range(5 * MIB, len(LARGE), 4 * MIB):
+        point = points.before(at)
+        if kind == "window":
+            point = point._replace(window=b"this is no compressed window")
+        else:
+            point = point._replace(stored=point.stored + 1000)
+        lies.append(point)
+    return Points(lies)
+
+
+@pytest.mark.parametrize("kind", ["window", "place"])
+def test_seek_points_that_lie_are_given_up(store: MemoryStore, kind: str) -> None:
+    kept = Kept()
+    first = InflatedStore(store, ["nii"], kept)
+    stat = first.check(listed(first, "x.nii"), deadline=deadline())
+    read(first, stat, 0, stat.size)
+    first.close()
+    ((name, blob),) = kept.blobs.items()
+    points = seek_points.load(blob, name, stat_size(stat), stat.size)
+    assert points is not None
+    lie = kept.blobs[name] = lying_points(points, kind).dump(name, stat_size(stat), stat.size)
+    for _ in range(2):  # another mount finds none of them
+        view = InflatedStore(store, ["nii"], kept)
+        with ThreadPoolExecutor(4) as pool:
+            starts = [22 * MIB, 14 * MIB, 6 * MIB, 0]
+            tasks = [pool.submit(read, view, stat, at, at + 999) for at in starts]
+            for at, task in zip(starts, tasks, strict=True):
+                assert task.result(60) == LARGE[at : at + 999]
+        view.check(listed(view, "x.nii"), deadline=deadline())
+        view.close()
+        assert kept.blobs[name] != lie
+
+
+def test_points_that_cannot_be_are_not_loaded() -> None:
+    whose = bytes(range(16))
+    good = SeekPoint(5 << 20, 123_456, 0, 3, 0xA5, packed_window(b"w" * 32_768))
+    for bad in (
+        good._replace(bits=8), good._replace(member=6 << 20), good._replace(out=10 << 20),
+        good._replace(stored=300_000),
+    ):  # fmt: skip
+        assert seek_points.load(Points([START, good]).dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20)
+        assert seek_points.load(Points([START, bad]).dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
+
+
+def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: MemoryStore, view: InflatedStore) -> None:
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    go = threading.Event()
+
+    def fail_late(call: Call) -> None:
+        go.wait(30)
+        raise TimedOut("no answer")
+
+    store.fault = fail_late
+    with pytest.raises(TimedOut):
+        read(view, stat, 10 * MIB, 10 * MIB + 10, deadline(0.3))
+    (file,) = view._files.values()
+    (working,) = file._cursors.idle
+    tasks = [task for _, task in working.feed._ahead]
+    assert tasks
+    go.set()
+    for task in tasks:
+        with pytest.raises(StoreError):
+            task.future.result(30)
+    working.feed.pause()  # as it is a moment later
+    store.fault = None
+    assert read(view, stat, 10 * MIB, 10 * MIB + 10) == LARGE[10 * MIB : 10 * MIB + 10]
