@@ -32,7 +32,7 @@ class Working:
         turns: how many readers have had it.
     """
 
-    __slots__ = ("at", "cursor", "data", "feed", "stop", "turns")
+    __slots__ = ("__weakref__", "at", "cursor", "data", "feed", "stop", "turns")
 
     def __init__(self, cursor: Cursor, feed: Feed) -> None:
         self.cursor, self.feed = cursor, feed

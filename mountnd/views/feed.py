@@ -17,6 +17,8 @@ from ..workers import Task, Workers, cancels
 PIECE = 1 << 20
 # The last piece wanted is fetched with up to so much more: a second request costs a round trip.
 SLACK = 64 << 10
+# What is fetched of a piece that somebody waits for, where all feeds together have fetched too much ahead.
+LEAST = 256 << 10
 # Seconds that one piece may take, retries included.
 PIECE_S = 60.0
 
@@ -25,7 +27,12 @@ class Allowance:
     """Bytes that all feeds together may have fetched ahead. Thread-safe; its lock is a leaf."""
 
     def __init__(self, limit: int) -> None:
-        self._lock, self._left = threading.Lock(), limit
+        self._lock, self._left, self._limit = threading.Lock(), limit, limit
+
+    @property
+    def is_short(self) -> bool:
+        """Whether more than half of them are taken."""
+        return self._left < self._limit // 2
 
     def take(self, count: int, *, must: bool) -> bool:
         """Whether `count` bytes more may be fetched; where they `must`, they may."""
@@ -90,11 +97,6 @@ class Feed:
         self._fetch_ahead(must=False)
         return piece
 
-    @property
-    def is_ahead(self) -> bool:
-        """Whether anything was fetched ahead, or is being."""
-        return bool(self._ahead)
-
     def pause(self) -> None:
         """Nobody wants more of it for now: what is under way is cancelled, and one piece is kept."""
         first = self._ahead[0][1].future if self._ahead else None
@@ -116,8 +118,11 @@ class Feed:
             else:
                 stop = min(self._asked + PIECE, self._goal)
             stop = min(stop, self._id.size)
-            if not self._allowance.take(stop - self._asked, must=must):
-                return
+            if not self._allowance.take(stop - self._asked, must=False):
+                if not must:
+                    return
+                stop = min(stop, self._asked + LEAST)
+                self._allowance.take(stop - self._asked, must=True)
             try:
                 task = self._workers.submit(_fetched, self._store, self._id, self._asked, stop)
             except RuntimeError:

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from mountnd.errors import Cancelled, Changed, StoreError, TimedOut, Unviewable
 from mountnd.stores.base import Deadline, ObjectStat
 from mountnd.stores.memory import Call, MemoryStore
+from mountnd.views import inflated
 from mountnd.views import points as seek_points
 from mountnd.views.points import START, Points, SeekPoint, packed_window
 from mountnd.views.store import InflatedStore
 from tests.support.nifti_files import Made, as_gzip_does, gzipped, header, image, made, members
+from tests.support.waiting import wait_until
 
 MIB = 1 << 20
 LARGE = image((128, 128, 64, 12), seed=5)  # 24 MiB: six seek points and more
@@ -443,3 +445,26 @@ def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: Memory
     working.feed.pause()  # as it is a moment later
     store.fault = None
     assert read(view, stat, 10 * MIB, 10 * MIB + 10) == LARGE[10 * MIB : 10 * MIB + 10]
+
+
+def test_files_that_were_looked_into_leave_room_for_others(packed: bytes) -> None:
+    store = MemoryStore({f"{n}.nii.gz": packed for n in range(40)})
+    view = InflatedStore(store, ["nii"], memory=8 * MIB)
+    allowance = view._engine.allowance
+    for n in range(40):
+        stat = view.check(listed(view, f"{n}.nii"), deadline=deadline())
+        assert read(view, stat, 6 * MIB, 6 * MIB + 100) == LARGE[6 * MIB : 6 * MIB + 100]
+    wait_until(lambda: not allowance.is_short, "cursors that nobody came back to")
+    assert read(view, stat, 6 * MIB, 7 * MIB) == LARGE[6 * MIB : 7 * MIB]
+    view.close()
+    assert allowance._left == 3 * MIB
+
+
+def test_a_cursor_is_given_up_after_a_while(view: InflatedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflated, "IDLE_S", 0.1)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    assert read(view, stat, 6 * MIB, 6 * MIB + 100) == LARGE[6 * MIB : 6 * MIB + 100]
+    (file,) = view._files.values()
+    assert len(file._cursors.idle) == 1
+    wait_until(lambda: not file._cursors.idle, "that it is given up")
+    assert read(view, stat, 6 * MIB, 8 * MIB) == LARGE[6 * MIB : 8 * MIB]
