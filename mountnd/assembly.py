@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A view of inflated files takes this part of the memory for blocks beside it, in bytes at least so many.
+# Views of inflated files together take this part of the memory for blocks beside it, each in bytes at least so many.
 VIEW_PART, VIEW_LEAST = 5, 8 << 20
 
 
@@ -131,7 +131,7 @@ def build(
     names_dir = usable(names_dir_of(on_disk)) if on_disk else None
     bytes_dir = usable(blocks_dir(on_disk)) if on_disk else None
     views_dir = usable(views_dir_of(on_disk)) if on_disk and any(s.view for s in config.sources) else None
-    view_memory = max(VIEW_LEAST, config.memory // VIEW_PART)
+    view_memory = max(VIEW_LEAST, config.memory // VIEW_PART // max(1, sum(bool(s.view) for s in config.sources)))
     stores = {
         s.name: open_store(s, offline=config.offline, state_dir=names_dir, views_dir=views_dir, memory=view_memory)
         for s in config.sources

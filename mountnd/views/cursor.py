@@ -52,6 +52,8 @@ class Cursor:
         points: where it leaves seek points.
         turn: held while zlib works.
 
+    Raises Unfit for a point that cannot be.
+
     Attributes:
         out: offset of the next inflated byte.
         stored: offset of the next compressed byte.
@@ -69,8 +71,14 @@ class Cursor:
         self._piece, self._at = bytearray(), 0
         self._z = Inflation(RAW if self._raw else GZIP)
         if self._raw:
-            self._z.begin_within(point.bits, point.byte >> (8 - point.bits), zlib.decompress(point.window))
+            try:
+                window = zlib.decompress(point.window)
+            except zlib.error:
+                raise Unfit("damaged") from None
+            self._z.begin_within(point.bits, point.byte >> (8 - point.bits), window)
         self._begins = not self._raw  # a member's header is next
+        # A member is over, and what follows was not looked at to the end: its trailer so far, and whether zeros came.
+        self._between, self._trailer, self._zeros = False, bytearray(), False
 
     def fill(self, into: memoryview, check: Callable[[], object]) -> int:
         """Inflate into a buffer; how many bytes: fewer than it holds at the end only.
@@ -78,12 +86,15 @@ class Cursor:
         Args:
             check: called now and then; what it raises ends this.
 
-        Raises Unfit, and what the feed raises: it is of no use any more then. What `check` raises leaves it usable only
-        where nobody needs what was inflated.
+        Raises Unfit: it is of no use any more then. What `check` and the feed raise leaves it where it is: it goes on
+        from `out`.
         """
         filled, address = 0, ctypes.addressof(ctypes.c_char.from_buffer(into)) if into else 0
         while filled < len(into) and not self.ended:
             check()
+            if self._between:
+                self._go_on()
+                continue
             if self._at == len(self._piece) and not self._more():
                 raise Unfit("truncated")
             filled += self._step(address + filled, min(len(into) - filled, _STEP))
@@ -109,7 +120,8 @@ class Cursor:
         if used:
             self._last_byte = piece[self._at - 1]
         if status == STREAM_END:
-            self._member_ended()
+            self._between, self._trailer, self._zeros = True, bytearray(), False
+            self._go_on()
         elif status == MEM_ERROR:
             raise MemoryError("inflate")
         elif status not in (OK, BUF_ERROR):
@@ -122,14 +134,16 @@ class Cursor:
         window = packed_window(self._z.window())
         self._points.add(SeekPoint(self.out, self.stored, self._member, bits, self._last_byte if bits else 0, window))
 
-    def _member_ended(self) -> None:
-        """Go on to the next one, or to the end."""
+    def _go_on(self) -> None:
+        """From the end of a member to the next one, or to the end. Where the feed raises, the next call continues."""
         if self._raw:
-            trailer = bytes(self._take() for _ in range(TRAILER_BYTES))
-            if int.from_bytes(trailer[4:], "little") != (self.out - self._member) & 0xFFFF_FFFF:
+            while len(self._trailer) < TRAILER_BYTES:
+                self._trailer.append(self._take())
+            if int.from_bytes(self._trailer[4:], "little") != (self.out - self._member) & 0xFFFF_FFFF:
                 raise Unfit("damaged")
         first = self._peek()
-        if first == 0x1F:
+        if first == 0x1F and not self._zeros:
+            self._between = False
             self._member, self._raw, self._begins = self.out, False, True
             if self.out >= self._points.due(self.out):
                 self._points.add(SeekPoint(self.out, self.stored, self.out))
@@ -139,7 +153,7 @@ class Cursor:
             if self._piece.count(0, self._at) != len(self._piece) - self._at:
                 raise Unfit("trailing")
             self.stored += len(self._piece) - self._at
-            self._at = len(self._piece)
+            self._at, self._zeros = len(self._piece), True
             first = self._peek()
         self.ended = True
 

@@ -32,7 +32,7 @@ class Working:
         turns: how many readers have had it.
     """
 
-    __slots__ = ("at", "cursor", "data", "feed", "stop", "turns")
+    __slots__ = ("__weakref__", "at", "cursor", "data", "feed", "stop", "turns")
 
     def __init__(self, cursor: Cursor, feed: Feed) -> None:
         self.cursor, self.feed = cursor, feed
@@ -42,14 +42,16 @@ class Working:
 
 
 class Waiter:
-    """A reader that waits for a unit, on its way to the offset `stop`: it is given the `data`, or a cursor for it."""
+    """A reader that waits for a unit, on its way to the offset `stop`: it is given the `data`, or a cursor for it, or
+    the error why there is none."""
 
-    __slots__ = ("data", "given", "stop", "unit", "working")
+    __slots__ = ("data", "error", "given", "stop", "unit", "working")
 
     def __init__(self, unit: int, stop: int) -> None:
         self.unit, self.stop = unit, stop
         self.given = threading.Event()
         self.data: bytearray | None = None
+        self.error: Exception | None = None
         self.working: Working | None = None
 
 
@@ -85,7 +87,13 @@ class Cursors:
             elif len(self.busy) < CURSORS:
                 if self.idle and len(self.idle) + len(self.busy) >= CURSORS:
                     dropped.append(self.idle.pop(0))
-                working = self._make(point)
+                try:
+                    working = self._make(point)
+                except Exception as e:
+                    self.waiters.remove(waiter)
+                    waiter.error = e
+                    waiter.given.set()
+                    continue
             else:
                 break
             working.stop = waiter.stop

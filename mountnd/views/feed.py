@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from concurrent.futures import Future
 
 from ..errors import Unreachable
 from ..stores.base import Deadline, ObjectId, Store
@@ -16,6 +17,8 @@ from ..workers import Task, Workers, cancels
 PIECE = 1 << 20
 # The last piece wanted is fetched with up to so much more: a second request costs a round trip.
 SLACK = 64 << 10
+# What is fetched of a piece that somebody waits for, where all feeds together have fetched too much ahead.
+LEAST = 256 << 10
 # Seconds that one piece may take, retries included.
 PIECE_S = 60.0
 
@@ -24,7 +27,12 @@ class Allowance:
     """Bytes that all feeds together may have fetched ahead. Thread-safe; its lock is a leaf."""
 
     def __init__(self, limit: int) -> None:
-        self._lock, self._left = threading.Lock(), limit
+        self._lock, self._left, self._limit = threading.Lock(), limit, limit
+
+    @property
+    def is_short(self) -> bool:
+        """Whether more than half of them are taken."""
+        return self._left < self._limit // 2
 
     def take(self, count: int, *, must: bool) -> bool:
         """Whether `count` bytes more may be fetched; where they `must`, they may."""
@@ -78,33 +86,26 @@ class Feed:
         if not self._ahead:
             return bytearray()
         size, task = self._ahead[0]
-        piece = self.deadline.result(task.future, self._id.key)
+        try:
+            piece = self.deadline.result(task.future, self._id.key)
+        except Exception:
+            if task.future.done():  # it failed: whoever comes next has it asked for anew
+                self._drop(0)
+            raise
         self._ahead.popleft()
         self._in_use = size
         self._fetch_ahead(must=False)
         return piece
 
-    @property
-    def is_ahead(self) -> bool:
-        """Whether anything was fetched ahead, or is being."""
-        return bool(self._ahead)
-
     def pause(self) -> None:
         """Nobody wants more of it for now: what is under way is cancelled, and one piece is kept."""
-        keep = 1 if self._ahead and self._ahead[0][1].future.done() else 0
-        while len(self._ahead) > keep:
-            size, task = self._ahead.pop()
-            task.cancel()
-            self._release(size)
-            self._asked -= size
+        first = self._ahead[0][1].future if self._ahead else None
+        self._drop(1 if first is not None and first.done() and not _failed(first) else 0)
         self._goal, self._beyond = self._asked, SLACK
 
     def close(self) -> None:
         """Nobody wants more of it. Idempotent."""
-        for size, task in self._ahead:
-            task.cancel()
-            self._release(size)
-        self._ahead.clear()
+        self._drop(0)
         self._release(self._in_use)
         self._in_use = 0
 
@@ -117,8 +118,11 @@ class Feed:
             else:
                 stop = min(self._asked + PIECE, self._goal)
             stop = min(stop, self._id.size)
-            if not self._allowance.take(stop - self._asked, must=must):
-                return
+            if not self._allowance.take(stop - self._asked, must=False):
+                if not must:
+                    return
+                stop = min(stop, self._asked + LEAST)
+                self._allowance.take(stop - self._asked, must=True)
             try:
                 task = self._workers.submit(_fetched, self._store, self._id, self._asked, stop)
             except RuntimeError:
@@ -127,9 +131,21 @@ class Feed:
             self._ahead.append((stop - self._asked, task))
             self._asked, must = stop, False
 
+    def _drop(self, keep: int) -> None:
+        """Forget what was asked for behind the first `keep` pieces."""
+        while len(self._ahead) > keep:
+            size, task = self._ahead.pop()
+            task.cancel()
+            self._release(size)
+            self._asked -= size
+
     def _release(self, count: int) -> None:
         if count:
             self._allowance.give_back(count)
+
+
+def _failed(done: Future[bytearray]) -> bool:
+    return done.cancelled() or done.exception() is not None
 
 
 def fetched(store: Store, id: ObjectId, start: int, stop: int, deadline: Deadline) -> bytearray:

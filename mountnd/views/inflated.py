@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
+from weakref import ref
 
 from ..errors import BadAnswer, TimedOut
 from ..stores.base import Deadline, ObjectId, Store
@@ -26,6 +27,8 @@ from .units import Units, start_of, unit_of
 
 # Seek points that are kept together: those of 64 MiB.
 POINTS_AT_ONCE = 16
+# A cursor that nobody came back to for so many seconds is given up: a seek point is near.
+IDLE_S = 30.0
 
 
 class Engine(NamedTuple):
@@ -55,6 +58,7 @@ class Inflated:
         points: its seek points so far.
         head: its first stored bytes, as far as they are here.
         learnt: called when there are many more seek points than before, or all.
+        from_disk: some of the seek points were kept by another mount.
 
     Attributes:
         points: its seek points.
@@ -69,7 +73,10 @@ class Inflated:
         points: Points,
         head: bytes,
         learnt: Callable[[Inflated], object] = lambda _: None,
+        *,
+        from_disk: bool = False,
     ) -> None:
+        self.from_disk = from_disk
         self._engine, self.id, self.whose, self.size, self.points = engine, id, whose, size, points
         self._head, self._learnt = head, learnt
         self._lock = threading.Lock()
@@ -129,6 +136,8 @@ class Inflated:
             self._wait(waiter, deadline)
         if waiter.data is not None:
             return waiter.data
+        if waiter.error is not None:
+            raise waiter.error
         assert waiter.working is not None
         return self._inflate_to(waiter.working, unit, stop, deadline)
 
@@ -137,7 +146,7 @@ class Inflated:
         with deadline.ending(waiter.given.set):
             waiter.given.wait(min(deadline.left(), threading.TIMEOUT_MAX))
         with self._lock:
-            if waiter.data is not None or waiter.working is not None:
+            if waiter not in self._cursors.waiters:  # it was given something meanwhile
                 return
             self._cursors.waiters.remove(waiter)
         raise deadline.over(self.id.key) or TimedOut(f"{self.id.key}: no answer in time", code="Deadline")
@@ -188,17 +197,33 @@ class Inflated:
         learnt = more >= POINTS_AT_ONCE or (self._ended and more > 0)
         with self._lock:
             dropped = self._cursors.release(working, kept=kept)
-            if working in self._cursors.idle and working.feed.is_ahead:
-                later(GRACE_S, partial(self._pause, working, working.turns))
+            if working in self._cursors.idle:
+                later(GRACE_S, partial(self._pause, ref(working), working.turns))
         _close(dropped if kept else [working, *dropped])
         if learnt:
             self._learnt(self)
 
-    def _pause(self, working: Working, turns: int) -> None:
-        """Where nobody has come for a cursor meanwhile, what is under way for it is not wanted."""
+    def _pause(self, idle: ref[Working], turns: int) -> None:
+        """Where nobody has come for a cursor meanwhile, what is under way for it is not wanted; nor is the cursor
+        where others have no room."""
         with self._lock:
-            if working in self._cursors.idle and working.turns == turns:
+            working = idle()
+            if working not in self._cursors.idle or working.turns != turns:
+                return
+            if not self._engine.allowance.is_short:
                 working.feed.pause()
+                later(IDLE_S, partial(self._give_up, idle, turns))
+                return
+        self._give_up(idle, turns)
+
+    def _give_up(self, idle: ref[Working], turns: int) -> None:
+        """Drop a cursor that nobody has come for meanwhile."""
+        with self._lock:
+            working = idle()
+            if working not in self._cursors.idle or working.turns != turns:
+                return
+            self._cursors.idle.remove(working)
+        working.feed.close()
 
     def _new(self, point: SeekPoint) -> Working:
         """A cursor from a seek point on."""

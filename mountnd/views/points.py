@@ -139,7 +139,9 @@ def load(data: bytes, whose: bytes, stored: int, size: int) -> Points | None:
         points.append(SeekPoint(out, at, member, bits, byte, data[start : start + length]))
         start += length
     ascending = all(a.out < b.out and a.stored <= b.stored for a, b in pairwise(points))
-    return Points(points) if points and points[0] == START and ascending and start == len(data) else None
+    inside = all(p.member <= p.out < size and p.stored < stored and p.bits < 8 for p in points)
+    whole = bool(points) and points[0] == START and start == len(data)
+    return Points(points) if whole and ascending and inside else None
 
 
 def _memory_of(point: SeekPoint) -> int:

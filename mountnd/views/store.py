@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..errors import BadAnswer, Forbidden, NotFound
 from ..stores.base import Deadline, ObjectId, ObjectStat, Page, Store
@@ -195,7 +195,7 @@ class InflatedStore(WrappingStore):
             self._store.read(behind.id, start, views, deadline=deadline)
         else:
             try:
-                self._inflated(behind.id, id.size).read(start, views, deadline)
+                self._from_inflated(behind.id, id.size, lambda file: file.read(start, views, deadline))
             except Unfit as e:
                 self._sizes.note(behind.id, Measure(id.size, e.name, True))
                 raise refused(self, behind.id.key, e.name) from e
@@ -218,7 +218,23 @@ class InflatedStore(WrappingStore):
         return next(form for name in self._formats if key.lower().endswith((form := FORMATS[name]).end))
 
     def _inflate_all(self, id: ObjectId, size: int, deadline: Deadline) -> None:
-        self._inflated(id, size).inflate_all(deadline)
+        self._from_inflated(id, size, lambda file: file.inflate_all(deadline))
+
+    def _from_inflated(self, id: ObjectId, size: int, call: Callable[[Inflated], None]) -> None:
+        """Call with the inflated bytes of a stored version. Where they cannot be had with seek points from disk, those
+        are given up, and it is tried without. Raises Unfit, StoreError."""
+        file = self._inflated(id, size)
+        try:
+            call(file)
+        except Unfit:
+            if not file.from_disk:
+                raise
+            with self._lock:
+                if self._files.get(file.whose) is file:
+                    del self._files[file.whose]
+                    self._blobs.put(file.whose, b"")
+            file.close()
+            call(self._inflated(id, size))
 
     def _inflated(self, id: ObjectId, size: int) -> Inflated:
         """The inflated bytes of a stored version, with the seek points that are known."""
@@ -229,7 +245,10 @@ class InflatedStore(WrappingStore):
                 return file
         kept = self._blobs.get(name)
         points = seek_points.load(kept, name, id.size, size) if kept else None
-        file = Inflated(self._engine, id, name, size, points or Points(), self._sizes.head(id), self._keep_points)
+        file = Inflated(
+            self._engine, id, name, size, points or Points(), self._sizes.head(id), self._keep_points,
+            from_disk=points is not None,
+        )  # fmt: skip
         gone: list[Inflated] = []
         with self._lock:
             if (other := self._files.get(name)) is not None and other.size == size:

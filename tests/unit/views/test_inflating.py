@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from mountnd.errors import Cancelled, Changed, StoreError, TimedOut, Unviewable
 from mountnd.stores.base import Deadline, ObjectStat
 from mountnd.stores.memory import Call, MemoryStore
+from mountnd.views import inflated
 from mountnd.views import points as seek_points
 from mountnd.views.points import START, Points, SeekPoint, packed_window
 from mountnd.views.store import InflatedStore
 from tests.support.nifti_files import Made, as_gzip_does, gzipped, header, image, made, members
+from tests.support.waiting import wait_until
 
 MIB = 1 << 20
 LARGE = image((128, 128, 64, 12), seed=5)  # 24 MiB: six seek points and more
@@ -372,3 +374,97 @@ def test_memory_is_bounded_whatever_is_read(packed: bytes) -> None:
     held = sum(len(unit) for unit in view._engine.units._units.values())
     assert held <= 4 * MIB
     view.close()
+
+
+def lying_points(points: Points, kind: str) -> Points:
+    """As `points`, from the second on of another file, though what checks sums says nothing of it."""
+    lies = [points.before(0)]
+    for at in range(5 * MIB, len(LARGE), 4 * MIB):
+        point = points.before(at)
+        if kind == "window":
+            point = point._replace(window=b"this is no compressed window")
+        else:
+            point = point._replace(stored=point.stored + 1000)
+        lies.append(point)
+    return Points(lies)
+
+
+@pytest.mark.parametrize("kind", ["window", "place"])
+def test_seek_points_that_lie_are_given_up(store: MemoryStore, kind: str) -> None:
+    kept = Kept()
+    first = InflatedStore(store, ["nii"], kept)
+    stat = first.check(listed(first, "x.nii"), deadline=deadline())
+    read(first, stat, 0, stat.size)
+    first.close()
+    ((name, blob),) = kept.blobs.items()
+    points = seek_points.load(blob, name, stat_size(stat), stat.size)
+    assert points is not None
+    lie = kept.blobs[name] = lying_points(points, kind).dump(name, stat_size(stat), stat.size)
+    for _ in range(2):  # another mount finds none of them
+        view = InflatedStore(store, ["nii"], kept)
+        with ThreadPoolExecutor(4) as pool:
+            starts = [22 * MIB, 14 * MIB, 6 * MIB, 0]
+            tasks = [pool.submit(read, view, stat, at, at + 999) for at in starts]
+            for at, task in zip(starts, tasks, strict=True):
+                assert task.result(60) == LARGE[at : at + 999]
+        view.check(listed(view, "x.nii"), deadline=deadline())
+        view.close()
+        assert kept.blobs[name] != lie
+
+
+def test_points_that_cannot_be_are_not_loaded() -> None:
+    whose = bytes(range(16))
+    good = SeekPoint(5 << 20, 123_456, 0, 3, 0xA5, packed_window(b"w" * 32_768))
+    for bad in (
+        good._replace(bits=8), good._replace(member=6 << 20), good._replace(out=10 << 20),
+        good._replace(stored=300_000),
+    ):  # fmt: skip
+        assert seek_points.load(Points([START, good]).dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20)
+        assert seek_points.load(Points([START, bad]).dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
+
+
+def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: MemoryStore, view: InflatedStore) -> None:
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    go = threading.Event()
+
+    def fail_late(call: Call) -> None:
+        go.wait(30)
+        raise TimedOut("no answer")
+
+    store.fault = fail_late
+    with pytest.raises(TimedOut):
+        read(view, stat, 10 * MIB, 10 * MIB + 10, deadline(0.3))
+    (file,) = view._files.values()
+    (working,) = file._cursors.idle
+    tasks = [task for _, task in working.feed._ahead]
+    assert tasks
+    go.set()
+    for task in tasks:
+        with pytest.raises(StoreError):
+            task.future.result(30)
+    working.feed.pause()  # as it is a moment later
+    store.fault = None
+    assert read(view, stat, 10 * MIB, 10 * MIB + 10) == LARGE[10 * MIB : 10 * MIB + 10]
+
+
+def test_files_that_were_looked_into_leave_room_for_others(packed: bytes) -> None:
+    store = MemoryStore({f"{n}.nii.gz": packed for n in range(40)})
+    view = InflatedStore(store, ["nii"], memory=8 * MIB)
+    allowance = view._engine.allowance
+    for n in range(40):
+        stat = view.check(listed(view, f"{n}.nii"), deadline=deadline())
+        assert read(view, stat, 6 * MIB, 6 * MIB + 100) == LARGE[6 * MIB : 6 * MIB + 100]
+    wait_until(lambda: not allowance.is_short, "cursors that nobody came back to")
+    assert read(view, stat, 6 * MIB, 7 * MIB) == LARGE[6 * MIB : 7 * MIB]
+    view.close()
+    assert allowance._left == 3 * MIB
+
+
+def test_a_cursor_is_given_up_after_a_while(view: InflatedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflated, "IDLE_S", 0.1)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    assert read(view, stat, 6 * MIB, 6 * MIB + 100) == LARGE[6 * MIB : 6 * MIB + 100]
+    (file,) = view._files.values()
+    assert len(file._cursors.idle) == 1
+    wait_until(lambda: not file._cursors.idle, "that it is given up")
+    assert read(view, stat, 6 * MIB, 8 * MIB) == LARGE[6 * MIB : 8 * MIB]
