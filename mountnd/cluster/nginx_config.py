@@ -5,8 +5,8 @@ S3 answers 412, which is not cached, where it has another version. Objects are f
 for the same slice at the same time one asks the source (`proxy_cache_lock`); unless told otherwise, nginx has the
 others ask as well after 5 seconds. `proxy_cache_background_update` does not go with slices; nothing is ever updated.
 
-Only keys of the named buckets are passed on, by GET, without a query, and with no headers of the client but Range and
-If-Match: no listing, no signed request, no other host.
+Only keys of the named buckets are passed on, by GET, without a query but for one version id (which is a part of the
+cache key, too), and with no headers of the client but Range and If-Match: no listing, no signed request, no other host.
 
 Documentation: nginx.org/en/docs/http/ngx_http_slice_module.html, ngx_http_proxy_module.html,
 ngx_http_upstream_module.html (keepalive).
@@ -32,6 +32,8 @@ IDLE_S = 15
 # nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path: some 8,000 keys in a MiB of shared memory.
 _KEYS_IN_MIB = 8000
 _MIB = 1 << 20
+# As mountnd writes it: whatever has a meaning in a query is quoted.
+_VERSION = r"(\?versionId=[A-Za-z0-9._~%-]+)?"
 
 
 class Plan(NamedTuple):
@@ -121,12 +123,12 @@ def _http(plan: Plan, features: Features, directory: str) -> Iterator[str]:
         has_port = re.search(r":\d+$", place) is not None and not place.endswith("]")
         server = place if has_port else f"{place}:{443 if scheme == 'https' else 80}"
         yield f"upstream source_{number} {{ server {server}; keepalive 64; keepalive_timeout {IDLE_S}s; }}"
-    yield "# The source of a key that may be asked for, by Host and path as they came; no query is one."
+    yield "# The source of a key that may be asked for, by Host and path as they came; a query is a version id."
     yield 'map "$http_host$request_uri" $source {'
     yield '    default "";'
     for bucket in plan.buckets:
         number = places.index((bucket.scheme, bucket.place))
-        yield f'    "~^{_pattern(bucket)}/[^?]+$" {bucket.scheme}://source_{number};'
+        yield f'    "~^{_pattern(bucket)}/[^?]+{_VERSION}$" {bucket.scheme}://source_{number};'
     yield "}"
     yield "# And that it is still one of that bucket when `..` and the like are resolved."
     yield 'map "$http_host$uri" $stays {'

@@ -154,8 +154,9 @@ def shared(cluster: Cluster, count: int) -> list[Record]:
     if "shared_cache" not in OPTIONS:
         return []
     subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
-    (WORK / "cluster").mkdir(mode=0o700, parents=True)
-    return [cluster.read("shared directory", cluster.nodes[:count], f"--shared-cache {WORK}/cluster/shared")]
+    (directory := WORK / "cluster" / "shared").mkdir(parents=True)
+    directory.chmod(0o2770)
+    return [cluster.read("shared directory", cluster.nodes[:count], f"--shared-cache {directory}")]
 
 
 def killed(cluster: Cluster, count: int) -> list[Record]:

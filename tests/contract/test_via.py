@@ -22,7 +22,7 @@ from mountnd.stores.via.parts import SLICE, parts
 from ..support.proxy import Proxy, proxied
 from ..support.quirky import WHEN, Quirky, thing
 from ..support.raw import raw_server, say
-from ..support.servers import Answer, Scripted, scripted_server
+from ..support.servers import Answer, Scripted, s3_client, scripted_server
 from ..support.waiting import Clock
 from .reading import BODY, read
 
@@ -294,6 +294,36 @@ class TestVersions:
             quirky.switch(buckets={"bkt": {KEY: thing(BODY[::-1], mtime=WHEN + 100)}})
             with pytest.raises(Changed):
                 read(store, id, 0, 10)
+
+    def test_a_version_by_its_id(self, moto: str, liar: Scripted) -> None:
+        """What a lockfile or a snapshot names: also one that was replaced long ago. A proxy that does not know version
+        ids gives no byte of the current version."""
+        client = s3_client(moto)
+        client.create_bucket(Bucket="kept")
+        client.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+        for body in (BODY, BODY[::-1]):
+            client.put_object(Bucket="kept", Key=KEY, Body=body, ACL="public-read")
+        listed = client.list_object_versions(Bucket="kept", Prefix=KEY)["Versions"]
+        with proxied(moto) as node:
+            store = S3Store("kept", endpoint_url=moto, via=[node.url], anonymous=True, region="us-east-1")
+            try:
+                for version in listed:
+                    body = BODY[::-1] if version["IsLatest"] else BODY
+                    id = ObjectId(store.source, KEY, version["ETag"], version["VersionId"], len(BODY))
+                    assert read(store, id, 100, 100) == body[100:200]
+                    assert node.gets()[-1].query == {"versionId": version["VersionId"]}
+                assert failures(store) == 0 and len(node.gets()) == 2
+            finally:
+                store.close()
+        store = S3Store("kept", endpoint_url=moto, via=[liar.url], anonymous=True, region="us-east-1")
+        try:
+            latest, old = sorted(listed, key=lambda version: not version["IsLatest"])
+            liar.play({"GET *": Answer(206, good_headers(latest["ETag"], 0, 10, len(BODY)), BODY[::-1][:10])})
+            id = ObjectId(store.source, KEY, old["ETag"], old["VersionId"], len(BODY))
+            assert read(store, id, 0, 10) == BODY[:10]
+            assert failures(store) == 1
+        finally:
+            store.close()
 
     def test_a_deleted_object_is_the_servers_to_tell(self, quirky: Quirky, nodes: list[Proxy]) -> None:
         with opened(quirky, [nodes[0].url]) as store:

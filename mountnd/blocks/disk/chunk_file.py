@@ -82,7 +82,7 @@ class ChunkIdentity(NamedTuple):
     def decode(cls, raw: bytes) -> Self:
         try:
             source, key, etag, version, size, start = json.loads(raw)
-        except (ValueError, TypeError) as e:
+        except (ValueError, TypeError, RecursionError) as e:
             raise InvalidChunk("no identity") from e
         texts = all(isinstance(s, str) for s in (source, key, etag, version))
         if not (texts and type(size) is int and type(start) is int and size > 0 <= start < size):

@@ -105,7 +105,7 @@ class SharedCache:
         """On a thread of the guard's: what is held of `span`, by index. Raises OSError where the file system fails."""
         found: dict[int, memoryview] = {}
         for chunk, part in chunks_of(span):
-            identity = ChunkIdentity(id, size, chunk)
+            identity = ChunkIdentity.of(id, size, chunk)
             if (file := self._open(identity)) is None:
                 continue
             buffer = memoryview(bytearray(sum(block_size(i, size) for i in range(*part))))
@@ -152,7 +152,7 @@ class SharedCache:
     def _held(self, id: ObjectId, size: int) -> Collection[int]:
         found: set[int] = set()
         for chunk, part in chunks_of(BlockRange(0, block_count(size))):
-            if (file := self._open(ChunkIdentity(id, size, chunk))) is not None:
+            if (file := self._open(ChunkIdentity.of(id, size, chunk))) is not None:
                 found.update(i for i, checksum in zip(range(*part), file.checksums(part), strict=True) if checksum)
         return found
 

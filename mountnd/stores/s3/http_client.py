@@ -128,7 +128,7 @@ class HttpClient:
         headers = {"Range": f"bytes={start}-{stop - 1}", **self._headers}
         if if_match:
             headers["If-Match"] = if_match
-        target = self._target(key) + (f"?{_query({'versionId': version})}" if version else "")
+        target = self._bucket + quoted(key, version)
         headers = self._sign("GET", target, headers, subject, deadline)
         with self._bytes.ask(
             self._route, "GET", target, headers, subject, deadline, lambda error: translate(error, subject)
@@ -189,9 +189,10 @@ class HttpClient:
             raise translate(error, subject) from error
 
 
-def quoted(key: str) -> str:
-    """A key as it stands in a URL's path, with the slash before it."""
-    return f"/{quote(key.encode('utf-8', 'surrogateescape'), safe='/~')}"
+def quoted(key: str, version: str = "") -> str:
+    """A key as it stands in a URL's path, with the slash before it; and the query for a version id, if there is one."""
+    query = f"?{_query({'versionId': version})}" if version else ""
+    return f"/{quote(key.encode('utf-8', 'surrogateescape'), safe='/~')}{query}"
 
 
 def _query(query: Mapping[str, object]) -> str:

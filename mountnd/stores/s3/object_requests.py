@@ -53,10 +53,10 @@ class ObjectRequests:
             self._read(start, views, if_match, accept)
 
         # A server that wants If-Match spelled oddly is understood by no cache.
-        if self.via is None or self.version or not if_match or normalised(if_match) != if_match:
+        if self.via is None or not if_match or normalised(if_match) != if_match:
             source(self.start, self.views)
             return True
-        wanted = Wanted(self.http.origin, quoted(self.key), if_match, accept, self.agrees)
+        wanted = Wanted(self.http.origin, quoted(self.key, self.version), if_match, accept, self.agrees)
         return self.via.read(wanted, self.start, self.views, self.subject, self.deadline, source)
 
     def first(self, view: memoryview) -> Answer:

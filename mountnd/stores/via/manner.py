@@ -55,7 +55,7 @@ def asked(manner: Manner, origin: Origin, key: str, below: str = "") -> Asked:
     """The request for a key.
 
     Args:
-        key: quoted, with the slash that it begins with.
+        key: quoted, with the slash that it begins with, and the query for a version, if there is one.
         below: the path of the node's URL, without a slash at its end.
     """
     if manner is Manner.PATH:

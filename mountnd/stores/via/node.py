@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
     Attributes:
         origin: where the bucket is.
-        key: quoted, with the slash that it begins with.
+        key: quoted, with the slash that it begins with, and `?versionId=` behind it where a version id is known.
         etag: strong and normalised; sent as If-Match, and every answer must carry it.
         accept: is told the head of an answer before its body is received; raises BadAnswer for one of another version.
         agrees: whether the bytes from a place on are those that were read before, as far as that is remembered.

@@ -96,6 +96,20 @@ def test_a_version_that_is_gone_is_refused_unless_it_is_there(origin: Quirky, no
     assert len(gets(origin)) == 2
 
 
+def test_a_version_id_is_a_part_of_the_key(origin: Quirky, node: Node) -> None:
+    """Old versions, which lockfiles and snapshots name, are cached beside the current one."""
+    path = "/bkt/sub-01/bold.nii"
+    etag = etag_of(origin, path)
+    origin.switch()
+    for target in (path, f"{path}?versionId=3_L4kqtJ.~-", f"{path}?versionId=a%2Fb%2B%3D"):
+        for told in ("MISS", "HIT"):
+            head = f"GET {target} HTTP/1.1\nHost: {place(origin)}\nIf-Match: {etag}\nRange: bytes=1500000-1500009"
+            status, headers, body = ask(node.url, head)
+            assert (status, headers["x-cache-status"], body) == (206, told, BODY[1500000:1500010])
+        assert origin.log()[-1].target == target
+    assert len(origin.log()) == 3
+
+
 REFUSED = {
     "another bucket": ("GET /other/k HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
     "another host": ("GET /bkt/k HTTP/1.1\nHost: internal.lab.org\nIf-Match: {etag}", 421),
@@ -109,6 +123,13 @@ REFUSED = {
     "the bucket": ("GET /bkt/ HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
     "a subresource": ("GET /bkt/sub-01/bold.nii?acl HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
     "a signed link": ("GET /bkt/sub-01/bold.nii?X-Amz-Signature=0 HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
+    "a version and a subresource": ("GET /bkt/k?versionId=1&acl HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
+    "a subresource and a version": ("GET /bkt/k?acl&versionId=1 HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
+    "two versions": ("GET /bkt/k?versionId=1?versionId=2 HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
+    "no version id": ("GET /bkt/k?versionId= HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
+    "a version of the bucket": ("GET /bkt/?versionId=1 HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
+    "a version of another bucket": ("GET /other/k?versionId=1 HTTP/1.1\nHost: {place}\nIf-Match: {etag}", 421),
+    "a version, and no ETag": ("GET /bkt/sub-01/bold.nii?versionId=1 HTTP/1.1\nHost: {place}", 428),
     "no version": ("GET /bkt/sub-01/bold.nii HTTP/1.1\nHost: {place}", 428),
     "any version": ("GET /bkt/sub-01/bold.nii HTTP/1.1\nHost: {place}\nIf-Match: *", 428),
     "several versions": ('GET /bkt/sub-01/bold.nii HTTP/1.1\nHost: {place}\nIf-Match: {etag}, "b"', 428),

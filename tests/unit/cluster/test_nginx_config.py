@@ -42,14 +42,17 @@ def test_what_was_found_to_matter() -> None:
 
 def test_only_the_named_buckets() -> None:
     said = text(PATH_STYLE)
-    pattern = re.search(r'"~(\^\S+\[\^\?\]\+\$)" https://source_0;', said)
+    pattern = re.search(r'"~(\^\S+\$)" https://source_0;', said)
     assert pattern is not None
     allowed = re.compile(pattern[1])
     place = PATH_STYLE.place
     assert allowed.match(f"{place}/openneuro.org/ds000001/a.nii")
+    assert allowed.match(f"{place}/openneuro.org/ds000001/a.nii?versionId=Fx%2B._~-1")
     for other in (
         f"{place}/openneuro.org/", f"{place}/openneuro.org", f"{place}/other/a", f"{place}/openneuro.orgs/a",
-        f"{place}/openneuro.org/a?acl", f"{place}/openneuro.org/?list-type=2", f"{place}.evil.org/openneuro.org/a",
+        f"{place}/openneuro.org/a?acl", f"{place}/openneuro.org/a?versionId=1&acl",
+        f"{place}/openneuro.org/a?versionId=", f"{place}/openneuro.org/?versionId=1",
+        f"{place}/openneuro.org/?list-type=2", f"{place}.evil.org/openneuro.org/a",
         "s3xus-east-1.amazonaws.com/openneuro.org/a", f"evil.org/{place}/openneuro.org/a", "/openneuro.org/a",
     ):  # fmt: skip
         assert not allowed.match(other), other

@@ -6,12 +6,14 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_64_intdigest
 
 from mountnd.blocks.disk import directory
 from mountnd.blocks.disk.chunk_file import MAGIC, ChunkFile, ChunkIdentity, InvalidChunk
@@ -164,6 +166,15 @@ def test_not_a_cache_file_at_all(root: Path) -> None:
     (root / "zz" / "subdirectory").mkdir()
     check(root, damaged=True)
     assert (root / "README").exists()
+
+
+def test_a_header_that_is_nested_too_deeply(root: Path) -> None:
+    """With a right checksum, as whoever may write to a shared directory can make it."""
+    large, _ = fill(root)
+    identity = b"[" * 200_000
+    front = struct.pack("<8sII", MAGIC, len(identity), 1)
+    large.write_bytes(front + struct.pack("<Q", xxh3_64_intdigest(front + identity)) + identity)
+    check(root, damaged=True)
 
 
 def test_a_directory_that_vanishes_is_made_again(root: Path) -> None:

@@ -20,7 +20,7 @@ from mountnd.blocks.disk.members import Members
 from mountnd.blocks.disk.place import CacheDirectory
 from mountnd.blocks.disk.shared_cache import SharedCache
 from mountnd.blocks.disk.shared_room import SharedRoom
-from mountnd.blocks.geometry import block_count
+from mountnd.blocks.geometry import BlockRange, block_count, block_size
 from mountnd.shared_directory.directory import SharedPath
 from mountnd.shared_directory.place import SharedPlace
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_SHARED, NODE_WAITS, SHARED_KEPT, SHARED_SKIPPED, Stats
@@ -96,6 +96,21 @@ def test_a_source_that_is_not_open_is_passed_by(top: Path) -> None:
         flush(node)
         assert node.count(BYTES_FETCHED) == len(DATA)
     assert not any(directory.scan(SharedPath(top / "blocks")))
+
+
+def test_a_version_by_its_id_is_found_too(top: Path) -> None:
+    """As lockfiles and snapshots name it; what they have kept plain mounts find, and the other way round."""
+    with one(top) as first:
+        id = first.put("a", DATA).id
+        through(first, DATA)
+        flush(first)
+        shared = first.blocks._shared
+        assert isinstance(shared, SharedCache) and id.etag.startswith('"')
+        named = id._replace(version="v-1")
+        views = [memoryview(bytearray(block_size(i, len(DATA)))) for i in range(block_count(len(DATA)))]
+        assert list(shared.held(named, len(DATA))) == list(range(len(views)))
+        assert list(shared.load(named, len(DATA), BlockRange(0, len(views)), views)) == list(range(len(views)))
+        assert b"".join(views) == DATA
 
 
 def test_bulk_fetches_share_too(top: Path, tmp_path: Path) -> None:
