@@ -205,6 +205,10 @@ class Store(Protocol):
         """The provider's own key of the object that is shown as `key`: another one where paths are no keys."""
         ...
 
+    def may_show(self, id: ObjectId) -> bool:
+        """Whether a version of an object may be one that it shows, as far as it knows without a request."""
+        ...
+
     def relied(self, stat: ObjectStat) -> ObjectStat:
         """`stat` with the token by which its version goes now: what was listed before the server's ETags turned out to
         mean nothing goes by size and LastModified. Costs nothing."""

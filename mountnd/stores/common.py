@@ -81,6 +81,9 @@ class StoreBase:
     def provider_key(self, key: str) -> str:
         return key
 
+    def may_show(self, id: ObjectId) -> bool:
+        return True
+
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return stat
 
@@ -149,6 +152,9 @@ class WrappingStore:
 
     def provider_key(self, key: str) -> str:
         return self._store.provider_key(key)
+
+    def may_show(self, id: ObjectId) -> bool:
+        return self._store.may_show(id)
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._store.relied(stat)

@@ -148,6 +148,11 @@ class LockedStore(WrappingStore):
             told = NOTHING_TOLD
         return told._replace(digests=(*own, *told.digests))
 
+    def may_show(self, id: ObjectId) -> bool:
+        """Whether it is the version that the lockfile names."""
+        record = self.record(id.key)
+        return record is not None and self._stat(record).id == id
+
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._store.relied(stat) if stat.id.etag else stat
 
