@@ -78,8 +78,8 @@ class StoreBase:
     def remember(self, notes: Notes) -> None:
         pass
 
-    def provider_key(self, key: str) -> str:
-        return key
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        return id
 
     def may_show(self, id: ObjectId) -> bool:
         return True
@@ -150,8 +150,8 @@ class WrappingStore:
     def remember(self, notes: Notes) -> None:
         self._store.remember(notes)
 
-    def provider_key(self, key: str) -> str:
-        return self._store.provider_key(key)
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        return self._store.provider_id(id)
 
     def may_show(self, id: ObjectId) -> bool:
         return self._store.may_show(id)
