@@ -249,7 +249,9 @@ def test_the_lockfile_of_what_a_run_read(versioned: Data, where: Path) -> None:
     for path in (ONE, TWO):
         assert (where / path).read_bytes() == FILES[path]
     os.stat(where / THREE)
-    versioned.bucket.put(f"ds/{ONE}", b"another")  # the run is over; its version is found among the older ones
+    # The run is over; its versions are found among the older ones.
+    versioned.bucket.put(f"ds/{ONE}", b"another")
+    versioned.bucket.delete(f"ds/{TWO}")
     done = run_mountnd("report", where, "--lock", "read.lock", cwd=versioned.where)
     assert done.returncode == 0, done.stderr
     assert run_mountnd("umount", where).returncode == 0
