@@ -182,7 +182,7 @@ class Account:
             if several and row.path:  # two sources may be parts of one bucket
                 name = row.path.partition("/")[0]
             store = self._mount.stores.get(name)
-            told.append([name, row.key if store is None else store.provider_key(row.key), *row[2:]])
+            told.append([name, *(row if store is None else _behind(row, store))[1:]])
         return told
 
     def _wait(self, wait: Wait) -> Answer:
@@ -251,6 +251,17 @@ class Account:
         finally:
             stream.close()
         return buffer.raw
+
+
+def _behind(row: FileRow, store: Store) -> FileRow:
+    """The row with the provider's own key and ETag."""
+    shown = ObjectId(store.source, row.key, row.etag, row.version, row.size)
+    own = store.provider_id(shown)
+    row = row._replace(key=own.key, etag=own.etag)
+    if store.sizes is None:
+        return row
+    ending = store.sizes.stored_key(ObjectStat(shown, row.size, row.mtime_ns)).removeprefix(shown.key)
+    return row._replace(stored_size=own.size, ending=ending) if ending else row
 
 
 def _is_signed(source: SourceConfig, store: Store) -> bool:

@@ -10,7 +10,7 @@ from .config.options import MountConfig
 from .config.parsers import split_bucket
 from .errors import MountndError, NotFound
 from .report.next_read import next_read
-from .stores.base import Store
+from .stores.base import ObjectId, Store
 
 # All keys of `mountnd explain --json` but those that the verb adds; they stand in help/reports.md.
 KEYS = (
@@ -53,6 +53,10 @@ def explain(mount: Mount, config: MountConfig, path: bytes, *, ask: bool = False
                 "out_of_reach": None if outage is None else str(outage),
                 "via": _via(store),
             }
+            if facts["kind"] == "file":  # a lockfile may show it under another key, a view with another ETag
+                shown = ObjectId(store.source, facts["key"], facts["etag"], facts["version"] or "", facts["size"])
+                own = store.provider_id(shown)
+                facts |= {"key": own.key, "etag": own.etag}
     told = {**dict.fromkeys(KEYS), **told, **facts}
     told["next_read"] = {**(told["next_read"] or {}), **next_read(told)._asdict()}
     return told

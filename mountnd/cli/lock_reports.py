@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ..config.options import SourceConfig
-from ..errors import StoreError
+from ..errors import NotFound, StoreError
 from ..lockfile.record import Locked
-from ..stores.base import Deadline
+from ..stores.base import Deadline, Store
 from ..version import __version__
 from . import locking, streams
 from .counting import Counting
 
 # That a request for a version id may take: nothing depends on it.
 SECONDS = 15.0
+# So many objects that were deleted since are passed over to find out whether there are version ids.
+_TRIES = 16
 
 
 def write(output: str, document: Mapping[str, Any], name: str, *, overwrite: bool, versions: bool) -> None:
@@ -35,6 +38,14 @@ def write(output: str, document: Mapping[str, Any], name: str, *, overwrite: boo
     records = _with_versions(found.source, found.records) if versions else found.records
     written = locking.write(output, locking.Gathered(header, iter(records)), Counting("objects"), overwrite=overwrite)
     streams.remark(f"{output}: {written.objects:,} objects that were opened. To mount them: mountnd {output} DIR")
+
+
+def _keeps_versions(store: Store, records: list[Locked]) -> bool:
+    """Whether the bucket has version ids, as the first object tells that is still there. Raises StoreError."""
+    for record in records[:_TRIES]:
+        with suppress(NotFound):
+            return bool(store.head_version(record.key, "", deadline=Deadline(SECONDS)).id.version)
+    return True  # perhaps: each is looked for among older versions
 
 
 def _with_versions(facts: Mapping[str, Any], records: list[Locked]) -> list[Locked]:
@@ -58,7 +69,7 @@ def _with_versions(facts: Mapping[str, Any], records: list[Locked]) -> list[Lock
     try:
         store = open_store(source)
         store.load_libraries()
-        if not store.head_version(records[0].key, "", deadline=Deadline(SECONDS)).id.version:
+        if not _keeps_versions(store, records):
             return records
         with counting.shown():
             return list(locking.counted(with_versions(store, records, SECONDS), counting))

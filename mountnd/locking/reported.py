@@ -58,8 +58,9 @@ def reported(document: Mapping[str, Any], name: str = "") -> Reported:
 
 def _record(file: Mapping[str, Any], top: str) -> Locked:
     """`top`: the beginning of the mount's paths that is the source's name."""
-    path, mtime_ns = file["path"].removeprefix(top), file.get("mtime_ns") or UNKNOWN_MTIME_NS
-    return Locked(path, file["key"], file["version_id"] or "", file["size"], file["etag"] or "", mtime_ns)
+    stored, mtime_ns = file.get("stored") or file, file.get("mtime_ns") or UNKNOWN_MTIME_NS  # as it is, not inflated
+    path = stored["path"].removeprefix(top)
+    return Locked(path, file["key"], file["version_id"] or "", stored["size"], file["etag"] or "", mtime_ns)
 
 
 def _header(source: Mapping[str, Any]) -> Header:

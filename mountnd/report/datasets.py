@@ -86,7 +86,7 @@ def _dataset(answer: Mapping[str, Any], files: Sequence[File], source: Mapping[s
 
 def _prefix(file: File, directory: str) -> str:
     """The key prefix of a directory around a file, without its last slash."""
-    below = len(file["path"]) - len(f"{directory}/" if directory else "")
+    below = len((file.get("stored") or file)["path"]) - len(f"{directory}/" if directory else "")
     return str(file["key"][: len(file["key"]) - below]).rstrip("/")
 
 

@@ -80,8 +80,9 @@ def datalad(document: Document) -> str:
     for file in document["files"]:
         if file["url"]:
             # Bytes that are no UTF-8 cannot stand in a table of text; the URL spells them, and the path escapes them.
-            path = file["path"].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-            table.writerow([file["url"], path, file["size"], (file["etag"] or "").strip('"'), file["source"]])
+            stored = _stored(file)
+            path = stored["path"].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            table.writerow([file["url"], path, stored["size"], (file["etag"] or "").strip('"'), file["source"]])
     return out.getvalue()
 
 
@@ -123,7 +124,12 @@ def _curl(source: Entry, file: Entry) -> str | None:
 
 def _here(file: Entry) -> str:
     """Where a file goes. A path that begins with a dash would be an option."""
-    return f"./{file['path']}"
+    return f"./{_stored(file)['path']}"
+
+
+def _stored(file: Entry) -> Entry:
+    """Path and size of what is downloaded: of a file that was shown inflated, the compressed one."""
+    return file.get("stored") or file
 
 
 def _words(*words: str) -> str:

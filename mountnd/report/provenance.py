@@ -105,7 +105,7 @@ def _file(crate: Any, file: Mapping[str, Any], source: Mapping[str, Any] | None,
     address = file["url"] or (store_url(source, file["key"]) if source is not None else None)
     properties: dict[str, Any] = {
         "name": _text(file["path"]),
-        "contentSize": str(file["size"]),
+        "contentSize": str((file.get("stored") or file)["size"]),  # of what lies at the address
         "version": file["version_id"] or file["etag"],
         "bytesRead": file["bytes_read"],
     }

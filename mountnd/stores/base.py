@@ -201,8 +201,13 @@ class Store(Protocol):
         """Begin with what is in `notes`, and keep there what is learnt of the server."""
         ...
 
-    def provider_key(self, key: str) -> str:
-        """The provider's own key of the object that is shown as `key`: another one where paths are no keys."""
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        """The provider's own version that is behind one that is shown: of another key where paths are no keys, with
+        another ETag and size where it is shown inflated. Costs nothing."""
+        ...
+
+    def may_show(self, id: ObjectId) -> bool:
+        """Whether a version of an object may be one that it shows, as far as it knows without a request."""
         ...
 
     def relied(self, stat: ObjectStat) -> ObjectStat:

@@ -78,8 +78,11 @@ class StoreBase:
     def remember(self, notes: Notes) -> None:
         pass
 
-    def provider_key(self, key: str) -> str:
-        return key
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        return id
+
+    def may_show(self, id: ObjectId) -> bool:
+        return True
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return stat
@@ -147,8 +150,11 @@ class WrappingStore:
     def remember(self, notes: Notes) -> None:
         self._store.remember(notes)
 
-    def provider_key(self, key: str) -> str:
-        return self._store.provider_key(key)
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        return self._store.provider_id(id)
+
+    def may_show(self, id: ObjectId) -> bool:
+        return self._store.may_show(id)
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._store.relied(stat)

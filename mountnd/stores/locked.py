@@ -60,10 +60,12 @@ class LockedStore(WrappingStore):
         path = self._path(key)
         return None if path is None else self._table.find(path)
 
-    def provider_key(self, key: str) -> str:
-        """That which the lockfile names."""
-        record = self.record(key) if self._table.moved else None
-        return key if record is None else record.key
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        """With the key that the lockfile names."""
+        if self._table.moved:
+            record = self.record(id.key)
+            id = id._replace(source=self._inner_source, key=id.key if record is None else record.key)
+        return self._store.provider_id(id)
 
     def list_page(
         self,
@@ -121,7 +123,8 @@ class LockedStore(WrappingStore):
         if not is_pinned(id.version, id.etag):
             raise Changed(f"{self._table.path}: nothing says which version of {id.key!r} is meant", code="Version")
         if self._table.moved:
-            id = id._replace(source=self._inner_source, key=self.provider_key(id.key))
+            record = self.record(id.key)
+            id = id._replace(source=self._inner_source, key=id.key if record is None else record.key)
         try:
             self._store.read(id, start, views, deadline=deadline)
         except NoSuchBucket:
@@ -147,6 +150,11 @@ class LockedStore(WrappingStore):
                 raise
             told = NOTHING_TOLD
         return told._replace(digests=(*own, *told.digests))
+
+    def may_show(self, id: ObjectId) -> bool:
+        """Whether it is the version that the lockfile names."""
+        record = self.record(id.key)
+        return record is not None and self._stat(record).id == id
 
     def relied(self, stat: ObjectStat) -> ObjectStat:
         return self._store.relied(stat) if stat.id.etag else stat

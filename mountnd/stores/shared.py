@@ -1,7 +1,8 @@
 """Stores of one identity, as one that reads bytes: caches are shared, and each key is read by the store it belongs to.
 
 One identity means that each of them may read what the others may. But what they are told may differ (region,
-addressing), so none should depend on another's being right.
+addressing), so none should depend on another's being right. Stores of lockfiles show some versions only, and know
+other things of these than the others do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .common import WrappingStore
 
 
 class Shared(WrappingStore):
-    """Asks, for each key, the store with the longest root that holds it.
+    """Asks, for each key, the store with the longest root that holds it; for a version one of which it is known to be.
 
     Args:
         stores: of one identity (`Store.source`), at least one.
@@ -50,10 +51,19 @@ class Shared(WrappingStore):
         return self._of(key).head_version(key, version, deadline=deadline)
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
-        self._of(id.key).read(id, start, views, deadline=deadline)
+        self._of_version(id).read(id, start, views, deadline=deadline)
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
-        return self._of(id.key).digests(id, deadline=deadline)
+        return self._of_version(id).digests(id, deadline=deadline)
+
+    def may_show(self, id: ObjectId) -> bool:
+        return any(store.may_show(id) for store in self._by_root)
+
+    def _of_version(self, id: ObjectId) -> Store:
+        holding = [store for store in self._by_root if id.key.startswith(store.root)]
+        sure = (store for store in holding if store.knows_names and store.may_show(id))
+        others = (store for store in holding if not store.knows_names)
+        return next(sure, None) or next(others, None) or self._of(id.key)
 
     def _of(self, key: str) -> Store:
         return next((store for store in self._by_root if key.startswith(store.root)), self._store)

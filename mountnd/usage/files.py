@@ -37,6 +37,8 @@ class FileRow(NamedTuple):
         exact: the ranges are; else some that lie close together were taken for one.
         ranges: bounds (see `ranges`) of what was asked for, fetched, fetched ahead, and taken from the disk cache.
         mtime_ns: LastModified of that version, nanoseconds since the epoch; 0 where no program has opened it.
+        stored_size, ending: of what is shown inflated, the bytes that are stored, and what its name has lost; -1 and ""
+            for all other objects. Then key and ETag are those of what is stored, size and ranges are not.
     """
 
     source: str
@@ -57,6 +59,8 @@ class FileRow(NamedTuple):
     exact: bool
     ranges: tuple[tuple[int, ...], ...]
     mtime_ns: int = 0
+    stored_size: int = -1
+    ending: str = ""
 
 
 class FileUsage:

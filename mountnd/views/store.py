@@ -186,6 +186,14 @@ class InflatedStore(WrappingStore):
         behind = self._behind(stat)
         return stat.id.key if behind is None else behind.id.key
 
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        behind = stored(id, self._inner_source)
+        return self._store.provider_id(id._replace(source=self._inner_source) if behind is None else behind.id)
+
+    def may_show(self, id: ObjectId) -> bool:
+        behind = stored(id, self._inner_source)
+        return self._store.may_show(id._replace(source=self._inner_source) if behind is None else behind.id)
+
     # -- bytes
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         behind = stored(id, self._inner_source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -14,10 +15,14 @@ from typing import Any
 
 import pytest
 
+from mountnd.lockfile import writing
+from mountnd.lockfile.header import Header
+from mountnd.lockfile.record import Locked
 from mountnd.path_facts import KEYS
 from tests.support import cli, tree
 from tests.support.children import stop
 from tests.support.cli import run_mountnd
+from tests.support.nifti_files import gzipped, image
 from tests.support.proxy import Proxy
 from tests.support.quirky import Quirky, thing
 from tests.support.waiting import wait_until
@@ -185,6 +190,21 @@ def test_directories_and_keys_that_are_not_shown(mounted: Path) -> None:
     told = explain(mounted / "d/x")
     assert (told["kind"], told["not_shown"]) == ("directory", "a directory of the same name is shown instead")
     assert "an object of this very key: a directory of the same name is shown instead" in words(mounted / "d/x")
+
+
+def test_key_and_etag_are_those_of_what_is_stored(held: Quirky, where: Path, tmp_path: Path) -> None:
+    packed = gzipped(image((4, 4)))
+    etag = f'"{hashlib.md5(packed).hexdigest()}"'
+    held.hold({"d/packed": packed})
+    record = Locked("x/other.nii.gz", "d/packed", "", len(packed), etag)
+    writing.write(tmp_path / "data.lock", Header(source="s3://bkt", endpoint_url=held.url, anonymous=True), [record])
+    options = ("--region", "us-east-1", "--cache-dir", tmp_path / "cache")
+    for more, name in ((), "other.nii.gz"), (("--view", "nii"), "other.nii"):
+        assert run_mountnd(tmp_path / "data.lock", where, *options, *more).returncode == 0
+        (where / "x" / name).read_bytes()
+        facts = json.loads(run_mountnd("explain", where / "x" / name, "--json").stdout)
+        assert run_mountnd("umount", where).returncode == 0
+        assert (facts["key"], facts["etag"]) == ("d/packed", etag)
 
 
 def test_an_empty_file(mounted: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from mountnd.lockfile import reading
 from tests.support import cli, tree
 from tests.support.cli import run_mountnd
+from tests.support.nifti_files import gzipped, image
 from tests.support.proxy import Proxy
 from tests.support.servers import s3_client
 
@@ -248,7 +249,9 @@ def test_the_lockfile_of_what_a_run_read(versioned: Data, where: Path) -> None:
     for path in (ONE, TWO):
         assert (where / path).read_bytes() == FILES[path]
     os.stat(where / THREE)
-    versioned.bucket.put(f"ds/{ONE}", b"another")  # the run is over; its version is found among the older ones
+    # The run is over; its versions are found among the older ones.
+    versioned.bucket.put(f"ds/{ONE}", b"another")
+    versioned.bucket.delete(f"ds/{TWO}")
     done = run_mountnd("report", where, "--lock", "read.lock", cwd=versioned.where)
     assert done.returncode == 0, done.stderr
     assert run_mountnd("umount", where).returncode == 0
@@ -265,6 +268,30 @@ def test_the_lockfile_of_what_a_run_read(versioned: Data, where: Path) -> None:
     done = run_mountnd("report", where, "--lock", "again.lock", cwd=versioned.where)
     assert (done.returncode, "--force" in done.stderr) == (2, True)
     assert run_mountnd("umount", where).returncode == 0
+
+
+def test_of_a_view_what_is_stored_is_locked(data: Data, where: Path) -> None:
+    """Its names, sizes and ETags are the view's own; neither a lockfile nor a download can be made of these."""
+    packed = gzipped(image((4, 4)))
+    data.bucket.put("ds/x.nii.gz", packed)
+    assert run_mountnd(data.url, where, *data.endpoint, "--view", "nii").returncode == 0
+    assert (where / "x.nii").read_bytes() == image((4, 4))
+    assert (where / ONE).read_bytes() == FILES[ONE]
+    done = run_mountnd("report", where, "--lock", "read.lock", cwd=data.where)
+    script = run_mountnd("report", where, "--format", "aws").stdout
+    assert run_mountnd("umount", where).returncode == 0
+    assert done.returncode == 0, done.stderr
+    found = records(data.where / "read.lock")
+    assert {one.path: (one.key, one.size) for one in found.values()} == {
+        "x.nii.gz": ("ds/x.nii.gz", len(packed)),
+        ONE: (f"ds/{ONE}", len(FILES[ONE])),
+    }
+    assert "/ds/x.nii.gz ./x.nii.gz\n" in script
+    data.lock("--check", "read.lock")
+    for more, name, body in ((), "x.nii.gz", packed), (("--view", "nii"), "x.nii", image((4, 4))):
+        assert run_mountnd(data.where / "read.lock", where, *more).returncode == 0
+        assert (where / name).read_bytes() == body
+        assert run_mountnd("umount", where).returncode == 0
 
 
 def test_files_of_this_machine_and_python(tmp_path: Path) -> None:

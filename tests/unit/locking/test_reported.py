@@ -23,6 +23,11 @@ def test_the_files_that_were_opened_become_records() -> None:
     assert found.twice == []
 
 
+def test_what_was_shown_inflated_becomes_what_is_stored() -> None:
+    row = documents.row(path="sub-01/x.nii", size=5000, stored_size=70, ending=".gz", mtime_ns=1)
+    assert reported(documents.document(row)).records == [Locked("sub-01/x.nii.gz", KEY, "", 70, '"abc"', 1)]
+
+
 def test_of_two_versions_of_a_path_the_later_is_taken() -> None:
     rows = [documents.row(etag='"new"', opened=1_700_000_009.0), documents.row()]
     found = reported(documents.document(*rows))
