@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import BadAnswer, Forbidden, NotFound
 from ..stores.base import Deadline, ObjectId, ObjectStat, Page, Store
 from ..stores.common import WrappingStore
@@ -199,6 +200,11 @@ class InflatedStore(WrappingStore):
             except Unfit as e:
                 self._sizes.note(behind.id, Measure(id.size, e.name, True))
                 raise refused(self, behind.id.key, e.name) from e
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        if stored(id, self._inner_source) is not None:  # what the provider tells is of the stored bytes
+            return NOTHING_TOLD
+        return self._store.digests(id._replace(source=self._inner_source), deadline=deadline)
 
     def close(self) -> None:
         with self._lock:

@@ -156,3 +156,19 @@ def test_several_views_share_the_memory_of_one(local: Path, tmp_path: Path) -> N
         held.append(sum(store._engine.allowance._left for store in stores if isinstance(store, InflatedStore)))
         mount.close()
     assert held[0] == held[1] == 30 << 20
+
+
+def test_verify_reads_what_can_be_read_and_names_the_rest(local: Path, tmp_path: Path) -> None:
+    for n in range(40):  # more than there are threads
+        (local / f"sub/bad-{n}.nii.gz").write_bytes(b"no gzip at all")
+    (local / "sub/y.json").write_bytes(b"{}")
+    (local / "sub/md5sum.txt").write_text("99914b932bd37a50b983c5e7c90ae93b  y.json\n")
+    told = run_mountnd(
+        "verify", f"file://{local}", "--view", "nii", "--by", "manifest", "--json", "--cache-dir", str(tmp_path / "c")
+    )
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr
+    (job,) = json.loads(told.stdout)["jobs"]
+    assert job["verified"] == 1
+    assert job["done"] == job["files"] == 44
+    assert len([one for one in job["findings"] if one["what"] == "unreadable"]) == 40
