@@ -172,3 +172,27 @@ def test_verify_reads_what_can_be_read_and_names_the_rest(local: Path, tmp_path:
     assert job["verified"] == 1
     assert job["done"] == job["files"] == 44
     assert len([one for one in job["findings"] if one["what"] == "unreadable"]) == 40
+
+
+@pytest.mark.kernel
+def test_a_lockfile_is_of_what_is_stored(images: tree.Bucket, tmp_path: Path) -> None:
+    at = ["--endpoint-url", images.url, "--region", "us-east-1", "--anonymous"]
+    options = [*at, "--cache-dir", str(tmp_path / "c"), "--view", "nii"]
+    listed, opened_only, where = tmp_path / "listed.lock", tmp_path / "opened.lock", tmp_path / "mnt"
+    where.mkdir()
+    assert run_mountnd("lock", f"s3://{images.name}/both", "-o", str(listed), *at, "--view", "nii").returncode == 0
+    run_mountnd("mount", f"s3://{images.name}/both", str(where), *options)
+    try:
+        assert (where / "UPPER.NII").read_bytes() == image((4, 4), seed=1)
+        assert (where / "dir.nii.gz/inside.txt").read_bytes() == b"in a directory"
+        assert run_mountnd("report", str(where), "--lock", str(opened_only)).returncode == 0
+    finally:
+        run_mountnd("umount", str(where))
+    for lock, names in ((listed, {"x.nii", "UPPER.NII", "dir.nii.gz"}), (opened_only, {"UPPER.NII", "dir.nii.gz"})):
+        assert run_mountnd("lock", "--check", str(lock), "--view", "nii").returncode == 0
+        run_mountnd("mount", str(lock), str(where), "--view", "nii", "--cache-dir", str(tmp_path / "other"))
+        try:
+            assert set(os.listdir(where)) == names
+            assert (where / "UPPER.NII").read_bytes() == image((4, 4), seed=1)
+        finally:
+            run_mountnd("umount", str(where))
