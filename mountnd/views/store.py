@@ -21,7 +21,7 @@ from .inflated import Engine, Inflated
 from .names import Names, Position, last_of, position_of
 from .points import Points
 from .sizes import Heads, Measure, Sizes, refused
-from .unfit import Unfit
+from .unfit import REASONS, Unfit
 from .units import Units
 from .zlib_binding import library
 
@@ -182,6 +182,11 @@ class InflatedStore(WrappingStore):
         if found.unfit:
             raise refused(self, behind.id.key, found.unfit)
         return stat if behind.measured else measured(stat, found.size)
+
+    def refusal(self, stat: ObjectStat) -> str:
+        behind = self._behind(self.relied(stat))
+        found = None if behind is None else self._sizes.known(behind.id)
+        return REASONS[found.unfit] if found is not None and found.unfit else ""
 
     def stored_key(self, stat: ObjectStat) -> str:
         behind = self._behind(stat)

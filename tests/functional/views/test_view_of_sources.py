@@ -196,3 +196,33 @@ def test_a_lockfile_is_of_what_is_stored(images: tree.Bucket, tmp_path: Path) ->
             assert (where / "UPPER.NII").read_bytes() == image((4, 4), seed=1)
         finally:
             run_mountnd("umount", str(where))
+
+
+@pytest.mark.kernel
+def test_explain_tells_of_what_is_stored_and_why_it_cannot_be_read(images: tree.Bucket, tmp_path: Path) -> None:
+    at = ["--endpoint-url", images.url, "--region", "us-east-1", "--anonymous", "--cache-dir", str(tmp_path / "c")]
+    where = tmp_path / "mnt"
+    where.mkdir()
+    run_mountnd("mount", f"s3://{images.name}", str(where), "--view", "nii", *at)
+    try:
+        assert (where / "both/UPPER.NII").read_bytes() == image((4, 4), seed=1)
+        assert errno_of(where / "made/bad-pair.nii") == errno.EIO
+        told = run_mountnd("explain", "--json", str(where / "both/UPPER.NII"), str(where / "made/bad-pair.nii"))
+        good, bad = (json.loads(line) for line in told.stdout.splitlines())
+        assert good["key"] == "both/UPPER.NII.GZ"
+        assert good["etag"].startswith('"') and good["etag"].endswith('"')
+        assert (good["size"], good["unreadable"]) == (len(image((4, 4))), None)
+        assert good["next_read"]["outcome"] == "memory"
+        assert bad["key"] == "made/bad-pair.nii.gz"
+        assert "in a file of their own" in bad["unreadable"]
+        assert (bad["next_read"]["outcome"], bad["next_read"]["errno"]) == ("fails", "EIO")
+    finally:
+        run_mountnd("umount", str(where))
+
+
+def errno_of(path: Path) -> int | None:
+    try:
+        path.read_bytes()
+    except OSError as e:
+        return e.errno
+    return None
