@@ -16,7 +16,7 @@ from .stores.base import ObjectId, Store
 KEYS = (
     "kind", "why", "asking_failed", "source", "url", "bucket", "region", "keys", "offline", "out_of_reach", "timeout",
     "via", "key", "names", "not_shown", "entries", "listing", "listing_refused", "hidden", "etag", "version", "size",
-    "storage_class", "modified", "cached", "shared_cache", "open", "replaced", "gone", "last_failure",
+    "storage_class", "modified", "unreadable", "cached", "shared_cache", "open", "replaced", "gone", "last_failure",
     "last_failure_of_source", "next_read",
 )  # fmt: skip
 

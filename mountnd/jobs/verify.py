@@ -107,8 +107,11 @@ class Verify(Job):
                 picked = next(self._files, None)
             if picked is None:
                 return
-            with self._turn(picked.stat()):
-                self._check(picked, buffer)
+            self._check(picked, buffer)
+
+    def _compare(self, target: Target, buffer: bytearray) -> None:
+        with self._turn(target.stat):
+            self._comparer.compare(target, buffer)
 
     def _turn(self, stat: ObjectStat) -> AbstractContextManager[object]:
         return self._long if stat.size > CHUNK and not self._request.dry_run else nullcontext()
@@ -118,9 +121,9 @@ class Verify(Job):
         name, path = text(picked.entry.name), picked.path
         try:
             try:
-                self._comparer.compare(Target(path, name, picked.stat()), buffer)
+                self._compare(Target(path, name, picked.stat()), buffer)
             except (Changed, NotFound):  # it was replaced after it was listed
-                self._comparer.compare(Target(path, name, picked.ask_anew()), buffer)
+                self._compare(Target(path, name, picked.ask_anew()), buffer)
         except Cancelled:
             return
         except MountndError as e:

@@ -86,6 +86,8 @@ def _next_bytes(facts: Facts) -> NextRead:
     plan = facts["next_read"]
     if facts["gone"]:
         return _fails("ESTALE", "the version that programs have open is gone; who opens it anew gets the new one")
+    if facts["unreadable"]:
+        return _fails("EIO", f"it cannot be shown inflated: {facts['unreadable']}")
     if not facts["size"]:
         return NextRead("nothing", "", "the file is empty: nothing is asked for")
     what = f"bytes {plan['start']:,} to {plan['stop'] - 1:,}"

@@ -122,6 +122,10 @@ class Sizes(Protocol):
         needed. Raises as `ask`, and BadAnswer for an object that cannot be read."""
         ...
 
+    def refusal(self, stat: ObjectStat) -> str:
+        """Why `check` would refuse it, as far as that is known without a request; "" for nothing."""
+        ...
+
     def stored_key(self, stat: ObjectStat) -> str:
         """The key of what is stored, which is shown as `stat`."""
         ...

@@ -20,6 +20,7 @@ from ..catalog.query.remembered import Remembered, RememberedListing
 from ..errors import Forbidden, NotFound
 from ..stores.base import ObjectStat
 from ..stores.facts import UNKNOWN_MTIME_NS
+from ..views.identity import stored
 from .failures import FailureLog
 from .handles import Handle, Handles
 from .inodes import inode_number
@@ -126,7 +127,9 @@ class Explainer:
         newest = catalogue.as_known(listed) if listed is not None else None
         stat = handles[0].pin.meta if handles else newest
         assert stat is not None
-        id, size = stat.id, stat.size
+        id, size, sizes = stat.id, stat.size, catalogue.sizes
+        behind = stored(id, id.source)  # in a view of inflated files: what the provider has
+        provided = id if behind is None else behind.id
         held = self._blocks.held(id, size)
         opened = sorted((_opened(handle) for handle in handles), key=lambda one: -one["bytes_read"])
         start = next((one["position"] for one in opened if one["pattern"] == "in order"), 0)
@@ -134,12 +137,13 @@ class Explainer:
         memory, coming, disk, shared, either = cached(held, size)
         return {
             "kind": "file",
-            "key": id.key,
-            "etag": id.etag,
+            "key": provided.key,
+            "etag": provided.etag,
             "version": id.version or None,
             "size": size,
             "storage_class": stat.storage_class or None,
             "modified": _iso(stat.mtime_ns / 1e9) if stat.mtime_ns != UNKNOWN_MTIME_NS else None,
+            "unreadable": (sizes.refusal(stat) or None) if sizes is not None else None,
             "cached": {"memory": memory, "coming": coming, "disk": disk, "shared": shared, "any": either},
             "open": opened,
             "replaced": newest is not None and stat.id != newest.id,

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import BadAnswer, Forbidden, NotFound
 from ..stores.base import Deadline, ObjectId, ObjectStat, Page, Store
 from ..stores.common import WrappingStore
@@ -20,7 +21,7 @@ from .inflated import Engine, Inflated
 from .names import Names, Position, last_of, position_of
 from .points import Points
 from .sizes import Heads, Measure, Sizes, refused
-from .unfit import Unfit
+from .unfit import REASONS, Unfit
 from .units import Units
 from .zlib_binding import library
 
@@ -182,6 +183,11 @@ class InflatedStore(WrappingStore):
             raise refused(self, behind.id.key, found.unfit)
         return stat if behind.measured else measured(stat, found.size)
 
+    def refusal(self, stat: ObjectStat) -> str:
+        behind = self._behind(self.relied(stat))
+        found = None if behind is None else self._sizes.known(behind.id)
+        return REASONS[found.unfit] if found is not None and found.unfit else ""
+
     def stored_key(self, stat: ObjectStat) -> str:
         behind = self._behind(stat)
         return stat.id.key if behind is None else behind.id.key
@@ -207,6 +213,11 @@ class InflatedStore(WrappingStore):
             except Unfit as e:
                 self._sizes.note(behind.id, Measure(id.size, e.name, True))
                 raise refused(self, behind.id.key, e.name) from e
+
+    def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+        if stored(id, self._inner_source) is not None:  # what the provider tells is of the stored bytes
+            return NOTHING_TOLD
+        return self._store.digests(id._replace(source=self._inner_source), deadline=deadline)
 
     def close(self) -> None:
         with self._lock:

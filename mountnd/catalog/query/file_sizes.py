@@ -37,7 +37,7 @@ class FileSizes:
 
     def __init__(self, sizes: Sizes, requests: Requests, waiting: Waiting, clock: Callable[[], float]) -> None:
         self.is_told, self.known, self.known_readable = sizes.is_told, sizes.known, sizes.known_readable
-        self.stored_key = sizes.stored_key
+        self.refusal, self.stored_key = sizes.refusal, sizes.stored_key
         self._sizes, self._requests, self._waiting, self._clock = sizes, requests, waiting, clock
         self._lock = threading.Lock()
         self._flights: dict[tuple[ObjectId, bool], Task[ObjectStat]] = {}

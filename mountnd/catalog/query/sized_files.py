@@ -41,7 +41,8 @@ class SizedFiles:
         timed: Timed,
     ) -> None:
         self._files, self._find, self._known, self._forget, self._timed = files, find, known, forget, timed
-        self.known, self.begin, self.stored_key = files.known, files.begin, files.stored_key
+        self.known, self.begin = files.known, files.begin
+        self.refusal, self.stored_key = files.refusal, files.stored_key
 
     def entry(self, directory: Entry, entry: Entry) -> Entry:
         """An entry of a directory, a file with the size that is shown. Where it is not that version any more, it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -105,8 +106,13 @@ def _files(words: Sequence[str], count: int, usage: str) -> Sequence[str]:
     return words
 
 
+def _stored(word: str, inputs: ConfigInputs) -> SourceConfig:
+    """A source without a view: a lockfile is of what is stored."""
+    return replace(resolve_source(word, inputs).config, view=None)
+
+
 def _locked_source(word: str, inputs: ConfigInputs) -> SourceConfig:
-    source = resolve_source(word, inputs).config
+    source = _stored(word, inputs)
     if source.lockfile is None:
         raise UsageError(f"{word} is no lockfile; `mountnd lock {word} -o FILE` makes one")
     return source
@@ -131,7 +137,7 @@ def _write(
         raise UsageError("a lockfile is long; name a file with -o, or send the standard output to one")
     if output != "-":
         locking.check_target(Path(output), force)
-    source, seconds = resolve_source(words[0], inputs).config, inputs.all_options()["timeout"].value
+    source, seconds = _stored(words[0], inputs), inputs.all_options()["timeout"].value
     past = None
     if moment is not None:
         past = locking_past.of_moment(source, moment, seconds)

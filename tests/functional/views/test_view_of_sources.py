@@ -156,3 +156,73 @@ def test_several_views_share_the_memory_of_one(local: Path, tmp_path: Path) -> N
         held.append(sum(store._engine.allowance._left for store in stores if isinstance(store, InflatedStore)))
         mount.close()
     assert held[0] == held[1] == 30 << 20
+
+
+def test_verify_reads_what_can_be_read_and_names_the_rest(local: Path, tmp_path: Path) -> None:
+    for n in range(40):  # more than there are threads
+        (local / f"sub/bad-{n}.nii.gz").write_bytes(b"no gzip at all")
+    (local / "sub/y.json").write_bytes(b"{}")
+    (local / "sub/md5sum.txt").write_text("99914b932bd37a50b983c5e7c90ae93b  y.json\n")
+    told = run_mountnd(
+        "verify", f"file://{local}", "--view", "nii", "--by", "manifest", "--json", "--cache-dir", str(tmp_path / "c")
+    )
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr
+    (job,) = json.loads(told.stdout)["jobs"]
+    assert job["verified"] == 1
+    assert job["done"] == job["files"] == 44
+    assert len([one for one in job["findings"] if one["what"] == "unreadable"]) == 40
+
+
+@pytest.mark.kernel
+def test_a_lockfile_is_of_what_is_stored(images: tree.Bucket, tmp_path: Path) -> None:
+    at = ["--endpoint-url", images.url, "--region", "us-east-1", "--anonymous"]
+    options = [*at, "--cache-dir", str(tmp_path / "c"), "--view", "nii"]
+    listed, opened_only, where = tmp_path / "listed.lock", tmp_path / "opened.lock", tmp_path / "mnt"
+    where.mkdir()
+    assert run_mountnd("lock", f"s3://{images.name}/both", "-o", str(listed), *at, "--view", "nii").returncode == 0
+    run_mountnd("mount", f"s3://{images.name}/both", str(where), *options)
+    try:
+        assert (where / "UPPER.NII").read_bytes() == image((4, 4), seed=1)
+        assert (where / "dir.nii.gz/inside.txt").read_bytes() == b"in a directory"
+        assert run_mountnd("report", str(where), "--lock", str(opened_only)).returncode == 0
+    finally:
+        run_mountnd("umount", str(where))
+    for lock, names in ((listed, {"x.nii", "UPPER.NII", "dir.nii.gz"}), (opened_only, {"UPPER.NII", "dir.nii.gz"})):
+        assert run_mountnd("lock", "--check", str(lock), "--view", "nii").returncode == 0
+        run_mountnd("mount", str(lock), str(where), "--view", "nii", "--cache-dir", str(tmp_path / "other"))
+        try:
+            assert set(os.listdir(where)) == names
+            assert (where / "UPPER.NII").read_bytes() == image((4, 4), seed=1)
+        finally:
+            run_mountnd("umount", str(where))
+
+
+@pytest.mark.kernel
+def test_explain_tells_of_what_is_stored_and_why_it_cannot_be_read(images: tree.Bucket, tmp_path: Path) -> None:
+    at = ["--endpoint-url", images.url, "--region", "us-east-1", "--anonymous", "--cache-dir", str(tmp_path / "c")]
+    where = tmp_path / "mnt"
+    where.mkdir()
+    run_mountnd("mount", f"s3://{images.name}", str(where), "--view", "nii", *at)
+    try:
+        assert (where / "both/UPPER.NII").read_bytes() == image((4, 4), seed=1)
+        assert errno_of(where / "made/bad-pair.nii") == errno.EIO
+        told = run_mountnd("explain", "--json", str(where / "both/UPPER.NII"), str(where / "made/bad-pair.nii"))
+        good, bad = (json.loads(line) for line in told.stdout.splitlines())
+        assert good["key"] == "both/UPPER.NII.GZ"
+        assert good["etag"].startswith('"') and good["etag"].endswith('"')
+        assert (good["size"], good["unreadable"]) == (len(image((4, 4))), None)
+        assert good["next_read"]["outcome"] == "memory"
+        assert bad["key"] == "made/bad-pair.nii.gz"
+        assert "in a file of their own" in bad["unreadable"]
+        assert (bad["next_read"]["outcome"], bad["next_read"]["errno"]) == ("fails", "EIO")
+    finally:
+        run_mountnd("umount", str(where))
+
+
+def errno_of(path: Path) -> int | None:
+    try:
+        path.read_bytes()
+    except OSError as e:
+        return e.errno
+    return None

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mountnd.checks.digest import NOTHING_TOLD, Digest, Told
 from mountnd.errors import Cancelled, Changed, StoreError, TimedOut, Unviewable
-from mountnd.stores.base import Deadline, ObjectStat
+from mountnd.stores.base import Deadline, ObjectId, ObjectStat
 from mountnd.stores.memory import Call, MemoryStore
 from mountnd.views import inflated
 from mountnd.views import points as seek_points
@@ -468,3 +469,17 @@ def test_a_cursor_is_given_up_after_a_while(view: InflatedStore, monkeypatch: py
     assert len(file._cursors.idle) == 1
     wait_until(lambda: not file._cursors.idle, "that it is given up")
     assert read(view, stat, 6 * MIB, 8 * MIB) == LARGE[6 * MIB : 8 * MIB]
+
+
+def test_what_the_provider_tells_of_a_file_is_of_what_is_stored(packed: bytes) -> None:
+    class Telling(MemoryStore):
+        def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
+            assert id == self.head(id.key, deadline=deadline).id._replace(version=id.version)
+            return Told((Digest("checksum", "sha256", id.key),))
+
+    view = InflatedStore(Telling({"x.nii.gz": packed, "x.json": b"{}"}), ["nii"])
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    assert view.digests(stat.id, deadline=deadline()) == NOTHING_TOLD
+    (told,) = view.digests(listed(view, "x.json").id, deadline=deadline()).digests
+    assert told.value == "x.json"
+    view.close()
