@@ -108,7 +108,9 @@ def test_each_byte_leaves_the_source_once(tmp_path: Path, server: str) -> None:
         for mounted in made:
             count = counters(mounted)
             assert count["via.bytes"] >= FILES * SIZE and "via.source.bytes" not in count
-        assert all(node.cached() for node in running)
+        # Of six slices one of three nodes, whose names have chance ports, has none in a quarter of all runs.
+        kept = [node.cached() for node in running]
+        assert FILES * SIZE <= sum(kept) <= 1.02 * FILES * SIZE, "one node has each"
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "all killed"])
