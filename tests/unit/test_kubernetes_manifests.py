@@ -110,7 +110,7 @@ def test_what_belongs_together() -> None:
 
 
 def test_a_disk_that_stays_is_not_opened_to_its_group_at_each_start() -> None:
-    """Kubernetes gives all of it to `fsGroup` then, with mode g+rwx, and a directory that others may write is not used."""
+    """Kubernetes gives all of it to `fsGroup` then, with mode g+rwx; what others may write is not used."""
     for name, one in documents():
         if one["kind"] in KINDS and one["spec"].get("volumeClaimTemplates"):
             rules = pod(one)["securityContext"]
