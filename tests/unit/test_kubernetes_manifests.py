@@ -109,6 +109,14 @@ def test_what_belongs_together() -> None:
     assert server["args"][0].endswith(f"={passed['mountPath']}/{data['fdPassingSocketName']}")
 
 
+def test_a_disk_that_stays_is_not_opened_to_its_group_at_each_start() -> None:
+    """Kubernetes gives all of it to `fsGroup` then, with mode g+rwx; what others may write is not used."""
+    for name, one in documents():
+        if one["kind"] in KINDS and one["spec"].get("volumeClaimTemplates"):
+            rules = pod(one)["securityContext"]
+            assert "fsGroup" not in rules or rules["fsGroupChangePolicy"] == "OnRootMismatch", name
+
+
 def of(name: str) -> dict[str, Any]:
     return dict(documents())[name]
 

@@ -80,6 +80,9 @@ class IndexRow(NamedTuple):
 class Segment:
     """An open file, closed when nobody holds it any more. Thread-safe. Raises DamagedSegment and OSError.
 
+    Args:
+        most: bytes that it may have; None: any number.
+
     Attributes:
         name: its name in its directory.
         size: bytes.
@@ -88,11 +91,13 @@ class Segment:
         latest: the latest wall time that it tells of; written: the latest of its records. -inf where there are none.
     """
 
-    def __init__(self, directory: PrivateDirectory, name: str) -> None:
+    def __init__(self, directory: PrivateDirectory, name: str, most: int | None = None) -> None:
         self.name = name
         self._fd = directory.open_file(name)
         try:
             self.size = os.fstat(self._fd).st_size
+            if most is not None and self.size > most:
+                raise DamagedSegment(f"it is larger than it may be: {self.size} bytes")
             foot = os.pread(self._fd, _FOOT.size, max(0, self.size - _FOOT.size))
             if len(foot) != _FOOT.size or not foot.endswith(_MAGIC):
                 raise DamagedSegment("it is not whole")

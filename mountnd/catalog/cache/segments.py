@@ -201,8 +201,10 @@ class SegmentDirectory:
                 del self._segments[name]
 
     def _open(self, directory: PrivateDirectory, name: str) -> None:
+        with self._lock:  # a merged one is there beside those that it was made of
+            most = 2 * DISK_BYTES - sum(held.size for held in self._segments.values())
         try:
-            opened = Segment(directory, name)
+            opened = Segment(directory, name, most)
         except FileNotFoundError:
             return  # merged by another mount meanwhile
         except OSError as e:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mountnd.stores.via import rendezvous
+from mountnd.stores.via.parts import SLICE, parts
 from tests.support.caches import Node, cache_server
 from tests.support.children import killed_after
 from tests.support.cli import ROOT, run_mountnd
@@ -97,6 +99,14 @@ def via(running: list[Node]) -> str:
     return ",".join(node.url for node in running)
 
 
+def one_to_come(running: list[Node], server: str) -> Node:
+    """The node that has the second slice of the last file, which nobody has read yet when the first is begun."""
+    place, key = server.removeprefix("http://"), synthetic_server.name(FILES - 1)
+    seeds = [rendezvous.seed(node.url) for node in running]
+    part = next(parts(seeds, f"{place}/{synthetic_server.BUCKET}/{key}", SLICE, 2 * SLICE))
+    return running[part.nodes[0]]
+
+
 def test_each_byte_leaves_the_source_once(tmp_path: Path, server: str) -> None:
     """By mounts that have no disk cache in common, and read at the same time."""
     with nodes(tmp_path, server, 3) as running, contextlib.ExitStack() as stack:
@@ -108,14 +118,16 @@ def test_each_byte_leaves_the_source_once(tmp_path: Path, server: str) -> None:
         for mounted in made:
             count = counters(mounted)
             assert count["via.bytes"] >= FILES * SIZE and "via.source.bytes" not in count
-        assert all(node.cached() for node in running)
+        # Of six slices one of three nodes, whose names have chance ports, has none in a quarter of all runs.
+        kept = [node.cached() for node in running]
+        assert FILES * SIZE <= sum(kept) <= 1.02 * FILES * SIZE, "one node has each"
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "all killed"])
 def test_nodes_that_die_or_hang_in_the_middle_of_a_read(tmp_path: Path, server: str, how: str) -> None:
     with nodes(tmp_path, server, 3) as running, mount(tmp_path / "m", server, via(running)) as mounted:
         with reading(mounted) as reader:
-            for node in running[: 3 if how == "all killed" else 1]:
+            for node in running if how == "all killed" else [one_to_come(running, server)]:
                 node.stop() if how == "stopped" else node.kill()
             ended_well(reader)
         failed = counters(mounted)

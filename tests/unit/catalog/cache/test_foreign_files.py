@@ -6,6 +6,7 @@ import json
 import os
 import random
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,24 @@ def knows(kept: ListingDiskCache, prefix: str) -> bool:
     if found is not None:
         assert found.get(b"x", prefix, "s") == listing(prefix).get(b"x", prefix, "s")
     return found is not None
+
+
+@pytest.mark.parametrize("size", [3 << 30, 1 << 40])
+def test_one_that_is_larger_than_all_together_may_be_is_not_read(tmp_path: Path, size: int) -> None:
+    """A sparse file costs whoever made it nothing, also in a directory that nodes share."""
+    path = fill(tmp_path, "a/")
+    note = min(size, 4 << 30) - 1000
+    foot = struct.pack("<QIII8s", size - note - 28, 0, note, 0, b"mntname1")
+    with open(path.with_name(f"{path.name[:19]}9-00000000.names"), "wb") as file:
+        file.truncate(size - len(foot))
+        file.seek(0, os.SEEK_END)
+        file.write(foot)
+    tracemalloc.start()
+    try:
+        assert knows(cache(tmp_path), "a/")
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_every_flip_anywhere_in_a_segment_costs_what_it_held_at_most(tmp_path: Path, caplog: Any) -> None:
