@@ -20,7 +20,7 @@ from .errors import BadAnswer, MountError, NotFound, StoreError
 from .lockfile.header import Header
 from .lockfile.reading import read_pieces
 from .private_directory import PrivatePath
-from .snapshots.kept import Kept, text_of
+from .snapshots.kept import Found, Kept, text_of
 from .snapshots.resolve import Progress, Resolved, resolve
 from .snapshots.service import SILENCE_S, UNAVAILABLE, UNKNOWN, Service
 from .sources import endpoint_of, open_store
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # What a mount waits for a snapshot to be resolved, at most: `daemon.run.SNAPSHOT_S` of its parent, less a little.
 RESOLVE_S = 590.0
+# After so many seconds files that were missing in the bucket are looked for again: they may have been on their way.
+AGAIN_S = 6 * 3600.0
 # Names of files that a warning shows.
 _SHOWN = 5
 
@@ -74,17 +76,29 @@ def _pinned(
         snapshot = source.snapshot
         if snapshot.tag == LATEST:
             snapshot = snapshot._replace(tag=_latest(snapshot, service, kept, offline, deadline))
-        found = kept.find(snapshot.dataset, snapshot.tag) if kept else None
-        if found is None and offline:
+        known = kept.find(snapshot.dataset, snapshot.tag) if kept else None
+        if known is None and offline:
             raise MountError(
                 f"{source.url}: the snapshot {snapshot} is not known here, so there is nothing to show offline. "
                 "Mount it once without --offline"
             )
-        if found is None:
+        if known is not None and (offline or not known.missing or known.age < AGAIN_S):
+            if known.missing:
+                _tell_missing(snapshot, known)
+            found = known.path
+        else:
             log.info("%s: asking %s which files the snapshot has", snapshot, source.snapshots_url)
-            asked = _ask(replace(source, snapshot=snapshot), store, service, deadline, timeout)
-            _tell(asked, snapshot)
-            found = _written(asked, snapshot, kept, after)
+            try:
+                asked = _ask(replace(source, snapshot=snapshot), store, service, deadline, timeout)
+            except StoreError as error:
+                if known is None:
+                    raise
+                log.warning("%s", error)
+                _tell_missing(snapshot, known)
+                found = known.path
+            else:
+                _tell(asked, snapshot)
+                found = _written(asked, snapshot, kept, after)
     if not snapshot.below:
         return replace(source, snapshot=snapshot, lockfile=found)
     _check_directory(found, snapshot)
@@ -224,6 +238,14 @@ def _tell(asked: Asked, snapshot: SnapshotName) -> None:
     """Warn of what is not as it should be: until the mount is ready warnings go to the terminal."""
     for line in told_of(asked.resolved, str(snapshot)):
         log.warning("%s", line)
+
+
+def _tell_missing(snapshot: SnapshotName, known: Found) -> None:
+    log.warning(
+        "%s: %s files were missing in the bucket %.1f hours ago, and reading them answers "
+        '"Stale file handle"; they are looked for again %.0f hours after that',
+        snapshot, f"{known.missing:,}", known.age / 3600, AGAIN_S / 3600,
+    )  # fmt: skip
 
 
 def told_of(resolved: Resolved, snapshot: str) -> Iterator[str]:

@@ -72,9 +72,15 @@ def as_of(pages: Pages, when: datetime, root: str, url: str) -> Iterator[Locked]
             "locked without --as-of",
             code=NO_VERSIONS,
         )
+    if not any_row:
+        raise StoreError(
+            f"{url}: nothing lies below this prefix, nor ever did. Check its spelling: keys are case-sensitive; of a "
+            "single object, name the directory that it is in",
+            code="NoSuchPrefix",
+        )
     if not shown:
         known = (_EPOCH + timedelta(seconds=first // 10**9)).isoformat().replace("+00:00", "Z")
-        began = f"; the first object came at {known}" if any_row and first > until else ""
+        began = f"; the first object came at {known}" if first > until else ""
         raise StoreError(f"{url}: nothing was there at {when.isoformat()[:19]}Z{began}", code="NoSuchPrefix")
 
 

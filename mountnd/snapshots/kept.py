@@ -1,4 +1,5 @@
-"""Snapshots that were resolved once, as lockfiles in the cache directory: they never change, so nobody is asked again.
+"""Snapshots that were resolved once, as lockfiles in the cache directory: they never change, so nobody is asked again,
+unless files were missing then.
 
     CACHE_DIR/snapshots/PLACE/ds000001@1.0.2.lock.gz     its files
     CACHE_DIR/snapshots/PLACE/ds000001.tags.json         which tags there were, when somebody asked last
@@ -13,9 +14,12 @@ import hashlib
 import json
 import logging
 import os
+import re
+import time
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import BadAnswer, ConfigError
 from ..lockfile.header import Header
@@ -27,9 +31,19 @@ from .answers import Tag, tags_of
 
 log = logging.getLogger(__name__)
 
+# The line of a file that no version is known for: neither ETag nor version id.
+_UNPINNED = re.compile(rb"^(?:[^\t\n]*\t){3}-\t-(?=[\t\n])", re.MULTILINE)
 _END, _TAGS = ".lock.gz", ".tags.json"
 # Bytes of a list of tags; the longest have some hundred.
 _TAGS_MAX = 1 << 20
+
+
+class Found(NamedTuple):
+    """A snapshot that is kept: its lockfile, of how many files no version was known, and how old that is (seconds)."""
+
+    path: Path
+    missing: int
+    age: float
 
 
 class Kept:
@@ -44,21 +58,20 @@ class Kept:
         name = hashlib.sha256("\0".join(place).encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self._directory = cache_dir / "snapshots" / name
 
-    def find(self, dataset: str, tag: str) -> Path | None:
-        """The lockfile of a snapshot; None where it is not known, or the file is damaged or could be another's."""
+    def find(self, dataset: str, tag: str) -> Found | None:
+        """A snapshot; None where it is not known, or the file is damaged or could be another's."""
         name = f"{dataset}@{tag}{_END}"
         path = Path(self._directory) / name
         try:
-            os.close(self._directory.open().open_file(name))
-            _, pieces = read_pieces(path)
-            for _ in pieces:
-                pass
+            with open(self._directory.open().open_file(name), "rb") as file:
+                age = time.time() - os.fstat(file.fileno()).st_mtime
+            missing = sum(len(_UNPINNED.findall(piece.text)) for piece in read_pieces(path)[1])
         except FileNotFoundError:
             return None
         except (OSError, ConfigError) as error:
             log.warning("%s is not used: %s", path, getattr(error, "strerror", None) or error)
             return None
-        return path
+        return Found(path, missing, age)
 
     def keep(self, dataset: str, tag: str, header: Header, records: Iterable[Locked]) -> Path:
         """Write the lockfile of a snapshot. Raises OSError, and MountndError for records that no lockfile can hold."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from mountnd.errors import MountndError
+from tests.support import tree
 from tests.support.doors import Door, errno_from, read, walk
 from tests.support.proxy import Proxy
+from tests.support.snapshots import annex_key
 
 from .conftest import BOLD, JSON, OTHER, SECRET, T1W, TABLE, TREES, Open, Stage
 
@@ -178,6 +183,31 @@ class TestWhatIsKept:
         stage.service.switch(fault={"status": 404, "body": "no such page"})
         door = open_snapshot("openneuro/ds000001@latest")
         assert read(door, "CHANGES") == TREES["1.0.2"]["CHANGES"]
+
+    def test_files_that_were_missing_are_looked_for_again(
+        self, stage: Stage, open_snapshot: Open, tmp_path: Path
+    ) -> None:
+        """An export takes its time; a mount made meanwhile must not be what the snapshot is from then on."""
+        late = "sub-03/late.nii.gz"
+        body = tree.content(late, 70)
+        row = {"filename": late, "size": 70, "id": annex_key(late, body), "urls": []}
+        (one,) = [one for one in stage.exported.snapshots if one["tag"] == "1.0.1"]
+        stage.service.know({"ds000001": [{**one, "files": [*one["files"], row]}]})
+        assert errno_from(read, open_snapshot("openneuro/ds000001@1.0.1"), late) == STALE
+        exported = stage.exported
+        version = exported.put(late, body)
+        try:
+            asked = stage.service.log()
+            assert errno_from(read, open_snapshot("openneuro/ds000001@1.0.1"), late) == STALE
+            assert stage.service.log() == asked, "not at each mount"
+            (kept,) = (tmp_path / "cache/snapshots").glob("*/*.lock.gz")
+            os.utime(kept, (time.time() - 7 * 3600,) * 2)
+            stage.service.switch(fault={"status": 404, "body": "no such page"})
+            assert errno_from(read, open_snapshot("openneuro/ds000001@1.0.1"), late) == STALE
+            stage.service.know({"ds000001": [{**one, "files": [*one["files"], row]}]})
+            assert read(open_snapshot("openneuro/ds000001@1.0.1"), late) == body
+        finally:
+            exported.client.delete_object(Bucket=exported.bucket, Key=exported.key(late), VersionId=version)
 
     def test_without_a_cache_it_works_as_well(self, stage: Stage, open_snapshot: Open) -> None:
         door = open_snapshot("openneuro/ds000001@1.0.1", cache_size=0)
