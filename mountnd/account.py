@@ -32,6 +32,7 @@ from .usage.files import FileRow
 from .usage.timeline import Timeline
 from .usage.waits import Wait
 from .vfs.inodes import Inode
+from .views.identity import stored
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +178,7 @@ class Account:
         names = {store.source: name for name, store in self._mount.stores.items()}
         several = len(self._config.sources) > 1
         told = []
-        for row in rows:
+        for row in map(_as_stored, rows):
             name = names.get(row.source, "")
             if several and row.path:  # two sources may be parts of one bucket
                 name = row.path.partition("/")[0]
@@ -263,3 +264,11 @@ def _number(request: Answer, name: str) -> int:
     if not isinstance(number, int) or number < 0:
         raise UsageError(f"the request names no number {name!r}")
     return number
+
+
+def _as_stored(row: FileRow) -> FileRow:
+    """A row; that of a file which a view shows inflated has the key and ETag of what is stored."""
+    behind = stored(ObjectId(row.source, row.key, row.etag, row.version, row.size), row.source)
+    if behind is None:
+        return row
+    return row._replace(key=behind.id.key, etag=behind.id.etag, stored_size=behind.id.size)

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 from ..errors import UsageError
 from ..lockfile.header import Header
 from ..lockfile.record import UNKNOWN_MTIME_NS, Locked
-from ..stores.base import ObjectId
-from ..views.identity import stored
 
 
 class Reported(NamedTuple):
@@ -61,10 +59,10 @@ def reported(document: Mapping[str, Any], name: str = "") -> Reported:
 def _record(file: Mapping[str, Any], top: str) -> Locked:
     """`top`: the beginning of the mount's paths that is the source's name."""
     path, mtime_ns = file["path"].removeprefix(top), file.get("mtime_ns") or UNKNOWN_MTIME_NS
-    id = ObjectId("", file["key"], file["etag"] or "", file["version_id"] or "", file["size"])
-    if (behind := stored(id, "")) is not None:  # shown inflated: a lockfile is of what is stored
-        path, id = path + behind.id.key[len(id.key) :], behind.id
-    return Locked(path, id.key, id.version, id.size, id.etag, mtime_ns)
+    key, size, stored = file["key"], file["size"], file.get("stored_size")
+    if stored is not None:  # shown inflated, without the end of its name: a lockfile is of what is stored
+        path, size = path + key[-len(".gz") :], stored
+    return Locked(path, key, file["version_id"] or "", size, file["etag"] or "", mtime_ns)
 
 
 def _header(source: Mapping[str, Any]) -> Header:

@@ -77,6 +77,7 @@ def _as_object(row: FileRow, source: Mapping[str, Any] | None) -> dict[str, Any]
         "etag": row.etag or None,
         "version_id": row.version or None,
         "size": row.size,
+        "stored_size": row.stored_size if row.stored_size >= 0 else None,
         "mtime_ns": row.mtime_ns or None,
         "opens": row.opens,
         "first_opened": iso(row.opened),

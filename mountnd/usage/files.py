@@ -37,6 +37,7 @@ class FileRow(NamedTuple):
         exact: the ranges are; else some that lie close together were taken for one.
         ranges: bounds (see `ranges`) of what was asked for, fetched, fetched ahead, and taken from the disk cache.
         mtime_ns: LastModified of that version, nanoseconds since the epoch; 0 where no program has opened it.
+        stored_size: bytes of what is stored under `key`, where a view shows it inflated; -1 elsewhere.
     """
 
     source: str
@@ -57,6 +58,7 @@ class FileRow(NamedTuple):
     exact: bool
     ranges: tuple[tuple[int, ...], ...]
     mtime_ns: int = 0
+    stored_size: int = -1
 
 
 class FileUsage:
