@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -186,6 +187,12 @@ def test_a_lockfile_is_of_what_is_stored(images: tree.Bucket, tmp_path: Path) ->
         assert (where / "UPPER.NII").read_bytes() == image((4, 4), seed=1)
         assert (where / "dir.nii.gz/inside.txt").read_bytes() == b"in a directory"
         assert run_mountnd("report", str(where), "--lock", str(opened_only)).returncode == 0
+        told = json.loads(run_mountnd("report", str(where), "--format", "json").stdout)
+        (shown,) = (file for file in told["files"] if file["path"] == "UPPER.NII")
+        assert shown["key"] == "both/UPPER.NII.GZ" and shown["url"].endswith("/both/UPPER.NII.GZ")
+        packed = gzipped(image((4, 4), seed=1))
+        assert (shown["size"], shown["stored"]["size"]) == (len(image((4, 4))), len(packed))
+        assert shown["etag"] == f'"{hashlib.md5(packed).hexdigest()}"'
     finally:
         run_mountnd("umount", str(where))
     for lock, names in ((listed, {"x.nii", "UPPER.NII", "dir.nii.gz"}), (opened_only, {"UPPER.NII", "dir.nii.gz"})):
