@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from .digest import LENGTHS, PARTED
 
 # The package that has what is missing here.
-PACKAGE = "awscrt"
+PACKAGE = "anycrc"
 
 # How `dandi-etag` cuts a file (github.com/dandi/dandi-schema, dandischema/digests/dandietag.py): parts of 64 MiB, and
 # longer ones where these would be 10,000 or more.
@@ -127,9 +127,15 @@ def _blake(name: str, size: int) -> Hasher:
     return getattr(hashlib, name.partition("-")[0])(digest_size=LENGTHS[name])  # type: ignore[no-any-return]
 
 
-# Functions of (data, value so far), in the order in which they are looked for. Google's takes `bytes` alone.
-_CRC32C = (("awscrt.checksums", "crc32c"), ("crc32c", "crc32c"), ("google_crc32c", "extend"))
-_CRC64NVME = (("awscrt.checksums", "crc64nvme"),)
+# Functions of (data, value so far), in the order in which they are looked for. Google's takes `bytes` alone. AWS's own
+# comes last and is no dependency: where it is installed botocore signs with it, and minds neither clocks nor regions.
+_CRC32C = (
+    ("anycrc", "CRC32-ISCSI"),
+    ("crc32c", "crc32c"),
+    ("google_crc32c", "extend"),
+    ("awscrt.checksums", "crc32c"),
+)
+_CRC64NVME = (("anycrc", "CRC64-NVME"), ("awscrt.checksums", "crc64nvme"))
 
 
 @cache
@@ -137,8 +143,9 @@ def _step(found_in: Sequence[tuple[str, str]]) -> Callable[[Any, int], int]:
     """The first of these functions that is installed. Raises Missing."""
     for module, name in found_in:
         try:
-            function = getattr(import_module(module), name)
-        except (ImportError, AttributeError):
+            found = import_module(module)
+            function = found.Model(name).calc if module == "anycrc" else getattr(found, name)
+        except (ImportError, AttributeError, ValueError):  # the last: of a model that this version does not know
             continue
         if module == "google_crc32c":
             return lambda data, value: int(function(value, bytes(data)))

@@ -66,7 +66,8 @@ def split_words(words: Sequence[str], file: ConfigFile, cwd: Path) -> tuple[tupl
         if len(words) == 2 and not _names_source(words[0], file):
             raise UsageError(f"the source goes before the mountpoint: mountnd {shlex.join([last, words[0]])}")
         raise UsageError(f"the mountpoint is missing: mountnd {shown} DIR")
-    if (cwd / last).is_file() and lockfiles.find(last, cwd) is not None:
+    # Others are not looked at: a mount that hangs may lie there.
+    if lockfiles.is_named_so(last) and (cwd / last).is_file() and lockfiles.find(last, cwd) is not None:
         raise UsageError(f"{last} is a lockfile; the mountpoint is missing: mountnd {shown} DIR")
     if "/" not in last and len(words) != 2 and _names_source(last, file) and not (sources and (cwd / last).is_dir()):
         what = "a source of the config file" if last in file.sources else "a preset"

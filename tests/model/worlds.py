@@ -112,7 +112,7 @@ class VfsWorld:
         prefetcher = Prefetcher(blocks, stats)
         prefetcher.add(cat)
         vfs = Vfs({"one": cat}, blocks, Ownership(uid=0, gid=0), stats, prefetcher=prefetcher)
-        self._mount = Mount(vfs, stats, {"one": cat}, {"one": self._store}, blocks, (names, data), {})
+        self._mount = Mount(vfs, stats, {"one": cat}, {"one": self._store}, blocks, (names, data), {}, None, ())
         self.door: Door = VfsDoor(self._mount)
 
     def now(self) -> float:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from ...config.layers import ResolvedOptions
-from ...config.option_types import MEMORY, MODE, SIZE, URLS, Option
+from ...config.layers import ResolvedOption, ResolvedOptions
+from ...config.option_types import MEMORY, MODE, SHARED_MODE, SIZE, URLS, Option
 from ...config.parsers import size_text
 from ...config.resolve import ConfigInputs, ResolvedSource, is_source, resolve_mount, resolve_source
 from .. import tables
@@ -105,9 +105,19 @@ def _settings(options: ResolvedOptions) -> dict[str, Any]:
 
 
 def _rows(options: ResolvedOptions) -> Iterator[tables.Row]:
+    unset = [r.option.name for r in options.values() if _is_unset(r)]
     for resolved in options.values():
+        if resolved.option.name in unset:
+            continue
         origin = tables.Cell(resolved.origin, "aside" if resolved.origin == "default" else "")
         yield [resolved.option.name, value_text(resolved.option, resolved.value), origin]
+    if unset:
+        yield ["(not set)", ", ".join(unset), tables.Cell("default", "aside")]
+
+
+def _is_unset(resolved: ResolvedOption) -> bool:
+    """Whether it stands for nothing by default: such options share a line."""
+    return resolved.origin == "default" and value_text(resolved.option, resolved.value) == "none"
 
 
 def _list(title: str, lines: Iterable[str]) -> None:
@@ -124,7 +134,7 @@ def value_text(option: Option, value: Any) -> str:
         return "indefinite"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if option.kind is MODE:
+    if option.kind in (MODE, SHARED_MODE):
         return f"{value:04o}"
     if option.kind is URLS:
         return ",".join(value) or option.default_text

@@ -71,7 +71,7 @@ def lock(
       mountnd lock openneuro/ds000001 -o data.lock
       mountnd data.lock ~/data
       mountnd lock openneuro/ds000001@1.0.2 -o data.lock
-      mountnd lock s3://lab/study --as-of 2024-05-01 -o data.lock
+      mountnd lock s3://lab/x --as-of 2024-05-01 -o a.lock
       mountnd lock --check data.lock
       mountnd lock --diff old.lock new.lock
 

@@ -41,7 +41,7 @@ README = dict(demo.files())["README"]
     "path",
     ["openneuro/ds000001/README", "mountnd://openneuro/ds000001/README", "/openneuro/ds000001/README/",
      "ds000001/README", "s3://openneuro.org/ds000001/README", "mountnd://s3://openneuro.org/ds000001/README",
-     "10.18112/openneuro.ds000001.v1.0.0/README", "doi:10.18112/openneuro.ds000001/README"],
+     "10.18112/openneuro.ds000001/README", "doi:10.18112/openneuro.ds000001/README"],
 )  # fmt: skip
 def test_a_path_begins_with_its_source(presets: MountndFileSystem, path: str) -> None:
     assert presets.cat_file(path) == README

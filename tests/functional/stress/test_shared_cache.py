@@ -110,7 +110,9 @@ def chunk_files(shared: Path) -> list[Path]:
 
 def await_kept(shared: Path, files: int = FILES) -> None:
     """Wait until the directory holds all of so many files."""
-    wait_until(lambda: sum(path.stat().st_blocks * 512 for path in chunk_files(shared)) >= files * SIZE, "all is kept")
+    wait_until(
+        lambda: sum(path.stat().st_blocks * 512 for path in chunk_files(shared)) >= files * SIZE, "all is kept", 120
+    )
 
 
 def test_eight_nodes_fetch_a_byte_once(tmp_path: Path, server: str, shared: Path) -> None:

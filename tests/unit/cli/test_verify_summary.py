@@ -95,7 +95,7 @@ def test_remarks() -> None:
         "known of 2 (5 B) of the files",
         "--list-unknown",
         "crc64nvme (3 files)",
-        "awscrt",
+        "anycrc",
         "access denied",
         "4 blocks",
     ):
