@@ -362,6 +362,7 @@ def test_a_node_whose_clock_is_wrong(
         os.listdir(right.path)
         read([0], right)
         await_kept(shared, 1)
+        wait_until(lambda: any(path.stat().st_size for path in shared.rglob("*.names")), "names are kept", 120)
         monkeypatch.setenv("PYTHONPATH", str(site))
         with node(tmp_path, server, shared, "b", probe=False) as wrong:
             monkeypatch.delenv("PYTHONPATH")

@@ -17,7 +17,6 @@ import pytest
 import mountnd
 from mountnd import assembly
 from mountnd.config.options import MountConfig, SourceConfig
-from mountnd.views.store import InflatedStore
 from tests.functional.views.conftest import LARGE, LARGE_KEY
 from tests.support import tree
 from tests.support.cli import run_mountnd
@@ -144,19 +143,6 @@ def test_clearing_the_cache(images: tree.Bucket, tmp_path: Path) -> None:
     told = run_mountnd("cache", "clear", "--json", "--cache-dir", str(tmp_path / "cache"))
     assert json.loads(told.stdout)["freed"] > 0
     assert os.listdir(tmp_path / "cache/views") == []
-
-
-def test_several_views_share_the_memory_of_one(local: Path, tmp_path: Path) -> None:
-    held = []
-    for count in (1, 4):
-        sources = tuple(SourceConfig(name=f"s{n}", url=f"file://{local}", view="nii") for n in range(count))
-        config = MountConfig(mountpoint=tmp_path / "nowhere", sources=sources, cache_size=0, memory=400 << 20)
-        mount = assembly.build(config)
-        stores = list(mount.stores.values())
-        assert all(isinstance(store, InflatedStore) for store in stores)
-        held.append(sum(store._engine.allowance._left for store in stores if isinstance(store, InflatedStore)))
-        mount.close()
-    assert held[0] == held[1] == 30 << 20
 
 
 def test_verify_reads_what_can_be_read_and_names_the_rest(local: Path, tmp_path: Path) -> None:

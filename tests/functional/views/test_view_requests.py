@@ -64,10 +64,11 @@ def test_sizes_are_kept_for_the_next_mount(fresh: Fresh, proxy: Proxy, many: tre
     if True:
         options["cache_dir"] = Path(str(options["cache_dir"]))  # type: ignore[assignment]
     first = fresh(proxy.url, f"s3://{many.name}", **options)
-    sizes = [first.stat(f"d/sub-{n:02d}.nii").size for n in range(5)]
+    names = [f"sub-{n:02d}.nii" for n in range(FILES)]  # all, since those that come next are asked for ahead
+    sizes = [first.stat(f"d/{name}").size for name in names]
     second = fresh(proxy.url, f"s3://{many.name}", **options)
     proxy.clear()
-    assert [second.stat(f"d/sub-{n:02d}.nii").size for n in range(5)] == sizes
+    assert [second.stat(f"d/{name}").size for name in names] == sizes
     assert not proxy.gets()
 
 

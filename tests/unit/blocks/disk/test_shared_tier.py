@@ -85,6 +85,8 @@ def test_what_one_fetches_the_next_reads_and_keeps_for_itself(top: Path, tmp_pat
 
 def test_several_at_once_fetch_a_byte_once(top: Path) -> None:
     with nodes(top, 4) as made:
+        for node in made:
+            node.store.fault = lambda call: time.sleep(0.2)  # so long that the others come meanwhile
         run_together([lambda node=node: through(node, DATA) for node in made])  # type: ignore[misc]
         assert sum(node.count(BYTES_FETCHED) for node in made) == len(DATA)
         assert sum(node.count(NODE_WAITS) for node in made) > 0
