@@ -7,6 +7,7 @@
     nifti         how long a file is, from its header (pure)
     unfit         why a file cannot be shown inflated
     sizes         finds out how long files are, and whether that can be true; remembers it
+    files         the files that are inflated just now, one for each version
     inflated      the inflated bytes of one version, for many readers at once
     cursors       the cursors of one file, and who is given which
     units         the parts in which a file is inflated, and those inflated lately
@@ -21,6 +22,6 @@ and takes unit after unit from it. A unit that is not there is inflated on that 
 made at the nearest seek point; its `Feed` has the compressed bytes fetched by workers of the view's own. zlib works
 without the interpreter's lock, on as many threads at once as there are processors.
 
-Locks: `InflatedStore._lock`, `Inflated._lock`, and as leaves `Sizes._lock`, `Heads._lock`, `Units._lock`,
+Locks: `Files._lock`, `Inflated._lock`, and as leaves `Sizes._lock`, `Heads._lock`, `Units._lock`,
 `Points._lock`, `Allowance._lock`. Nothing is waited for under them.
 """

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import BadAnswer, Forbidden, NotFound
 from ..stores.base import Deadline, ObjectId, ObjectStat, Page, Store
 from ..stores.common import WrappingStore
 from ..workers import Workers
-from . import points as seek_points
 from .blobs import Blobs, NoBlobs
 from .feed import Allowance
+from .files import Files
 from .formats import FORMATS, Format
-from .identity import Stored, digest, listed, measured, stored, view_source
-from .inflated import Engine, Inflated
+from .identity import Stored, listed, measured, stored, view_source
+from .inflated import Engine
 from .names import Names, Position, last_of, position_of
-from .points import Points
 from .sizes import Heads, Measure, Sizes, refused
 from .unfit import REASONS, Unfit
 from .units import Units
@@ -27,8 +25,6 @@ from .zlib_binding import library
 
 # GETs of compressed bytes at once, over all files of a store.
 GETS = 24
-# Files whose seek points are in memory: bytes of these, and how many files.
-POINTS_BYTES, FILES = 32 << 20, 256
 # What a view takes of memory where nobody says how much: a half for units, so that readers who come in another order
 # than their bytes find them; three eighths for compressed bytes on their way; the rest for the beginnings of files.
 MEMORY = 96 << 20
@@ -60,10 +56,9 @@ class InflatedStore(WrappingStore):
         self._blobs = blobs or NoBlobs()
         self._workers = Workers(GETS, "compressed")
         turn = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
-        self._engine = Engine(store, self._workers, Allowance(memory * 3 // 8), Units(memory // 2), turn)
+        engine = Engine(store, self._workers, Allowance(memory * 3 // 8), Units(memory // 2), turn)
         self._sizes = Sizes(store, self._blobs, Heads(memory // 8), self._format_of, self._inflate_all)
-        self._lock = threading.Lock()
-        self._files: OrderedDict[bytes, Inflated] = OrderedDict()
+        self._files = Files(engine, self._blobs, self._sizes.head)
 
     @property
     def once(self) -> Store:
@@ -209,7 +204,7 @@ class InflatedStore(WrappingStore):
             self._store.read(behind.id, start, views, deadline=deadline)
         else:
             try:
-                self._from_inflated(behind.id, id.size, lambda file: file.read(start, views, deadline))
+                self._files.call(behind.id, id.size, lambda file: file.read(start, views, deadline))
             except Unfit as e:
                 self._sizes.note(behind.id, Measure(id.size, e.name, True))
                 raise refused(self, behind.id.key, e.name) from e
@@ -220,12 +215,7 @@ class InflatedStore(WrappingStore):
         return self._store.digests(id._replace(source=self._inner_source), deadline=deadline)
 
     def close(self) -> None:
-        with self._lock:
-            files = list(self._files.values())
-            self._files.clear()
-        for file in files:
-            self._keep_points(file)
-            file.close()
+        self._files.close()
         self._workers.close()
         super().close()
 
@@ -237,64 +227,7 @@ class InflatedStore(WrappingStore):
         return next(form for name in self._formats if key.lower().endswith((form := FORMATS[name]).end))
 
     def _inflate_all(self, id: ObjectId, size: int, deadline: Deadline) -> None:
-        self._from_inflated(id, size, lambda file: file.inflate_all(deadline))
-
-    def _from_inflated(self, id: ObjectId, size: int, call: Callable[[Inflated], None]) -> None:
-        """Call with the inflated bytes of a stored version. Where they cannot be had with seek points from disk, those
-        are given up, and it is tried without. Raises Unfit, StoreError."""
-        file = self._inflated(id, size)
-        try:
-            call(file)
-        except Unfit:
-            if not file.from_disk:
-                raise
-            with self._lock:
-                if self._files.get(file.whose) is file:
-                    del self._files[file.whose]
-                    self._blobs.put(file.whose, b"")
-            file.close()
-            call(self._inflated(id, size))
-
-    def _inflated(self, id: ObjectId, size: int) -> Inflated:
-        """The inflated bytes of a stored version, with the seek points that are known."""
-        name = digest(id)
-        with self._lock:
-            if (file := self._files.get(name)) is not None and file.size == size:
-                self._files.move_to_end(name)
-                return file
-        kept = self._blobs.get(name)
-        points = seek_points.load(kept, name, id.size, size) if kept else None
-        file = Inflated(
-            self._engine, id, name, size, points or Points(), self._sizes.head(id), self._keep_points,
-            from_disk=points is not None,
-        )  # fmt: skip
-        gone: list[Inflated] = []
-        with self._lock:
-            if (other := self._files.get(name)) is not None and other.size == size:
-                return other
-            self._files[name] = file
-            self._files.move_to_end(name)
-            gone = self._too_many(file)
-        for one in gone:
-            self._keep_points(one)
-            one.close()
-        return file
-
-    def _too_many(self, newest: Inflated) -> list[Inflated]:
-        """With the lock held: the files that were not used for longest, where all take too much."""
-        gone: list[Inflated] = []
-        held = sum(file.points.nbytes for file in self._files.values())
-        while held > POINTS_BYTES or len(self._files) >= FILES:
-            oldest = next((name for name, file in self._files.items() if not file.in_use and file is not newest), None)
-            if oldest is None:
-                break
-            gone.append(self._files.pop(oldest))
-            held -= gone[-1].points.nbytes
-        return gone
-
-    def _keep_points(self, file: Inflated) -> None:
-        if file.has_new_points():
-            self._blobs.put(file.whose, file.points.dump(file.whose, file.id.size, file.size))
+        self._files.call(id, size, lambda file: file.inflate_all(deadline))
 
 
 class _Once(WrappingStore):

@@ -372,7 +372,7 @@ def test_memory_is_bounded_whatever_is_read(packed: bytes) -> None:
     for n in range(6):
         stat = view.check(listed(view, f"{n}.nii"), deadline=deadline())
         assert read(view, stat, 3 * MIB, 9 * MIB) == LARGE[3 * MIB : 9 * MIB]
-    held = sum(len(unit) for unit in view._engine.units._units.values())
+    held = sum(len(unit) for unit in view._files._engine.units._units.values())
     assert held <= 4 * MIB
     view.close()
 
@@ -435,7 +435,7 @@ def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: Memory
     store.fault = fail_late
     with pytest.raises(TimedOut):
         read(view, stat, 10 * MIB, 10 * MIB + 10, deadline(0.3))
-    (file,) = view._files.values()
+    (file,) = view._files._files.values()
     (working,) = file._cursors.idle
     tasks = [task for _, task in working.feed._ahead]
     assert tasks
@@ -451,7 +451,7 @@ def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: Memory
 def test_files_that_were_looked_into_leave_room_for_others(packed: bytes) -> None:
     store = MemoryStore({f"{n}.nii.gz": packed for n in range(40)})
     view = InflatedStore(store, ["nii"], memory=8 * MIB)
-    allowance = view._engine.allowance
+    allowance = view._files._engine.allowance
     for n in range(40):
         stat = view.check(listed(view, f"{n}.nii"), deadline=deadline())
         assert read(view, stat, 6 * MIB, 6 * MIB + 100) == LARGE[6 * MIB : 6 * MIB + 100]
@@ -465,7 +465,7 @@ def test_a_cursor_is_given_up_after_a_while(view: InflatedStore, monkeypatch: py
     monkeypatch.setattr(inflated, "IDLE_S", 0.1)
     stat = view.check(listed(view, "x.nii"), deadline=deadline())
     assert read(view, stat, 6 * MIB, 6 * MIB + 100) == LARGE[6 * MIB : 6 * MIB + 100]
-    (file,) = view._files.values()
+    (file,) = view._files._files.values()
     assert len(file._cursors.idle) == 1
     wait_until(lambda: not file._cursors.idle, "that it is given up")
     assert read(view, stat, 6 * MIB, 8 * MIB) == LARGE[6 * MIB : 8 * MIB]

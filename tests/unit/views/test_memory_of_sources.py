@@ -17,6 +17,6 @@ def test_several_views_share_the_memory_of_one(tmp_path: Path) -> None:
         mount = assembly.build(config)
         stores = list(mount.stores.values())
         assert all(isinstance(store, InflatedStore) for store in stores)
-        held.append(sum(store._engine.allowance._left for store in stores if isinstance(store, InflatedStore)))
+        held.append(sum(store._files._engine.allowance._left for store in stores if isinstance(store, InflatedStore)))
         mount.close()
     assert held[0] == held[1] == 30 << 20
