@@ -19,8 +19,8 @@ from . import descriptors, fusermount, installation, memory_limit
 from .account import Account
 from .assembly import Mount, build
 from .blocks.bulk import GETS_ALONE
+from .config.addresses import Address
 from .config.options import INDEFINITE, MountConfig
-from .config.parsers import Address
 from .daemon import control, handed_over, mounts, notify
 from .daemon.holders import NoHolders
 from .daemon.unmount import named_holders

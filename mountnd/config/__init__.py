@@ -2,6 +2,7 @@
 
     home          the user's home directory, where there is one
     parsers       text -> value: sizes, times, modes, switches, paths
+    addresses     text -> value: URLs of servers and of caching proxies, where to listen
     other_tools   what options of aws, rclone, mount-s3, s3fs and others are called here
     working_directory  the directory in which the command was called, also when a daemon has left it
     option_types  what an option is: its kind, its names, a value as somebody wrote it

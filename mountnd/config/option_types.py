@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import UsageError
-from . import parsers
+from . import addresses, parsers
 
 # "source": may differ between the sources of one mount. "mount": one value for the mount.
 # "call": how this command runs; not of the mount, so the config file cannot hold it.
@@ -48,9 +48,9 @@ SHARED_MODE = Kind("OCTAL", _without_base(parsers.shared_mode))
 ID = Kind("NUMBER", _without_base(parsers.numeric_id))
 NAME = Kind("NAME", _without_base(parsers.text))
 VIEW = Kind("NAME", _without_base(parsers.view))
-URL = Kind("URL", _without_base(parsers.endpoint))
-URLS = Kind("URL[,URL...]", _without_base(parsers.via))
-ADDRESS = Kind("[HOST:]PORT", _without_base(parsers.address))
+URL = Kind("URL", _without_base(addresses.endpoint))
+URLS = Kind("URL[,URL...]", _without_base(addresses.via))
+ADDRESS = Kind("[HOST:]PORT", _without_base(addresses.address))
 DIR = Kind("DIR", parsers.path)
 FILE = Kind("FILE", parsers.path)
 SWITCH = Kind("", _without_base(parsers.switch))

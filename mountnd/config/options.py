@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import memory_limit
+from .addresses import Address
 from .option_types import (
     ADDRESS,
     COUNT,
@@ -36,7 +37,6 @@ from .option_types import (
     Option,
     Scope,
 )
-from .parsers import Address
 from .snapshot_names import SnapshotName
 
 # A TTL: what was listed once is never listed again.

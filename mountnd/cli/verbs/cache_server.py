@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import click
 
 from ...blocks.disk.eviction import default_limit
-from ...config import parsers, presets
+from ...config import addresses, presets
+from ...config.addresses import Address
 from ...config.option_types import ADDRESS, DIR, SIZE, Kind
-from ...config.parsers import Address
 from ...config.resolve import ConfigInputs, ResolvedSource, resolve_source
 from ...errors import MountError, StoreError, UsageError
 from ...report.figures import size as size_text
@@ -169,7 +169,7 @@ def _peers(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for word in (part.strip() for part in text.split(",")):
         if "://" in word:
             try:
-                urls += parsers.via(word)
+                urls += addresses.via(word)
             except ValueError as e:
                 raise UsageError(f"--peers: {word!r} is not {e}") from None
             host = urlsplit(word).hostname or ""

@@ -190,8 +190,8 @@ class S3Store(StoreBase):
         deadline: Deadline,
     ) -> Page:
         """As `list_page`, with ETags as the server gives them."""
-        if not all(is_valid_key(text) for text in (prefix, start_after) if text):
-            raise NotFound(f"{self.url}: {prefix!r} is not UTF-8, which S3 keys are", code="InvalidURI")
+        for text in filter(None, (prefix, start_after)):
+            self._check(text)
         params: dict[str, object] = {"prefix": prefix, "max-keys": limit}
         if delimiter:
             params["delimiter"] = delimiter
@@ -207,8 +207,8 @@ class S3Store(StoreBase):
         return self._lister.list_page(request, params, token, start_after)
 
     def list_versions(self, prefix: str, *, after: Marker | None = None, deadline: Deadline) -> VersionsPage:
-        if prefix and not is_valid_key(prefix):
-            raise NotFound(f"{self.url}: {prefix!r} is not UTF-8, which S3 keys are", code="InvalidURI")
+        if prefix:
+            self._check(prefix)
         params: dict[str, object] = {"prefix": prefix, "max-keys": 1000}
         if after is not None:
             params |= {"key-marker": after.key} | ({"version-id-marker": after.version} if after.version else {})

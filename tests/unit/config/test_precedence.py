@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mountnd.config import option_types, parsers, presets, resolve
+from mountnd.config.addresses import Address
 from mountnd.config.layers import Layer, ResolvedOption, resolve_option
 from mountnd.config.option_types import Kind, Option, RawValue
 from mountnd.config.options import BY_NAME, OPTIONS, MountConfig, SourceConfig
-from mountnd.config.parsers import Address
 from mountnd.config.presets import SETTINGS, Preset
 from tests.unit.cli.calls import call
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mountnd.config import parsers
+from mountnd.config import addresses, parsers
 from mountnd.config.dash_o import parse_dash_o
 from mountnd.config.layers import from_environment
 from mountnd.config.option_types import RawValue, parse
@@ -176,6 +176,6 @@ def test_a_bucket_and_what_lies_below_it(path: str, bucket: str, prefix: str) ->
     ],
 )
 def test_an_address_to_listen_at(raw: object, host: str, port: int, text: str) -> None:
-    found = parsers.address(raw)
+    found = addresses.address(raw)
     assert found == (host, port) and str(found) == text
-    assert parsers.address(text) == found
+    assert addresses.address(text) == found

@@ -9,7 +9,7 @@ import yaml
 
 import mountnd
 from mountnd import stats
-from mountnd.config import parsers
+from mountnd.config import addresses
 from mountnd.metrics import names
 from mountnd.metrics.names import counter_metric
 from mountnd.stats import COUNTERS, CounterInfo
@@ -71,9 +71,8 @@ def test_the_scrape_config() -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (job,) = yaml.safe_load(text)["scrape_configs"]
     (target,) = job["static_configs"][0]["targets"]
-    assert (
-        target == str(parsers.address("9464")) and f"--metrics 9464 openneuro DIR            # http://{target}/" in page
-    )
+    assert target == str(addresses.address("9464"))
+    assert f"--metrics 9464 openneuro DIR            # http://{target}/" in page
 
 
 def test_the_expressions_ask_for_metrics_that_there_are() -> None:
