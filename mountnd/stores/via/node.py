@@ -10,28 +10,20 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ...errors import BadAnswer, Cancelled, StoreError, TimedOut
 from ..base import Deadline
-from ..http.connecting import Route
 from ..http.connections import Connections
 from ..http.etags import normalised
-from ..http.faults import error_from_exception
 from ..http.ranges import check_range
-from ..http.timeouts import Patience
 from ..http.versions import Answer, size_in
 from . import standing
+from .asking import Asking
 from .evidence import is_hit
-from .manner import Manner, Origin, asked, wants_urls
+from .manner import Manner, Origin, wants_urls
 from .standing import Fault
 
 log = logging.getLogger(__name__)
-
-# In seconds. A node is near: a connection that takes longer than the first repeat of a lost packet (1 s) will not come.
-# And one that has nothing cached gives its first byte when the source does, or when what another client asked for has
-# come, which nginx looks after twice a second.
-PATIENCE = Patience(connect=2.0, silence=6.0)
 
 
 class Wanted(NamedTuple):
@@ -74,15 +66,10 @@ class Node:
     """
 
     def __init__(self, url: str, connections: Connections, clock: Callable[[], float]) -> None:
-        parts = urlsplit(url)
-        https = parts.scheme == "https"
-        self.url, self._below, self._clock = url, parts.path.rstrip("/"), clock
-        # Never through a proxy of the environment: it is one.
-        self._route = Route(parts.hostname or "", parts.port or (443 if https else 80), https)
-        self._connections = connections
+        self.url, self._clock = url, clock
+        self._asking = Asking(url, connections)
         self._lock = threading.Lock()
-        self._manner = Manner.PATH if self._below else Manner.SERVER
-        self._is_settled = bool(self._below)
+        self._manner, self._is_settled = self._asking.manner, self._asking.is_settled
         self._standing = standing.WELL
         self._requests = self._hits = self._bytes = self._failures = 0
         self._why = ""
@@ -140,21 +127,11 @@ class Node:
         is_settled: bool,
     ) -> bool | None:
         stop = start + sum(map(len, views))
-        target, host = asked(manner, wanted.origin, wanted.key, self._below)
-        headers = {"Range": f"bytes={start}-{stop - 1}", "If-Match": wanted.etag, "User-Agent": "mountnd"}
-        if host:
-            headers["Host"] = host
-        place = self._route.place
         try:
-            with self._connections.ask(
-                self._route,
-                "GET",
-                target,
-                headers,
-                subject,
-                deadline,
-                lambda error: error_from_exception(error, self.url, place=place),
-            ) as (connection, answer):
+            with self._asking.ask(manner, wanted.origin, wanted.key, start, stop, wanted.etag, subject, deadline) as (
+                connection,
+                answer,
+            ):
                 if answer.status in (200, 206):
                     content_range = answer.getheader("Content-Range")
                     said = Answer.of(answer.headers, size_in(answer.status, content_range, answer.length))
@@ -209,7 +186,7 @@ class Node:
                 self._standing = self._standing._replace(until=self._clock())
 
     def counts(self) -> dict[str, Any]:
-        """What came of it, as `mountnd stats --json` shows it: the keys stand in help/commands.md."""
+        """What came of it, as `mountnd stats --json` shows it: the keys stand in help/cluster.md."""
         with self._lock:
             return {
                 "url": self.url,

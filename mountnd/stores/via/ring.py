@@ -18,7 +18,8 @@ from ...stats import VIA_BYTES, VIA_FAILED, VIA_GETS, VIA_HITS, VIA_SOURCE_BYTES
 from ..base import Deadline
 from ..http.connections import Connections
 from . import rendezvous
-from .node import PATIENCE, Node, NodeFailed, Wanted
+from .asking import PATIENCE
+from .node import Node, NodeFailed, Wanted
 from .parts import Part, parts, piece
 from .standing import Fault
 

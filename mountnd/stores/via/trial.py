@@ -14,19 +14,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from ...errors import StoreError
 from ..base import Deadline
-from ..http.connecting import Route
 from ..http.connections import Connections
 from ..http.etags import normalised
-from ..http.faults import error_from_exception
 from ..http.ranges import parse_content_range
 from ..http.status import request_id_in
+from .asking import PATIENCE, Asking
 from .evidence import is_hit
-from .manner import Manner, Origin, asked, wants_urls
-from .node import PATIENCE
+from .manner import Manner, Origin, wants_urls
 
 # What is asked for, in bytes; and how far apart things lie that one fetch of a part should not bring together.
 PIECE, FAR = 64 << 10, 8 << 20
@@ -84,30 +81,16 @@ class Prober:
     """Asks one proxy. `context`: gives the TLS context, for an https URL."""
 
     def __init__(self, url: str, origin: Origin, context: Callable[[], ssl.SSLContext], deadline: Deadline) -> None:
-        parts = urlsplit(url)
-        https = parts.scheme == "https"
         self.url, self._origin, self._deadline = url, origin, deadline
-        self._below = parts.path.rstrip("/")
-        self._route = Route(parts.hostname or "", parts.port or (443 if https else 80), https)
         self._connections = Connections(AT_ONCE, context, patience=PATIENCE)
-        self.manner = Manner.PATH if self._below else Manner.SERVER
+        self._asking = Asking(url, self._connections)
+        self.manner = self._asking.manner
 
     def ask(self, thing: Thing, start: int, stop: int, etag: str = "") -> Reply:
         """Its answer to a request for `[start, stop)`. Never raises StoreError."""
-        target, host = asked(self.manner, self._origin, thing.key, self._below)
-        headers = {"Range": f"bytes={start}-{stop - 1}", "If-Match": etag or thing.etag, "User-Agent": "mountnd"}
-        if host:
-            headers["Host"] = host
-        place = self._route.place
         try:
-            with self._connections.ask(
-                self._route,
-                "GET",
-                target,
-                headers,
-                self.url,
-                self._deadline,
-                lambda error: error_from_exception(error, self.url, place=place),
+            with self._asking.ask(
+                self.manner, self._origin, thing.key, start, stop, etag or thing.etag, self.url, self._deadline
             ) as (connection, answer):
                 found = parse_content_range(answer.getheader("Content-Range"))
                 length = answer.length if answer.length is not None else PIECE
