@@ -9,6 +9,7 @@
     prefetch_words    what words of prefetch and verify mean   (pure, but for looking at mounts)
     prefetching       where their jobs run, and how they are waited for
     progress          how far a job is
+    status_line       the line that tells it, as do other counts
     prefetch_summary  what prefetch says at its end;  verify_summary  the same of verify
     live              a terminal that is drawn anew until q: `stats --watch`
     live_view         what is drawn there   (pure)

@@ -4,50 +4,32 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..jobs.report import CHECKING, FETCHING, LISTING
 from ..report.figures import duration, size
-from . import layout, streams, terminal
+from . import layout
+from .status_line import StatusLine, with_bar
 
-# Where there is no terminal. The first line comes after as long: what is over by then needs none.
-LINE_S = 60.0
 # The rate is that of so many seconds.
 WINDOW_S = 20.0
-# Columns that a bar takes.
-_LEAST_BAR, _MOST_BAR = 8, 40
 
 
 class Progress:
     """Shows reports of a job (`jobs.report.Report.snapshot`) on the standard error; nothing with -q."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._begun, self._said_at = clock, clock(), clock()
+        self._clock = clock
         self._seen: deque[tuple[float, int]] = deque()
-        self._at_terminal = terminal.is_terminal(2) and not streams.is_quiet()
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """While it is to be seen: the bar is gone at the end."""
-        try:
-            yield
-        finally:
-            if self._at_terminal:
-                streams.status("")
+        self._line = StatusLine(clock)
+        self.shown = self._line.shown
 
     def show(self, told: Mapping[str, Any], *, stopping: bool = False) -> None:
         """As far as this it is now (`jobs.report.Report.snapshot`)."""
         self._note(told)
-        now = self._clock()
-        if self._at_terminal:
-            if now - self._begun >= streams.QUIET_S:
-                text = "stopping" if stopping else line_of(told, self._rate())
-                streams.status(_with_bar(told, text, terminal.width(2) - 1))
-        elif now - self._said_at >= LINE_S:
-            self._said_at = now
-            streams.remark(line_of(told, self._rate()))
+        text = line_of(told, self._rate())
+        self._line.show(lambda: text, lambda width: _with_bar(told, "stopping" if stopping else text, width))
 
     def _note(self, told: Mapping[str, Any]) -> None:
         now = self._clock()
@@ -92,17 +74,3 @@ def _with_bar(told: Mapping[str, Any], text: str, width: int) -> str:
     if told["phase"] not in (FETCHING, CHECKING):
         return layout.cut(text, width)
     return with_bar(_bytes_done(told), _bytes_in_all(told), text, width)
-
-
-def with_bar(done: int, whole: int, text: str, width: int) -> str:
-    """A bar and a text beside it, as wide as that; the text alone, cut, where there is no room."""
-    room = width - layout.cell_len(text) - 1
-    if room < _LEAST_BAR:
-        return layout.cut(text, width)
-    from rich.console import Console
-    from rich.progress_bar import ProgressBar
-
-    console = Console(stderr=True, width=width, highlight=False)
-    with console.capture() as drawn:
-        console.print(ProgressBar(max(1, whole), done, min(room, _MOST_BAR)), end="")
-    return f"{drawn.get()} {text}"

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support import cli, tree
 from tests.support.cli import run_mountnd
+from tests.support.place import BucketPlace
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
 
@@ -53,13 +54,7 @@ def where(tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
-class Place:
-    """A bucket behind a proxy, and a cache directory."""
-
-    def __init__(self, bucket: tree.Bucket, proxy: Proxy, cache: Path, mnt: Path) -> None:
-        self.source, self.proxy, self.cache, self.mnt = f"s3://{bucket.name}", proxy, cache, mnt
-        self.options = ["--endpoint-url", proxy.url, "--anonymous", "--cache-dir", str(cache)]
-
+class Place(BucketPlace):
     def prefetch(self, *words: str | Path, code: int = 0, below: str = "") -> tuple[dict[str, Any], str]:
         """`mountnd prefetch` of the source itself: its report, and the standard error."""
         done = run_mountnd("prefetch", self.source + below, *words, *self.options, "--json")
@@ -71,13 +66,6 @@ class Place:
         done = run_mountnd("prefetch", *words, "--json")
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout)["jobs"] if done.stdout else [], done.stderr
-
-    def mount(self, *more: str) -> None:
-        done = run_mountnd(self.source, self.mnt, *self.options, *more)
-        assert done.returncode == 0, done.stderr
-
-    def unmount(self) -> None:
-        assert run_mountnd("umount", self.mnt).returncode == 0
 
     def serves(self, *keys: str) -> None:
         """The mount gives these whole, without a request for bytes."""

@@ -20,6 +20,7 @@ from mountnd.lockfile.record import Locked
 from mountnd.lockfile.writing import write
 from tests.support import cli, tree
 from tests.support.cli import run_mountnd
+from tests.support.place import BucketPlace
 from tests.support.proxy import Proxy
 from tests.support.quirky import Quirky, quirky_server, thing
 from tests.support.servers import dandi_server, s3_client
@@ -57,24 +58,10 @@ def where(tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
-class Place:
-    """A bucket behind a proxy, a cache directory, a mountpoint."""
-
-    def __init__(self, bucket: tree.Bucket, proxy: Proxy, cache: Path, mnt: Path) -> None:
-        self.bucket, self.proxy, self.cache, self.mnt = bucket, proxy, cache, mnt
-        self.source = f"s3://{bucket.name}"
-        self.options = ["--endpoint-url", proxy.url, "--anonymous", "--cache-dir", str(cache)]
-
+class Place(BucketPlace):
     def verify(self, *words: str | Path, code: int = 0) -> tuple[dict[str, Any], str]:
         """Of the source itself."""
         return verified(self.source, *words, *self.options, code=code)
-
-    def mount(self, *more: str) -> None:
-        done = run_mountnd(self.source, self.mnt, *self.options, *more)
-        assert done.returncode == 0, done.stderr
-
-    def unmount(self) -> None:
-        assert run_mountnd("umount", self.mnt).returncode == 0
 
     def spoil(self, key: str, times: int | None = None) -> None:
         """From now on the bytes of this object come changed, under the right ETag."""
