@@ -27,8 +27,10 @@ From the top to the bottom; imports only go down (`pyproject.toml` holds the con
     catalog/    which names exist
     blocks/     which bytes we hold
     snapshots/  the files of published versions of a data set: which version of an object each is
+    views/      stores around a store that show compressed images inflated
     stores/     one provider each
     config/     options, config file, presets
+    view_files  what views keep of files across restarts
     shared_directory/  a directory that several nodes share
     descriptors  how many files may be open
     lockfile/   the objects of a dataset, each at one version, in a file

@@ -115,6 +115,10 @@ class AttributesTold:
         return (self._new.get(ino) or self._old.get(ino)) == attributes
 
 
+# How long the end of a session waits for a call into libfuse that is under way.
+STOP_S = 5.0
+
+
 class Invalidator:
     """Tells the kernel to drop pages and attributes of a path, from a thread of its own: doing it inside a
     callback can deadlock against a read of the same inode."""
@@ -151,12 +155,13 @@ class Invalidator:
             except OSError as e:
                 log.debug("the kernel keeps its names: %s", e)
 
-    def stop(self) -> None:
-        """Done when it returns: no call into libfuse is under way (bounded wait: the session is ending)."""
+    def stop(self) -> bool:
+        """End. Whether no call into libfuse is under way when it returns: only then may the session be freed."""
         self._device = -1  # the number may be another file's soon
         self._queue.put(None)
         if self._thread.is_alive():
-            self._thread.join(5)
+            self._thread.join(STOP_S)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while (asked := self._queue.get()) is not None:

@@ -100,10 +100,9 @@ class Session:
         except BaseException:
             self._unmount()  # not to leave a mount that nobody serves
             raise
-        if not self._threads.join(0):
+        if not (self._threads.join(0) and self._invalidator.stop()):
             _abandoned.append(self)
             return
-        self._invalidator.stop()
         binding.lib.fuse_unmount(self._fuse)
         binding.lib.fuse_destroy(self._fuse)
 
