@@ -16,6 +16,7 @@ from mountnd.daemon import mounts
 from mountnd.daemon.unmount import wait_gone
 from tests.support import cli, tree
 from tests.support.cli import daemon_record, run_mountnd
+from tests.support.namespaces import LEAVE_OTHERS
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -41,10 +42,10 @@ def where(tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def namespace() -> Iterator[subprocess.Popen[bytes]]:
-    """A process with a copy of every mount that there is now."""
+def namespace(where: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with a copy of the mount at `where`, and of none that another test has made."""
     here = os.readlink("/proc/self/ns/mnt")
-    process = subprocess.Popen(["unshare", "--mount", "sleep", "600"])
+    process = subprocess.Popen(["unshare", "--mount", "sh", "-c", f"{LEAVE_OTHERS} exec sleep 600", "sh", where])
     try:
         wait_until(
             lambda: (
@@ -63,7 +64,7 @@ def test_umount_names_who_still_has_it_and_the_place_is_free(source: Sequence[st
     where.mkdir()
     assert run_mountnd(*source, where).returncode == 0
     first = daemon_record(where)
-    with namespace() as holder:
+    with namespace(where) as holder:
         start = time.monotonic()
         done = run_mountnd("umount", where)
         assert time.monotonic() - start < 9  # not the 10 s that a daemon gets which is about to end
@@ -88,7 +89,7 @@ def test_umount_names_who_still_has_it_and_the_place_is_free(source: Sequence[st
 def test_a_directory_that_mountnd_made_goes_and_the_mount_with_it(source: Sequence[str], where: Path) -> None:
     assert run_mountnd(*source, where).returncode == 0
     first = daemon_record(where)
-    with namespace() as holder:
+    with namespace(where) as holder:
         done = run_mountnd("umount", where)
         assert done.returncode == 0
         assert f"sleep (pid {holder.pid}) still has it" in done.stderr
@@ -119,7 +120,7 @@ def test_after_fusermount3_by_hand(source: Sequence[str], where: Path) -> None:
     where.mkdir()
     assert run_mountnd(*source, where).returncode == 0
     first = daemon_record(where)
-    with namespace() as holder:
+    with namespace(where) as holder:
         subprocess.run(["fusermount3", "-u", str(where)], check=True)
         done = run_mountnd(*source, where)
         assert done.returncode == 0, done.stderr

@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.children import killed_after
 from tests.support.cli import COMMAND_S, MOUNTND, ROOT, environment
+from tests.support.namespaces import LEAVE_OTHERS
 from tests.support.tree import Bucket
 from tests.support.waiting import wait_until
 
@@ -29,7 +30,7 @@ pytestmark = [
 ]
 
 # The directory of the node's that is a volume of both.
-_NODE = 'mount --bind "$1" "$1" && mount --make-rshared "$1" && echo ready && exec sleep 600'
+_NODE = LEAVE_OTHERS + 'mount --bind "$1" "$1" && mount --make-rshared "$1" && echo ready && exec sleep 600'
 # Lists a directory for each line that comes: what is in it, or the number of the error.
 _READER = """
 import os, sys
