@@ -95,4 +95,5 @@ def _pass_on(info: signal.struct_siginfo, pid: int) -> None:
         os.kill(pid, number)
     if number == signal.SIGTSTP:
         os.kill(os.getpid(), signal.SIGSTOP)
+        signal.sigtimedwait({signal.SIGCONT}, 0)  # what woke us up; it is passed on here, once
         os.kill(pid, signal.SIGCONT)

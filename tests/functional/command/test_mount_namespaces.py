@@ -104,7 +104,7 @@ def test_the_end_of_the_earlier_daemon_leaves_the_later_mount_alone(source: Sequ
     where.mkdir()
     assert run_mountnd(*source, where).returncode == 0
     first = daemon_record(where)
-    with namespace():
+    with namespace(where):
         assert run_mountnd("umount", where).returncode == 0
         assert run_mountnd(*source, where).returncode == 0
         second = daemon_record(where)
