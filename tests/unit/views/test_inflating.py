@@ -6,8 +6,9 @@ import random
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ from mountnd.views import points as seek_points
 from mountnd.views.points import START, Points, SeekPoint, packed_window
 from mountnd.views.store import InflatedStore
 from mountnd.views.units import FIRST_UNIT, UNIT
-from tests.support.nifti_files import Made, as_gzip_does, gzipped, header, image, made, members
+from tests.support.nifti_files import Made, as_gzip_does, gzipped, header, image, made, members, voxels
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -447,6 +448,55 @@ def test_seek_points_that_lie_are_given_up(store: MemoryStore, kind: str) -> Non
         view.check(listed(view, "x.nii"), deadline=deadline())
         view.close()
         assert kept.blobs[name] != lie
+
+
+class Damaging(MemoryStore):
+    """Gives damaged bytes `times` times where a certain one is read."""
+
+    times, where = 0, 2 * MIB
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        super().read(id, start, views, deadline=deadline)
+        if self.times and start <= self.where < start + sum(map(len, views)):
+            self.times -= 1
+            views[0][len(views[0]) // 2 :] = bytes(len(views[0]) - len(views[0]) // 2)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_bytes_that_are_damaged_on_their_way_do_not_condemn_a_file(times: int) -> None:
+    store = Damaging({"x.nii.gz": gzipped(LARGE, 1)})
+    kept = Kept()
+    view = InflatedStore(store, ["nii"], kept)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    store.times = times
+    if times == 1:
+        assert read(view, stat, stat.size - 5000, stat.size) == LARGE[-5000:]
+        assert not store.times
+    else:  # as far as can be told, it is stored so
+        with pytest.raises(Unviewable):
+            read(view, stat, stat.size - 5000, stat.size)
+    view.close()
+    again = InflatedStore(store, ["nii"], kept)
+    with nullcontext() if times == 1 else pytest.raises(Unviewable):
+        again.check(listed(again, "x.nii"), deadline=deadline())
+    again.close()
+
+
+@pytest.mark.parametrize("body", [voxels(320_000, seed=4), voxels(40_000, seed=4)], ids=["header alone first", "at once"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_small_files_are_looked_at_again_as_well(body: bytes, times: int) -> None:
+    plain = header((100, 100, len(body) // 20_000)) + bytes(4) + body
+    store = Damaging({"x.nii.gz": gzipped(plain, 6)})
+    store.times, store.where = times, len(gzipped(plain, 6)) - 9
+    view = InflatedStore(store, ["nii"], kept := Kept())
+    if times == 1:
+        assert view.check(listed(view, "x.nii"), deadline=deadline()).size == len(plain)
+    else:
+        with pytest.raises(Unviewable):
+            view.check(listed(view, "x.nii"), deadline=deadline())
+    assert not store.times
+    assert kept.notes
+    view.close()
 
 
 def test_points_that_cannot_be_are_not_loaded() -> None:
