@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import tree
+from tests.support import cli, tree
 from tests.support.cli import run_mountnd
 from tests.support.doors import Door, Fresh, errno_from, read, walk
 from tests.support.proxy import Proxy
@@ -193,3 +194,17 @@ def test_two_lockfiles_of_a_bucket_beside_each_other(versioned: tree.Bucket, fre
     assert read(fresh(versioned.url, old), REPLACED) == FILES[REPLACED]
     assert read(fresh(versioned.url, new), REPLACED) == tree.content("another", 300_000)
     assert DELETED.encode().rpartition(b"/")[2] not in fresh(versioned.url, new).listdir("sub-02")
+
+
+@pytest.mark.kernel
+def test_explain_says_that_names_are_those_of_the_lockfile(versioned: tree.Bucket, tmp_path: Path) -> None:
+    lockfile = locked(versioned, tmp_path)
+    with cli.mountpoint(tmp_path.resolve() / "mnt") as where:
+        done = run_mountnd(lockfile, where, "--anonymous", "--cache-dir", tmp_path / "cache")
+        assert done.returncode == 0, done.stderr
+        (told,) = json.loads(f"[{run_mountnd('explain', where / REPLACED, '--json').stdout}]")
+        assert (told["kind"], told["names"]["told_by"]) == ("file", "lockfile"), "nobody has to be asked for a name"
+        for path in (where / REPLACED, where / "sub-01"):
+            done = run_mountnd("explain", path)
+            assert "from the lockfile, as long as it is mounted" in " ".join(done.stdout.split())
+        assert "there is no such name" in " ".join(run_mountnd("explain", where / "none").stdout.split())

@@ -482,7 +482,9 @@ def test_bytes_that_are_damaged_on_their_way_do_not_condemn_a_file(times: int) -
     again.close()
 
 
-@pytest.mark.parametrize("body", [voxels(320_000, seed=4), voxels(40_000, seed=4)], ids=["header alone first", "at once"])
+@pytest.mark.parametrize(
+    "body", [voxels(320_000, seed=4), voxels(40_000, seed=4)], ids=["header alone first", "at once"]
+)
 @pytest.mark.parametrize("times", [1, 2])
 def test_small_files_are_looked_at_again_as_well(body: bytes, times: int) -> None:
     plain = header((100, 100, len(body) // 20_000)) + bytes(4) + body
