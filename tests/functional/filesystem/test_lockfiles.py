@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +211,23 @@ def test_explain_says_that_names_are_those_of_the_lockfile(versioned: tree.Bucke
             done = run_mountnd("explain", path)
             assert "from the lockfile, as long as it is mounted" in " ".join(done.stdout.split())
         assert "there is no such name" in " ".join(run_mountnd("explain", where / "none").stdout.split())
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(shutil.which("mount.fuse3", path="/sbin:/usr/sbin") is None, reason="fuse3 is not installed")
+def test_a_line_of_fstab_names_a_lockfile(versioned: tree.Bucket, tmp_path: Path) -> None:
+    """As mount(8) does it: by mount.fuse3, which runs `mountnd` through a shell."""
+    lockfile = locked(versioned, tmp_path)
+    change(versioned)
+    stand_in = tmp_path / "mountnd"
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m mountnd "$@"\n')
+    stand_in.chmod(0o755)
+    with cli.mountpoint(tmp_path.resolve() / "mnt") as where:
+        where.mkdir()
+        options = f"rw,noauto,user,_netdev,anonymous,cache-dir={tmp_path / 'cache'}"
+        argv = ["/sbin/mount.fuse3", lockfile, str(where), "-o", options, "-t", "fuse.mountnd"]
+        env = cli.environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert (where / REPLACED).read_bytes() == FILES[REPLACED]
+        assert not (where / ADDED).exists()
