@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import memory, names, parse, python, startup
+from . import cluster, memory, names, parse, python, startup
 from .goals import judge
 from .report import Record, medians
 from .world import tally
@@ -124,3 +124,19 @@ def test_python_rows_are_judged_by_s3fs_as_it_comes() -> None:
     assert "| 0.33, missed |" in python.table([told("mountnd", 0.5), *slow])
     assert "wrong or failed" in python.table([told("mountnd", 0.4, right=False), *slow])
     assert "failed" in python.table([told("mountnd", 0.4)])
+
+
+def of_nodes(what: str, **more: object) -> Record:
+    run = {"gets": 512.0, "failed": 0, "wrong": 0, "seconds": 3.0, "origin_mib": 256.2}
+    return {"what": what, "nodes": 8, "data_mib": 256, **run, **more}
+
+
+def test_a_ring_is_judged_and_other_programs_are_not() -> None:
+    rows = cluster.table([of_nodes("ring"), of_nodes("ring", origin_mib=262.0), of_nodes("JuiceFS, one cache")])
+    verdicts = [row.split("|")[-2].strip() for row in rows.splitlines()[2:]]
+    assert verdicts == ["held", "**missed**", ""]
+
+
+def test_a_program_that_could_not_be_mounted_says_why() -> None:
+    told = {"what": "JuiceFS, a cache each", "nodes": 2, "data_mib": 256, "why_not": "JuiceFS ended: see /log"}
+    assert "| 2 x JuiceFS, a cache each | JuiceFS ended: see /log |" in cluster.table([told])
