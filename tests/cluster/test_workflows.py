@@ -21,6 +21,8 @@ from tests.support.local_openneuro import local_openneuro
 from tests.support.sessions import mounted_below
 from tests.support.waiting import wait_until
 
+from .slurm import Slurm
+
 pytestmark = [pytest.mark.cluster, pytest.mark.kernel]
 
 PAGE = (cli.ROOT / "mountnd/help/workflows.md").read_text()
@@ -110,10 +112,10 @@ def test_ray(home: Path, server: str) -> None:
 NXF_HOME = os.environ.get("NXF_HOME", os.path.expanduser("~/.nextflow"))
 
 
-def nextflow(home: Path, server: str, *words: str) -> str:
+def nextflow(home: Path, server: str, *words: str, **environ: str) -> str:
     if shutil.which("nextflow") is None:
         pytest.skip("nextflow is not installed")
-    return run(home, server, *words, NXF_HOME=NXF_HOME, NXF_OFFLINE="true", NXF_ANSI_LOG="false")
+    return run(home, server, *words, NXF_HOME=NXF_HOME, NXF_OFFLINE="true", NXF_ANSI_LOG="false", **environ)
 
 
 def test_nextflow_sees_the_same_files_in_the_next_run(home: Path, server: str) -> None:
@@ -128,6 +130,10 @@ def test_nextflow_sees_the_same_files_in_the_next_run(home: Path, server: str) -
     assert second.count("Cached process") == 2 and "Submitted process" not in second, second
 
 
-def test_nextflow_whose_jobs_mount_by_themselves(home: Path, server: str) -> None:
-    nextflow(home, server, "nextflow", "run", "cluster.nf")
-    assert sums(home) == expected()
+def test_nextflow_whose_jobs_mount_by_themselves(home: Path, server: str, cluster: Slurm) -> None:
+    """Each task is a job of a real Slurm."""
+    words = ("nextflow", "run", "cluster.nf", "-process.executor=slurm")
+    told = nextflow(home, server, *words, SLURM_CONF=cluster.environ["SLURM_CONF"])
+    assert sums(home) == expected(), told
+    jobs = [job for job in cluster.call("scontrol", "--oneliner", "show", "job").splitlines() if "=nf-measure" in job]
+    assert len(jobs) == 2 and all("JobState=COMPLETED" in job for job in jobs), jobs
