@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from mountnd.config.options import BY_NAME as OPTIONS
 
 from . import data, juicefs
+from .cluster_table import Record, table
 from .data import MIB
 from .lan import OURS_ON_NODE, Lan, Node, via
 from .peers import BY_NAME as PEERS
@@ -31,8 +31,6 @@ from .place import DATA, RESULTS, WORK
 from .world import World
 
 BUCKET, FILE_MIB = "cluster", 16
-# What may leave the server for each byte of the data, however many nodes read it: by a ring, by a shared directory.
-GOALS = {"ring": 1.02, "shared directory": 1.05}
 COUNTS = (1, 2, 4, 8)
 LIMIT_S = 400
 # Programs that know nothing of each other, each with its own cache.
@@ -53,8 +51,6 @@ for name in sys.argv[3:]:
         failed += 1
 print(failed, wrong)
 """
-
-Record = dict[str, Any]
 
 
 def make(mib: int) -> None:
@@ -188,10 +184,11 @@ def peers(cluster: Cluster, count: int) -> list[Record]:
     alone = [peer for peer in OTHERS if peer.available] + [juicefs.peer()] * juicefs.available()
     records = [tried(cluster, f"{peer.family}, a cache each", nodes, peer) for peer in alone]
     if juicefs.available():
-        for name, options in (("JuiceFS, one cache", ""), ("JuiceFS, one cache, unlisted", juicefs.LOOKS_EACH_TIME)):
+        one = "JuiceFS, one cache directory"
+        for options, names in (("", (one, f"{one}, again")), (juicefs.LOOKS_EACH_TIME, (f"{one}, looked up",))):
             empty()
             peer = juicefs.peer(WORK / "cluster" / "shared", options)
-            records += [tried(cluster, what, nodes, peer) for what in (name, f"{name}, again")]
+            records += [tried(cluster, name, nodes, peer) for name in names]
     return records
 
 
@@ -240,25 +237,3 @@ def run(rtt: float | None, port: int, *, link_mb: float, mib: int, most: int, on
     shown = table(records)
     (RESULTS / "cluster.md").write_text(shown + "\n")
     print(f"\n{shown}\n")
-
-
-def table(records: Sequence[Record]) -> str:
-    """Markdown, with the verdicts."""
-    mib = records[0]["data_mib"]
-    out = [
-        f"| nodes that read {mib} MiB each | left the source | for each byte | GETs | failed | wrong | s | verdict |",
-        "|---|--:|--:|--:|--:|--:|--:|---|",
-    ]
-    for r in records:
-        if "why_not" in r:
-            out.append(f"| {r['nodes']} x {r['what']} | {r['why_not']} |  |  |  |  |  |  |")
-            continue
-        ratio, goal = r["origin_mib"] / mib, GOALS.get(r["what"])
-        good = not r["failed"] and not r["wrong"] and (goal is None or ratio <= goal)
-        verdict = ("held" if good else "**missed**") if goal is not None or "killed" in r["what"] else ""
-        cells = (
-            f"{r['origin_mib']:.1f} MiB", f"{ratio:.3f}", f"{r['gets']:.0f}", str(r["failed"]), str(r["wrong"]),
-            f"{r['seconds']:.0f}", verdict,
-        )  # fmt: skip
-        out.append(f"| {r['nodes']} x {r['what']} | {' | '.join(cells)} |")
-    return "\n".join(out)
