@@ -31,7 +31,7 @@ from .place import DATA, RESULTS, WORK
 from .world import World
 
 BUCKET, FILE_MIB = "cluster", 16
-COUNTS = (1, 2, 4, 8)
+COUNTS = (1, 2, 4, 8, 16)
 LIMIT_S = 400
 # Programs that know nothing of each other, each with its own cache.
 OTHERS = (PEERS["rclone-full"], PEERS["geesefs"])
@@ -223,10 +223,14 @@ KINDS = {"separate": separate, "ring": ring, "shared": shared, "peers": peers}
 
 def run(rtt: float | None, port: int, *, link_mb: float, mib: int, most: int, only: str = "") -> None:
     """Print a table, and keep it and the figures in `results/`. `only`: one of KINDS, or "changes"; "": all."""
+    if only not in ("", *KINDS, "changes"):
+        sys.exit(f"no such kind of row: {only}; there are {', '.join(KINDS)}, changes")
+    if most < 2 and only == "changes":
+        sys.exit("one node has nobody to join and to leave: --mounts 2 or more")
     records: list[Record] = []
     with World(rtt=rtt or 30, port=port, link_mb=link_mb) as world, Lan(world, most) as lan:
         cluster = Cluster(world, lan, mib)
-        for count in (count for count in COUNTS if count <= most):
+        for count in [count for count in COUNTS if count < most] + [most]:
             for kind, measured in KINDS.items():
                 records += measured(cluster, count) if only in ("", kind) else []
         if most > 1 and only in ("", "changes"):
