@@ -14,7 +14,7 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 
 from ...errors import Cancelled
-from ...stores.base import Page
+from ...stores.base import ObjectStat, Page
 from ...workers import Task
 from ..cache.tiered import TieredCache
 from ..model.answer import RequestMark
@@ -168,18 +168,26 @@ class RangeLister:
                 self._process(listed, page)
         except BaseException as e:
             with self._lock:
-                self.failed, listed.task = e, None
+                listed.task = None
                 self._running -= 1
+                if not listed.done:
+                    self.failed = e
             raise
 
     def _cancelled(self, listed: _ListedRange) -> None:
-        """All who waited for it had left before it began."""
+        """All who waited for it had left before it began, or another page has told of it."""
         with self._lock:
-            self.failed, listed.task = self.failed or Cancelled(f"{self.base}: not wanted any more"), None
+            listed.task = None
             self._running -= 1
+            if not listed.done:
+                self.failed = self.failed or Cancelled(f"{self.base}: not wanted any more")
 
     def _process(self, listed: _ListedRange, page: Page) -> None:
         with self._lock:
+            if listed.done:  # another page has told of it
+                listed.task = None
+                self._running -= 1
+                return
             high_key = listed.high
         high = sort_key(high_key)
         if page.unshowable or page.hidden:
@@ -194,15 +202,10 @@ class RangeLister:
         listed.grouper.feed(inside)
         if beyond or page.token is None:
             listed.grouper.finish(high_key)
-        completed, listed.grouper.completed = listed.grouper.completed, []
         assert listed.mark is not None
-        for prefix, contents in completed:
-            self._cache.put(prefix, listing_of(contents, listed.mark.at), listed.mark.serial)
+        self._keep(listed, inside, listed.mark)
         with self._lock:
             self.pages += 1
-            self.keys += len(inside)
-            self.listed += len(completed)
-            self.children += sum(prefix.find("/", len(self.base)) == len(prefix) - 1 for prefix, _ in completed)
             self._running -= 1
             listed.token, listed.task = page.token, None
             if page.objects:
@@ -213,3 +216,37 @@ class RangeLister:
                 self._start(listed, demand=False)
             if self.failed is None:
                 self._fill()
+        if beyond or page.token is None:
+            self._tell_next(listed, page)
+
+    def _keep(self, listed: _ListedRange, keys: Sequence[ObjectStat], mark: RequestMark) -> None:
+        """Cache the directories of a range that are complete, and count them and the keys that came for it."""
+        completed, listed.grouper.completed = listed.grouper.completed, []
+        for prefix, contents in completed:
+            self._cache.put(prefix, listing_of(contents, mark.at), mark.serial)
+        with self._lock:
+            self.keys += len(keys)
+            self.listed += len(completed)
+            self.children += sum(prefix.find("/", len(self.base)) == len(prefix) - 1 for prefix, _ in completed)
+
+    def _tell_next(self, listed: _ListedRange, page: Page) -> None:
+        """A page goes on behind its range. What it tells whole of those that follow need not be waited for: of a small
+        subtree it tells everything, before other connections are open."""
+        assert listed.mark is not None
+        last = sort_key(page.objects[-1].id.key) if page.objects else b""
+        with self._lock:
+            following = self._ranges[bisect_right(self._ranges, listed.start, key=_start_of) :]
+        for one in following:
+            with self._lock:
+                high_key = one.high
+                high = sort_key(high_key)
+                if one.done or one.reached or one.token or not (page.token is None or last >= high):
+                    return
+            inside = [stat for stat in page.objects if one.start <= sort_key(stat.id.key) < high]
+            one.grouper.feed(inside)
+            one.grouper.finish(high_key)
+            self._keep(one, inside, listed.mark)
+            with self._lock:
+                one.done, task = True, one.task
+            if task is not None:
+                task.cancel()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import threading
+from itertools import islice
 
 import pytest
 
 from mountnd import errors
 from mountnd.catalog.readahead.key_ranges import PARALLEL
+from mountnd.stats import SUBTREE_LISTINGS
+from mountnd.stores.memory import Call
 from tests.support.study_keys import study_keys
 
 from ..world import Make, find
@@ -43,6 +47,28 @@ def test_a_walk_of_a_small_subtree_is_noticed_at_its_first_directory(make: Make)
     w = make(study_keys())
     assert len(list(find(w))) == len(study_keys()) + 2002
     assert len(w.requests()) == 1 + PARALLEL
+
+
+@pytest.mark.parametrize("size", ["one page", "two pages"])
+def test_what_the_first_page_of_a_sample_tells_is_not_waited_for(make: Make, size: str) -> None:
+    """The other requests are sent over connections that have to be opened first."""
+    files = 3 if size == "one page" else 120
+    keys = [f"sub-{s:02}/{kind}/f{i:03}" for s in range(12) for kind in ("anat", "func") for i in range(files)]
+    w = make(keys)
+    go, late = threading.Event(), []
+
+    def hold_all_but_the_first(call: Call) -> None:
+        if sum(one.op == "list" for one in w.store.calls) > 2 and not go.wait(20.0):
+            late.append(call)
+
+    w.store.fault = hold_all_but_the_first
+    # So many entries lie in those directories of which the first page holds all.
+    first = len(keys) + 36 if size == "one page" else (1000 // (2 * files)) * (2 * files + 3)
+    assert len(list(islice(find(w), first))) == first
+    assert not late
+    go.set()
+    assert sorted(entry.key for entry in find(w) if not entry.is_dir) == sorted(keys)
+    assert w.stats.snapshot()[SUBTREE_LISTINGS] == 1
 
 
 def test_a_sample_of_a_large_subtree_is_all_that_is_listed_ahead(make: Make) -> None:
