@@ -146,6 +146,10 @@ class Sizes:
         """The first stored bytes, as far as they are here."""
         return self._heads.get(digest(id))
 
+    def forget_head(self, id: ObjectId) -> None:
+        """Those may have been damaged on their way."""
+        self._heads.put(digest(id), b"")
+
     def _again_if_damaged(self, id: ObjectId, look: Callable[[ObjectId, Deadline], T], deadline: Deadline) -> T:
         """What a look tells; one more where it finds damage: bytes may have been damaged on their way, and what is said
         of a version is remembered. Raises Unfit, StoreError."""
@@ -154,7 +158,7 @@ class Sizes:
         except Unfit as e:
             if e.name not in unfit.LIKE_DAMAGE:
                 raise
-        self._heads.put(digest(id), b"")
+        self.forget_head(id)
         return look(id, deadline)
 
     def _measured(self, id: ObjectId, deadline: Deadline) -> Measure:

@@ -501,6 +501,55 @@ def test_small_files_are_looked_at_again_as_well(body: bytes, times: int) -> Non
     view.close()
 
 
+class Flipping(MemoryStore):
+    """Gives a flipped byte at `where`, `times` times: within a stored block, nothing but the check sum tells of it."""
+
+    times, where = 0, 2 * MIB
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        super().read(id, start, views, deadline=deadline)
+        if self.times and start <= self.where < start + sum(map(len, views)):
+            self.times -= 1
+            views[0][self.where - start] ^= 0xFF
+
+
+@pytest.mark.parametrize("where", [2 * MIB, 40_000], ids=["inside", "in what comes with the size"])
+@pytest.mark.parametrize("kept_points", [1, 16])
+def test_nothing_that_was_inflated_of_damaged_bytes_is_used_for_the_second_look(
+    where: int, kept_points: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inflated, "POINTS_AT_ONCE", kept_points)
+    store = Flipping({"x.nii.gz": gzipped(LARGE, 0)})
+    store.times, store.where = 1, where
+    kept = Kept()
+    view = InflatedStore(store, ["nii"], kept)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    assert read(view, stat, 0, stat.size) == LARGE
+    assert not store.times
+    view.close()
+    again = InflatedStore(store, ["nii"], kept)
+    assert read(again, again.check(listed(again, "x.nii"), deadline=deadline()), 0, stat.size) == LARGE
+    again.close()
+
+
+@pytest.mark.parametrize("memory", [8 * MIB, 96 * MIB])
+def test_damage_of_bytes_that_were_given_to_programs_is_not_passed_over(memory: int) -> None:
+    store = Flipping({"x.nii.gz": gzipped(LARGE, 0)})
+    kept = Kept()
+    view = InflatedStore(store, ["nii"], kept, memory=memory)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    store.times = 1
+    data = b"".join(read(view, stat, at, at + MIB) for at in range(0, 23 * MIB, MIB))
+    assert data != LARGE[: 23 * MIB], "nobody can know yet"
+    with pytest.raises(Unviewable):
+        read(view, stat, 23 * MIB, stat.size)
+    view.close()
+    again = InflatedStore(store, ["nii"], kept)
+    with pytest.raises(Unviewable):
+        again.check(listed(again, "x.nii"), deadline=deadline())
+    again.close()
+
+
 def test_points_that_cannot_be_are_not_loaded() -> None:
     whose = bytes(range(16))
     good = SeekPoint(5 << 20, 123_456, 0, 3, 0xA5, packed_window(b"w" * 32_768))
