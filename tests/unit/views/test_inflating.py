@@ -550,6 +550,21 @@ def test_damage_of_bytes_that_were_given_to_programs_is_not_passed_over(memory: 
     again.close()
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_end_that_is_damaged_on_its_way_is_looked_at_again(times: int) -> None:
+    stored = gzipped(LARGE, 1)
+    store = Flipping({"x.nii.gz": stored})
+    store.times, store.where = times, len(stored) - 1
+    view = InflatedStore(store, ["nii"], Kept())
+    if times == 1:
+        assert view.check(listed(view, "x.nii"), deadline=deadline()).size == len(LARGE)
+    else:
+        with pytest.raises(Unviewable):
+            view.check(listed(view, "x.nii"), deadline=deadline())
+    assert not store.times
+    view.close()
+
+
 def test_points_that_cannot_be_are_not_loaded() -> None:
     whose = bytes(range(16))
     good = SeekPoint(5 << 20, 123_456, 0, 3, 0xA5, packed_window(b"w" * 32_768))
