@@ -578,6 +578,8 @@ def test_points_that_cannot_be_are_not_loaded() -> None:
         points = Points([START, good])
         points.begins(bytearray(unit))
         assert seek_points.load(points.dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
+    cut_off = Points([START, good], zlib.compress(bytes(FIRST_UNIT))[:-4])
+    assert seek_points.load(cut_off.dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
 
 
 def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: MemoryStore, view: InflatedStore) -> None:
