@@ -275,7 +275,9 @@ class Inflated:
         return Working(Cursor(point, feed, self.points, engine.turn), feed)
 
     def _stored_at(self, out: int, cursor: Cursor) -> tuple[int, int]:
-        """About where in the compressed bytes those end that inflate to `out`, and up to where to fetch for them."""
+        """About where in the compressed bytes those end that inflate to `out`, and to the end of its unit; and up to
+        where to fetch for them."""
+        out = min(start_of(unit_of(out - 1) + 1), self.size)
         before, after = self.points.before(out), self.points.after(out - 1)
         low = (before.out, before.stored) if before.out >= cursor.out else (cursor.out, cursor.stored)
         high = (after.out, after.stored) if after is not None else (self.size, self.id.size)

@@ -204,6 +204,28 @@ def test_what_lies_between_two_seek_points_is_one_request(store: MemoryStore, mo
     assert len(calls) <= 2, "one for each MiB"
 
 
+def test_a_small_read_asks_at_once_for_the_unit_that_is_inflated_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.views.feed.COLD_S", float("inf"))
+    store, kept = MemoryStore({"x.nii.gz": gzipped(LARGE, 0)}), Kept()
+    first = InflatedStore(store, ["nii"], kept)
+    stat = first.check(listed(first, "x.nii"), deadline=deadline())
+    read(first, stat, 0, stat.size)
+    first.close()
+    second = InflatedStore(store, ["nii"], kept)
+    read(second, stat, stat.size - 100, stat.size)
+    ((name, blob),) = kept.blobs.items()
+    points = seek_points.load(blob, name, stat_size(stat), stat.size)
+    assert points is not None
+    for at in (8 * MIB + UNIT, 16 * MIB + UNIT):
+        store.calls.clear()
+        assert read(second, stat, at, at + 65_536) == LARGE[at : at + 65_536]
+        calls = sorted((call.start, call.stop) for call in store.calls)
+        assert calls[0][0] == points.before(at).stored
+        assert all(stop - start == MIB for start, stop in calls[:-1]), "none that is short, and then another one"
+        assert calls[-1][1] <= calls[0][0] + 2 * MIB
+    second.close()
+
+
 def test_what_is_kept_is_not_believed(store: MemoryStore) -> None:
     kept = Kept()
     first = InflatedStore(store, ["nii"], kept)
