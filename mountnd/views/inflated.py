@@ -282,7 +282,8 @@ class Inflated:
         low = (before.out, before.stored) if before.out >= cursor.out else (cursor.out, cursor.stored)
         high = (after.out, after.stored) if after is not None else (self.size, self.id.size)
         share = (out - low[0]) / max(1, high[0] - low[0])
-        stop = low[1] + int(max(0, high[1] - low[1]) * min(1.0, share)) + 1
+        stored = max(0, high[1] - low[1])
+        stop = low[1] + min(int(stored * min(1.0, share)) + 1, stored)
         if high[1] - stop <= TO_POINT:
             return stop, max(stop, high[1])
         return stop, stop + max(SLACK, (stop - low[1]) // GUESS)

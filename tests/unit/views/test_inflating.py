@@ -226,6 +226,21 @@ def test_a_small_read_asks_at_once_for_the_unit_that_is_inflated_for_it(monkeypa
     second.close()
 
 
+def test_nothing_behind_a_seek_point_is_asked_for_where_a_read_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.views.feed.COLD_S", float("inf"))
+    store, kept = MemoryStore({"x.nii.gz": members(LARGE, UNIT)}), Kept()  # so each point is where a unit begins
+    first = InflatedStore(store, ["nii"], kept)
+    stat = first.check(listed(first, "x.nii"), deadline=deadline())
+    read(first, stat, 0, stat.size)
+    first.close()
+    second = InflatedStore(store, ["nii"], kept)
+    store.calls.clear()
+    for at in range(8 * MIB, 20 * MIB, UNIT):
+        assert read(second, stat, at, at + UNIT) == LARGE[at : at + UNIT]
+    assert min(call.stop - call.start for call in store.calls if call.op == "read") > 1
+    second.close()
+
+
 def test_what_is_kept_is_not_believed(store: MemoryStore) -> None:
     kept = Kept()
     first = InflatedStore(store, ["nii"], kept)
