@@ -44,8 +44,8 @@ def explain(mount: Mount, config: MountConfig, path: bytes, *, ask: bool = False
     for name, one in mount.catalogues.items():
         if one is catalogue:
             store, outage = mount.stores[name], one.outage()
-            if store.knows_names and facts["kind"] == "unknown" and not ask:
-                return explain(mount, config, path, ask=True)  # nobody has to be asked
+            if store.knows_names and store.sizes is None and facts["kind"] == "unknown" and not ask:
+                return explain(mount, config, path, ask=True)  # nobody has to be asked, but for sizes in a view
             told |= {
                 "source": name,
                 "url": store.url,

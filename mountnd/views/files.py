@@ -22,11 +22,17 @@ class Files:
     """Args:
     engine: what they share.
     blobs: keeps their seek points.
-    head: the beginning of a stored version, if it is known.
+    head: the beginning of a stored version, if it is known; forget_head: it may be damaged.
     """
 
-    def __init__(self, engine: Engine, blobs: Blobs, head: Callable[[ObjectId], bytes]) -> None:
-        self._engine, self._blobs, self._head = engine, blobs, head
+    def __init__(
+        self,
+        engine: Engine,
+        blobs: Blobs,
+        head: Callable[[ObjectId], bytes],
+        forget_head: Callable[[ObjectId], object],
+    ) -> None:
+        self._engine, self._blobs, self._head, self._forget_head = engine, blobs, head, forget_head
         self._lock = threading.Lock()
         self._files: OrderedDict[bytes, Inflated] = OrderedDict()
 
@@ -42,18 +48,33 @@ class Files:
     def call(self, id: ObjectId, size: int, use: Callable[[Inflated], None]) -> None:
         """Call with the inflated bytes of a stored version. Where they cannot be had, what is held of it and its seek
         points are given up, and it is tried once more: bytes may have been damaged on their way, and what is said of a
-        version is remembered. Raises Unfit, StoreError."""
+        version is remembered. What comes then must be what readers were given before. Raises Unfit, StoreError."""
         file = self._get(id, size)
         try:
             use(file)
         except Unfit:
-            with self._lock:
-                if self._files.get(file.whose) is file:
-                    del self._files[file.whose]
-                    if file.from_disk:
-                        self._blobs.put(file.whose, b"")
-            file.close()
-            use(self._get(id, size))
+            self._give_up(file, anew=True)
+            file = self._get(id, size)
+            try:
+                use(file)
+            except Unfit:
+                self._give_up(file, anew=False)
+                raise
+
+    def _give_up(self, file: Inflated, *, anew: bool) -> None:
+        """Let go of a file that was damaged somewhere, of all that is held of it, and begin `anew`."""
+        file.given_up.set()
+        self._forget_head(file.id)
+        if file.on_disk:
+            self._blobs.put(file.whose, b"")
+        with self._lock:
+            if self._files.get(file.whose) is file:
+                del self._files[file.whose]
+                if anew:
+                    self._files[file.whose] = Inflated(
+                        self._engine, file.id, file.whose, file.size, Points(), b"", self._keep_points, given=file.given
+                    )
+        file.close()
 
     def _get(self, id: ObjectId, size: int) -> Inflated:
         """The inflated bytes of a stored version, with the seek points that are known."""
@@ -66,7 +87,7 @@ class Files:
         points = seek_points.load(kept, name, id.size, size) if kept else None
         file = Inflated(
             self._engine, id, name, size, points or Points(), self._head(id), self._keep_points,
-            from_disk=points is not None,
+            on_disk=points is not None,
         )  # fmt: skip
         gone: list[Inflated] = []
         with self._lock:
@@ -93,5 +114,8 @@ class Files:
         return gone
 
     def _keep_points(self, file: Inflated) -> None:
-        if file.has_new_points():
+        if file.has_new_points() and not file.given_up.is_set():
+            file.on_disk = True
             self._blobs.put(file.whose, file.points.dump(file.whose, file.id.size, file.size))
+            if file.given_up.is_set():  # meanwhile
+                self._blobs.put(file.whose, b"")

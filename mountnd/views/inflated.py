@@ -7,12 +7,15 @@ Lock: `Inflated._lock` comes before those of `Points`, `Units`, `Feed` and `Allo
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import NamedTuple
 from weakref import ref
+
+import xxhash
 
 from ..errors import BadAnswer, StoreError, TimedOut
 from ..stores.base import Deadline, ObjectId, Store
@@ -33,6 +36,8 @@ POINTS_AT_ONCE = 16
 TO_POINT, GUESS = 3 << 19, 8
 # A cursor that nobody came back to for so many seconds is given up: a seek point is near.
 IDLE_S = 30.0
+
+_NUMBERS = itertools.count()
 
 
 class Engine(NamedTuple):
@@ -63,10 +68,11 @@ class Inflated:
         points: its seek points so far.
         head: its first stored bytes, as far as they are here.
         learnt: called when there are many more seek points than before, or all.
-        from_disk: some of the seek points were kept by another mount.
+        given: check sums of the units that readers were given already, by number: they are compared with.
 
     Attributes:
-        points: its seek points.
+        points: its seek points; on_disk: whether some of them are kept.
+        given_up: set where something was damaged: nothing of it is kept any more.
     """
 
     def __init__(
@@ -79,9 +85,13 @@ class Inflated:
         head: bytes,
         learnt: Callable[[Inflated], object] = lambda _: None,
         *,
-        from_disk: bool = False,
+        on_disk: bool = False,
+        given: dict[int, int] | None = None,
     ) -> None:
-        self.from_disk = from_disk
+        self.on_disk, self.given_up = on_disk, threading.Event()
+        self.given = {} if given is None else given
+        # Its units are its own: those of what was given up before it may be damaged.
+        self._units = whose + next(_NUMBERS).to_bytes(8, "little")
         self._engine, self.id, self.whose, self.size, self.points = engine, id, whose, size, points
         self._head, self._learnt = head, learnt
         self._lock = threading.Lock()
@@ -96,15 +106,21 @@ class Inflated:
         if stop > self.size:
             raise BadAnswer(f"{self.id.key}: {self.size} bytes, requested up to {stop}", code="InvalidRange")
         at, data, first = start, bytearray(), 0
+        digests = {}
         for view in views:
             filled = 0
             while filled < len(view):
                 if not first <= at < first + len(data):
                     unit = unit_of(at)
                     first, data = start_of(unit), self._unit(unit, stop, deadline)
+                    if unit not in self.given:
+                        digests[unit] = xxhash.xxh3_64_intdigest(data)
                 n = min(len(view) - filled, first + len(data) - at)
                 view[filled : filled + n] = memoryview(data)[at - first : at - first + n]
                 filled, at = filled + n, at + n
+        for unit, digest in digests.items():
+            if self.given.setdefault(unit, digest) != digest:
+                raise Unfit("damaged")
 
     def inflate_all(self, deadline: Deadline) -> None:
         """Inflate to the end, whatever that takes: whether it fits its header. Raises Unfit and StoreError."""
@@ -131,13 +147,13 @@ class Inflated:
     def _unit(self, unit: int, stop: int, deadline: Deadline) -> bytearray:
         """One unit, on the way to the offset `stop`."""
         waiter = Waiter(unit, stop)
-        if (data := self._engine.units.get(self.whose, unit)) is not None:
+        if (data := self._engine.units.get(self._units, unit)) is not None:
             return data
         if not unit and (data := self.points.first) is not None:
-            self._engine.units.put(self.whose, unit, data)
+            self._engine.units.put(self._units, unit, data)
             return data
         with self._lock:
-            if (data := self._engine.units.get(self.whose, unit)) is not None:
+            if (data := self._engine.units.get(self._units, unit)) is not None:
                 return data
             self._cursors.waiters.append(waiter)
             dropped = self._cursors.hand_out()
@@ -204,11 +220,14 @@ class Inflated:
                 working.feed.want(*self._stored_at(reach, working.cursor))
 
     def _give(self, unit: int, data: bytearray) -> None:
-        """A unit was inflated: for who waits, and for who is a little late."""
+        """A unit was inflated: for who waits, and for who is a little late. Raises Unfit where readers were given
+        something else: that may be cached by now, and a check sum that is right at last must not hide it."""
+        if unit in self.given and self.given[unit] != xxhash.xxh3_64_intdigest(data):
+            raise Unfit("damaged")
         if not unit and self.size > SPACING:
             self.points.begins(data)
         with self._lock:
-            self._engine.units.put(self.whose, unit, data)
+            self._engine.units.put(self._units, unit, data)
             self._cursors.give(unit, data)
 
     def _release(self, working: Working, *, kept: bool) -> None:
@@ -256,12 +275,15 @@ class Inflated:
         return Working(Cursor(point, feed, self.points, engine.turn), feed)
 
     def _stored_at(self, out: int, cursor: Cursor) -> tuple[int, int]:
-        """About where in the compressed bytes those end that inflate to `out`, and up to where to fetch for them."""
+        """About where in the compressed bytes those end that inflate to `out`, and to the end of its unit; and up to
+        where to fetch for them."""
+        out = min(start_of(unit_of(out - 1) + 1), self.size)
         before, after = self.points.before(out), self.points.after(out - 1)
         low = (before.out, before.stored) if before.out >= cursor.out else (cursor.out, cursor.stored)
         high = (after.out, after.stored) if after is not None else (self.size, self.id.size)
         share = (out - low[0]) / max(1, high[0] - low[0])
-        stop = low[1] + int(max(0, high[1] - low[1]) * min(1.0, share)) + 1
+        stored = max(0, high[1] - low[1])
+        stop = low[1] + min(int(stored * min(1.0, share)) + 1, stored)
         if high[1] - stop <= TO_POINT:
             return stop, max(stop, high[1])
         return stop, stop + max(SLACK, (stop - low[1]) // GUESS)

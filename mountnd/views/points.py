@@ -171,7 +171,7 @@ def _is_packed(packed: bytes, size: int) -> bool:
     """Whether it is the compressed form of so many bytes."""
     z = zlib.decompressobj()
     try:
-        return len(z.decompress(packed, size + 1)) == size
+        return len(z.decompress(packed, size + 1)) == size and z.eof
     except zlib.error:
         return False
 

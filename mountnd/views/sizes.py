@@ -146,6 +146,10 @@ class Sizes:
         """The first stored bytes, as far as they are here."""
         return self._heads.get(digest(id))
 
+    def forget_head(self, id: ObjectId) -> None:
+        """Those may have been damaged on their way."""
+        self._heads.put(digest(id), b"")
+
     def _again_if_damaged(self, id: ObjectId, look: Callable[[ObjectId, Deadline], T], deadline: Deadline) -> T:
         """What a look tells; one more where it finds damage: bytes may have been damaged on their way, and what is said
         of a version is remembered. Raises Unfit, StoreError."""
@@ -154,7 +158,7 @@ class Sizes:
         except Unfit as e:
             if e.name not in unfit.LIKE_DAMAGE:
                 raise
-        self._heads.put(digest(id), b"")
+        self.forget_head(id)
         return look(id, deadline)
 
     def _measured(self, id: ObjectId, deadline: Deadline) -> Measure:
@@ -189,17 +193,22 @@ class Sizes:
         return size
 
     def _check_end(self, id: ObjectId, size: int, deadline: Deadline) -> None:
-        """Whether its end fits the size. Raises Unfit."""
+        """Whether its end fits the size. Raises Unfit, StoreError."""
+        if not self._again_if_damaged(id, partial(self._is_end_of, size), deadline):
+            self._inflate_all(id, size, deadline)
+
+    def _is_end_of(self, size: int, id: ObjectId, deadline: Deadline) -> bool:
+        """Whether its end says so; False where it may yet be. Raises Unfit, StoreError."""
         start = max(0, id.size - TAIL)
         tail = bytes(fetched(self._store, id, start, id.size, deadline))
         stated = struct.pack("<I", size & 0xFFFF_FFFF)
         at = tail.rfind(stated)
         if at >= 0 and not tail[at + 4 :].strip(b"\0"):
-            return
+            return True
         ends = range(max(4, len(tail.rstrip(b"\0"))), len(tail) + 1)[:4]  # zeros may be part of the number
         if size < 1 << 32 and all(struct.unpack_from("<I", tail, end - 4)[0] > size for end in ends):
             raise Unfit("size")  # no member holds so much
-        self._inflate_all(id, size, deadline)
+        return False
 
 
 def _beginning(head: bytes, count: int) -> bytes:

@@ -58,7 +58,7 @@ class InflatedStore(WrappingStore):
         turn = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
         engine = Engine(store, self._workers, Connections(), Allowance(memory * 3 // 8), Units(memory // 2), turn)
         self._sizes = Sizes(store, self._blobs, Heads(memory // 8), self._format_of, self._inflate_all)
-        self._files = Files(engine, self._blobs, self._sizes.head)
+        self._files = Files(engine, self._blobs, self._sizes.head, self._sizes.forget_head)
 
     @property
     def once(self) -> Store:

@@ -16,6 +16,7 @@ import pytest
 from tests.support import cli, tree
 from tests.support.cli import run_mountnd
 from tests.support.doors import Door, Fresh, errno_from, read, walk
+from tests.support.nifti_files import gzipped, image
 from tests.support.proxy import Proxy
 from tests.support.servers import s3_client
 
@@ -211,6 +212,26 @@ def test_explain_says_that_names_are_those_of_the_lockfile(versioned: tree.Bucke
             done = run_mountnd("explain", path)
             assert "from the lockfile, as long as it is mounted" in " ".join(done.stdout.split())
         assert "there is no such name" in " ".join(run_mountnd("explain", where / "none").stdout.split())
+
+
+@pytest.mark.kernel
+def test_explain_asks_for_nothing_where_a_lockfile_is_shown_through_a_view(
+    bucket: tree.Bucket, proxy: Proxy, tmp_path: Path
+) -> None:
+    bucket.put("ds/x.nii.gz", gzipped(image((4, 4))))
+    lockfile = locked(bucket, tmp_path)
+    with cli.mountpoint(tmp_path.resolve() / "mnt") as where:
+        options = ["--endpoint-url", proxy.url, "--anonymous", "--cache-dir", tmp_path / "cache", "--view", "nii"]
+        done = run_mountnd(lockfile, where, *options)
+        assert done.returncode == 0, done.stderr
+        proxy.settled()
+        proxy.clear()
+        (told,) = json.loads(f"[{run_mountnd('explain', where / 'x.nii', '--json').stdout}]")
+        assert proxy.settled() == []
+        assert told["kind"] == "unknown"
+        assert (where / "x.nii").stat().st_size == len(image((4, 4)))
+        (told,) = json.loads(f"[{run_mountnd('explain', where / 'x.nii', '--json').stdout}]")
+        assert (told["kind"], told["key"]) == ("file", "ds/x.nii.gz")
 
 
 @pytest.mark.kernel

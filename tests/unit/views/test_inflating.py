@@ -204,6 +204,43 @@ def test_what_lies_between_two_seek_points_is_one_request(store: MemoryStore, mo
     assert len(calls) <= 2, "one for each MiB"
 
 
+def test_a_small_read_asks_at_once_for_the_unit_that_is_inflated_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.views.feed.COLD_S", float("inf"))
+    store, kept = MemoryStore({"x.nii.gz": gzipped(LARGE, 0)}), Kept()
+    first = InflatedStore(store, ["nii"], kept)
+    stat = first.check(listed(first, "x.nii"), deadline=deadline())
+    read(first, stat, 0, stat.size)
+    first.close()
+    second = InflatedStore(store, ["nii"], kept)
+    read(second, stat, stat.size - 100, stat.size)
+    ((name, blob),) = kept.blobs.items()
+    points = seek_points.load(blob, name, stat_size(stat), stat.size)
+    assert points is not None
+    for at in (8 * MIB + UNIT, 16 * MIB + UNIT):
+        store.calls.clear()
+        assert read(second, stat, at, at + 65_536) == LARGE[at : at + 65_536]
+        calls = sorted((call.start, call.stop) for call in store.calls)
+        assert calls[0][0] == points.before(at).stored
+        assert all(stop - start == MIB for start, stop in calls[:-1]), "none that is short, and then another one"
+        assert calls[-1][1] <= calls[0][0] + 2 * MIB
+    second.close()
+
+
+def test_nothing_behind_a_seek_point_is_asked_for_where_a_read_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.views.feed.COLD_S", float("inf"))
+    store, kept = MemoryStore({"x.nii.gz": members(LARGE, UNIT)}), Kept()  # so each point is where a unit begins
+    first = InflatedStore(store, ["nii"], kept)
+    stat = first.check(listed(first, "x.nii"), deadline=deadline())
+    read(first, stat, 0, stat.size)
+    first.close()
+    second = InflatedStore(store, ["nii"], kept)
+    store.calls.clear()
+    for at in range(8 * MIB, 20 * MIB, UNIT):
+        assert read(second, stat, at, at + UNIT) == LARGE[at : at + UNIT]
+    assert min(call.stop - call.start for call in store.calls if call.op == "read") > 1
+    second.close()
+
+
 def test_what_is_kept_is_not_believed(store: MemoryStore) -> None:
     kept = Kept()
     first = InflatedStore(store, ["nii"], kept)
@@ -501,6 +538,70 @@ def test_small_files_are_looked_at_again_as_well(body: bytes, times: int) -> Non
     view.close()
 
 
+class Flipping(MemoryStore):
+    """Gives a flipped byte at `where`, `times` times: within a stored block, nothing but the check sum tells of it."""
+
+    times, where = 0, 2 * MIB
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        super().read(id, start, views, deadline=deadline)
+        if self.times and start <= self.where < start + sum(map(len, views)):
+            self.times -= 1
+            views[0][self.where - start] ^= 0xFF
+
+
+@pytest.mark.parametrize("where", [2 * MIB, 40_000], ids=["inside", "in what comes with the size"])
+@pytest.mark.parametrize("kept_points", [1, 16])
+def test_nothing_that_was_inflated_of_damaged_bytes_is_used_for_the_second_look(
+    where: int, kept_points: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inflated, "POINTS_AT_ONCE", kept_points)
+    store = Flipping({"x.nii.gz": gzipped(LARGE, 0)})
+    store.times, store.where = 1, where
+    kept = Kept()
+    view = InflatedStore(store, ["nii"], kept)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    assert read(view, stat, 0, stat.size) == LARGE
+    assert not store.times
+    view.close()
+    again = InflatedStore(store, ["nii"], kept)
+    assert read(again, again.check(listed(again, "x.nii"), deadline=deadline()), 0, stat.size) == LARGE
+    again.close()
+
+
+@pytest.mark.parametrize("memory", [8 * MIB, 96 * MIB])
+def test_damage_of_bytes_that_were_given_to_programs_is_not_passed_over(memory: int) -> None:
+    store = Flipping({"x.nii.gz": gzipped(LARGE, 0)})
+    kept = Kept()
+    view = InflatedStore(store, ["nii"], kept, memory=memory)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    store.times = 1
+    data = b"".join(read(view, stat, at, at + MIB) for at in range(0, 23 * MIB, MIB))
+    assert data != LARGE[: 23 * MIB], "nobody can know yet"
+    with pytest.raises(Unviewable):
+        read(view, stat, 23 * MIB, stat.size)
+    view.close()
+    again = InflatedStore(store, ["nii"], kept)
+    with pytest.raises(Unviewable):
+        again.check(listed(again, "x.nii"), deadline=deadline())
+    again.close()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_end_that_is_damaged_on_its_way_is_looked_at_again(times: int) -> None:
+    stored = gzipped(LARGE, 1)
+    store = Flipping({"x.nii.gz": stored})
+    store.times, store.where = times, len(stored) - 1
+    view = InflatedStore(store, ["nii"], Kept())
+    if times == 1:
+        assert view.check(listed(view, "x.nii"), deadline=deadline()).size == len(LARGE)
+    else:
+        with pytest.raises(Unviewable):
+            view.check(listed(view, "x.nii"), deadline=deadline())
+    assert not store.times
+    view.close()
+
+
 def test_points_that_cannot_be_are_not_loaded() -> None:
     whose = bytes(range(16))
     good = SeekPoint(5 << 20, 123_456, 0, 3, 0xA5, packed_window(b"w" * 32_768))
@@ -514,6 +615,8 @@ def test_points_that_cannot_be_are_not_loaded() -> None:
         points = Points([START, good])
         points.begins(bytearray(unit))
         assert seek_points.load(points.dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
+    cut_off = Points([START, good], zlib.compress(bytes(FIRST_UNIT))[:-4])
+    assert seek_points.load(cut_off.dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
 
 
 def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: MemoryStore, view: InflatedStore) -> None:
