@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mountnd.blocks.disk import directory, lease_files, ledger, members
+from mountnd.blocks.disk import contents, directory, lease_files, ledger, members
 from mountnd.shared_directory.directory import SharedPath
 from mountnd.stats import (
     BYTES_FETCHED,
@@ -207,7 +207,7 @@ def test_two_nodes_evict_one_after_the_other(tmp_path: Path, server: str, shared
     print(f"the shared cache took {most / MIB:.1f} MiB at most; its limit is {limit / MIB:.0f} MiB")
     assert limit // 2 < most <= limit * 9 // 8
     assert not (blocks(shared) / ledger.LEASE).exists()
-    found = directory.verify(SharedPath(blocks(shared)))
+    found = contents.verify(SharedPath(blocks(shared)))
     assert not (found.bad_blocks or found.bad_files)
 
 
@@ -300,7 +300,7 @@ def test_a_directory_that_fails_is_left_out_for_a_while(
     with node(tmp_path, server, faulty.path, "c") as c:
         read(range(FILES), c)
         assert count(c, BYTES_FROM_SHARED) >= SIZE
-    found = directory.verify(SharedPath(faulty.root / "blocks"))
+    found = contents.verify(SharedPath(faulty.root / "blocks"))
     assert not (found.bad_blocks or found.bad_files)
 
 
@@ -389,7 +389,7 @@ def test_what_is_damaged_is_fetched_again(tmp_path: Path, server: str, shared: P
         read(range(FILES), *made)
         assert sum(count(mount, SHARED_DAMAGED) for mount in made) > 0
         assert sum(count(mount, SHARED_KEPT) for mount in made) > 0
-    found = directory.verify(SharedPath(blocks(shared)))
+    found = contents.verify(SharedPath(blocks(shared)))
     assert not (found.bad_blocks or found.bad_files)
 
 

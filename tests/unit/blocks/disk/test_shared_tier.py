@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.disk import directory, lease_files, ledger, members
+from mountnd.blocks.disk import directory, exclusive_lease, lease_files, ledger, members
 from mountnd.blocks.disk.cache import DiskCache
 from mountnd.blocks.disk.ledger import Ledger
 from mountnd.blocks.disk.members import Members
@@ -193,13 +193,13 @@ class TestLedger:
         one.release()
         assert other.acquire()  # and is killed
         assert not one.acquire()
-        clock.now += ledger.STALE_S / 2
+        clock.now += exclusive_lease.STALE_S / 2
         assert not one.acquire()
-        clock.now += ledger.STALE_S
+        clock.now += exclusive_lease.STALE_S
         assert one.acquire()
         other.release()  # it was only slow: the lease is another's by now
         assert (top / ledger.LEASE).exists()
-        clock.now += ledger.BEAT_S + 1
+        clock.now += exclusive_lease.BEAT_S + 1
         assert one.beat() and not other.beat()
 
     def test_whoever_beats_is_not_taken_for_dead(self, top: Path) -> None:
@@ -207,7 +207,7 @@ class TestLedger:
         one, other = Ledger(root, clock), Ledger(root, clock)
         assert one.acquire()
         for _ in range(5):
-            clock.now += ledger.STALE_S / 2
+            clock.now += exclusive_lease.STALE_S / 2
             assert one.beat()
             time.sleep(0.01)  # the file system's clock ticks
             assert not other.acquire()
