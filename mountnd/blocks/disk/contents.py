@@ -165,9 +165,11 @@ def _verify_pack(root: CacheDirectory, path: str) -> tuple[int, int]:
     """Blocks that are good and bad; the pack is made anew without these. Raises OSError, InvalidPack."""
     file = PackFile.open(path, root)
     found = [record is not None for record in file.records()]
-    if not all(found) and file.is_linked:
-        merge(root.held(), [path], root.now())
-    return found.count(True), found.count(False) if file.is_linked else 0
+    good, bad = found.count(True), found.count(False)
+    if not bad or not file.is_linked:  # it was merged or evicted, and so emptied, meanwhile
+        return good, 0
+    merge(root.held(), [path], root.now())
+    return good, bad
 
 
 def _is_pack(path: str) -> bool:

@@ -110,7 +110,7 @@ class PackIndex:
         if not self._turn.acquire(timeout=TURN_S):
             return False
         try:
-            if self._looked >= asked:  # another has looked meanwhile
+            if self._looked > asked:  # another has looked meanwhile
                 return True
             begun = self._clock()
             self._look(begun)

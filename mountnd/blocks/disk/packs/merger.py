@@ -91,12 +91,12 @@ class Merger:
                 self._index.add(pack)
             for name in done.gone:
                 self._index.forget(name)
-            self._stats.add(SHARED_MERGED, len(done.gone))
+            self._stats.add(SHARED_MERGED, len(done.gone) - len(done.kept))
             if done.damaged:
                 self._stats.add(self._counters.damaged, done.damaged)
                 log.info("%s/%s: %d damaged records were dropped", self._root.path, FOLDER, done.damaged)
             if done.kept:  # each merge would make another copy of what they hold
-                self._again = float("inf")
+                self.close()
                 log.info("%s/%s: packs of others cannot be removed, and are not merged", self._root.path, FOLDER)
                 return
 

@@ -7,14 +7,11 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from mountnd.blocks.disk import directory, exclusive_lease, lease_files, ledger, members
-from mountnd.blocks.disk.cache import DiskCache
 from mountnd.blocks.disk.ledger import Ledger
 from mountnd.blocks.disk.members import Members
 from mountnd.blocks.disk.place import CacheDirectory
@@ -22,51 +19,19 @@ from mountnd.blocks.disk.shared_cache import SharedCache
 from mountnd.blocks.disk.shared_room import SharedRoom
 from mountnd.blocks.geometry import BlockRange, block_count, block_size
 from mountnd.shared_directory.directory import SharedPath
-from mountnd.shared_directory.place import SharedPlace
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_SHARED, NODE_WAITS, SHARED_KEPT, SHARED_SKIPPED, Stats
-from mountnd.stores.memory import MemoryStore
 from tests.support.strangers import as_stranger, shared_place
 from tests.support.threads import run_together
 from tests.support.waiting import Clock, wait_until
 
-from ..harness import MIB, BlocksHarness, body
-from .disk_harness import bulk_of, fetch, lease_names, piece, through
+from ..harness import MIB, body
+from .disk_harness import SOURCE, bulk_of, fetch, lease_names, piece, through
+from .disk_harness import flush_shared as flush
+from .disk_harness import shared_node as one
+from .disk_harness import shared_nodes as nodes
 
 DATA = body(3 * MIB + 12345)
-SOURCE = MemoryStore().source
 GROUP = 54321
-
-
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    path = tmp_path / "shared"
-    path.mkdir()
-    path.chmod(0o2770)
-    return path
-
-
-def one(
-    top: Path, own: Path | None = None, *, sources: tuple[str, ...] = (SOURCE,), limit: int | None = 1 << 30,
-    store: object = None, mode: int = 0o660,
-) -> BlocksHarness:  # fmt: skip
-    """A node: a bytes room over the shared directory, with a disk cache of its own if that is given."""
-    stats, place = Stats(), SharedPlace(top, mode)
-    shared = SharedCache(place, sources, limit, stats)
-    disk = DiskCache(own, 1 << 30, stats) if own is not None else None
-    return BlocksHarness(disk=disk, shared=shared, store=store, stats=stats)
-
-
-@contextmanager
-def nodes(top: Path, count: int) -> Iterator[list[BlocksHarness]]:
-    with ExitStack() as stack:
-        yield [stack.enter_context(one(top)) for _ in range(count)]
-
-
-def flush(harness: BlocksHarness) -> None:
-    harness.quiet()
-    shared = harness.blocks._shared
-    assert isinstance(shared, SharedCache)
-    assert shared.flush(20)
 
 
 def test_what_one_fetches_the_next_reads_and_keeps_for_itself(top: Path, tmp_path: Path) -> None:
