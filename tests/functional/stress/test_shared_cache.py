@@ -33,7 +33,7 @@ from mountnd.stats import (
 )
 from tests.support.cli import MOUNTND, ROOT, run_mountnd
 from tests.support.faulty_fs import FaultyFs, faulty_fs
-from tests.support.mounts import Mounted, kernel_mount, mountinfo
+from tests.support.mounts import Mounted, mountinfo
 from tests.support.servers import script_server
 from tests.support.strangers import KINDS, picture, plant_special
 from tests.support.tree import MIB
@@ -41,11 +41,11 @@ from tests.support.waiting import wait_until
 
 from . import synthetic_server
 from .readers import counters
+from .sharing_nodes import SOURCE, blocks, count, node, nodes, read_all
 from .whole_files import ended_well, reading, sent
 
 pytestmark = pytest.mark.kernel
 
-SOURCE = f"s3://{synthetic_server.BUCKET}"
 FILES, SIZE = 3, 8 * MIB + 4321
 GOAL = 1.05
 # What a reader may take while the directory does not answer: far above the bound, on a busy machine, too.
@@ -68,40 +68,14 @@ def shared(tmp_path: Path) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def node(where: Path, server: str, shared: Path, name: str | int, **options: object) -> Iterator[Mounted]:
-    """A mount with a disk cache of its own, as a node has one."""
-    at = where / f"node-{name}"
-    at.mkdir(exist_ok=True)
-    with kernel_mount(at, server, [SOURCE], {"memory": 48 * MIB, "shared_cache": shared} | options) as mount:
-        yield mount
-
-
-@contextlib.contextmanager
-def nodes(where: Path, server: str, shared: Path, count: int, **options: object) -> Iterator[list[Mounted]]:
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(node(where, server, shared, n, **options)) for n in range(count)]
-
-
 def read(numbers: Sequence[int], *mounts: Mounted, seconds: float = 120.0) -> None:
-    """Read whole files through each of these mounts at once, and compare."""
-    with reading(*((mount, numbers) for mount in mounts), size=SIZE) as processes:
-        for process in processes:
-            ended_well(process, seconds)
-
-
-def count(mount: Mounted, name: str) -> int:
-    return counters(mount).get(name, 0)
+    read_all(numbers, *mounts, size=SIZE, seconds=seconds)
 
 
 def condition(mount: Mounted) -> dict[str, Any]:
     """What `mountnd stats` says of the shared cache."""
     told: dict[str, Any] = json.loads(run_mountnd("stats", mount.path, "--json").stdout)["shared_cache"]
     return told
-
-
-def blocks(shared: Path) -> Path:
-    return shared / "blocks"
 
 
 def chunk_files(shared: Path) -> list[Path]:
