@@ -226,7 +226,7 @@ class SharedCache:
         try:
             return self._guard.is_on and self._leases.wait(source, busy, patience)
         finally:
-            self._packs.expire()
+            self._packs.expire(changed=True)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what waited to be written is; False where that took longer."""

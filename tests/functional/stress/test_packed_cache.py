@@ -21,6 +21,7 @@ from mountnd.private_directory import PrivateDirectory
 from mountnd.shared_directory.directory import SharedPath
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_SHARED, SHARED_DAMAGED, SHARED_KEPT, SHARED_MERGED, SHARED_PACKS
 from tests.support.cli import run_mountnd
+from tests.support.faulty_fs import FaultyFs, faulty_fs
 from tests.support.servers import script_server
 from tests.support.waiting import wait_until
 
@@ -47,6 +48,14 @@ def shared(tmp_path: Path) -> Path:
     path.mkdir()
     path.chmod(0o2770)
     return path
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Iterator[FaultyFs]:
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("/dev/fuse cannot be opened")
+    with faulty_fs(tmp_path) as fs:
+        yield fs
 
 
 def root(shared: Path) -> PrivateDirectory:
@@ -177,6 +186,24 @@ def test_a_damaged_pack_is_dropped_and_its_bytes_are_fetched_again(tmp_path: Pat
     assert told.returncode == 1 and "were damaged and have been dropped" in told.stderr
     assert run_mountnd("cache", "verify", "--shared-cache", filled).returncode == 0
     assert set(records(filled)) >= {synthetic_server.name(n) for n in range(FILES - 20)}
+
+
+@pytest.mark.parametrize("fault", ["EIO", "ESTALE", "hang", "hang write"])
+def test_a_directory_that_fails_keeps_no_small_file_from_a_reader(
+    tmp_path: Path, server: str, faulty: FaultyFs, fault: str
+) -> None:
+    with node(tmp_path, server, faulty.path, "a") as a, node(tmp_path, server, faulty.path, "b", cache_size=0) as b:
+        read_all(range(100), a, size=SIZE)
+        read_all(range(100), b, size=SIZE)
+        assert count(b, BYTES_FROM_SHARED) >= 100 * SIZE // 2
+        faulty.do(fault)
+        try:
+            read_all(range(100, 200), a, b, size=SIZE, seconds=SOON_S)
+        finally:
+            faulty.do("")
+        read_all(range(200, FILES), a, b, size=SIZE, seconds=SOON_S)
+    found = contents.verify(SharedPath(faulty.root / "blocks"))
+    assert not (found.bad_blocks or found.bad_files)
 
 
 def test_the_command_lists_and_clears_what_lies_in_packs(tmp_path: Path, server: str, filled: Path) -> None:

@@ -118,6 +118,11 @@ class Entries:
     def __len__(self) -> int:
         return len(self._keys)
 
+    @property
+    def overlap(self) -> bool:
+        """Whether the records are longer than what holds them: who reads all of them would read without end."""
+        return sum(self._lengths) > self._stop
+
     def find(self, key: int) -> Iterator[Place]:
         """Where records of this key are said to lie, all within the pack."""
         at = bisect_left(self._keys, key)
@@ -174,7 +179,10 @@ def decode_index(raw: bytes, size: int) -> Entries:
     keys.frombytes(raw[: 8 * n])
     offsets.frombytes(raw[8 * n : 12 * n])
     lengths.frombytes(raw[12 * n :])
-    return Entries(_little(keys), _little(offsets), _little(lengths), size - n * _ENTRY - END)
+    entries = Entries(_little(keys), _little(offsets), _little(lengths), size - n * _ENTRY - END)
+    if entries.overlap:
+        raise InvalidPack("records in each other's place")
+    return entries
 
 
 def _digest(raw: bytes, n: int) -> int:

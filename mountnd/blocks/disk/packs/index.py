@@ -98,8 +98,13 @@ class PackIndex:
             if self._packs.pop(name, None) is not None:
                 self._sort()
 
-    def expire(self) -> None:
-        """Something may have come now: who finds nothing must look at the folder again."""
+    def expire(self, *, changed: bool = False) -> None:
+        """Something may have come now: who finds nothing must look at the folder again.
+
+        `changed`: it has come; the folder is listed whatever its time says, which some file systems are slow to tell.
+        """
+        if changed:
+            self._listed = float("-inf")
         self._expired = self._clock()
 
     def refresh(self) -> bool:

@@ -118,7 +118,7 @@ class _Reading:
     def _gone(self, name: str) -> None:
         """It was merged with others, or evicted."""
         self._reader.index.forget(name)
-        self._reader.index.expire()
+        self._reader.index.expire(changed=True)
 
     def _read(self, file: PackFile, place: Place, block: int) -> bool:
         try:

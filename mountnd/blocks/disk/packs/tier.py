@@ -79,9 +79,9 @@ class PackTier:
         while not self._closed and self._index.refresh() and not self._index.is_complete:
             pass
 
-    def expire(self) -> None:
-        """Other nodes may have packed something that was not there before."""
-        self._index.expire()
+    def expire(self, *, changed: bool = False) -> None:
+        """Other nodes may have packed something that was not there before; `changed`: they have."""
+        self._index.expire(changed=changed)
 
     def close(self) -> None:
         """Merge no more. What waits is the writer thread's to publish."""

@@ -134,6 +134,14 @@ def test_places_that_cannot_be_are_not_followed(offset: int, length: int) -> Non
     assert entries.places() == [(7, None)]
 
 
+def test_records_that_overlap_are_not_read() -> None:
+    """As whoever makes a small file cost a large one's reading."""
+    record = encode_record(b"one", 0, b"1" * 100)
+    entries = Entries(array("Q", range(50)), array("I", [0] * 50), array("I", [len(record)] * 50), len(record))
+    with pytest.raises(InvalidPack):
+        opened(record + entries.encode())
+
+
 def test_an_index_that_is_too_long_is_not_read() -> None:
     raw = struct.pack("<8sIQ", MAGIC, MOST_RECORDS + 1, 0)
     with pytest.raises(InvalidPack):

@@ -87,6 +87,23 @@ def test_a_second_change_within_one_tick_of_the_clock_is_seen(top: Path) -> None
         assert node.has(key)
 
 
+def test_what_must_have_come_is_seen_whatever_the_folders_time_says(top: Path) -> None:
+    """As some file systems tell it late."""
+    add(top, 1)
+    os.utime(top / FOLDER, (1e9, 1e9))
+    node = Node(top)
+    for _ in range(3):
+        node.index.refresh()
+        node.clock.now += 10
+    add(top, 2)
+    os.utime(top / FOLDER, (1e9, 1e9))
+    node.index.refresh()
+    assert not node.has(2)
+    node.index.expire(changed=True)
+    node.index.refresh()
+    assert node.has(2)
+
+
 def test_what_is_gone_is_forgotten(top: Path) -> None:
     one, other = add(top, 1), add(top, 2)
     node = Node(top)

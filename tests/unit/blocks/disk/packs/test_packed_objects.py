@@ -344,6 +344,7 @@ class TestOthersAtTheSameTime:
         with shared_node(top) as node:
             for key, data in list(FILES.items())[: MANY + 3]:
                 put(node, key, data)
+            wait_until(lambda: len(packs(top)) == MANY + 4, seconds=20)
             tier(node)._packs._merger.run()
             assert len(packs(top)) == MANY + 4
             assert node.count(SHARED_MERGED) == 0
