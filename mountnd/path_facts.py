@@ -44,6 +44,8 @@ def explain(mount: Mount, config: MountConfig, path: bytes, *, ask: bool = False
     for name, one in mount.catalogues.items():
         if one is catalogue:
             store, outage = mount.stores[name], one.outage()
+            if store.knows_names and facts["kind"] == "unknown" and not ask:
+                return explain(mount, config, path, ask=True)  # nobody has to be asked
             told |= {
                 "source": name,
                 "url": store.url,
@@ -57,6 +59,10 @@ def explain(mount: Mount, config: MountConfig, path: bytes, *, ask: bool = False
                 shown = ObjectId(store.source, facts["key"], facts["etag"], facts["version"] or "", facts["size"])
                 own = store.provider_id(shown)
                 facts |= {"key": own.key, "etag": own.etag}
+            if store.knows_names:
+                for known in (facts.get("names"), facts.get("listing")):
+                    if known and known["told_by"]:
+                        known["told_by"] = "lockfile"
     told = {**dict.fromkeys(KEYS), **told, **facts}
     told["next_read"] = {**(told["next_read"] or {}), **next_read(told)._asdict()}
     return told

@@ -75,6 +75,10 @@ class Checking:
         """Blocks on disk whose checksum has failed since the mount began."""
         return self._fetcher.stats.snapshot().get(DISK_DAMAGED, 0)
 
+    def provider_id(self, id: ObjectId) -> ObjectId:
+        """The object as its provider knows it: a source may show it under another key."""
+        return self._fetcher.store(id).provider_id(id)
+
     def digests(self, id: ObjectId) -> Told:
         """What the provider says of an object's content. Raises StoreError."""
         try:

@@ -12,7 +12,7 @@ from ..checks.hashing import Hashers, can_compute
 from ..checks.kinds import ETAG, Facts, asks, known
 from ..checks.verdict import Outcome, Verdict, judged
 from ..errors import Cancelled, StoreError
-from ..stores.base import ObjectStat
+from ..stores.base import ObjectId, ObjectStat
 from .checksum_files import ChecksumFiles
 from .request import VerifyRequest
 from .verify_report import DOUBT, MISMATCH, UNKNOWN, VerifyReport
@@ -31,9 +31,8 @@ class Target(NamedTuple):
     name: str
     stat: ObjectStat
 
-    def facts(self) -> dict[str, Any]:
-        """For a finding."""
-        id = self.stat.id
+    def facts(self, id: ObjectId) -> dict[str, Any]:
+        """For a finding. `id`: of the object at its provider."""
         said = {"path": self.path, "key": id.key, "version": id.version or None, "etag": id.etag}
         return {**said, "size": self.stat.size}
 
@@ -114,6 +113,9 @@ class Comparer:
         buffer = bytearray(max(1, min(stat.size, 1 << 20)))
         return b"".join(bytes(chunk) for chunk in self._checking.chunks(stat.id, stat.size, buffer))
 
+    def _facts(self, target: Target) -> dict[str, Any]:
+        return target.facts(self._checking.provider_id(target.stat.id))
+
     def _told(self, stat: ObjectStat) -> Told:
         """What the store says; nothing where it cannot be asked, which is counted."""
         try:
@@ -139,7 +141,7 @@ class Comparer:
         """Nothing can be said of a file. `evidence`: what cannot be computed here."""
         self._report.count(unknown_bytes=target.stat.size)
         if self._request.unknown:
-            self._report.find({**target.facts(), "what": UNKNOWN, "reason": _why_unknown(evidence)})
+            self._report.find({**self._facts(target), "what": UNKNOWN, "reason": _why_unknown(evidence)})
         else:
             self._report.count(unknown=1)
 
@@ -160,7 +162,7 @@ class Comparer:
     def _differs(self, target: Target, verdict: Verdict, values: dict[str, str], brought: Brought) -> None:
         stat, in_doubt = target.stat, verdict.outcome is Outcome.DOUBT
         finding = {
-            **target.facts(),
+            **self._facts(target),
             "what": DOUBT if in_doubt else MISMATCH,
             "reason": _IN_DOUBT if in_doubt else _MISMATCH,
             "expected": _shown(verdict.differ),

@@ -129,6 +129,8 @@ def _names(names: Facts | None, facts: Facts, now: float) -> str:
         return ""
     if not names["told_by"]:
         return "not asked for yet"
+    if names["told_by"] == "lockfile":
+        return "from the lockfile, as long as it is mounted"
     by = "a listing of its directory" if names["told_by"] == "listing" else "a look-up of it alone"
     if names is facts["listing"]:
         by = "its own listing"

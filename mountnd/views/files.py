@@ -40,18 +40,18 @@ class Files:
             file.close()
 
     def call(self, id: ObjectId, size: int, use: Callable[[Inflated], None]) -> None:
-        """Call with the inflated bytes of a stored version. Where they cannot be had with seek points from disk, those
-        are given up, and it is tried without. Raises Unfit, StoreError."""
+        """Call with the inflated bytes of a stored version. Where they cannot be had, what is held of it and its seek
+        points are given up, and it is tried once more: bytes may have been damaged on their way, and what is said of a
+        version is remembered. Raises Unfit, StoreError."""
         file = self._get(id, size)
         try:
             use(file)
         except Unfit:
-            if not file.from_disk:
-                raise
             with self._lock:
                 if self._files.get(file.whose) is file:
                     del self._files[file.whose]
-                    self._blobs.put(file.whose, b"")
+                    if file.from_disk:
+                        self._blobs.put(file.whose, b"")
             file.close()
             use(self._get(id, size))
 

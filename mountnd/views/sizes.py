@@ -13,7 +13,8 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from cachetools import LRUCache
 
@@ -37,6 +38,8 @@ TAIL = 4 << 10
 LEAST_MEMBER, MOST_INFLATED = 18, 1032
 # Versions remembered in memory, some 250 bytes each.
 REMEMBERED = 200_000
+
+T = TypeVar("T")
 
 _NOTE = struct.Struct("<qBB6x")  # inflated size, the number of why it is unfit, whether its end was looked at
 
@@ -110,11 +113,7 @@ class Sizes:
         if (found := self.known(id)) is not None:
             return found
         try:
-            head = self._head(id, min(HEAD, id.size), deadline)
-            size = self._size_of(id, head)
-            found = Measure(size)
-            if len(head) == id.size:
-                found = self._checked_small(head, size) or found
+            found = self._again_if_damaged(id, self._measured, deadline)
         except Unfit as e:
             found = Measure(-1, e.name, True)
         return self.note(id, found)
@@ -125,12 +124,11 @@ class Sizes:
         if found.checked:
             return found
         try:
-            small = id.size <= SMALL and found.size <= SMALL_INFLATED
-            whole = self._head(id, id.size, deadline) if small else b""
-            if (exact := self._checked_small(whole, found.size) if small else None) is None:
+            if id.size <= SMALL and found.size <= SMALL_INFLATED:
+                self._again_if_damaged(id, partial(self._check_small, found.size), deadline)
+            else:
                 self._check_end(id, found.size, deadline)
-                exact = Measure(found.size, checked=True)
-            found = exact
+            found = found._replace(checked=True)
         except Unfit as e:
             found = Measure(found.size, e.name, True)
         return self.note(id, found)
@@ -147,6 +145,30 @@ class Sizes:
     def head(self, id: ObjectId) -> bytes:
         """The first stored bytes, as far as they are here."""
         return self._heads.get(digest(id))
+
+    def _again_if_damaged(self, id: ObjectId, look: Callable[[ObjectId, Deadline], T], deadline: Deadline) -> T:
+        """What a look tells; one more where it finds damage: bytes may have been damaged on their way, and what is said
+        of a version is remembered. Raises Unfit, StoreError."""
+        try:
+            return look(id, deadline)
+        except Unfit as e:
+            if e.name not in unfit.LIKE_DAMAGE:
+                raise
+        self._heads.put(digest(id), b"")
+        return look(id, deadline)
+
+    def _measured(self, id: ObjectId, deadline: Deadline) -> Measure:
+        """What its first bytes tell. Raises Unfit, StoreError."""
+        head = self._head(id, min(HEAD, id.size), deadline)
+        size = self._size_of(id, head)
+        if len(head) < id.size or size > SMALL_INFLATED:
+            return Measure(size)
+        inflated_size(head, size)
+        return Measure(size, checked=True)
+
+    def _check_small(self, size: int, id: ObjectId, deadline: Deadline) -> None:
+        """Whether all of it comes to its size. Raises Unfit, StoreError."""
+        inflated_size(self._head(id, id.size, deadline), size)
 
     def _head(self, id: ObjectId, count: int, deadline: Deadline) -> bytes:
         """The first `count` stored bytes."""
@@ -165,13 +187,6 @@ class Sizes:
         if size > id.size * MOST_INFLATED:
             raise Unfit("size")
         return size
-
-    def _checked_small(self, whole: bytes, size: int) -> Measure | None:
-        """What inflating all of it shows; None where that takes too long. Raises Unfit."""
-        if size > SMALL_INFLATED:
-            return None
-        inflated_size(whole, size)
-        return Measure(size, checked=True)
 
     def _check_end(self, id: ObjectId, size: int, deadline: Deadline) -> None:
         """Whether its end fits the size. Raises Unfit."""

@@ -460,6 +460,17 @@ class TestWhatOthersKnow:
         told, _ = verified(place.mnt / T1, "--by", "lockfile")
         assert by(told) == {"lockfile git-sha1": 1}
 
+    def test_a_finding_names_the_key_of_an_object_that_a_lockfile_shows_elsewhere(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        wrong = f"sha256:{'0' * 64}"
+        record = Locked("renamed/bold.nii", BOLD, "", len(FILES[BOLD]), f'"{md5(FILES[BOLD])}"', digest=wrong)
+        lock = tmp_path / "renamed.lock"
+        write(lock, Header(source=place.source, endpoint_url=place.proxy.url), [record])
+        told, _ = verified(lock, "--anonymous", "--cache-dir", place.cache, code=1)
+        (finding,) = told["findings"]
+        assert (finding["path"], finding["key"]) == ("renamed/bold.nii", BOLD)
+
     def test_a_version_that_is_not_the_current_one(self, place: Place, tmp_path: Path) -> None:
         """What the store says is asked of that version, too."""
         client, name = s3_client(place.bucket.url), place.bucket.name

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import tree
+from tests.support import cli, tree
 from tests.support.cli import run_mountnd
 from tests.support.doors import Door, Fresh, errno_from, read, walk
 from tests.support.proxy import Proxy
@@ -193,3 +197,37 @@ def test_two_lockfiles_of_a_bucket_beside_each_other(versioned: tree.Bucket, fre
     assert read(fresh(versioned.url, old), REPLACED) == FILES[REPLACED]
     assert read(fresh(versioned.url, new), REPLACED) == tree.content("another", 300_000)
     assert DELETED.encode().rpartition(b"/")[2] not in fresh(versioned.url, new).listdir("sub-02")
+
+
+@pytest.mark.kernel
+def test_explain_says_that_names_are_those_of_the_lockfile(versioned: tree.Bucket, tmp_path: Path) -> None:
+    lockfile = locked(versioned, tmp_path)
+    with cli.mountpoint(tmp_path.resolve() / "mnt") as where:
+        done = run_mountnd(lockfile, where, "--anonymous", "--cache-dir", tmp_path / "cache")
+        assert done.returncode == 0, done.stderr
+        (told,) = json.loads(f"[{run_mountnd('explain', where / REPLACED, '--json').stdout}]")
+        assert (told["kind"], told["names"]["told_by"]) == ("file", "lockfile"), "nobody has to be asked for a name"
+        for path in (where / REPLACED, where / "sub-01"):
+            done = run_mountnd("explain", path)
+            assert "from the lockfile, as long as it is mounted" in " ".join(done.stdout.split())
+        assert "there is no such name" in " ".join(run_mountnd("explain", where / "none").stdout.split())
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(shutil.which("mount.fuse3", path="/sbin:/usr/sbin") is None, reason="fuse3 is not installed")
+def test_a_line_of_fstab_names_a_lockfile(versioned: tree.Bucket, tmp_path: Path) -> None:
+    """As mount(8) does it: by mount.fuse3, which runs `mountnd` through a shell."""
+    lockfile = locked(versioned, tmp_path)
+    change(versioned)
+    stand_in = tmp_path / "mountnd"
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m mountnd "$@"\n')
+    stand_in.chmod(0o755)
+    with cli.mountpoint(tmp_path.resolve() / "mnt") as where:
+        where.mkdir()
+        options = f"rw,noauto,user,_netdev,anonymous,cache-dir={tmp_path / 'cache'}"
+        argv = ["/sbin/mount.fuse3", lockfile, str(where), "-o", options, "-t", "fuse.mountnd"]
+        env = cli.environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert (where / REPLACED).read_bytes() == FILES[REPLACED]
+        assert not (where / ADDED).exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mountnd.views.feed import RAMP
 from tests.functional.views.conftest import LARGE, LARGE_KEY
 from tests.support import tree
 from tests.support.children import run_program
@@ -60,13 +61,11 @@ def test_a_walk_that_stats_costs_one_get_a_file_and_these_go_side_by_side(
 
 
 def test_sizes_are_kept_for_the_next_mount(fresh: Fresh, proxy: Proxy, many: tree.Bucket, tmp_path: Path) -> None:
-    options = {"view": "nii", "cache_dir": f"{tmp_path}/shared"}
-    if True:
-        options["cache_dir"] = Path(str(options["cache_dir"]))  # type: ignore[assignment]
-    first = fresh(proxy.url, f"s3://{many.name}", **options)
+    shared = tmp_path / "shared"
+    first = fresh(proxy.url, f"s3://{many.name}", view="nii", cache_dir=shared)
     names = [f"sub-{n:02d}.nii" for n in range(FILES)]  # all, since those that come next are asked for ahead
     sizes = [first.stat(f"d/{name}").size for name in names]
-    second = fresh(proxy.url, f"s3://{many.name}", **options)
+    second = fresh(proxy.url, f"s3://{many.name}", view="nii", cache_dir=shared)
     proxy.clear()
     assert [second.stat(f"d/{name}").size for name in names] == sizes
     assert not proxy.gets()
@@ -90,7 +89,7 @@ def test_the_last_volume_with_seek_points_is_little(
     assert read(warm, LARGE_NII, len(LARGE) - volume) == LARGE[-volume:]
     gets = proxy.gets()
     assert sum(get.sent for get in gets) <= 0.4 * packed, "from the nearest seek point on"
-    assert len(gets) <= 12
+    assert len(gets) <= 12 + RAMP[0][0], "the first pieces are small, as the connections are new"
 
 
 def test_inflated_blocks_are_cached_and_compressed_ones_are_not(

@@ -148,6 +148,7 @@ def test_names_say_since_when_and_until_when() -> None:
     assert told.startswith("known of unknown age") and "too old to be believed" in told
     told = shown(facts(names={**MEMORY, "believed": False}, offline=True))["name"]
     assert "believed as long as the source is out of reach" in told
+    assert shown(facts(names={**MEMORY, "told_by": "lockfile"}))["name"].startswith("from the lockfile")
 
 
 def test_the_last_failure_is_that_of_the_path_or_of_its_source() -> None:

@@ -6,8 +6,9 @@ import random
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,8 @@ from mountnd.views import inflated
 from mountnd.views import points as seek_points
 from mountnd.views.points import START, Points, SeekPoint, packed_window
 from mountnd.views.store import InflatedStore
-from tests.support.nifti_files import Made, as_gzip_does, gzipped, header, image, made, members
+from mountnd.views.units import FIRST_UNIT, UNIT
+from tests.support.nifti_files import Made, as_gzip_does, gzipped, header, image, made, members, voxels
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -169,9 +171,37 @@ def test_seek_points_are_kept_and_used_by_another_mount(store: MemoryStore) -> N
     assert again == stat
     assert [call.op for call in store.calls] == ["head", "head"] or not [c for c in store.calls if c.op == "read"]
     store.calls.clear()
+    assert read(second, again, 0, 60_000) == LARGE[:60_000]
+    assert not store.calls, "whoever reads far into a file reads its header first"
     assert read(second, again, stat.size - 5000, stat.size) == LARGE[-5000:]
     assert sum(call.stop - call.start for call in store.calls) < 4 * MIB
     second.close()
+
+
+def test_what_lies_between_two_seek_points_is_one_request(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mountnd.views.feed.COLD_S", float("inf"))
+    kept = Kept()
+    first = InflatedStore(store, ["nii"], kept)
+    stat = first.check(listed(first, "x.nii"), deadline=deadline())
+    read(first, stat, 0, stat.size)
+    first.close()
+    ((name, blob),) = kept.blobs.items()
+    points = seek_points.load(blob, name, stat_size(stat), stat.size)
+    assert points is not None
+    begins = points.before(10 * MIB)
+    ends = points.after(10 * MIB)
+    assert ends is not None
+    second = InflatedStore(store, ["nii"], kept)
+    store.calls.clear()
+    at = begins.out + MIB
+    while at < ends.out - UNIT:  # one after the other, as the kernel asks on behalf of who reads a volume
+        assert read(second, stat, at, at + 65_536) == LARGE[at : at + 65_536]
+        at += 65_536
+    calls = [(call.start, call.stop) for call in store.calls if call.op == "read"]
+    second.close()
+    assert calls[0][0] == begins.stored
+    assert calls[-1][1] == ends.stored, "and nothing behind it"
+    assert len(calls) <= 2, "one for each MiB"
 
 
 def test_what_is_kept_is_not_believed(store: MemoryStore) -> None:
@@ -199,10 +229,17 @@ def test_points_come_back_and_only_for_their_version() -> None:
     points.add(SeekPoint(5 << 20, 123_456, 0, 3, 0xA5, packed_window(b"w" * 32_768)))
     points.add(SeekPoint(9 << 20, 223_456, 9 << 20))
     whose = bytes(range(16))
+    without = seek_points.load(points.dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20)
+    assert without is not None
+    assert without.first is None
+    unit = bytearray(random.Random(3).randbytes(FIRST_UNIT))
+    points.begins(unit)
     data = points.dump(whose, 300_000, 10 << 20)
     back = seek_points.load(data, whose, 300_000, 10 << 20)
     assert back is not None
     assert len(back) == 3
+    assert back.first == unit
+    assert back.nbytes == points.nbytes > without.nbytes
     assert back.before(6 << 20) == points.before(6 << 20)
     assert back.before(0) == START
     for args in ((bytes(16), 300_000, 10 << 20), (whose, 300_001, 10 << 20), (whose, 300_000, 1)):
@@ -413,6 +450,57 @@ def test_seek_points_that_lie_are_given_up(store: MemoryStore, kind: str) -> Non
         assert kept.blobs[name] != lie
 
 
+class Damaging(MemoryStore):
+    """Gives damaged bytes `times` times where a certain one is read."""
+
+    times, where = 0, 2 * MIB
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        super().read(id, start, views, deadline=deadline)
+        if self.times and start <= self.where < start + sum(map(len, views)):
+            self.times -= 1
+            views[0][len(views[0]) // 2 :] = bytes(len(views[0]) - len(views[0]) // 2)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_bytes_that_are_damaged_on_their_way_do_not_condemn_a_file(times: int) -> None:
+    store = Damaging({"x.nii.gz": gzipped(LARGE, 1)})
+    kept = Kept()
+    view = InflatedStore(store, ["nii"], kept)
+    stat = view.check(listed(view, "x.nii"), deadline=deadline())
+    store.times = times
+    if times == 1:
+        assert read(view, stat, stat.size - 5000, stat.size) == LARGE[-5000:]
+        assert not store.times
+    else:  # as far as can be told, it is stored so
+        with pytest.raises(Unviewable):
+            read(view, stat, stat.size - 5000, stat.size)
+    view.close()
+    again = InflatedStore(store, ["nii"], kept)
+    with nullcontext() if times == 1 else pytest.raises(Unviewable):
+        again.check(listed(again, "x.nii"), deadline=deadline())
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "body", [voxels(320_000, seed=4), voxels(40_000, seed=4)], ids=["header alone first", "at once"]
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_small_files_are_looked_at_again_as_well(body: bytes, times: int) -> None:
+    plain = header((100, 100, len(body) // 20_000)) + bytes(4) + body
+    store = Damaging({"x.nii.gz": gzipped(plain, 6)})
+    store.times, store.where = times, len(gzipped(plain, 6)) - 9
+    view = InflatedStore(store, ["nii"], kept := Kept())
+    if times == 1:
+        assert view.check(listed(view, "x.nii"), deadline=deadline()).size == len(plain)
+    else:
+        with pytest.raises(Unviewable):
+            view.check(listed(view, "x.nii"), deadline=deadline())
+    assert not store.times
+    assert kept.notes
+    view.close()
+
+
 def test_points_that_cannot_be_are_not_loaded() -> None:
     whose = bytes(range(16))
     good = SeekPoint(5 << 20, 123_456, 0, 3, 0xA5, packed_window(b"w" * 32_768))
@@ -422,6 +510,10 @@ def test_points_that_cannot_be_are_not_loaded() -> None:
     ):  # fmt: skip
         assert seek_points.load(Points([START, good]).dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20)
         assert seek_points.load(Points([START, bad]).dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
+    for unit in (b"", bytes(FIRST_UNIT - 1), bytes(FIRST_UNIT + 1)):
+        points = Points([START, good])
+        points.begins(bytearray(unit))
+        assert seek_points.load(points.dump(whose, 300_000, 10 << 20), whose, 300_000, 10 << 20) is None
 
 
 def test_a_piece_that_failed_while_nobody_waited_is_asked_for_anew(store: MemoryStore, view: InflatedStore) -> None:
