@@ -21,7 +21,7 @@ from .merging import LIMIT_PART, MERGED, PackSize, merge, to_merge
 log = logging.getLogger(__name__)
 
 LEASE = "packs.lease"
-# Where another merges, or merging has failed: how long until it is tried again.
+# After a merge, or where another node merges: how long until the next. And where it has failed.
 AGAIN_S, FAILED_S = 5.0, 60.0
 
 
@@ -58,17 +58,19 @@ class Merger:
         """Whether there are too many packs, as far as is known."""
         return not self._closed and self._clock() >= self._again and bool(self._groups())
 
-    def run(self) -> None:
-        """Make few packs of many, unless another node does. Raises OSError."""
+    def run(self) -> bool:
+        """Make few packs of many, unless another node does; whether there are more to merge. Raises OSError."""
         if self._closed or not self._turn.acquire(blocking=False):
-            return
+            return False
         try:
             self._again = self._clock() + AGAIN_S
-            if self._lease.acquire():
-                try:
-                    self._merge()
-                finally:
-                    self._lease.release()
+            if not self._lease.acquire():
+                return False
+            try:
+                self._merge()
+            finally:
+                self._lease.release()
+            return bool(self._groups())
         except OSError as e:
             self._again = max(self._again, self._clock() + FAILED_S)
             log.info("%s/%s: packs are not merged: %s", self._root.path, FOLDER, e.strerror or e)

@@ -24,7 +24,7 @@ from ..place import CacheDirectory
 from .collector import COLLECT_S, Added, Collector
 from .format import FOLDER, MOST_IDENTITY, encode_record, key_of
 from .index import PackIndex
-from .merger import Merger
+from .merger import AGAIN_S, Merger
 from .pack_file import NewPack
 from .reader import PackReader
 
@@ -131,8 +131,17 @@ class PackTier:
         finally:
             self._stats.add(self._counters.kept if kept else self._counters.skipped, batch.data)
             self._collector.done(batch)
-        if kept and self._merger.is_due:
-            self._post(self._merger.run)
+        if kept:
+            self._look_for_many()
+
+    def _look_for_many(self) -> None:
+        """On the writer's thread: have packs merged where there are too many."""
+        if self._merger.is_due:
+            self._post(self._merge)
+
+    def _merge(self) -> None:
+        if self._merger.run():
+            self._thread.do(self._look_for_many, AGAIN_S)
 
     def _write(self, records: dict[int, bytes], n: int) -> bool:
         """Write records of `n` bytes; False where there is no place for them. Raises OSError."""
