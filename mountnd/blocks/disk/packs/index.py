@@ -29,6 +29,8 @@ LOOK_S = 1.0
 SETTLED_S = 2.0
 # One look reads new packs for so long, and goes on with the next: who waits for it has more to do.
 BUDGET_S = 0.5
+# How often the folder is listed again by one look, where it changes meanwhile.
+LISTINGS = 3
 # Others look, and may hang: how long they are waited for.
 TURN_S = 2.0
 
@@ -132,22 +134,31 @@ class PackIndex:
             folder = self._root.below(FOLDER)
         except (FileNotFoundError, NotADirectoryError, PermissionError):  # the writer says what is wrong there
             self._stamp, self._is_complete = (0, 0), True
-            self._keep_only(())
+            self._keep_only((), self._names())
             return
-        info = folder.info
-        if (stamp := (info.st_ino, info.st_mtime_ns)) != self._stamp:
+        if (stamp := _stamp(folder)) != self._stamp:
             self._stamp, self._since = stamp, begun
         elif self._is_complete and self._listed > self._since + SETTLED_S:
             return
+        self._listed, known = begun, self._names()
         names = _pack_names(folder)
-        self._listed = begun
-        self._keep_only(names)
-        new = names - self._packs.keys() - self._useless - self._beyond
+        for _ in range(LISTINGS):  # what a merge made and what it removed may both be missed by who lists meanwhile
+            if (stamp := _stamp(folder)) == self._stamp:
+                break
+            self._stamp, self._since = stamp, self._clock()
+            names = _pack_names(folder)
+        self._keep_only(names, known)
+        new = names - self._names() - self._useless - self._beyond
         self._read(sorted(new, reverse=True), begun + BUDGET_S)
 
-    def _keep_only(self, names: Collection[str]) -> None:
+    def _names(self) -> set[str]:
         with self._lock:
-            gone = self._packs.keys() - set(names)
+            return set(self._packs)
+
+    def _keep_only(self, names: Collection[str], known: set[str]) -> None:
+        """Forget of what was `known` all but `names`."""
+        with self._lock:
+            gone = known.difference(names) & self._packs.keys()
             for name in gone:
                 del self._packs[name]
             if gone:
@@ -178,7 +189,8 @@ class PackIndex:
     def _open(self, name: str) -> Pack | None:
         try:
             return PackFile.open(name, self._root).look()
-        except FileNotFoundError:
+        except FileNotFoundError:  # it was merged since the folder was listed
+            self.expire(changed=True)
             return None
         except (InvalidPack, Untrusted, IsADirectoryError) as e:
             self._damaged(name, (e.strerror or "") if isinstance(e, OSError) else str(e))
@@ -200,6 +212,12 @@ class PackIndex:
             else:
                 newest.append(self._packs[name])
         self._newest = tuple(newest)
+
+
+def _stamp(folder: PrivateDirectory) -> tuple[int, int]:
+    """By which a change is seen."""
+    info = folder.info
+    return info.st_ino, info.st_mtime_ns
 
 
 def _pack_names(folder: PrivateDirectory) -> set[str]:

@@ -14,10 +14,11 @@ import pytest
 
 from mountnd.blocks.disk import contents, directory
 from mountnd.blocks.disk.chunk_file import ChunkFile, ChunkIdentity
-from mountnd.blocks.disk.packs import merger
+from mountnd.blocks.disk.packs import index, merger
 from mountnd.blocks.disk.packs.format import FOLDER, PACKED, encode_record, key_of
 from mountnd.blocks.disk.packs.merging import MANY, merge
 from mountnd.blocks.disk.packs.pack_file import NewPack, PackFile
+from mountnd.blocks.disk.packs.reader import PackReader
 from mountnd.blocks.disk.place import CacheDirectory
 from mountnd.blocks.disk.shared_cache import SharedCache
 from mountnd.blocks.geometry import BLOCK, BlockRange, block_count, block_size
@@ -288,6 +289,32 @@ class TestOthersAtTheSameTime:
             assert load(node, id, len(data)) == {}
             walk(node)
             assert node.count(BYTES_FETCHED) == total()
+
+    def test_a_merge_between_listing_and_reading_hides_nothing(
+        self, filled: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The old packs were listed, and the new one was not there then."""
+        key, data = next(iter(FILES.items()))
+        with shared_node(filled) as node:
+            id = node.put(key, data).id
+            for late in (False, True):
+                names = index._pack_names
+                left = [True]
+
+                def merged_meanwhile(folder: PrivateDirectory, names=names, left=left, late=late) -> set[str]:  # type: ignore[no-untyped-def]
+                    found: set[str] = names(folder)
+                    if left and left.pop():
+                        made = sorted(found)
+                        merge(root(filled), made, 2e9)
+                        if late:  # as who lists slowly may see neither
+                            return set()
+                    return found
+
+                place = CacheDirectory(SharedPath(filled / "blocks"))
+                reader = PackReader(place, index.PackIndex(place), lambda name: None, lambda name, why: None)
+                with monkeypatch.context() as patch:
+                    patch.setattr(index, "_pack_names", merged_meanwhile)
+                    assert list(reader.read(id, len(data), BlockRange(0, 1))) == [0]
 
     def test_a_pack_that_is_emptied_under_a_reader_is_not_called_damaged(self, filled: Path) -> None:
         with shared_node(filled) as node:
