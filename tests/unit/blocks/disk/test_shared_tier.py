@@ -18,7 +18,7 @@ from mountnd.blocks.disk.place import CacheDirectory
 from mountnd.blocks.disk.shared_cache import SharedCache
 from mountnd.blocks.disk.shared_room import SharedRoom
 from mountnd.blocks.geometry import BlockRange, block_count, block_size
-from mountnd.shared_directory.directory import SharedPath
+from mountnd.shared_directory.directory import SharedDirectory, SharedPath
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_SHARED, NODE_WAITS, SHARED_KEPT, SHARED_SKIPPED, Stats
 from tests.support.strangers import as_stranger, shared_place
 from tests.support.threads import run_together
@@ -135,6 +135,31 @@ def test_whoever_shows_life_lives_whatever_the_clocks_say(top: Path) -> None:
     there.leave()
     clock.now += 2
     assert not here.lives(there.owner, SOURCE)
+
+
+def test_the_first_fetch_takes_leases_although_its_mount_is_just_joining(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes its file on another thread: whoever reads meanwhile must not take leases for useless."""
+    begun, go, create = threading.Event(), threading.Event(), SharedDirectory.create
+
+    def slow(self: SharedDirectory, name: str) -> int:
+        if threading.current_thread().name == "joining":
+            begun.set()
+            go.wait(20)
+        return create(self, name)
+
+    monkeypatch.setattr(SharedDirectory, "create", slow)
+    here = Members(CacheDirectory(SharedPath(top)))
+    joining = threading.Thread(target=here.join, args=((),), name="joining")
+    joining.start()
+    try:
+        assert begun.wait(20)
+        assert here.fetching(SOURCE)
+    finally:
+        go.set()
+        joining.join(20)
+    assert here.fetching(SOURCE)
 
 
 def test_who_makes_mounts_up_is_waited_for_a_few_times_only(top: Path) -> None:
