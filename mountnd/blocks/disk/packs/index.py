@@ -32,7 +32,7 @@ BUDGET_S = 0.5
 # How often the folder is listed again by one look, where it changes meanwhile.
 LISTINGS = 3
 # Others look, and may hang: how long they are waited for.
-TURN_S = 2.0
+TURN_S = 1.0
 
 
 class PackIndex:

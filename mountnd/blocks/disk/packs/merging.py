@@ -123,7 +123,7 @@ class _Merging:
             file = PackFile.open(name, self._root)
         except (FileNotFoundError, IsADirectoryError, PermissionError, Untrusted):
             return  # gone, or not ours to merge
-        self._used = max(self._used, file.used)
+        self._used = max(self._used, min(file.used, self._now))  # a wrong clock is not passed on to the others
         damaged = 0
         try:
             for found in file.records():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 TRIES = 4
 # A pack that was found and is gone was merged: how often what it held is looked for anew.
 ROUNDS = 3
+# And for how long: where there are thousands of packs to be known first, the source answers sooner, and who waits for
+# this would take the file system for one that hangs (`guard.PATIENCE_S`).
+ROUNDS_S = 1.0
 
 
 class PackReader:
@@ -56,9 +60,12 @@ class PackReader:
         return set(reading.found)
 
     def _rounds(self, reading: _Reading, span: BlockRange, look: Callable[[Iterable[int]], None]) -> None:
-        for _ in range(ROUNDS):
+        until = time.monotonic() + ROUNDS_S
+        for left in reversed(range(ROUNDS)):
             look([i for i in range(*span) if i not in reading.found])
-            if len(reading.found) == span.stop - span.first or not self.index.refresh():
+            if len(reading.found) == span.stop - span.first or not left or time.monotonic() > until:
+                break
+            if not self.index.refresh():
                 break
         if self.index.is_crowded and not self._crowded_said:
             self._crowded_said = True

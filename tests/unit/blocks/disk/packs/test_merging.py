@@ -120,6 +120,14 @@ def test_all_is_kept_once_and_the_old_ones_go(top: Path) -> None:
     assert (top / done.made[0].name).stat().st_mode & 0o7777 == 0o660
 
 
+def test_a_time_in_the_future_is_not_passed_on(top: Path) -> None:
+    """It is of a wrong clock, and eviction takes what has such a time first."""
+    made = [pack(top, "a"), pack(top, "b")]
+    os.utime(top / made[0].name, (3e9, 3e9))
+    done = merge(root(top), [one.name for one in made], 2e9)
+    assert (top / done.made[0].name).stat().st_mtime == 2e9
+
+
 def test_what_is_damaged_is_dropped(top: Path) -> None:
     a, b, c = pack(top, "a", "b"), pack(top, "c"), pack(top, "d")
     raw = bytearray((top / a.name).read_bytes())

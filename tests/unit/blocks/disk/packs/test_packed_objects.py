@@ -37,7 +37,7 @@ from mountnd.stats import (
     SHARED_SKIPPED,
 )
 from mountnd.stores.base import ObjectId, ObjectStat
-from tests.support.strangers import KINDS, picture, plant_special
+from tests.support.strangers import KINDS, as_stranger, picture, plant_special, shared_place
 from tests.support.threads import run_together
 from tests.support.waiting import wait_until
 
@@ -462,6 +462,46 @@ class TestRoom:
         with shared_node(filled) as node:
             walk(node)
             assert node.count(BYTES_FROM_SHARED) > 0
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_two_users_of_one_group_read_and_merge_each_others_packs() -> None:
+    """Each with the strictest umask; what is not for the group to read is left alone."""
+    some = dict(list(FILES.items())[: MANY + 1])
+
+    def job(uid: int, where: Path) -> str:
+        def run() -> str:
+            os.umask(0o077)
+            with shared_node(where) as node:
+                for key, data in some.items():
+                    put(node, key, data)
+                if uid == 2002:
+                    put(node, "one more", b"data")
+                    wait_until(lambda: node.count(SHARED_MERGED) > 0, seconds=20)
+                return f"{node.count(BYTES_FETCHED)} {node.count(BYTES_FROM_SHARED)}"
+
+        return as_stranger(run, uid=uid, groups=[54321])
+
+    with shared_place() as place:
+        where = place / "shared"
+        where.mkdir()
+        os.chown(where, 0, 54321)
+        where.chmod(0o2770)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(merger.Merger, "is_due", False)
+            assert job(2001, where) == f"{total(some)} 0"
+        assert len(packs(where)) == MANY + 1
+        hidden = packs(where)[0]
+        content = hidden.read_bytes()
+        hidden.chmod(0o600)
+        fetched, from_shared = map(int, job(2002, where).split())
+        (unread,) = PackFile.open(f"{FOLDER}/{hidden.name}", root(where)).heads()
+        assert (fetched, from_shared) == (4 + unread.data, total(some) - unread.data)
+        assert hidden.read_bytes() == content
+        assert len(packs(where)) <= 4
+        for path in packs(where):
+            assert path.stat().st_gid == 54321
 
 
 @pytest.fixture
