@@ -29,13 +29,11 @@ class Added(Enum):
 
 
 class Batch(NamedTuple):
-    """Records that were taken together: by key, and whom to tell of them. `bytes`: of the records; `data`: of the
-    blocks in them."""
+    """Records that were taken together: by key, and whom to tell of them. `bytes`: of the records."""
 
     records: dict[int, bytes]
     told: tuple[Callable[[], None], ...]
     bytes: int
-    data: int
 
 
 class Collector:
@@ -46,11 +44,10 @@ class Collector:
         self._lock = threading.Lock()
         self._records: dict[int, bytes] = {}
         self._told: list[Callable[[], None]] = []
-        self._bytes = self._data = self._taken = 0
+        self._bytes = self._taken = 0
 
-    def add(self, records: Mapping[int, bytes], data: int, written: Callable[[], None] | None) -> Added:
-        """Records by key, with so many bytes of blocks in them. `written`: is called by `done`, unless they are
-        refused."""
+    def add(self, records: Mapping[int, bytes], written: Callable[[], None] | None) -> Added:
+        """Records by key. `written`: is called by `done`, unless they are refused."""
         n = sum(map(len, records.values()))
         with self._lock:
             if self._bytes + self._taken + n > self._waiting_bytes:
@@ -59,7 +56,6 @@ class Collector:
             for key, record in records.items():
                 self._bytes += len(record) - len(self._records.get(key, b""))
                 self._records[key] = record
-            self._data += data
             if written is not None:
                 self._told.append(written)
             if self._bytes >= self._pack_bytes and not was_enough:
@@ -69,8 +65,8 @@ class Collector:
     def take(self) -> Batch:
         """All that waits. It counts until `done`."""
         with self._lock:
-            batch = Batch(self._records, tuple(self._told), self._bytes, self._data)
-            self._records, self._told, self._bytes, self._data = {}, [], 0, 0
+            batch = Batch(self._records, tuple(self._told), self._bytes)
+            self._records, self._told, self._bytes = {}, [], 0
             self._taken += batch.bytes
         return batch
 

@@ -92,6 +92,11 @@ def decode_record(raw: bytes) -> Record:
     return Record(raw[_RECORD.size : stop], block, view[stop:])
 
 
+def data_size(record: bytes) -> int:
+    """Bytes of the block in a record of our own making."""
+    return len(record) - _RECORD.size - int(_RECORD.unpack_from(record)[1])
+
+
 def decode_head(raw: bytes, length: int) -> tuple[bytes, int, int] | None:
     """Identity, block and bytes of data as the first bytes of a record of `length` bytes tell them, which nothing has
     checked; None where they cannot be so."""

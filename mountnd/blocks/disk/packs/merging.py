@@ -21,7 +21,7 @@ TIERS = (64 << 10, 1 << 20, 16 << 20)
 MANY = 32
 # A pack, at most: eviction's grain, and what a crash in the middle of a merge may leave.
 MERGED = 32 << 20
-# Of the limit of the directory, at most: while it is merged what it holds lies there twice.
+# Of the limit of the directory, at most: while it is merged what it holds lies there twice, and all of it is evicted.
 LIMIT_PART = 16
 # Packs that are made by one merge, at most: others wait for their turn.
 AT_ONCE = 4

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -21,10 +21,11 @@ from ...memory import PinnedBlocks
 from ..base import Room, TierCounters
 from ..chunk_file import ALIGNMENT, ChunkIdentity
 from ..place import CacheDirectory
-from .collector import COLLECT_S, Added, Collector
-from .format import FOLDER, MOST_IDENTITY, encode_record, key_of
+from .collector import COLLECT_S, PACK_BYTES, Added, Collector
+from .format import FOLDER, MOST_IDENTITY, data_size, encode_record, key_of
 from .index import PackIndex
 from .merger import AGAIN_S, Merger
+from .merging import LIMIT_PART, MERGED
 from .pack_file import NewPack
 from .reader import PackReader
 
@@ -71,7 +72,8 @@ class PackTier:
         self._index = PackIndex(root, clock, damaged=self._damaged, refused=refused)
         self._reader = PackReader(root, self._index, used, self._damaged)
         self._merger = Merger(root, self._index, stats, counters, lambda: room.limit, clock)
-        self._collector = Collector()
+        limit = room.limit
+        self._collector = Collector(PACK_BYTES if limit is None else min(PACK_BYTES, limit // LIMIT_PART))
         self._closed = self._foreign_said = False
 
     def learn(self) -> None:
@@ -106,7 +108,7 @@ class PackTier:
         if len(identity) <= MOST_IDENTITY:
             views = zip(range(*blocks.span), blocks.views, strict=True)
             records = {key_of(identity, i): encode_record(identity, i, view) for i, view in views}
-            added = self._collector.add(records, sum(map(len, blocks.views)), written)
+            added = self._collector.add(records, written)
         if added is Added.REFUSED:
             self._stats.add(self._counters.skipped, sum(map(len, blocks.views)))
             if written is not None:
@@ -118,18 +120,20 @@ class PackTier:
     def _published(self, future: Future[None]) -> None:
         if future.exception() is not None:  # perhaps nobody came to publish it
             batch = self._collector.take()
-            self._stats.add(self._counters.skipped, batch.data)
+            self._stats.add(self._counters.skipped, _data_size(batch.records))
             self._collector.done(batch)
         self._ended(future)
 
     def _publish(self) -> None:
-        """On the writer's thread: write what waits into one pack. Raises OSError."""
-        batch, kept = self._collector.take(), False
+        """On the writer's thread: write what waits into one pack, or some where the limit is small. Raises OSError."""
+        batch = self._collector.take()
+        kept, limit = 0, self._room.limit
         try:
-            if batch.records:
-                kept = self._write(batch.records, batch.bytes)
+            for part in _parts(batch.records, MERGED if limit is None else min(MERGED, limit // LIMIT_PART)):
+                kept += _data_size(part) if self._write(part) else 0
         finally:
-            self._stats.add(self._counters.kept if kept else self._counters.skipped, batch.data)
+            self._stats.add(self._counters.kept, kept)
+            self._stats.add(self._counters.skipped, _data_size(batch.records) - kept)
             self._collector.done(batch)
         if kept:
             self._look_for_many()
@@ -143,9 +147,9 @@ class PackTier:
         if self._merger.run():
             self._thread.do(self._look_for_many, AGAIN_S)
 
-    def _write(self, records: dict[int, bytes], n: int) -> bool:
-        """Write records of `n` bytes; False where there is no place for them. Raises OSError."""
-        cost = n + 16 * len(records) + 2 * ALIGNMENT
+    def _write(self, records: dict[int, bytes]) -> bool:
+        """Write records; False where there is no place for them. Raises OSError."""
+        cost = sum(map(len, records.values())) + 16 * len(records) + 2 * ALIGNMENT
         if not self._room.make(cost, self._index.forget):
             return False
         try:
@@ -179,3 +183,22 @@ class PackTier:
     def _damaged(self, name: str, why: str) -> None:
         self._stats.add(self._counters.damaged)
         log.info("%s/%s: %s", self._root.path, name, why)
+
+
+def _data_size(records: Mapping[int, bytes]) -> int:
+    """Bytes of the blocks in records."""
+    return sum(map(data_size, records.values()))
+
+
+def _parts(records: Mapping[int, bytes], most: int) -> Iterator[dict[int, bytes]]:
+    """Records in parts of at most so many bytes, or of one record."""
+    part: dict[int, bytes] = {}
+    n = 0
+    for key, record in records.items():
+        if part and n + len(record) > most:
+            yield part
+            part, n = {}, 0
+        part[key] = record
+        n += len(record)
+    if part:
+        yield part

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -414,6 +415,21 @@ class TestRoom:
             assert sum(path.stat().st_blocks * 512 for path in packs(top)) <= 2 * MIB
             found = [n for n in range(40) if load(node, node.put(f"{n}", body(150 * KIB, n)).id, 150 * KIB)]
             assert found and found[-1] == 39
+
+    def test_under_a_small_limit_packs_are_small(self, top: Path) -> None:
+        go = threading.Event()
+        with shared_node(top, limit=2 * MIB) as node:
+            id = node.put("a", b"x").id
+            tier(node)._writer.do(lambda: go.wait(20) and None)
+            for n in range(20):  # all before any is written: more than the limit
+                data = body(150 * KIB, n)
+                views = [memoryview(data[i * BLOCK : (i + 1) * BLOCK]) for i in range(block_count(len(data)))]
+                of = id._replace(key=f"{n}", size=len(data))
+                tier(node).save(of, len(data), PinnedBlocks(BlockRange(0, len(views)), views, None))
+            go.set()
+            flush_shared(node)
+            assert node.count(SHARED_KEPT) == 20 * 150 * KIB
+            assert sum(path.stat().st_blocks * 512 for path in packs(top)) <= 2 * MIB
 
     def test_a_full_disk_ends_packing_for_a_while_and_nobody_waits(
         self, top: Path, monkeypatch: pytest.MonkeyPatch

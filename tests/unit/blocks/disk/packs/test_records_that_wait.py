@@ -21,22 +21,22 @@ from tests.support.waiting import wait_until
 
 def test_the_first_others_and_enough() -> None:
     collector, told = Collector(100, 1000), list[int]()
-    assert collector.add({1: bytes(40)}, 30, lambda: told.append(1)) is Added.FIRST
-    assert collector.add({2: bytes(40)}, 30, None) is Added.MORE
-    assert collector.add({3: bytes(40)}, 30, lambda: told.append(3)) is Added.ENOUGH
-    assert collector.add({4: bytes(40)}, 30, None) is Added.MORE  # whoever takes them was called already
+    assert collector.add({1: bytes(40)}, lambda: told.append(1)) is Added.FIRST
+    assert collector.add({2: bytes(40)}, None) is Added.MORE
+    assert collector.add({3: bytes(40)}, lambda: told.append(3)) is Added.ENOUGH
+    assert collector.add({4: bytes(40)}, None) is Added.MORE  # whoever takes them was called already
     batch = collector.take()
-    assert (list(batch.records), batch.bytes, batch.data, told) == ([1, 2, 3, 4], 160, 120, [])
+    assert (list(batch.records), batch.bytes, told) == ([1, 2, 3, 4], 160, [])
     collector.done(batch)
     assert told == [1, 3]
     assert collector.take().records == {}
-    assert collector.add({1: bytes(40)}, 30, None) is Added.FIRST
+    assert collector.add({1: bytes(40)}, None) is Added.FIRST
 
 
 def test_the_same_block_twice_is_one_record() -> None:
     collector, told = Collector(100, 1000), list[int]()
     for n in range(3):
-        collector.add({1: bytes(40)}, 30, lambda n=n: told.append(n))  # type: ignore[misc]
+        collector.add({1: bytes(40)}, lambda n=n: told.append(n))  # type: ignore[misc]
     batch = collector.take()
     assert (len(batch.records), batch.bytes) == (1, 40)
     collector.done(batch)
@@ -45,12 +45,12 @@ def test_the_same_block_twice_is_one_record() -> None:
 
 def test_there_is_no_more_than_so_much_also_of_what_is_being_written() -> None:
     collector = Collector(50, 100)
-    assert collector.add({1: bytes(60)}, 50, None) is Added.ENOUGH
+    assert collector.add({1: bytes(60)}, None) is Added.ENOUGH
     batch = collector.take()
-    assert collector.add({2: bytes(60)}, 50, None) is Added.REFUSED
-    assert collector.add({3: bytes(40)}, 30, None) is Added.FIRST
+    assert collector.add({2: bytes(60)}, None) is Added.REFUSED
+    assert collector.add({3: bytes(40)}, None) is Added.FIRST
     collector.done(batch)
-    assert collector.add({2: bytes(60)}, 50, None) is Added.ENOUGH
+    assert collector.add({2: bytes(60)}, None) is Added.ENOUGH
 
 
 class TestWorkOfTheWritersThread:
