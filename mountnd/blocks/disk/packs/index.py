@@ -2,7 +2,7 @@
 
 A pack never changes, so its index is read once. Whether there are new ones the time of their folder tells, which is
 opened for that: network file systems ask their server then. Two changes within a tick of its clock look like one; so a
-folder that has just changed is listed each time that it is looked at.
+folder that has just changed is listed each time that it is looked at, and so is one whose time is in the future.
 
 Lock order: `PackIndex._lock` is a leaf, held across no I/O. `_turn` is held by who looks at the directory.
 """
@@ -27,6 +27,9 @@ MOST_NAMES = 100_000
 LOOK_S = 1.0
 # A clock that ticks once a second, as some have, may have two changes within this after the first.
 SETTLED_S = 2.0
+# Where nodes set the times (Lustre) and one of them has a wrong clock, a folder may keep a time for as long as that is
+# ahead, whatever others do to it. So a time in the future tells nothing, and another is believed for so long.
+RELIST_S = 10.0
 # One look reads new packs for so long, and goes on with the next: who waits for it has more to do.
 BUDGET_S = 0.5
 # How often the folder is listed again by one look, where it changes meanwhile.
@@ -138,7 +141,7 @@ class PackIndex:
             return
         if (stamp := _stamp(folder)) != self._stamp:
             self._stamp, self._since = stamp, begun
-        elif self._is_complete and self._listed > self._since + SETTLED_S:
+        elif self._is_complete and self._is_telling(stamp[1], begun):
             return
         self._listed, known = begun, self._names()
         names = _pack_names(folder)
@@ -150,6 +153,12 @@ class PackIndex:
         self._keep_only(names, known)
         new = names - self._names() - self._useless - self._beyond
         self._read(sorted(new, reverse=True), begun + BUDGET_S)
+
+    def _is_telling(self, ns: int, now: float) -> bool:
+        """Whether a folder's time that is the same means that nothing has changed since it was listed."""
+        if self._listed <= self._since + SETTLED_S or now - self._listed > RELIST_S:
+            return False
+        return ns / 1e9 <= self._root.now() + SETTLED_S
 
     def _names(self) -> set[str]:
         with self._lock:

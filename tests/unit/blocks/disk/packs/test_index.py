@@ -87,14 +87,44 @@ def test_a_second_change_within_one_tick_of_the_clock_is_seen(top: Path) -> None
         assert node.has(key)
 
 
+def test_a_folder_whose_time_stays_in_the_future(top: Path) -> None:
+    """As on Lustre, after a node whose clock is ahead has packed something."""
+    node = Node(top)
+    for key in range(5):
+        add(top, key)
+        os.utime(top / FOLDER, (4e9, 4e9))
+        node.index.expire()
+        node.index.refresh()
+        assert node.has(key)
+        node.clock.now += 1 + index.SETTLED_S
+
+
+def test_a_time_that_stays_is_believed_for_a_while(top: Path) -> None:
+    """As the node sees it whose clock is ahead."""
+    node = Node(top)
+    add(top, 1)
+    for _ in range(5):
+        os.utime(top / FOLDER, (1e9, 1e9))
+        node.clock.now += index.LOOK_S
+        node.index.refresh()
+    add(top, 2)
+    os.utime(top / FOLDER, (1e9, 1e9))
+    node.clock.now += index.LOOK_S
+    node.index.refresh()
+    assert not node.has(2)
+    node.clock.now += index.RELIST_S
+    node.index.refresh()
+    assert node.has(2)
+
+
 def test_what_must_have_come_is_seen_whatever_the_folders_time_says(top: Path) -> None:
     """As some file systems tell it late."""
     add(top, 1)
     os.utime(top / FOLDER, (1e9, 1e9))
     node = Node(top)
-    for _ in range(3):
+    for _ in range(4):
         node.index.refresh()
-        node.clock.now += 10
+        node.clock.now += index.LOOK_S
     add(top, 2)
     os.utime(top / FOLDER, (1e9, 1e9))
     node.index.refresh()
