@@ -34,7 +34,7 @@ bench-setup: setup $(VENV)/.bench ## what `make bench` needs beside (root)
 	@bin/setup-packages $(BENCH_PACKAGES)
 	@$(BIN)/python -m tests.benchmarks.peers
 
-cluster-setup: test-setup ## what `make cluster` needs beside (root)
+cluster-setup: test-setup $(VENV)/.cluster ## what `make cluster` needs beside (root)
 	@bin/setup-packages $(CLUSTER_PACKAGES)
 
 $(VENV)/.demo: pyproject.toml bin/setup-venv | packages
@@ -51,6 +51,10 @@ $(VENV)/.fuzz: $(VENV)/.dev
 
 $(VENV)/.lock: $(VENV)/.demo
 	@bin/setup-venv $(VENV) $(PYTHON) demo,lock
+	@touch $@
+
+$(VENV)/.cluster: $(VENV)/.dev
+	@bin/setup-venv $(VENV) $(PYTHON) demo,test,dev,cluster
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.demo
@@ -87,7 +91,7 @@ soak: test-setup ## readers under faults, kill -9, a full disk, flipped bits, th
 	@$(BIN)/python -m tests.model --door vfs --examples 2000
 	@$(BIN)/python -m tests.model --door mount --examples 50
 
-cluster: cluster-setup ## what clusters run, on this host: Slurm, podman, caching proxies (root, long); CLUSTER="tests/cluster/..."
+cluster: cluster-setup ## what clusters run, on this host: Slurm, podman, proxies, workflows (root, long); CLUSTER="tests/cluster/..."
 	@$(BIN)/python -m pytest -m cluster -n 0 $(CLUSTER)
 
 bench: bench-setup ## mountnd beside its peers behind a 30 ms network (root, 8 GB of memory); BENCH="--rtt 2 ..." for more

@@ -92,7 +92,7 @@ def measure(a: argparse.Namespace) -> None:
         return
     if a.verb == "cluster":
         with data.at_hand(lambda: cluster.make(a.mib)):
-            cluster.run(a.rtt, a.port, link_mb=a.link_mb, mib=a.mib)
+            cluster.run(a.rtt, a.port, link_mb=a.link_mb, mib=a.mib, most=a.mounts, only=a.only)
         return
     if a.verb == "shared":
         with data.at_hand(lambda: nodes.make(a.mib)):
@@ -255,10 +255,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--flat", type=int, default=100_000, help="names: keys of the one directory; 0: none")
     parser.add_argument("--command", action="append", default=[], metavar="NAME=COMMAND",
                         help="startup: a further mountnd, such as that of another checkout")  # fmt: skip
-    only = "startup, prefetch: rows whose title holds this; python, views: rows that begin so"
+    only = "startup, prefetch: rows whose title holds this; python, views: rows that begin so; cluster: one kind of row"
     parser.add_argument("--only", default="", metavar="TEXT", help=only)
-    parser.add_argument("--mounts", type=int, default=8, help="nodes, shared: how many")
-    parser.add_argument("--mib", type=int, default=1024, help="nodes, shared: MiB that each reads")
+    parser.add_argument("--mounts", type=int, default=8, help="nodes, cluster, shared: how many")
+    parser.add_argument("--mib", type=int, default=1024, help="nodes, cluster, shared: MiB that each reads")
     parser.add_argument("--slices", type=int, default=1_000_000, help="ring: how many are shared")
     parser.add_argument("--floor", help="bottleneck: another floor than floor.py, as a command with {mnt}")
     parser.add_argument("--plot", type=Path, help="show: also draw to this file")

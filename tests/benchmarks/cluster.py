@@ -1,11 +1,12 @@
 """A cluster on one host: nodes as network namespaces, each with a mount and a cache, that read the same data.
 
     python -m tests.benchmarks cluster --rtt 30 --mib 256
+    python -m tests.benchmarks cluster --only peers --mounts 4     one kind of row (KINDS, and `changes`), fewer nodes
 
 Each node reads all files, compares every byte, and has an empty disk cache of its own. What leaves the server is
 counted there: by mounts that know nothing of each other, by a ring of caches (`--via`), one on each node, by a
-directory that all share where there is that option; with a node killed in the middle; and when one joins or leaves.
-Times are remarks: all nodes share the cores of this host.
+directory that all share where there is that option; by other programs; with a node killed in the middle; and when one
+joins or leaves. Times are remarks: all nodes share the cores of this host.
 """
 
 from __future__ import annotations
@@ -17,21 +18,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from mountnd.config.options import BY_NAME as OPTIONS
 
-from . import data
+from . import data, juicefs
+from .cluster_table import Record, table
 from .data import MIB
-from .lan import Lan, Node, via
+from .lan import OURS_ON_NODE, Lan, Node, via
+from .peers import BY_NAME as PEERS
+from .peers import Peer
 from .place import DATA, RESULTS, WORK
 from .world import World
 
 BUCKET, FILE_MIB = "cluster", 16
-# What may leave the server for each byte of the data, however many nodes read it: by a ring, by a shared directory.
-GOALS = {"ring": 1.02, "shared directory": 1.05}
-COUNTS = (1, 2, 4, 8)
+COUNTS = (1, 2, 4, 8, 16)
 LIMIT_S = 400
+# Programs that know nothing of each other, each with its own cache.
+OTHERS = (PEERS["rclone-full"], PEERS["geesefs"])
 
 # Prints how many files it could not read, and how many were wrong: MNT DATA NAME...
 READER = """
@@ -49,8 +52,6 @@ for name in sys.argv[3:]:
 print(failed, wrong)
 """
 
-Record = dict[str, Any]
-
 
 def make(mib: int) -> None:
     """The bucket: files of 16 MiB, so many MiB together."""
@@ -60,6 +61,8 @@ def make(mib: int) -> None:
             head = data.nifti_header((64, 64, 32, FILE_MIB * 4))
             data.incompressible(path, FILE_MIB * MIB, head, 1000 + number)
     (DATA / f"{BUCKET}.index").write_text(data.indexed(DATA / BUCKET))
+    if juicefs.available():
+        juicefs.make(DATA / BUCKET)
 
 
 def name_of(number: int) -> str:
@@ -80,7 +83,7 @@ class Cluster:
     @contextmanager
     def ring(self, nodes: Sequence[Node]) -> Iterator[None]:
         """Caches on these nodes, with nothing in them."""
-        subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
+        empty()
         try:
             for node in nodes:
                 node.start_cache(BUCKET, self.home(node))
@@ -90,19 +93,29 @@ class Cluster:
                 node.stop_cache()
 
     def read(
-        self, what: str, readers: Sequence[Node], options: str, meanwhile: Callable[[], None] | None = None
+        self,
+        what: str,
+        readers: Sequence[Node],
+        options: str = "",
+        *,
+        peer: Peer = OURS_ON_NODE,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Record:
         """Have these nodes read everything at once, each through a fresh mount.
 
         Args:
             meanwhile: called when a part of it was read.
+
+        Raises:
+            RuntimeError: it cannot be mounted.
+            subprocess.TimeoutExpired: a reader has not come to its end.
         """
         self.world.mark()  # a mount reads a byte of the source before it is ready
         with ExitStack() as stack:
             mounts = []
             for node in readers:
                 subprocess.run(["rm", "-rf", self.home(node) / "mount-cache"], check=True)
-                mounts.append(node.mount(BUCKET, self.home(node), options))
+                mounts.append(node.mount(peer, BUCKET, self.home(node), options))
                 stack.callback(mounts[-1].close)
             begun = time.monotonic()
             words = [str(DATA / BUCKET), *self._names]
@@ -138,9 +151,14 @@ class Cluster:
             time.sleep(0.02)
 
 
-def separate(cluster: Cluster, count: int) -> list[Record]:
+def empty() -> None:
+    """Forget what was cached, by whom ever."""
     subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
-    return [cluster.read("separate mounts", cluster.nodes[:count], "")]
+
+
+def separate(cluster: Cluster, count: int) -> list[Record]:
+    empty()
+    return [cluster.read("separate mounts", cluster.nodes[:count])]
 
 
 def ring(cluster: Cluster, count: int) -> list[Record]:
@@ -153,17 +171,40 @@ def shared(cluster: Cluster, count: int) -> list[Record]:
     """By a directory that all share; nothing where mountnd has no such option."""
     if "shared_cache" not in OPTIONS:
         return []
-    subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
+    empty()
     (directory := WORK / "cluster" / "shared").mkdir(parents=True)
     directory.chmod(0o2770)
     return [cluster.read("shared directory", cluster.nodes[:count], f"--shared-cache {directory}")]
+
+
+def peers(cluster: Cluster, count: int) -> list[Record]:
+    """By other programs, with a cache on each node; by JuiceFS also with one cache directory for all."""
+    nodes = cluster.nodes[:count]
+    empty()
+    alone = [peer for peer in OTHERS if peer.available] + [juicefs.peer()] * juicefs.available()
+    records = [tried(cluster, f"{peer.family}, a cache each", nodes, peer) for peer in alone]
+    if juicefs.available():
+        one = "JuiceFS, one cache directory"
+        for options, names in (("", (one, f"{one}, again")), (juicefs.LOOKS_EACH_TIME, (f"{one}, looked up",))):
+            empty()
+            peer = juicefs.peer(WORK / "cluster" / "shared", options)
+            records += [tried(cluster, name, nodes, peer) for name in names]
+    return records
+
+
+def tried(cluster: Cluster, what: str, nodes: Sequence[Node], peer: Peer) -> Record:
+    """What another program did, or why it did nothing."""
+    try:
+        return cluster.read(what, nodes, peer=peer)
+    except (RuntimeError, subprocess.TimeoutExpired) as e:
+        return {"what": what, "nodes": len(nodes), "data_mib": cluster.mib, "why_not": str(e)}
 
 
 def killed(cluster: Cluster, count: int) -> list[Record]:
     """A node's cache is killed while all read."""
     nodes = cluster.nodes[:count]
     with cluster.ring(nodes):
-        return [cluster.read("ring, a node killed", nodes, via(nodes), nodes[-1].kill_cache)]
+        return [cluster.read("ring, a node killed", nodes, via(nodes), meanwhile=nodes[-1].kill_cache)]
 
 
 def joined_and_left(cluster: Cluster, count: int) -> list[Record]:
@@ -177,39 +218,26 @@ def joined_and_left(cluster: Cluster, count: int) -> list[Record]:
         ]
 
 
-def run(rtt: float | None, port: int, *, link_mb: float, mib: int, counts: Sequence[int] = COUNTS) -> None:
-    """Print a table, and keep it and the figures in `results/`."""
+KINDS = {"separate": separate, "ring": ring, "shared": shared, "peers": peers}
+
+
+def run(rtt: float | None, port: int, *, link_mb: float, mib: int, most: int, only: str = "") -> None:
+    """Print a table, and keep it and the figures in `results/`. `only`: one of KINDS, or "changes"; "": all."""
+    if only not in ("", *KINDS, "changes"):
+        sys.exit(f"no such kind of row: {only}; there are {', '.join(KINDS)}, changes")
+    if most < 2 and only == "changes":
+        sys.exit("one node has nobody to join and to leave: --mounts 2 or more")
     records: list[Record] = []
-    most = max(counts)
     with World(rtt=rtt or 30, port=port, link_mb=link_mb) as world, Lan(world, most) as lan:
         cluster = Cluster(world, lan, mib)
-        for count in counts:
-            for kind in (separate, ring, shared):
-                records += kind(cluster, count)
-        if most > 1:
+        for count in [count for count in COUNTS if count < most] + [most]:
+            for kind, measured in KINDS.items():
+                records += measured(cluster, count) if only in ("", kind) else []
+        if most > 1 and only in ("", "changes"):
             records += killed(cluster, most) + joined_and_left(cluster, most)
-    subprocess.run(["rm", "-rf", WORK / "cluster"], check=True)
+    empty()
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "cluster.json").write_text(json.dumps(records, indent=1))
     shown = table(records)
     (RESULTS / "cluster.md").write_text(shown + "\n")
     print(f"\n{shown}\n")
-
-
-def table(records: Sequence[Record]) -> str:
-    """Markdown, with the verdicts."""
-    mib = records[0]["data_mib"]
-    out = [
-        f"| nodes that read {mib} MiB each | left the source | for each byte | GETs | failed | wrong | s | verdict |",
-        "|---|--:|--:|--:|--:|--:|--:|---|",
-    ]
-    for r in records:
-        ratio, goal = r["origin_mib"] / mib, GOALS.get(r["what"])
-        good = not r["failed"] and not r["wrong"] and (goal is None or ratio <= goal)
-        verdict = ("held" if good else "**missed**") if goal is not None or "killed" in r["what"] else ""
-        cells = (
-            f"{r['origin_mib']:.1f} MiB", f"{ratio:.3f}", f"{r['gets']:.0f}", str(r["failed"]), str(r["wrong"]),
-            f"{r['seconds']:.0f}", verdict,
-        )  # fmt: skip
-        out.append(f"| {r['nodes']} x {r['what']} | {' | '.join(cells)} |")
-    return "\n".join(out)

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,7 @@ from .world import CLIENT_IP, World, sh
 
 NETWORK, PORT = "10.78.0", 8090
 START_S = 60.0
+OURS_ON_NODE = replace(BY_NAME[OURS], command=f"{BY_NAME[OURS].command} --region us-east-1")
 
 
 class Lan:
@@ -120,12 +122,10 @@ class Node:
                 self.kill_cache()
         self._cache = None
 
-    def mount(self, bucket: str, home: Path, options: str) -> Mount:
-        """A mount of ours on it, with an empty cache directory of its own. Close it when done."""
-        peer: Peer = BY_NAME[OURS]
-        command = f"{peer.command} --region us-east-1 {options}"
-        mine = Peer(name=OURS, command=command, judged=False)
-        return Mount(mine, self, bucket, home / "mnt", home / "mount-cache", home / "mount-log")
+    def mount(self, peer: Peer, bucket: str, home: Path, options: str) -> Mount:
+        """A mount on it, with an empty cache directory of its own. Close it when done."""
+        told = replace(peer, command=f"{peer.command} {options}")
+        return Mount(told, self, bucket, home / "mnt", home / "mount-cache", home / "mount-log")
 
 
 def via(nodes: Sequence[Node]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import memory, names, parse, python, startup
+from . import cluster_table, memory, names, parse, python, startup
 from .goals import judge
 from .report import Record, medians
 from .world import tally
@@ -124,3 +124,26 @@ def test_python_rows_are_judged_by_s3fs_as_it_comes() -> None:
     assert "| 0.33, missed |" in python.table([told("mountnd", 0.5), *slow])
     assert "wrong or failed" in python.table([told("mountnd", 0.4, right=False), *slow])
     assert "failed" in python.table([told("mountnd", 0.4)])
+
+
+def of_nodes(what: str, nodes: int = 8, **more: object) -> Record:
+    run = {"gets": 512.0, "failed": 0, "wrong": 0, "seconds": 3.0, "origin_mib": 256.2}
+    return {"what": what, "nodes": nodes, "data_mib": 256, **run, **more}
+
+
+def test_what_left_the_server_by_the_number_of_nodes() -> None:
+    runs = [of_nodes("ring", 1), of_nodes("JuiceFS", 1), of_nodes("JuiceFS", origin_mib=2048.0), of_nodes("ring")]
+    _, _, ring, juicefs = cluster_table.table(runs).splitlines()
+    assert ring == "| ring | 1.001 | 1.001 | 512 | 0 | 0 | 3 | held |"
+    assert juicefs == "| JuiceFS | 1.001 | 8.000 | 512 | 0 | 0 | 3 |  |"
+
+
+@pytest.mark.parametrize("flaw", [{"origin_mib": 262.0}, {"failed": 1}, {"wrong": 1}])
+def test_a_ring_that_misses_at_one_size_has_missed(flaw: dict[str, float]) -> None:
+    assert cluster_table.table([of_nodes("ring", 2, **flaw), of_nodes("ring")]).endswith("| **missed** |")
+
+
+def test_a_program_that_could_not_be_mounted_says_why() -> None:
+    told = {"what": "JuiceFS", "nodes": 2, "data_mib": 256, "why_not": "JuiceFS ended: see /log"}
+    rows = cluster_table.table([of_nodes("ring"), told]).splitlines()
+    assert rows[3] == "| JuiceFS |  |  |  | 0 | 0 |  |  |" and rows[-1] == "2 x JuiceFS: JuiceFS ended: see /log"

@@ -15,7 +15,7 @@ from mountnd.errors import BadAnswer, Cancelled, StoreError, TimedOut
 from mountnd.stores.base import Deadline, ObjectId, Store
 from mountnd.stores.links.store import SignedLinkStore
 from mountnd.stores.retry import Retrying
-from mountnd.stores.s3 import S3Store
+from mountnd.stores.s3 import S3Store, http_client
 
 from ..support.raw import HANG, Raw, Step, raw_server, say, trickle
 from ..support.waiting import holds_within, wait_until
@@ -27,6 +27,14 @@ ETAG = '"00112233445566778899aabbccddeeff"'
 SECONDS = 0.6
 # What a busy machine may add; less than the ten seconds of silence after which a store gives up by itself.
 SLACK_S = 8.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_opened_ahead() -> Iterator[None]:
+    """A raw server says over a connection what it was told to say when that was opened."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(http_client, "AHEAD", 0)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,8 @@ def test_nothing_is_said_where_nothing_is_missing(tmp_path: Path) -> None:
 
 def test_setup_says_what_it_does_while_it_takes_long(tmp_path: Path) -> None:
     program(tmp_path / "python3", "case $2 in *print*) echo 3.12.1;; esac")
-    program(tmp_path / "uv", "[ $1 = venv ] || sleep 6")
+    made = f'{shutil.which("mkdir")} -p "$5/bin" && {shutil.which("cp")} {tmp_path}/python3 "$5/bin/python"'
+    program(tmp_path / "uv", f"if [ $1 = venv ]; then {made}; else sleep 6; fi")
     done = run(tmp_path, "setup-venv", str(tmp_path / "venv"), "python3", "demo")
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()

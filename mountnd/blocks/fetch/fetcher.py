@@ -133,10 +133,12 @@ class Fetcher:
                 gaps = more
             else:
                 ahead = 0
-        long = cut and (need.stop - need.first) << SHIFT > DEMAND_PIECE
+        length = (need.stop - need.first) << SHIFT
         for gap in gaps:
-            for piece in geometry.split(gap, DEMAND_PIECE) if long else (gap,):
-                new = Flight(id, size, self._widened(id, size, piece), demand=True)
+            most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE)
+            long = cut and length > most
+            for piece in geometry.split(gap, most) if long else (self._widened(id, size, gap),):
+                new = Flight(id, size, piece, demand=True)
                 new.reserved, ahead = ahead, 0
                 self._start(new)
         parts: list[Block | Flight] = []

@@ -18,6 +18,7 @@ WARMUP_BYTES = 256 << 10  # what such a GET brings; a random read of 4 KiB may f
 WARMUP_BLOCKS = WARMUP_BYTES // BLOCK
 WARM_BYTES = 512 << 10  # an answer this long warms its connection whenever it comes
 SMALL_ANSWERS = 2  # small answers before the warm-up
+SIDE_BY_SIDE = 4  # GETs that one read is cut into while connections are cold
 # Idle connections are closed by one side or the other after about this long.
 IDLE_S = 30.0
 
@@ -36,9 +37,21 @@ class ConnectionWarmup:
     @property
     def due(self) -> bool:
         """Whether a GET that starts now should be `WARMUP_BYTES` long."""
+        self._forget_idle()
+        return self._busy < len(self._answers) and self._answers[self._busy] == SMALL_ANSWERS
+
+    def cut(self, need: int, usual: int) -> int:
+        """How long the GETs are that a read of `need` bytes is cut into, `usual` where connections are warm: while TCP
+        starts, 512 KiB take two round trips more than 128, so that several connections share them."""
+        self._forget_idle()
+        answers = self._answers[self._busy : self._busy + SIDE_BY_SIDE]
+        if need <= WARMUP_BYTES or (len(answers) == SIDE_BY_SIDE and min(answers) > SMALL_ANSWERS):
+            return usual
+        return min(usual, max(WARMUP_BYTES // 2, -(-need // SIDE_BY_SIDE)))
+
+    def _forget_idle(self) -> None:
         if not self._busy and self._clock() - self._last > IDLE_S:
             self._answers.clear()
-        return self._busy < len(self._answers) and self._answers[self._busy] == SMALL_ANSWERS
 
     def widened(self, gap: BlockRange, count: int, is_held: Callable[[int], bool]) -> BlockRange:
         """The blocks of a GET for `gap`: as many from there on as it takes to warm up its connection, where one is due.

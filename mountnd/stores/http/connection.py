@@ -64,11 +64,22 @@ class Connection:
         plain = socket.socket.recv  # of an SSL socket too: bytes of the network, whatever they mean
         self._socket.setblocking(False)
         try:
-            plain(self._socket, 1, socket.MSG_PEEK)
+            closed = not plain(self._socket, 1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
         except OSError:
             return False
+        return not closed and self._answer is None and self._has_only_tickets()
+
+    def _has_only_tickets(self) -> bool:
+        """Whether nothing has come but what TLS 1.3 sends when a connection was opened (session tickets)."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            try:
+                self._socket.recv(1)
+            except ssl.SSLWantReadError:
+                return True
+            except OSError:
+                pass
         return False
 
     @property
@@ -81,9 +92,9 @@ class Connection:
 
     @property
     def reusable(self) -> bool:
-        """Whether another request can be sent: all of the last answer was received, and it does not end with that."""
+        """Whether a request can be sent: all of the last answer was received, and it does not end with that."""
         answer = self._answer
-        return answer is not None and answer.isclosed() and not answer.will_close and not self.was_shut
+        return (answer is None or (answer.isclosed() and not answer.will_close)) and not self.was_shut
 
     def ask(
         self,

@@ -1,11 +1,14 @@
 """The connections of one client, to one place or several: kept when idle, and closed when anything went wrong.
 
+To open one takes a round trip, with TLS two or three. `prepare` opens some before they are needed.
+
 Lock order: `Connections._lock` is a leaf: it guards the idle connections. So is `Connections._turn` (`connection.py`).
 """
 
 from __future__ import annotations
 
 import http.client
+import logging
 import ssl
 import threading
 import time
@@ -14,15 +17,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ... import descriptors
-from ...errors import StoreError
+from ...errors import MountError, StoreError
+from ...threads import start
 from ..deadline import Deadline
 from .connecting import Route, connect
 from .connection import Connection
 from .status import request_id_in
 from .timeouts import USUAL, Patience
 
+log = logging.getLogger(__name__)
+
 # S3 closes a connection that was idle for some 20 s; one that it closed is noticed before it is used.
 IDLE_KEPT_S = 60.0
+
+# How often it is looked whether those are still there that were opened ahead, and how long opening one may take.
+PREPARE_S, OPEN_S = 1.0, 10.0
 
 # How a connection fails that the server closed while it was idle, and that only the next request finds out.
 _GONE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -53,6 +62,8 @@ class Connections:
         self._idle: list[tuple[Route, Connection, float]] = []
         self._turn: threading.Lock = others._turn if others else threading.Lock()  # as their connections have it
         self._closed = False
+        self._opening: set[Deadline] = set()  # ahead
+        self._prepared = float("-inf")  # when that was last looked at
         descriptors.spare(self.drop_idle)
         # A request that outlives its mount may still leave one here, of clients that nobody else knows.
         weakref.finalize(self, _close_all, self._idle).atexit = False
@@ -119,9 +130,44 @@ class Connections:
             raise
         self._release(route, connection)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a connection to a server that speaks TLS can be opened without loading certificates first."""
+        return self._context is not None
+
+    def prepare(self, route: Route, count: int) -> None:
+        """Open connections ahead, so that `count` are idle; none through a proxy, which may count them. Returns at
+        once. What fails is not told: whoever needs a connection opens one."""
+        now = time.monotonic()
+        if now - self._prepared < PREPARE_S or self._closed or route.proxy is not None:
+            return
+        self._prepared = now
+        with self._lock:
+            gone = [one for one in self._idle if not one[1].alive()]
+            self._idle[:] = [one for one in self._idle if one not in gone]
+            missing = count - len(self._opening) - sum(one[0] == route for one in self._idle)
+            deadlines = [Deadline(OPEN_S) for _ in range(missing)]
+            self._opening.update(deadlines)
+        _close_all(gone)
+        for deadline in deadlines:
+            try:
+                start(threading.Thread(target=self._open_ahead, args=(route, deadline), name="connect", daemon=True))
+            except MountError:
+                self._opening.discard(deadline)
+
+    def _open_ahead(self, route: Route, deadline: Deadline) -> None:
+        try:
+            self._release(route, self._connect(route, deadline, None))
+        except Exception as e:
+            log.debug("%s: no connection ahead: %s", route.place, e)
+        finally:
+            self._opening.discard(deadline)
+
     def close(self) -> None:
         """Drop the idle connections, and keep none from now on: those in use are closed when their requests end."""
         self._closed = True
+        for deadline in list(self._opening):
+            deadline.cancel()
         self.drop_idle()
 
     def drop_idle(self) -> None:

@@ -33,6 +33,10 @@ from .access.connect import BucketAccess
 from .signing import Signer
 from .translate import Subject, error_from_response, translate
 
+# Who asks for a name wants its bytes next, over several connections. So many are opened meanwhile, at most this part of
+# those that there may be.
+AHEAD, AHEAD_PART = 6, 8
+
 # An error's XML is under 1 KiB; what is longer is somebody's page.
 ERROR_BODY_MAX = 64 << 10
 
@@ -103,6 +107,7 @@ class HttpClient:
         # one saves the round trips that opening one takes.
         self._names = Connections(connections, self.context)
         self._bytes = Connections(connections, self.context, self._names)
+        self._ahead = min(AHEAD, connections // AHEAD_PART)
 
     def read(
         self,
@@ -163,10 +168,14 @@ class HttpClient:
         sent = {**self._headers, **headers}
         if signed:
             sent = self._sign(method, target, sent, subject, deadline)
+        if self._names.is_ready:
+            self._bytes.prepare(self._route, self._ahead)
         with self._names.ask(
             self._route, method, target, sent, subject, deadline, lambda error: translate(error, subject)
         ) as (connection, answer):
-            return _reply(connection, answer, most, subject, deadline)
+            reply = _reply(connection, answer, most, subject, deadline)
+        self._bytes.prepare(self._route, self._ahead)
+        return reply
 
     def close(self) -> None:
         """Drop the idle connections."""

@@ -63,3 +63,32 @@ def test_connections_are_warmed_up_again_after_a_pause() -> None:
     assert [get(BLOCK) for _ in range(4)] == [False, False, True, False]
     clock.now += 60
     assert [get(n) for n in (BLOCK, MIB, BLOCK, BLOCK)] == [False] * 4
+
+
+def test_a_long_read_is_shared_by_several_connections_while_tcp_starts_on_them() -> None:
+    data = body(64 * MIB)
+    with BlocksHarness() as harness:
+        stream = harness.open("a", data)
+        for at, pieces in ((10, 4), (20, 2), (30, 2)):
+            harness.store.calls.clear()
+            read(harness.blocks.open(stream.id, len(data)), at * MIB, MIB)
+            assert [b - a for a, b in harness.gets] == [MIB // pieces] * pieces, f"at {at} MiB"
+            if pieces == 4:  # these pieces were short of what warms a connection
+                read(stream, 40 * MIB, 2 * MIB)
+        harness.store.calls.clear()
+        read(harness.open("b", data), 50 * MIB, 192 * KIB)
+        assert len(harness.gets) == 1
+
+
+def test_how_long_its_pieces_are() -> None:
+    usual, warmup = 512 * KIB, ConnectionWarmup(Clock())
+    assert warmup.cut(WARMUP_BYTES, usual) == usual, "not of a short one"
+    assert warmup.cut(384 * KIB, usual) == warmup.cut(512 * KIB, usual) == 128 * KIB
+    assert warmup.cut(MIB, usual) == 256 * KIB
+    assert warmup.cut(8 * MIB, usual) == usual
+    for _ in range(4):
+        warmup.started(512 * KIB)
+    assert warmup.cut(MIB, usual) == 256 * KIB, "the next four are new"
+    for _ in range(4):
+        warmup.finished()
+    assert warmup.cut(MIB, usual) == usual
