@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import descriptors, memory_limit
 from .blocks.disk.cache import DiskCache
-from .blocks.disk.shared_cache import SharedCache
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
 from .cache_directory import blocks_dir, kept_in, names_dir_of, usable, views_dir_of
@@ -34,7 +33,7 @@ from .waits import Reader
 from .workers import Waiter, Workers
 
 if TYPE_CHECKING:
-    pass
+    from .blocks.disk.shared_cache import SharedCache
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +165,7 @@ def build(
         timeout=config.timeout,
         stats=stats,
         disk=_disk_cache(bytes_dir, config.cache_size, stats, shares) if bytes_dir else None,
-        shared=SharedCache(place, shareable, config.shared_size, stats) if place is not None else None,
+        shared=_shared_cache(place, shareable, config.shared_size, stats) if place is not None else None,
         readahead=WindowPolicy,
         usage=usage,
     )
@@ -182,6 +181,12 @@ def build(
 
 def _disk_cache(root: PrivatePath, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:
     return DiskCache(root, limit, stats, open_files=shares.cache_files, written_files=shares.written_files)
+
+
+def _shared_cache(place: SharedPlace, sources: frozenset[str], limit: int | None, stats: Stats) -> SharedCache:
+    from .blocks.disk.shared_cache import SharedCache  # which most mounts do without
+
+    return SharedCache(place, sources, limit, stats)
 
 
 def _shared_place(

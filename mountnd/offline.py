@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .assembly import Mount
-from .blocks.disk.directory import held_bytes
+from .blocks.disk.contents import held_bytes
 from .cache_directory import blocks_dir, kept_in, names_dir_of
 from .catalog.cache.disk import has_listings
 from .config.options import MountConfig, SourceConfig

@@ -80,6 +80,8 @@ SHARED_EVICTED = _counter("shared.cache.evicted.bytes", "bytes", "removed from t
 SHARED_DAMAGED = _counter(
     "shared.cache.damaged.blocks", "blocks", "in the shared cache whose checksum failed; they were fetched again"
 )
+SHARED_PACKS = _counter("shared.cache.packs", "packs", "of small objects written to the shared cache")
+SHARED_MERGED = _counter("shared.cache.merged.packs", "packs", "in the shared cache that became part of larger ones")
 SHARED_FAULTS = _counter(
     "shared.cache.faults", "faults", "of the shared cache's file system: errors, and calls that hung"
 )

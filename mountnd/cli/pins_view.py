@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..blocks.disk import directory
+from ..blocks.disk import contents
 from ..blocks.disk.pins import Pin, Pins
 from ..private_directory import PrivatePath
 from ..report.figures import minute, size
@@ -39,7 +39,7 @@ def amounts(root: PrivatePath) -> list[PinAmounts]:
     pins = Pins(root).all()
     if not pins:
         return []
-    there = {chunk.path: chunk for chunk in directory.chunks(root)}
+    there = {chunk.path: chunk for chunk in contents.chunks(root)}
     found = []
     for pin in pins:
         held = [there[path] for path in pin.chunks if path in there]

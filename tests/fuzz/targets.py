@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import answers, from_disk, from_people, from_programs, from_servers, from_trees
+from . import answers, from_disk, from_packs, from_people, from_programs, from_servers, from_trees
 from .target import Target
 
 TARGETS: dict[str, Target] = {
     target.name: target
-    for module in (from_servers, from_disk, from_people, from_programs, from_trees, answers)
+    for module in (from_servers, from_disk, from_packs, from_people, from_programs, from_trees, answers)
     for target in module.TARGETS
 }
 

@@ -113,6 +113,33 @@ class SharedTier(Protocol):
     def close(self) -> None: ...
 
 
+class Room(Protocol):
+    """How much may be written into a directory.
+
+    Attributes:
+        limit: bytes on disk that everything in it may take; None: not known yet.
+    """
+
+    limit: int | None
+
+    def make(self, n: int, evicted: Callable[[str], object]) -> bool:
+        """Whether `n` bytes may be written; evicts for them, and tells which files. Raises OSError, also where the disk
+        has no room however much is evicted."""
+        ...
+
+    def spend(self, n: int) -> None:
+        """So much was written."""
+        ...
+
+    def forget(self) -> None:
+        """Look at the directory before the next write."""
+        ...
+
+    def failed(self, error: OSError) -> None:
+        """A write has failed so."""
+        ...
+
+
 class DiskRoom(NamedTuple):
     """How much the tier may hold. Bytes on disk.
 

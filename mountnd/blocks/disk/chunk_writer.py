@@ -18,10 +18,9 @@ from ...stats import Stats
 from ...stores.base import ObjectId
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
-from .base import OWN, TierCounters
+from .base import OWN, Room, TierCounters
 from .chunk_file import ALIGNMENT, ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .place import CacheDirectory
-from .room import Room
 
 log = logging.getLogger(__name__)
 

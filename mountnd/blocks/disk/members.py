@@ -93,7 +93,7 @@ class Members:
         now = self._clock()
         if len(self._vain) == VAIN and now - self._vain[0] < DISTRUST_S:
             return False
-        if now - self._shown > self._rhythm.beat_s:
+        if not self._is_there or now - self._shown > self._rhythm.beat_s:  # also while another thread is making it
             self._show()
         return self._is_there
 

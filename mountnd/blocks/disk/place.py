@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 from ...private_directory import PrivateDirectory, PrivatePath
+
+T = TypeVar("T")
 
 
 class CacheDirectory:
@@ -46,11 +50,18 @@ class CacheDirectory:
 
     def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
         """As `PrivateDirectory.open_file`."""
+        return self._ask(lambda held: held.open_file(name, flags))
+
+    def below(self, name: str) -> PrivateDirectory:
+        """A directory in it, opened now. Raises FileNotFoundError where there is none."""
+        return self._ask(lambda held: held.below(name))
+
+    def _ask(self, call: Callable[[PrivateDirectory], T]) -> T:
         held = self.held()
         try:
-            return held.open_file(name, flags)
+            return call(held)
         except OSError as e:
             if not (e.errno == errno.ESTALE or (e.errno == errno.ENOENT and not held.info.st_nlink)):
                 raise
         self._held = None  # it was removed; another one may be there
-        return self.held().open_file(name, flags)
+        return call(self.held())

@@ -8,40 +8,12 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from ...stats import DISK_EVICTED, Stats
 from . import directory, eviction
 from .last_use import LastUse
 from .pins import Pins
 from .place import CacheDirectory
-
-
-class Room(Protocol):
-    """How much may be written into a directory.
-
-    Attributes:
-        limit: bytes on disk that everything in it may take; None: not known yet.
-    """
-
-    limit: int | None
-
-    def make(self, n: int, evicted: Callable[[str], object]) -> bool:
-        """Whether `n` bytes may be written; evicts for them, and tells which files. Raises OSError, also where the disk
-        has no room however much is evicted."""
-        ...
-
-    def spend(self, n: int) -> None:
-        """So much was written."""
-        ...
-
-    def forget(self) -> None:
-        """Look at the directory before the next write."""
-        ...
-
-    def failed(self, error: OSError) -> None:
-        """A write has failed so."""
-        ...
 
 
 class OwnRoom:

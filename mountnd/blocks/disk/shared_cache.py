@@ -6,6 +6,7 @@ directory on a network, which others may write, demands:
 - Each call goes through the place's guard (`shared_directory/guard.py`): a file system that hangs holds up a reader for
   some seconds, once, and is left out then. So blocks are read into memory of the call's own, and copied.
 - No file is kept open. Who opens a file on one node sees what was closed on another (NFS promises no more).
+- Small objects lie in packs, many in a file (`packs/`): they are left to a `PackTier`, and so is what waits for them.
 - Leases are always taken, without a look who else is there, and tell whether their holders live by files that are
   opened (`members`).
 - Room comes from a ledger, and one mount at a time evicts (`shared_room`).
@@ -15,26 +16,29 @@ Whatever goes wrong is a miss and a counter. Lock order: it has no lock of its o
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from ...regular_file import Untrusted, UntrustedDirectory
+from ...regular_file import UntrustedDirectory
 from ...shared_directory.place import SharedPlace
 from ...stats import BYTES_FROM_SHARED, SHARED_DAMAGED, SHARED_KEPT, SHARED_SKIPPED, Stats
 from ...stores.base import Deadline, ObjectId
-from ..geometry import BlockRange, block_count, block_size
+from ..geometry import BlockRange, block_count
 from ..memory import PinnedBlocks
 from .base import BlockSource, Busy, Hold, TierCounters
-from .chunk_file import ChunkFile, ChunkIdentity, InvalidChunk, chunks_of
 from .chunk_writer import ChunkWriter
 from .last_use import LastUse
 from .leases import Leases
 from .ledger import Ledger
 from .members import CLUSTER, Members
+from .packs.format import PACKED
+from .packs.tier import PackTier
 from .place import CacheDirectory
+from .shared_chunks import SharedChunks
 from .shared_room import SharedRoom
 from .writer import READ_ONLY, WriteBehind
 
@@ -63,8 +67,14 @@ class SharedCache:
         self._last_use = LastUse(self._root, TOUCH_S)
         self._leases = Leases(self._root, neighbours=Members(self._root), rhythm=CLUSTER, post=self._guard.post)
         self._ledger = Ledger(self._root)
-        chunks = ChunkWriter(self._root, SharedRoom(self._root, limit, stats), stats, 0, COUNTERS)
+        room = SharedRoom(self._root, limit, stats)
+        chunks = ChunkWriter(self._root, room, stats, 0, COUNTERS)
         self._writer = WriteBehind(self._root, chunks, stats, COUNTERS, self._suspended)
+        self._chunks = SharedChunks(self._root, self._use, partial(stats.add, SHARED_DAMAGED), self._refused)
+        self._packs = PackTier(
+            self._root, room, self._writer, stats, COUNTERS, ended=self._packed, used=self._use, refused=self._refused,
+            post=self._guard.post,
+        )  # fmt: skip
         self._full_said = self._refused_said = False
         self._guard.when_out(self._left_out)
 
@@ -80,6 +90,7 @@ class SharedCache:
         """This mount uses the directory. Never raises, and waits for nothing."""
         if self._place.may_write:
             self._guard.post(self._make)
+        self._guard.post(self._packs.learn)
 
     def _make(self) -> None:
         self._root.make()
@@ -103,42 +114,22 @@ class SharedCache:
 
     def _read(self, id: ObjectId, size: int, span: BlockRange) -> dict[int, memoryview]:
         """On a thread of the guard's: what is held of `span`, by index. Raises OSError where the file system fails."""
-        found: dict[int, memoryview] = {}
-        for chunk, part in chunks_of(span):
-            identity = ChunkIdentity.of(id, size, chunk)
-            if (file := self._open(identity)) is None:
-                continue
-            buffer = memoryview(bytearray(sum(block_size(i, size) for i in range(*part))))
-            views = file.views(part, buffer)
-            good, bad = file.read(part, views)
-            if bad and file.linked:  # else it was evicted meanwhile
-                self._stats.add(SHARED_DAMAGED, len(bad))
-                log.info("%s/%s: %d damaged blocks", self._root.path, identity.name, len(bad))
-            found.update((i, views[i - part.first]) for i in good)
-            if good:
-                self._guard.worked()
-                if self._place.may_write:
-                    self._last_use.touch(identity.name)
+        found = self._packs.read(id, size, span) if size <= PACKED else {}
+        if len(found) < span.stop - span.first:  # a small one may lie in a file, too, which an earlier version made
+            found = self._chunks.read(id, size, span) | found
+        if found:
+            self._guard.worked()
         return found
 
-    def _open(self, identity: ChunkIdentity) -> ChunkFile | None:
-        """A chunk's file, None where there is none to be believed. Raises OSError where the file system fails."""
-        try:
-            return ChunkFile.open(identity.name, identity, within=self._root)
-        except (InvalidChunk, Untrusted) as e:
-            if not isinstance(e, UntrustedDirectory):  # the writer says what is wrong with that
-                self._stats.add(SHARED_DAMAGED)
-                log.info("%s/%s: %s", self._root.path, identity.name, e.strerror if isinstance(e, OSError) else e)
-            return None
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-        except PermissionError as e:
-            said, self._refused_said = self._refused_said, True
-            if not said:
-                log.warning(
-                    "%s/%s: %s; what others do not let us read is fetched", self._root.path, identity.name, e.strerror
-                )
-            return None
+    def _use(self, name: str) -> None:
+        if self._place.may_write:
+            self._last_use.touch(name)
+
+    def _refused(self, name: str) -> None:
+        said, self._refused_said = self._refused_said, True
+        if not said:
+            why = os.strerror(errno.EACCES)
+            log.warning("%s/%s: %s; what others do not let us read is fetched", self._root.path, name, why)
 
     def held(self, id: ObjectId, size: int) -> Collection[int]:
         """The indexes of the blocks that have a checksum there; that it holds, only reading tells. Never raises."""
@@ -150,11 +141,8 @@ class SharedCache:
             return ()
 
     def _held(self, id: ObjectId, size: int) -> Collection[int]:
-        found: set[int] = set()
-        for chunk, part in chunks_of(BlockRange(0, block_count(size))):
-            if (file := self._open(ChunkIdentity.of(id, size, chunk))) is not None:
-                found.update(i for i, checksum in zip(range(*part), file.checksums(part), strict=True) if checksum)
-        return found
+        found = self._packs.held(id, size) if size <= PACKED else ()
+        return found if len(found) == block_count(size) else {*found, *self._chunks.held(id, size)}
 
     def used(self) -> int | None:
         """Bytes on disk that it takes, as its ledger says; None where that is not known."""
@@ -170,17 +158,34 @@ class SharedCache:
 
         `written`: called once they are there for others, or will not be.
         """
-        if self._can_write(id.source):
+        if size <= PACKED:
+            self._pack(id, size, blocks, written)
+        elif self._can_write(id.source):
             self._writer.save(id, size, blocks, written)
         elif written is not None:
             written()
 
     def keep(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None = None) -> None:
         """As `save`, for blocks that are in no memory: they are held until they are written."""
-        if self._can_write(id.source):
+        if size <= PACKED:
+            self._pack(id, size, blocks, written)
+        elif self._can_write(id.source):
             self._writer.keep([(id, size, blocks)]).add_done_callback(partial(self._kept, written))
         elif written is not None:
             written()
+
+    def _pack(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None) -> None:
+        can_write = self._can_write(id.source)
+        if can_write and self._writer.is_on:
+            self._packs.save(id, size, blocks, written)
+            return
+        self._stats.add(SHARED_SKIPPED, sum(map(len, blocks.views)) if can_write else 0)
+        if written is not None:
+            written()
+
+    def _packed(self, future: Future[None]) -> None:
+        if isinstance(error := future.exception(), OSError) and error.errno != errno.ESHUTDOWN:
+            self._writer.suspend(error)
 
     def _kept(self, written: Callable[[], None] | None, future: Future[None]) -> None:
         if isinstance(error := future.exception(), OSError):
@@ -211,11 +216,17 @@ class SharedCache:
         self._place.keep_time()
         if not self._leases.shared(id.source):
             return _NOTHING, list(spans), []
-        return self._leases.take(id, size, spans)
+        try:
+            return self._leases.take(id, size, spans)
+        finally:  # what others had leased just before may be there now
+            self._packs.expire()
 
     def wait(self, source: str, busy: Collection[Busy], patience: Deadline) -> bool:
         """As `LeaseTable.wait`; it ends when the directory is left out."""
-        return self._guard.is_on and self._leases.wait(source, busy, patience)
+        try:
+            return self._guard.is_on and self._leases.wait(source, busy, patience)
+        finally:
+            self._packs.expire(changed=True)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what waited to be written is; False where that took longer."""
@@ -224,6 +235,7 @@ class SharedCache:
     def close(self) -> None:
         """Write what waits, within some seconds. Idempotent."""
         is_on = self._guard.is_on
+        self._packs.close()
         self._writer.close(CLOSE_S if is_on else 0.0)
         self._leases.close()
         if is_on:

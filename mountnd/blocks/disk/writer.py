@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import NamedTuple
 
 from ...regular_file import UntrustedDirectory
@@ -23,6 +24,7 @@ from ...stores.base import ObjectId
 from ..geometry import BlockRange
 from ..memory import PinnedBlocks
 from . import throttle
+from .awaited_work import AwaitedWork, failure_of
 from .base import OWN, BlockSource, TierCounters
 from .chunk_writer import ChunkWriter
 from .place import CacheDirectory
@@ -69,13 +71,6 @@ class _Pending(NamedTuple):
     written: Callable[[], None] | None
 
 
-class _Awaited(NamedTuple):
-    """Blocks of objects, and whoever waits until they are written."""
-
-    parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]
-    kept: Future[None]
-
-
 class WriteBehind:
     """The writer of one cache directory.
 
@@ -100,7 +95,7 @@ class WriteBehind:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._pending: deque[_Pending] = deque()
-        self._awaited: deque[_Awaited] = deque()  # what somebody waits for: it goes first, and without a pause
+        self._awaited = AwaitedWork()  # it goes first when it is due, and without a pause
         self._waiting = self._pinned = 0  # bytes in `_pending` and being written, and of them those that are pinned
         self._hurried_until = 0.0
         self._thread: threading.Thread | None = None
@@ -168,17 +163,24 @@ class WriteBehind:
 
         The future completes when all are written, or fails with OSError: why they are not.
         """
-        kept: Future[None] = Future()
+        return self.do(partial(self._write_parts, parts))
+
+    def do(self, work: Callable[[], None], within: float = 0.0) -> Future[None]:
+        """Have `work` done on the writer's thread, next or in so many seconds at most; it may raise OSError.
+
+        The future completes when it is done, or fails with OSError: why it is not.
+        """
         with self._lock:
             if not self._closed:
-                self._awaited.append(_Awaited(parts, kept))
+                done = self._awaited.add(work, within)
                 if self._thread is None:
                     self._start()
-                elif len(self._awaited) == 1:
+                else:
                     self._changed.notify_all()
-                return kept
-        kept.set_exception(OSError(errno.ESHUTDOWN, "the cache is closed"))
-        return kept
+                return done
+        done = Future()
+        done.set_exception(OSError(errno.ESHUTDOWN, "the cache is closed"))
+        return done
 
     def hurry(self) -> None:
         """Other mounts want what this one fetches: for a moment write at once, whoever reads."""
@@ -193,7 +195,7 @@ class WriteBehind:
         with self._lock:
             self._flushing += 1
             self._changed.notify_all()
-            done = self._changed.wait_for(lambda: not self._waiting, seconds)
+            done = self._changed.wait_for(lambda: not self._waiting and self._awaited.is_done, seconds)
             self._flushing -= 1
             return done
 
@@ -210,17 +212,16 @@ class WriteBehind:
     def drop(self) -> None:
         """Forget what waits, and tell whoever waits for it."""
         with self._lock:
-            left, awaited = list(self._pending), list(self._awaited)
+            left, awaited = list(self._pending), self._awaited.clear()
             self._pending.clear()
-            self._awaited.clear()
             for job in left:
                 self._stats.add(self._counters.skipped, job.bytes)
                 self._done(job)
             self._changed.notify_all()
         for tell in filter(None, [job.written for job in left]):
             tell()
-        for one in awaited:
-            one.kept.set_exception(OSError(errno.ESHUTDOWN, "it is left out, or closed"))
+        for done in awaited:
+            done.set_exception(OSError(errno.ESHUTDOWN, "it is left out, or closed"))
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="disk-cache", daemon=True)
@@ -236,17 +237,20 @@ class WriteBehind:
                     if self._closed and not self._pending:
                         self._chunks.let_go()
                         return
-                    self._changed.wait(delay if self._pending else None)
-                job = None if self._awaited or not self._pending else self._pending.popleft()
+                    self._changed.wait(delay if delay < float("inf") else None)
+                awaited = self._awaited.take(time.monotonic(), at_once=self._at_once)
+                job = self._pending.popleft() if awaited is None and self._pending else None
+            if awaited is not None:
+                self._do(*awaited)
+                del awaited
             if job is None:
-                self._write_awaited()
                 continue
             begun, self._busy_since = time.thread_time(), time.monotonic()
             try:
                 self._write(job)
             except OSError as e:
                 self._stats.add(self._counters.skipped, job.bytes)
-                self._suspend(e)
+                self.suspend(e)
             except Exception:  # the thread must live on: later blocks can still be written
                 self._stats.add(self._counters.skipped, job.bytes)
                 log.exception("disk cache")
@@ -277,35 +281,39 @@ class WriteBehind:
 
     def _delay(self) -> float:
         """Seconds until the next write may begin; infinite where nothing waits."""
-        if self._awaited:
-            return 0.0
+        now = time.monotonic()
+        return min(self._awaited.delay(now, at_once=self._at_once), self._delay_of_blocks(now))
+
+    @property
+    def _at_once(self) -> bool:
+        """Whether all that waits is due."""
+        return self._closed or self._flushing > 0
+
+    def _delay_of_blocks(self, now: float) -> float:
         if not self._pending:
             return float("inf")
-        now = time.monotonic()
-        if self._closed or self._flushing or now < self._hurried_until:
+        if self._at_once or now < self._hurried_until:
             return 0.0
         due = now if self._pressed else self._pending[0].since + AGE_S
         return min(self._last + QUIET_S, max(due, self._paused_until)) - now
 
-    def _write_awaited(self) -> None:
-        """Write what somebody waits for, and tell him."""
-        with self._lock:
-            if not self._awaited:
-                return  # dropped
-            parts, kept = self._awaited.popleft()
+    def _do(self, work: Callable[[], None], done: Future[None]) -> None:
+        """Do what somebody waits for, and tell him."""
         self._busy_since = time.monotonic()
-        try:
-            for id, size, blocks in parts:
-                self._chunks.write(id, size, blocks, awaited=True)
-        except OSError as e:
-            self._chunks.let_go()
-            kept.set_exception(e.with_traceback(None))  # its frames would keep the blocks
-        except Exception as e:
-            log.exception("disk cache")
-            kept.set_exception(OSError(errno.EIO, f"{type(e).__name__}: {e}"))
-        else:
-            kept.set_result(None)
+        error = failure_of(work)
         self._busy_since = None
+        if error is None:
+            done.set_result(None)
+        else:
+            self._chunks.let_go()
+            done.set_exception(error)
+        with self._lock:
+            self._awaited.finish()
+            self._changed.notify_all()
+
+    def _write_parts(self, parts: Sequence[tuple[ObjectId, int, PinnedBlocks]]) -> None:
+        for id, size, blocks in parts:
+            self._chunks.write(id, size, blocks, awaited=True)
 
     def _write(self, job: _Pending) -> None:
         if job.pinned is not None:
@@ -318,8 +326,8 @@ class WriteBehind:
         for blocks in held:
             self._chunks.write(job.id, job.size, blocks, awaited=False)
 
-    def _suspend(self, e: OSError) -> None:
-        """Stop writing: for good where we may not write, else for a while. Say so once."""
+    def suspend(self, e: OSError) -> None:
+        """Stop writing, as it has failed so: for good where we may not write, else for a while. Say so once."""
         self._chunks.failed(e)
         self._chunks.let_go()
         for_good = e.errno in READ_ONLY

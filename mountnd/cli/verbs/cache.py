@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ... import view_files
-from ...blocks.disk import directory
-from ...blocks.disk.directory import CachedObject
+from ...blocks.disk import contents, directory
+from ...blocks.disk.contents import CachedObject
 from ...blocks.disk.pins import Pins
 from ...blocks.disk.place import CacheDirectory
 from ...blocks.disk.shared_cache import FOLDER
@@ -125,7 +125,7 @@ def _gc(root: PrivatePath, limit: int | None, as_json: bool) -> None:
 
 
 def _ls(root: PrivatePath, what: str | None, as_json: bool) -> None:
-    objects = [e for e in directory.objects(root) if what is None or what in e.source or what in e.key]
+    objects = [e for e in contents.objects(root) if what is None or what in e.source or what in e.key]
     pins = pins_view.amounts(root) if what is None else []
     if as_json:
         on_disk = sum(e.disk for e in objects)
@@ -215,7 +215,7 @@ def data_set_of(key: str) -> str:
 def _clear(root: PrivatePath, views: PrivatePath | None, what: str | None, as_json: bool, *, pinned: bool) -> None:
     pins = Pins(root)
     which = None if what is None else lambda source, key: what in source or what in key
-    freed, kept = directory.clear(root, which, keep=() if pinned else pins.chunks())
+    freed, kept = contents.clear(root, which, keep=() if pinned else pins.chunks())
     if pinned and what is None:
         for pin in pins.all():
             pins.remove(pin.name)
@@ -241,7 +241,7 @@ def _unpin(root: PrivatePath, what: str | None, as_json: bool) -> None:
 
 
 def _verify(root: PrivatePath, what: str | None, as_json: bool) -> None:
-    v = directory.verify(root)
+    v = contents.verify(root)
     if as_json:
         show_json({"directory": str(root), **v._asdict()}, indent=2)
     else:
@@ -256,5 +256,5 @@ _EMPTY: Mapping[str, dict[str, Any]] = {
     "ls": {"on_disk": 0, "objects": [], "pins": []},
     "clear": {"freed": 0, "pinned": 0},
     "gc": {"freed": 0, "on_disk": 0, "limit": None},
-    "verify": directory.VerifyResult(0, 0, 0, 0)._asdict(),
+    "verify": contents.VerifyResult(0, 0, 0, 0)._asdict(),
 }

@@ -248,7 +248,7 @@ def _kept(cache: Path) -> int:
 
 
 def _verify(cache: Path) -> int:
-    from mountnd.blocks.disk import directory
+    from mountnd.blocks.disk import contents
 
-    found = directory.verify(str(cache / "blocks"))
+    found = contents.verify(str(cache / "blocks"))
     return found.bad_blocks + found.bad_files

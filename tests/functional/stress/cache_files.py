@@ -8,7 +8,7 @@ import random
 import shutil
 from pathlib import Path
 
-from mountnd.blocks.disk import directory
+from mountnd.blocks.disk import contents, directory
 from mountnd.blocks.disk.chunk_file import ChunkFile
 from mountnd.blocks.geometry import BLOCK, block_size
 from tests.support.tree import KIB, MIB, Bucket, content
@@ -93,7 +93,7 @@ def damage(blocks: Path, dice: random.Random) -> str:
 
 def is_intact(blocks: Path) -> bool:
     """Whether every chunk file is valid and in its place, and every block in it passes its checksum."""
-    found = directory.verify(str(blocks))
+    found = contents.verify(str(blocks))
     return not (found.bad_blocks or found.bad_files)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mountnd.blocks.disk import directory, lease_files, ledger, members
+from mountnd.blocks.disk import contents, directory, lease_files, ledger, members
 from mountnd.shared_directory.directory import SharedPath
 from mountnd.stats import (
     BYTES_FETCHED,
@@ -33,7 +33,7 @@ from mountnd.stats import (
 )
 from tests.support.cli import MOUNTND, ROOT, run_mountnd
 from tests.support.faulty_fs import FaultyFs, faulty_fs
-from tests.support.mounts import Mounted, kernel_mount, mountinfo
+from tests.support.mounts import Mounted, mountinfo
 from tests.support.servers import script_server
 from tests.support.strangers import KINDS, picture, plant_special
 from tests.support.tree import MIB
@@ -41,11 +41,11 @@ from tests.support.waiting import wait_until
 
 from . import synthetic_server
 from .readers import counters
+from .sharing_nodes import SOURCE, blocks, count, node, nodes, read_all
 from .whole_files import ended_well, reading, sent
 
 pytestmark = pytest.mark.kernel
 
-SOURCE = f"s3://{synthetic_server.BUCKET}"
 FILES, SIZE = 3, 8 * MIB + 4321
 GOAL = 1.05
 # What a reader may take while the directory does not answer: far above the bound, on a busy machine, too.
@@ -68,40 +68,14 @@ def shared(tmp_path: Path) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def node(where: Path, server: str, shared: Path, name: str | int, **options: object) -> Iterator[Mounted]:
-    """A mount with a disk cache of its own, as a node has one."""
-    at = where / f"node-{name}"
-    at.mkdir(exist_ok=True)
-    with kernel_mount(at, server, [SOURCE], {"memory": 48 * MIB, "shared_cache": shared} | options) as mount:
-        yield mount
-
-
-@contextlib.contextmanager
-def nodes(where: Path, server: str, shared: Path, count: int, **options: object) -> Iterator[list[Mounted]]:
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(node(where, server, shared, n, **options)) for n in range(count)]
-
-
 def read(numbers: Sequence[int], *mounts: Mounted, seconds: float = 120.0) -> None:
-    """Read whole files through each of these mounts at once, and compare."""
-    with reading(*((mount, numbers) for mount in mounts), size=SIZE) as processes:
-        for process in processes:
-            ended_well(process, seconds)
-
-
-def count(mount: Mounted, name: str) -> int:
-    return counters(mount).get(name, 0)
+    read_all(numbers, *mounts, size=SIZE, seconds=seconds)
 
 
 def condition(mount: Mounted) -> dict[str, Any]:
     """What `mountnd stats` says of the shared cache."""
     told: dict[str, Any] = json.loads(run_mountnd("stats", mount.path, "--json").stdout)["shared_cache"]
     return told
-
-
-def blocks(shared: Path) -> Path:
-    return shared / "blocks"
 
 
 def chunk_files(shared: Path) -> list[Path]:
@@ -207,7 +181,7 @@ def test_two_nodes_evict_one_after_the_other(tmp_path: Path, server: str, shared
     print(f"the shared cache took {most / MIB:.1f} MiB at most; its limit is {limit / MIB:.0f} MiB")
     assert limit // 2 < most <= limit * 9 // 8
     assert not (blocks(shared) / ledger.LEASE).exists()
-    found = directory.verify(SharedPath(blocks(shared)))
+    found = contents.verify(SharedPath(blocks(shared)))
     assert not (found.bad_blocks or found.bad_files)
 
 
@@ -300,7 +274,7 @@ def test_a_directory_that_fails_is_left_out_for_a_while(
     with node(tmp_path, server, faulty.path, "c") as c:
         read(range(FILES), c)
         assert count(c, BYTES_FROM_SHARED) >= SIZE
-    found = directory.verify(SharedPath(faulty.root / "blocks"))
+    found = contents.verify(SharedPath(faulty.root / "blocks"))
     assert not (found.bad_blocks or found.bad_files)
 
 
@@ -318,6 +292,7 @@ def test_a_directory_that_hangs_holds_up_no_start_and_no_end(tmp_path: Path, ser
             mount.process.send_signal(signal.SIGTERM)
             wait_until(lambda: mountinfo(mount.path) is None, "it is unmounted", SOON_S)
             faulty.do("")  # the kernel lets no process end that FUSE has not answered
+            mount.process.wait(SOON_S)  # a second signal would find an interpreter that has put its handlers away
         assert mount.process.returncode == 0
     finally:
         faulty.do("")
@@ -389,7 +364,7 @@ def test_what_is_damaged_is_fetched_again(tmp_path: Path, server: str, shared: P
         read(range(FILES), *made)
         assert sum(count(mount, SHARED_DAMAGED) for mount in made) > 0
         assert sum(count(mount, SHARED_KEPT) for mount in made) > 0
-    found = directory.verify(SharedPath(blocks(shared)))
+    found = contents.verify(SharedPath(blocks(shared)))
     assert not (found.bad_blocks or found.bad_files)
 
 

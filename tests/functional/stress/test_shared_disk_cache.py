@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from mountnd.blocks.disk import directory
+from mountnd.blocks.disk import contents
 from mountnd.blocks.geometry import BLOCK
 from mountnd.stats import BYTES_ASKED, BYTES_FETCHED, BYTES_FROM_DISK, DISK_DAMAGED, DISK_EVICTED, DISK_SKIPPED
 from tests.support.mounts import Mounted, kernel_mount
@@ -183,7 +183,7 @@ def test_damage_under_running_readers_is_a_miss_and_a_counter(place: Place) -> N
     # What nobody met is found by the next mount, or by `mountnd cache verify`; then all is well again.
     with place.mount("c") as mount:
         read_all(mount.path, place.source)
-    found = directory.verify(str(place.blocks))
+    found = contents.verify(str(place.blocks))
     print(f"{found.bad_blocks} damaged blocks and {found.bad_files} damaged files were left")
     assert is_intact(place.blocks)
 

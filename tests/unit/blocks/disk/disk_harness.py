@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mountnd.blocks.bulk import Bulk, Piece
 from mountnd.blocks.disk import leases
 from mountnd.blocks.disk.cache import DiskCache
 from mountnd.blocks.disk.chunk_file import ChunkIdentity
+from mountnd.blocks.disk.shared_cache import SharedCache
 from mountnd.blocks.geometry import BLOCK, BlockRange, block_count
+from mountnd.shared_directory.place import SharedPlace
 from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId, ObjectStat
+from mountnd.stores.memory import MemoryStore
 
 from ..harness import KIB, MIB, PATIENCE_S, BlocksHarness, read
+
+SOURCE = MemoryStore().source
 
 
 def with_disk(
@@ -29,6 +35,30 @@ def flush(harness: BlocksHarness) -> None:
     harness.quiet()
     assert isinstance(harness.disk, DiskCache)
     assert harness.disk.flush(PATIENCE_S)
+
+
+def shared_node(
+    top: Path, own: Path | None = None, *, sources: tuple[str, ...] = (SOURCE,), limit: int | None = 1 << 30,
+    store: object = None, mode: int = 0o660, memory: int = 64 * MIB,
+) -> BlocksHarness:  # fmt: skip
+    """A node: a bytes room over the shared directory `top`, with a disk cache of its own if that is given."""
+    stats, place = Stats(), SharedPlace(top, mode)
+    shared = SharedCache(place, sources, limit, stats)
+    disk = DiskCache(own, 1 << 30, stats) if own is not None else None
+    return BlocksHarness(disk=disk, shared=shared, store=store, stats=stats, memory=memory)
+
+
+@contextmanager
+def shared_nodes(top: Path, count: int) -> Iterator[list[BlocksHarness]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(shared_node(top)) for _ in range(count)]
+
+
+def flush_shared(harness: BlocksHarness) -> None:
+    harness.quiet()
+    shared = harness.blocks._shared
+    assert isinstance(shared, SharedCache)
+    assert shared.flush(PATIENCE_S)
 
 
 def taken(root: Path) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_64_intdigest
 
-from mountnd.blocks.disk import directory
+from mountnd.blocks.disk import contents
 from mountnd.blocks.disk.chunk_file import MAGIC, ChunkFile, ChunkIdentity, InvalidChunk
 from mountnd.blocks.geometry import BLOCK, BlockRange
 from mountnd.stats import BYTES_FROM_DISK, DISK_DAMAGED
@@ -103,9 +103,9 @@ def test_flipped_bits_in_data_are_dropped_by_verify(root: Path) -> None:
     large, _ = fill(root)
     flip(large, large.stat().st_size - 100, 3)
     flip(large, large.stat().st_size - 3 * BLOCK, 3)
-    got = directory.verify(str(root))
+    got = contents.verify(str(root))
     assert (got.files, got.bad_blocks, got.bad_files) == (2, 2, 0)
-    assert directory.verify(str(root)).bad_blocks == 0
+    assert contents.verify(str(root)).bad_blocks == 0
     with with_disk(root) as harness:
         through(harness, DATA)
         assert sum(b - a for a, b in harness.gets) in range(BLOCK + 1, 4 * BLOCK + 1)
@@ -220,7 +220,7 @@ def test_processes_crowd_one_directory_under_a_small_limit(root: Path) -> None:
     assert all(damaged == 0 for _, damaged in results)
     assert sum(disk for disk, _ in results) > 0  # they did profit
     assert taken(root) <= limit * 17 // 16
-    assert directory.verify(str(root)).bad_blocks == 0
+    assert contents.verify(str(root)).bad_blocks == 0
 
 
 def test_killed_in_the_middle_of_filling_again_and_again(root: Path) -> None:
@@ -234,7 +234,7 @@ def test_killed_in_the_middle_of_filling_again_and_again(root: Path) -> None:
         finally:
             p.kill()
             p.communicate(timeout=20)
-        found = directory.verify(str(root))
+        found = contents.verify(str(root))
         assert found.bad_files == 0
     assert taken(root) > 0
     store = Endless(SIZE)

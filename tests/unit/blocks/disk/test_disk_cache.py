@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.disk import directory
+from mountnd.blocks.disk import contents, directory
 from mountnd.blocks.disk.chunk_file import CHUNK, ChunkFile
 from mountnd.blocks.disk.writer import PINNED
 from mountnd.blocks.geometry import BLOCK
@@ -175,7 +175,7 @@ def test_what_was_used_last_stays(root: Path) -> None:
             through(harness, data, key)
             flush(harness)
         store = harness.store
-    kept = {e.key for e in directory.objects(str(root))}
+    kept = {e.key for e in contents.objects(str(root))}
     assert {"k0", "k11", "k10"} <= kept
     assert not {"k1", "k2", "k3"} & kept
     store.calls.clear()
@@ -311,22 +311,22 @@ def test_a_read_only_directory_is_read_and_warned_about_once(tmpfs: Path, caplog
 
 
 def test_listing_clearing_and_the_default_limit(root: Path) -> None:
-    assert directory.objects(str(root)) == []
-    assert directory.verify(str(root)) == (0, 0, 0, 0)
-    assert directory.clear(str(root)) == (0, 0)
+    assert contents.objects(str(root)) == []
+    assert contents.verify(str(root)) == (0, 0, 0, 0)
+    assert contents.clear(str(root)) == (0, 0)
     with with_disk(root, limit=None) as harness:
         through(harness, DATA, "big")
         through(harness, b"x" * 1000, "dir/small\udcff\U0001f600")
         flush(harness)
-    listed = {e.key: e for e in directory.objects(str(root))}
+    listed = {e.key: e for e in contents.objects(str(root))}
     assert set(listed) == {"big", "dir/small\udcff\U0001f600"}
     big = listed["big"]
     assert (big.size, big.held, big.source) == (len(DATA), len(DATA), harness.store.source)
     assert len(DATA) <= big.disk <= len(DATA) + 3 * 3 * 4096
-    assert directory.verify(str(root)) == (-(-len(DATA) // CHUNK) + 1, -(-len(DATA) // BLOCK) + 1, 0, 0)
-    assert directory.clear(str(root), lambda source, key: key.startswith("dir/")) == (4096, 0)
-    assert {e.key for e in directory.objects(str(root))} == {"big"}
-    assert directory.clear(str(root)) == (big.disk, 0)
+    assert contents.verify(str(root)) == (-(-len(DATA) // CHUNK) + 1, -(-len(DATA) // BLOCK) + 1, 0, 0)
+    assert contents.clear(str(root), lambda source, key: key.startswith("dir/")) == (4096, 0)
+    assert {e.key for e in contents.objects(str(root))} == {"big"}
+    assert contents.clear(str(root)) == (big.disk, 0)
     assert taken(root) == 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.disk import directory
+from mountnd.blocks.disk import contents
 from mountnd.blocks.disk.eviction import CacheFile, victims, why_no_room
 from mountnd.blocks.disk.pins import Pins, check_name
 from mountnd.blocks.disk.place import CacheDirectory
@@ -127,7 +127,7 @@ def test_what_is_pinned_stays_while_others_come_and_go(tmp_path: Path) -> None:
         span = BlockRange(0, block_count(pinned.size))
         assert bulk.absent(pinned.id, pinned.size, span) == []
         assert taken(root) <= 13 * MIB
-        assert {entry.key for entry in directory.objects(root)} > {"pinned"}
+        assert {entry.key for entry in contents.objects(root)} > {"pinned"}
         Pins(CacheDirectory(root)).remove("p")
         for i in range(8, 14):
             through(harness, body(3 * MIB, i + 2), f"other-{i}")
@@ -154,7 +154,7 @@ def test_clearing_passes_them_by_unless_asked(root: CacheDirectory) -> None:
         bulk = bulk_of(harness)
         assert fetch(bulk, *map(piece, stats)) == [None] * 3
         bulk.pin("p", [], bulk.chunks(stats[0].id, 100, piece(stats[0]).span))
-    freed, kept = directory.clear(root, keep=Pins(root).chunks())
+    freed, kept = contents.clear(root, keep=Pins(root).chunks())
     assert freed == 2 * kept > 0
-    assert [entry.key for entry in directory.objects(root)] == ["f0"]
-    assert directory.clear(root, lambda source, key: key == "f0") == (kept, 0)
+    assert [entry.key for entry in contents.objects(root)] == ["f0"]
+    assert contents.clear(root, lambda source, key: key == "f0") == (kept, 0)

@@ -7,66 +7,31 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from mountnd.blocks.disk import directory, lease_files, ledger, members
-from mountnd.blocks.disk.cache import DiskCache
+from mountnd.blocks.disk import directory, exclusive_lease, lease_files, ledger, members
 from mountnd.blocks.disk.ledger import Ledger
 from mountnd.blocks.disk.members import Members
 from mountnd.blocks.disk.place import CacheDirectory
 from mountnd.blocks.disk.shared_cache import SharedCache
 from mountnd.blocks.disk.shared_room import SharedRoom
 from mountnd.blocks.geometry import BlockRange, block_count, block_size
-from mountnd.shared_directory.directory import SharedPath
-from mountnd.shared_directory.place import SharedPlace
+from mountnd.shared_directory.directory import SharedDirectory, SharedPath
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_SHARED, NODE_WAITS, SHARED_KEPT, SHARED_SKIPPED, Stats
-from mountnd.stores.memory import MemoryStore
 from tests.support.strangers import as_stranger, shared_place
 from tests.support.threads import run_together
 from tests.support.waiting import Clock, wait_until
 
-from ..harness import MIB, BlocksHarness, body
-from .disk_harness import bulk_of, fetch, lease_names, piece, through
+from ..harness import MIB, body
+from .disk_harness import SOURCE, bulk_of, fetch, lease_names, piece, through
+from .disk_harness import flush_shared as flush
+from .disk_harness import shared_node as one
+from .disk_harness import shared_nodes as nodes
 
 DATA = body(3 * MIB + 12345)
-SOURCE = MemoryStore().source
 GROUP = 54321
-
-
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    path = tmp_path / "shared"
-    path.mkdir()
-    path.chmod(0o2770)
-    return path
-
-
-def one(
-    top: Path, own: Path | None = None, *, sources: tuple[str, ...] = (SOURCE,), limit: int | None = 1 << 30,
-    store: object = None, mode: int = 0o660,
-) -> BlocksHarness:  # fmt: skip
-    """A node: a bytes room over the shared directory, with a disk cache of its own if that is given."""
-    stats, place = Stats(), SharedPlace(top, mode)
-    shared = SharedCache(place, sources, limit, stats)
-    disk = DiskCache(own, 1 << 30, stats) if own is not None else None
-    return BlocksHarness(disk=disk, shared=shared, store=store, stats=stats)
-
-
-@contextmanager
-def nodes(top: Path, count: int) -> Iterator[list[BlocksHarness]]:
-    with ExitStack() as stack:
-        yield [stack.enter_context(one(top)) for _ in range(count)]
-
-
-def flush(harness: BlocksHarness) -> None:
-    harness.quiet()
-    shared = harness.blocks._shared
-    assert isinstance(shared, SharedCache)
-    assert shared.flush(20)
 
 
 def test_what_one_fetches_the_next_reads_and_keeps_for_itself(top: Path, tmp_path: Path) -> None:
@@ -172,6 +137,31 @@ def test_whoever_shows_life_lives_whatever_the_clocks_say(top: Path) -> None:
     assert not here.lives(there.owner, SOURCE)
 
 
+def test_the_first_fetch_takes_leases_although_its_mount_is_just_joining(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes its file on another thread: whoever reads meanwhile must not take leases for useless."""
+    begun, go, create = threading.Event(), threading.Event(), SharedDirectory.create
+
+    def slow(self: SharedDirectory, name: str) -> int:
+        if threading.current_thread().name == "joining":
+            begun.set()
+            go.wait(20)
+        return create(self, name)
+
+    monkeypatch.setattr(SharedDirectory, "create", slow)
+    here = Members(CacheDirectory(SharedPath(top)))
+    joining = threading.Thread(target=here.join, args=((),), name="joining")
+    joining.start()
+    try:
+        assert begun.wait(20)
+        assert here.fetching(SOURCE)
+    finally:
+        go.set()
+        joining.join(20)
+    assert here.fetching(SOURCE)
+
+
 def test_who_makes_mounts_up_is_waited_for_a_few_times_only(top: Path) -> None:
     clock = Clock()
     here = Members(CacheDirectory(SharedPath(top)), clock)
@@ -193,13 +183,13 @@ class TestLedger:
         one.release()
         assert other.acquire()  # and is killed
         assert not one.acquire()
-        clock.now += ledger.STALE_S / 2
+        clock.now += exclusive_lease.STALE_S / 2
         assert not one.acquire()
-        clock.now += ledger.STALE_S
+        clock.now += exclusive_lease.STALE_S
         assert one.acquire()
         other.release()  # it was only slow: the lease is another's by now
         assert (top / ledger.LEASE).exists()
-        clock.now += ledger.BEAT_S + 1
+        clock.now += exclusive_lease.BEAT_S + 1
         assert one.beat() and not other.beat()
 
     def test_whoever_beats_is_not_taken_for_dead(self, top: Path) -> None:
@@ -207,7 +197,7 @@ class TestLedger:
         one, other = Ledger(root, clock), Ledger(root, clock)
         assert one.acquire()
         for _ in range(5):
-            clock.now += ledger.STALE_S / 2
+            clock.now += exclusive_lease.STALE_S / 2
             assert one.beat()
             time.sleep(0.01)  # the file system's clock ticks
             assert not other.acquire()
