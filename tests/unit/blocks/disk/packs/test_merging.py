@@ -79,6 +79,10 @@ class TestPolicy:
         assert to_merge(PackSize(f"{n:04}", MERGED // 2, 5) for n in range(1000)) == []
         assert to_merge(PackSize(f"{n:04}", 5 * MIB, MOST_RECORDS) for n in range(1000)) == []
 
+    def test_packs_of_two_modes_do_not_become_one(self) -> None:
+        packs = [PackSize(f"{n:04}", 10 * KIB, 5, (0o600, 0o660)[n % 2]) for n in range(2 * MANY + 2)]
+        assert sorted(to_merge(packs)) == [[pack.name for pack in packs[n::2]] for n in (0, 1)]
+
     @given(st.lists(st.integers(30, 40 * MIB), max_size=120), st.integers(MIB, MERGED))
     def test_groups_are_bounded_and_nothing_is_in_two(self, sizes: list[int], most: int) -> None:
         packs = {f"{n:04}": PackSize(f"{n:04}", size, 1 + size // 1000) for n, size in enumerate(sizes)}
@@ -126,6 +130,31 @@ def test_a_time_in_the_future_is_not_passed_on(top: Path) -> None:
     os.utime(top / made[0].name, (3e9, 3e9))
     done = merge(root(top), [one.name for one in made], 2e9)
     assert (top / done.made[0].name).stat().st_mtime == 2e9
+
+
+def test_nobody_may_read_more_after_a_merge(top: Path) -> None:
+    """One user's mounts may have modes of their own (`--shared-mode`): 0600 for what only he may read."""
+    mine = [pack(top, key) for key in ("a", "b")]
+    for one in mine:
+        (top / one.name).chmod(0o600)
+    ours = pack(top, "c")
+    (made,) = merge(root(top), [one.name for one in (*mine, ours)], 1e9).made
+    assert made.mode == 0o600 == (top / made.name).stat().st_mode & 0o777
+    assert PackFile.open(made.name, root(top)).look().mode == 0o600
+    assert (top / ours.name).stat().st_mode & 0o777 == 0o660
+    assert held(top) == ["a", "b", "c"]
+
+
+def test_clearing_and_verifying_leave_modes_as_they_were(top: Path) -> None:
+    private = pack(top, "a", "b", "c")
+    raw = bytearray((top / private.name).read_bytes())
+    raw[raw.index(b"a.....")] ^= 1
+    (top / private.name).write_bytes(raw)
+    (top / private.name).chmod(0o600)
+    contents.verify(SharedPath(top))
+    contents.clear(SharedPath(top), lambda source, key: key == "b")
+    assert held(top) == ["c"]
+    assert [(top / FOLDER / name).stat().st_mode & 0o777 for name in names(top)] == [0o600]
 
 
 def test_what_is_damaged_is_dropped(top: Path) -> None:
