@@ -218,6 +218,8 @@ class PackIndex:
             self._damaged(name, (e.strerror or "") if isinstance(e, OSError) else str(e))
         except PermissionError:
             self._refused(name)
+        except BlockingIOError:  # somebody has a lease of it: Samba, an NFS server, or a member; perhaps later
+            return None
         with self._lock:
             self._useless.add(name)
         return None

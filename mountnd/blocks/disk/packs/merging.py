@@ -129,7 +129,7 @@ class _Merging:
         """Copy what a pack holds."""
         try:
             file = PackFile.open(name, self._root)
-        except (FileNotFoundError, IsADirectoryError, PermissionError, Untrusted):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, BlockingIOError, Untrusted):
             return  # gone, or not ours to merge
         if self._mode is None:
             self._mode = file.mode

@@ -116,9 +116,9 @@ class _Reading:
     def _open(self, name: str) -> PackFile | None:
         try:
             return PackFile.open(name, self._reader.root)
-        except (FileNotFoundError, Untrusted, IsADirectoryError):
+        except (FileNotFoundError, Untrusted, IsADirectoryError, NotADirectoryError):
             self._gone(name)
-        except PermissionError:
+        except (PermissionError, BlockingIOError):
             pass
         return None
 

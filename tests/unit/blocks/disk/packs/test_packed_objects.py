@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
+import signal
 import stat
 import threading
 import time
@@ -46,6 +48,7 @@ from ...harness import KIB, MIB, BlocksHarness, body
 from ..disk_harness import bulk_of, fetch, flush_shared, piece, shared_node, shared_nodes, through
 
 FILES = {f"sub-{n:03}/sub-{n:03}_bold.json": body(300 + 37 * n, n) for n in range(100)}
+FILES_A = body(5000)
 LARGER = body(200 * KIB + 7)
 
 
@@ -256,6 +259,49 @@ class TestDamage:
             flush_shared(node)
             assert node.count(SHARED_KEPT) == MIB  # what is no matter of packs goes on
         assert list((tmp_path / "outside").iterdir()) == []
+
+    @pytest.mark.parametrize("when", ["before", "meanwhile"])
+    def test_a_pack_that_somebody_has_a_lease_of_keeps_no_other_from_being_read(self, top: Path, when: str) -> None:
+        with shared_node(top) as node:
+            put(node, "a", FILES_A)
+        (first,) = packs(top)
+        with shared_node(top) as node:
+            put(node, "b", FILES_A)
+        (newest,) = set(packs(top)) - {first}
+        newest = newest.rename(newest.with_name("f" * 10 + newest.name[10:]))
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        fd = os.open(newest, os.O_RDWR)
+        try:
+            with shared_node(top) as node:
+                if when == "meanwhile":
+                    through(node, FILES_A, "b")
+                    assert node.count(BYTES_FETCHED) == 0
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                ids = [node.put(key, FILES_A) for key in ("a", "b")]
+                assert [len(load(node, stat.id, stat.size)) for stat in ids] == [1, 0]
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+                wait_until(lambda: len(load(node, ids[1].id, ids[1].size)) == 1, "it is read again")
+        finally:
+            os.close(fd)
+            signal.signal(signal.SIGIO, before)
+
+    def test_a_folder_that_becomes_a_file(self, filled: Path) -> None:
+        """What lies in files of its own is read then as ever."""
+        with shared_node(filled) as node:
+            walk(node, dict([*FILES.items()][:1]))
+            folder = filled / "blocks" / FOLDER
+            folder.rename(filled / "elsewhere")
+            folder.write_text("mine")
+            stat = node.put("b", FILES_A)
+            identity = ChunkIdentity.of(stat.id, stat.size, 0)
+            held = root(filled)
+            held.make(identity.name[:2])
+            ChunkFile.create(held, identity, BlockRange(0, 1), [memoryview(FILES_A)])
+            key, data = [*FILES.items()][1]
+            one = node.put(key, data)
+            load(node, one.id, one.size)
+            assert len(load(node, stat.id, stat.size)) == 1
+            assert tier(node)._packs._index.packs == ()
 
     def test_another_objects_record_under_this_ones_key(self, top: Path) -> None:
         """Whole, with a right checksum, as whoever may write there can make it."""
