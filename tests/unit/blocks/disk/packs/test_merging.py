@@ -267,7 +267,7 @@ class TestContents:
         found = contents.verify(SharedPath(top))
         assert (found.files, found.blocks, found.bad_blocks, found.bad_files) == (3, 3, 1, 1)
         assert held(top) == ["b", "c"]
-        assert contents.verify(SharedPath(top)) == (2, 2, 0, 0)
+        assert contents.verify(SharedPath(top)) == (2, 2, 0, 0, 0)
         assert (top / other.name).exists()
 
     def test_what_a_crash_left_is_removed_after_a_while(self, top: Path) -> None:

@@ -10,7 +10,7 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -564,6 +564,33 @@ def test_two_users_of_one_group_read_and_merge_each_others_packs() -> None:
         assert len(packs(where)) <= 4
         for path in packs(where):
             assert path.stat().st_gid == 54321
+
+
+def test_checking_what_others_keep_to_themselves_removes_nothing() -> None:
+    """Who may write a directory may remove what lies there, and verify took what it could not open for damaged."""
+
+    def check(where: Path) -> Callable[[], str]:
+        return lambda: str(tuple(contents.verify(SharedPath(where / "blocks"))))
+
+    with shared_place() as place:
+        where = place / "shared"
+        where.mkdir()
+        os.chown(where, 0, 54321)
+        where.chmod(0o2770)
+        with shared_node(where) as node:
+            put(node, "a", FILES_A)
+            put(node, "large", body(MIB))
+        files = [packs(where)[0], *(path for path in (where / "blocks").glob("??/*") if path.name != ".made")]
+        for mode, found in ((0o600, (0, 0, 0, 0, 2)), (0o640, (2, 1 + block_count(MIB), 0, 0, 0))):
+            for path in files:
+                path.chmod(mode)
+            assert as_stranger(check(where), uid=2001, groups=[54321]) == str(found)
+            assert all(path.exists() for path in files)
+        raw = bytearray(files[1].read_bytes())
+        raw[-1] ^= 1
+        files[1].write_bytes(raw)
+        assert as_stranger(check(where), uid=2001, groups=[54321]) == str((2, 1, 0, 1, 0))
+        assert [path.exists() for path in files] == [True, False]
 
 
 @pytest.fixture
