@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ssl
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,29 @@ def test_connections_that_the_server_closed_are_opened_anew(monkeypatch: pytest.
             wait_until(lambda: opened(server) == http_client.AHEAD, "they are open again")
         finally:
             store.close()
+
+
+def test_for_a_connection_ahead_nothing_is_closed_where_no_descriptor_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be closed for it is warm, and would be opened again: each second, as long as names are asked for."""
+    monkeypatch.setattr(connections, "PREPARE_S", 0.0)
+    tried: list[None] = []
+
+    def used_up(*_: object) -> None:
+        tried.append(None)
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with raw_server() as server:
+        server.play(ANSWER, close=False)
+        client, route = connections.Connections(8, ssl.create_default_context), connections.Route.to(server.url)
+        try:
+            client.prepare(route, 2)
+            wait_until(lambda: opened(server) == 2 and not client._opening, "connections are open")
+            monkeypatch.setattr(connections, "connect", used_up)
+            client.prepare(route, 4)
+            wait_until(lambda: len(tried) == 2 and not client._opening, "others were tried")
+            assert len(client._idle) == 2
+        finally:
+            client.close()
 
 
 def test_a_server_that_takes_no_more_connections_is_asked_over_those_that_there_are(

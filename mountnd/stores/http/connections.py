@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -157,7 +158,7 @@ class Connections:
 
     def _open_ahead(self, route: Route, deadline: Deadline) -> None:
         try:
-            self._release(route, self._connect(route, deadline, None))
+            self._release(route, self._connect(route, deadline, None, spares=False))
         except Exception as e:
             log.debug("%s: no connection ahead: %s", route.place, e)
         finally:
@@ -202,10 +203,17 @@ class Connections:
         if surplus is not None:
             surplus.close()
 
-    def _connect(self, route: Route, deadline: Deadline, allowed: Callable[[str], bool] | None) -> Connection:
+    def _connect(
+        self, route: Route, deadline: Deadline, allowed: Callable[[str], bool] | None, *, spares: bool = True
+    ) -> Connection:
+        """A new connection. `spares`: where no descriptor is free for it, what is open only to be used again goes."""
         if route.https and self._context is None:
             self._context = self._make_context()
-        sock = descriptors.opening(lambda: connect(route, self._context, deadline, allowed, self._patience))
+
+        def make() -> socket.socket:
+            return connect(route, self._context, deadline, allowed, self._patience)
+
+        sock = descriptors.opening(make) if spares else make()
         return Connection(sock, route.place, self._turn, self._patience.silence)
 
 
