@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from ...regular_file import Untrusted
@@ -16,10 +16,15 @@ from ..geometry import BlockRange, block_size
 from .chunk_file import ChunkFile, InvalidChunk
 from .directory import Root, remove, scan
 from .eviction import CacheFile
+from .exclusive_lease import ExclusiveLease
 from .packs.format import FOLDER, InvalidPack
+from .packs.merger import LEASE
 from .packs.merging import merge
 from .packs.pack_file import PackFile
 from .place import CacheDirectory
+
+# How long the end of a merge is waited for, and how often it is looked for.
+MERGES_S, PAUSE_S = 10.0, 0.05
 
 
 class CachedObject(NamedTuple):
@@ -107,21 +112,47 @@ def clear(
     Returns the bytes on disk that this freed, and those of what was kept.
     """
     freed, kept, root = 0, 0, CacheDirectory.of(root)
-    for found in scan(root):
-        n = found.bytes
-        if which is not None:
-            asked = [chunk for chunk in _held_in(root, found) if which(chunk.id.source, chunk.id.key)]
-            if not asked:
-                continue
-            if _is_pack(found.path):
-                n = sum(chunk.disk for chunk in asked)
-                freed += n if _strip(root, found.path, which) else 0
-                continue
-        if found.path in keep:
-            kept += n
-        elif remove(root, found.path):
-            freed += n
+    with _no_merges(root) as go_on:
+        for found in scan(root):
+            go_on()
+            n = found.bytes
+            if which is not None:
+                asked = [chunk for chunk in _held_in(root, found) if which(chunk.id.source, chunk.id.key)]
+                if not asked:
+                    continue
+                if _is_pack(found.path):
+                    n = sum(chunk.disk for chunk in asked)
+                    freed += n if _strip(root, found.path, which) else 0
+                    continue
+            if found.path in keep:
+                kept += n
+            elif remove(root, found.path):
+                freed += n
     return freed, kept
+
+
+@contextmanager
+def _no_merges(root: CacheDirectory) -> Iterator[Callable[[], object]]:
+    """While files are looked at one by one, no node merges packs: what is to go would lie in one that nobody has seen.
+
+    Gives what is to be called now and then. Where another merges for longer than `MERGES_S`, it is not waited for.
+    """
+    lease, is_held, until = ExclusiveLease(root, LEASE), False, time.monotonic() + MERGES_S
+    with suppress(OSError):
+        root.below(FOLDER)
+        while not (is_held := lease.acquire()) and time.monotonic() < until:
+            time.sleep(PAUSE_S)
+
+    def go_on() -> None:
+        if is_held:
+            with suppress(OSError):
+                lease.beat()
+
+    try:
+        yield go_on
+    finally:
+        if is_held:
+            lease.release()
 
 
 def _strip(root: CacheDirectory, path: str, which: Callable[[str, str], bool]) -> bool:

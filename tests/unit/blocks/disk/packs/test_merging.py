@@ -12,12 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mountnd.blocks.disk import contents, directory
+from mountnd.blocks.disk.base import OWN
 from mountnd.blocks.disk.chunk_file import ChunkIdentity
+from mountnd.blocks.disk.packs import merger, merging
 from mountnd.blocks.disk.packs.format import FOLDER, MOST_RECORDS, encode_record, key_of
+from mountnd.blocks.disk.packs.index import PackIndex
 from mountnd.blocks.disk.packs.merging import AT_ONCE, MANY, MERGED, PackSize, merge, to_merge
 from mountnd.blocks.disk.packs.pack_file import NewPack, Pack, PackFile
+from mountnd.blocks.disk.place import CacheDirectory
 from mountnd.private_directory import PrivateDirectory
 from mountnd.shared_directory.directory import SharedPath
+from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 from tests.support.threads import run_together
 
@@ -257,6 +262,49 @@ class TestContents:
         assert held(top) == ["b/1"]
         contents.clear(SharedPath(top), lambda source, key: True)
         assert names(top) == []
+
+    @pytest.mark.parametrize("what", [None, "a"])
+    def test_what_is_cleared_does_not_come_back_by_a_merge(
+        self, top: Path, monkeypatch: pytest.MonkeyPatch, what: str | None
+    ) -> None:
+        for n in range(MANY + 1):
+            pack(top, "a" if n == 5 else f"b{n}")
+        has_read, go = threading.Event(), threading.Event()
+        publish = merging._Merging.publish
+
+        def late(one: merging._Merging) -> list[Pack]:
+            has_read.set()
+            go.wait(20)
+            return publish(one)
+
+        monkeypatch.setattr(merging._Merging, "publish", late)
+        place = CacheDirectory(SharedPath(top))
+        node = merger.Merger(place, PackIndex(place), Stats(), OWN, lambda: None)
+
+        def clear() -> None:
+            assert has_read.wait(20)
+            threading.Timer(0.3, go.set).start()
+            contents.clear(SharedPath(top), (lambda source, key: key == what) if what else None)
+
+        def run() -> None:
+            node.run()
+
+        run_together([run, clear])
+        assert "a" not in held(top)
+        assert len(held(top)) == (MANY if what else 0)
+        assert not (top / merger.LEASE).exists()
+
+    def test_clearing_waits_for_no_merge_without_end(self, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(contents, "MERGES_S", 0.2)
+        pack(top, "a")
+        (top / merger.LEASE).mkdir()
+        contents.clear(SharedPath(top))
+        assert held(top) == []
+        (top / merger.LEASE).rmdir()
+        pack(top, "a")
+        (top / merger.LEASE).write_bytes(b"another's")
+        contents.clear(SharedPath(top))
+        assert held(top) == [] and (top / merger.LEASE).exists()
 
     def test_verify_drops_what_is_damaged_and_keeps_the_rest(self, top: Path) -> None:
         one, other, third = pack(top, "a", "b"), pack(top, "c"), pack(top, "d")
