@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
 
 from mountnd.stores.base import ObjectId
+from mountnd.stores.deadline import Deadline
 from mountnd.stores.http import connections
 from mountnd.stores.s3 import S3Store, http_client
 
@@ -117,6 +119,39 @@ def test_for_a_connection_ahead_nothing_is_closed_where_no_descriptor_is_free(mo
             assert len(client._idle) == 2
         finally:
             client.close()
+
+
+def test_none_are_opened_for_a_client_that_is_closed_just_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "connect", lambda *_: pytest.fail("it is closed"))
+    client, route = connections.Connections(8, ssl.create_default_context), connections.Route.to("http://127.0.0.1:9")
+    made: list[Deadline] = []
+
+    class Late(Deadline):
+        __slots__ = ()
+
+        def __init__(self, seconds: float) -> None:
+            super().__init__(seconds)
+            made.append(self)
+
+    class Turn:
+        """The lock; the client is closed just before `prepare` gets it."""
+
+        def __init__(self) -> None:
+            self.lock, self.is_first = threading.RLock(), True
+
+        def __enter__(self) -> None:
+            if self.is_first:
+                self.is_first = False
+                client.close()
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    monkeypatch.setattr(client, "_lock", Turn())
+    monkeypatch.setattr(connections, "Deadline", Late)
+    client.prepare(route, 3)
+    assert not made
 
 
 def test_a_server_that_takes_no_more_connections_is_asked_over_those_that_there_are(

@@ -2,7 +2,8 @@
 
 To open one takes a round trip, with TLS two or three. `prepare` opens some before they are needed.
 
-Lock order: `Connections._lock` is a leaf: it guards the idle connections. So is `Connections._turn` (`connection.py`).
+Lock order: `Connections._lock` is a leaf: it guards the idle connections, and what is opened ahead. So is
+`Connections._turn` (`connection.py`).
 """
 
 from __future__ import annotations
@@ -140,13 +141,14 @@ class Connections:
         """Open connections ahead, so that `count` are idle; none through a proxy, which may count them. Returns at
         once. What fails is not told: whoever needs a connection opens one."""
         now = time.monotonic()
-        if now - self._prepared < PREPARE_S or self._closed or route.proxy is not None:
+        if now - self._prepared < PREPARE_S or route.proxy is not None:
             return
         self._prepared = now
         with self._lock:
             gone = [one for one in self._idle if not one[1].alive()]
             self._idle[:] = [one for one in self._idle if one not in gone]
-            missing = count - len(self._opening) - sum(one[0] == route for one in self._idle)
+            # Looked at here: who closes it meanwhile ends what is in `_opening`, and nobody ends what comes later.
+            missing = 0 if self._closed else count - len(self._opening) - sum(one[0] == route for one in self._idle)
             deadlines = [Deadline(OPEN_S) for _ in range(missing)]
             self._opening.update(deadlines)
         _close_all(gone)
@@ -166,8 +168,10 @@ class Connections:
 
     def close(self) -> None:
         """Drop the idle connections, and keep none from now on: those in use are closed when their requests end."""
-        self._closed = True
-        for deadline in list(self._opening):
+        with self._lock:
+            self._closed = True
+            opening = list(self._opening)
+        for deadline in opening:
             deadline.cancel()
         self.drop_idle()
 
