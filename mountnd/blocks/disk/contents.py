@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
+from ...regular_file import Untrusted
 from ...stores.base import ObjectId
 from ..geometry import BlockRange, block_size
 from .chunk_file import ChunkFile, InvalidChunk
 from .directory import Root, remove, scan
 from .eviction import CacheFile
+from .exclusive_lease import ExclusiveLease
 from .packs.format import FOLDER, InvalidPack
+from .packs.merger import LEASE
 from .packs.merging import merge
 from .packs.pack_file import PackFile
 from .place import CacheDirectory
+
+# How long the end of a merge is waited for, and how often it is looked for.
+MERGES_S, PAUSE_S = 10.0, 0.05
 
 
 class CachedObject(NamedTuple):
@@ -39,12 +45,16 @@ class CachedObject(NamedTuple):
 
 
 class VerifyResult(NamedTuple):
-    """What `verify` looked at, and what of it was damaged: such blocks are marked absent now, such files removed."""
+    """What `verify` looked at, and what of it was damaged: such blocks are marked absent now, such files removed.
+
+    `unread`: files that we may not read, which were not looked at.
+    """
 
     files: int
     blocks: int
     bad_blocks: int
     bad_files: int
+    unread: int = 0
 
 
 class CachedChunk(NamedTuple):
@@ -102,21 +112,47 @@ def clear(
     Returns the bytes on disk that this freed, and those of what was kept.
     """
     freed, kept, root = 0, 0, CacheDirectory.of(root)
-    for found in scan(root):
-        n = found.bytes
-        if which is not None:
-            asked = [chunk for chunk in _held_in(root, found) if which(chunk.id.source, chunk.id.key)]
-            if not asked:
-                continue
-            if _is_pack(found.path):
-                n = sum(chunk.disk for chunk in asked)
-                freed += n if _strip(root, found.path, which) else 0
-                continue
-        if found.path in keep:
-            kept += n
-        elif remove(root, found.path):
-            freed += n
+    with _no_merges(root) as go_on:
+        for found in scan(root):
+            go_on()
+            n = found.bytes
+            if which is not None:
+                asked = [chunk for chunk in _held_in(root, found) if which(chunk.id.source, chunk.id.key)]
+                if not asked:
+                    continue
+                if _is_pack(found.path):
+                    n = sum(chunk.disk for chunk in asked)
+                    freed += n if _strip(root, found.path, which) else 0
+                    continue
+            if found.path in keep:
+                kept += n
+            elif remove(root, found.path):
+                freed += n
     return freed, kept
+
+
+@contextmanager
+def _no_merges(root: CacheDirectory) -> Iterator[Callable[[], object]]:
+    """While files are looked at one by one, no node merges packs: what is to go would lie in one that nobody has seen.
+
+    Gives what is to be called now and then. Where another merges for longer than `MERGES_S`, it is not waited for.
+    """
+    lease, is_held, until = ExclusiveLease(root, LEASE), False, time.monotonic() + MERGES_S
+    with suppress(OSError):
+        root.below(FOLDER)
+        while not (is_held := lease.acquire()) and time.monotonic() < until:
+            time.sleep(PAUSE_S)
+
+    def go_on() -> None:
+        if is_held:
+            with suppress(OSError):
+                lease.beat()
+
+    try:
+        yield go_on
+    finally:
+        if is_held:
+            lease.release()
 
 
 def _strip(root: CacheDirectory, path: str, which: Callable[[str, str], bool]) -> bool:
@@ -130,7 +166,7 @@ def _strip(root: CacheDirectory, path: str, which: Callable[[str, str], bool]) -
 
 def verify(root: Root) -> VerifyResult:
     """Read everything and check it; what is damaged is removed."""
-    files = blocks = bad_blocks = bad_files = 0
+    files = blocks = bad_blocks = bad_files = unread = 0
     buffer, root = memoryview(bytearray(1 << 20)), CacheDirectory.of(root)
     for held in scan(root):
         files += 1
@@ -138,26 +174,39 @@ def verify(root: Root) -> VerifyResult:
             if _is_pack(held.path):
                 good, bad = _verify_pack(root, held.path)
             else:
-                good, bad = _verify_chunk(_open(root, held.path, write=True), buffer)
+                good, bad = _verify_chunk(root, held.path, buffer)
             blocks += good + bad
             bad_blocks += bad
         except FileNotFoundError:
             continue  # evicted meanwhile
-        except (InvalidChunk, InvalidPack, OSError):
+        except (InvalidChunk, InvalidPack, OSError) as e:
+            if isinstance(e, PermissionError | BlockingIOError) and not isinstance(e, Untrusted):
+                files, unread = files - 1, unread + 1  # another's, or somebody has a lease of it
+                continue
             bad_files += 1
             remove(root, held.path)
-    return VerifyResult(files, blocks, bad_blocks, bad_files)
+    return VerifyResult(files, blocks, bad_blocks, bad_files, unread)
 
 
-def _verify_chunk(file: ChunkFile, buffer: memoryview) -> tuple[int, int]:
-    """Blocks that are good and bad; those are marked as absent. Raises OSError."""
+def _verify_chunk(root: CacheDirectory, path: str, buffer: memoryview) -> tuple[int, int]:
+    """Blocks that are good and bad; those are marked as absent, or the file goes where we may not write it. Raises
+    OSError, InvalidChunk."""
+    try:
+        file, is_ours = _open(root, path, write=True), True
+    except Untrusted:
+        raise
+    except PermissionError:
+        file, is_ours = _open(root, path), False
     many_good = many_bad = 0
     span = file.identity.span
     for first in range(span.first, span.stop, 16):
         part = BlockRange(first, min(first + 16, span.stop))
         good, bad = file.read(part, file.views(part, buffer))
         many_good, many_bad = many_good + len(good), many_bad + len(bad)
-        file.mark_absent(bad)
+        if is_ours:
+            file.mark_absent(bad)
+        elif bad:
+            raise InvalidChunk("damaged blocks")
     return many_good, many_bad
 
 

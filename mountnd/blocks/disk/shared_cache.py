@@ -19,6 +19,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -103,7 +104,7 @@ class SharedCache:
         if not self.takes(id.source):
             return ()
         try:
-            found = self._guard.call(self._read, id, size, span)
+            found = self._guard.call(self._read, id, size, span, time.monotonic())
         except OSError:
             return ()
         for index, block in found.items():
@@ -112,9 +113,9 @@ class SharedCache:
             self._stats.of(id.source).add(BYTES_FROM_SHARED, sum(map(len, found.values())))
         return found
 
-    def _read(self, id: ObjectId, size: int, span: BlockRange) -> dict[int, memoryview]:
+    def _read(self, id: ObjectId, size: int, span: BlockRange, asked: float) -> dict[int, memoryview]:
         """On a thread of the guard's: what is held of `span`, by index. Raises OSError where the file system fails."""
-        found = self._packs.read(id, size, span) if size <= PACKED else {}
+        found = self._packs.read(id, size, span, asked) if size <= PACKED else {}
         if len(found) < span.stop - span.first:  # a small one may lie in a file, too, which an earlier version made
             found = self._chunks.read(id, size, span) | found
         if found:
@@ -136,12 +137,12 @@ class SharedCache:
         if not (size and self.takes(id.source)):
             return ()
         try:
-            return self._guard.call(self._held, id, size)
+            return self._guard.call(self._held, id, size, time.monotonic())
         except OSError:
             return ()
 
-    def _held(self, id: ObjectId, size: int) -> Collection[int]:
-        found = self._packs.held(id, size) if size <= PACKED else ()
+    def _held(self, id: ObjectId, size: int, asked: float) -> Collection[int]:
+        found = self._packs.held(id, size, asked) if size <= PACKED else ()
         return found if len(found) == block_count(size) else {*found, *self._chunks.held(id, size)}
 
     def used(self) -> int | None:

@@ -133,9 +133,9 @@ class RangeLister:
             return all(listed.done for listed in self._ranges)
 
     def under_way(self) -> list[Task[None]]:
-        """The requests under way."""
+        """The requests under way, but for those of which another page has told."""
         with self._lock:
-            return [listed.task for listed in self._ranges if listed.task is not None]
+            return [listed.task for listed in self._ranges if listed.task is not None and not listed.done]
 
     def _split(self, within: _ListedRange, prefix: str) -> _ListedRange:
         rest = _ListedRange(self.base, prefix, within.high)
@@ -243,7 +243,12 @@ class RangeLister:
                 if one.done or one.reached or one.token or not (page.token is None or last >= high):
                     return
             inside = [stat for stat in page.objects if one.start <= sort_key(stat.id.key) < high]
-            one.grouper.feed(inside)
+            try:
+                one.grouper.feed(inside)
+            except OutOfOrder as e:  # what came for this page's own range is good
+                with self._lock:
+                    self.failed = self.failed or e
+                return
             one.grouper.finish(high_key)
             self._keep(one, inside, listed.mark)
             with self._lock:

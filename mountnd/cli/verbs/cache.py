@@ -246,6 +246,8 @@ def _verify(root: PrivatePath, what: str | None, as_json: bool) -> None:
         show_json({"directory": str(root), **v._asdict()}, indent=2)
     else:
         show(f"{root}: {v.blocks} blocks in {v.files} files checked")
+        if v.unread:
+            show(f"{v.unread} files of other users cannot be read and were not checked")
     if v.bad_blocks or v.bad_files:
         raise MountError(f"{root}: {v.bad_blocks} blocks and {v.bad_files} files were damaged and have been dropped")
 

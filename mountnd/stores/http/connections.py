@@ -2,13 +2,15 @@
 
 To open one takes a round trip, with TLS two or three. `prepare` opens some before they are needed.
 
-Lock order: `Connections._lock` is a leaf: it guards the idle connections. So is `Connections._turn` (`connection.py`).
+Lock order: `Connections._lock` is a leaf: it guards the idle connections, and what is opened ahead. So is
+`Connections._turn` (`connection.py`).
 """
 
 from __future__ import annotations
 
 import http.client
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -139,13 +141,14 @@ class Connections:
         """Open connections ahead, so that `count` are idle; none through a proxy, which may count them. Returns at
         once. What fails is not told: whoever needs a connection opens one."""
         now = time.monotonic()
-        if now - self._prepared < PREPARE_S or self._closed or route.proxy is not None:
+        if now - self._prepared < PREPARE_S or route.proxy is not None:
             return
         self._prepared = now
         with self._lock:
             gone = [one for one in self._idle if not one[1].alive()]
             self._idle[:] = [one for one in self._idle if one not in gone]
-            missing = count - len(self._opening) - sum(one[0] == route for one in self._idle)
+            # Looked at here: who closes it meanwhile ends what is in `_opening`, and nobody ends what comes later.
+            missing = 0 if self._closed else count - len(self._opening) - sum(one[0] == route for one in self._idle)
             deadlines = [Deadline(OPEN_S) for _ in range(missing)]
             self._opening.update(deadlines)
         _close_all(gone)
@@ -157,7 +160,7 @@ class Connections:
 
     def _open_ahead(self, route: Route, deadline: Deadline) -> None:
         try:
-            self._release(route, self._connect(route, deadline, None))
+            self._release(route, self._connect(route, deadline, None, spares=False))
         except Exception as e:
             log.debug("%s: no connection ahead: %s", route.place, e)
         finally:
@@ -165,8 +168,10 @@ class Connections:
 
     def close(self) -> None:
         """Drop the idle connections, and keep none from now on: those in use are closed when their requests end."""
-        self._closed = True
-        for deadline in list(self._opening):
+        with self._lock:
+            self._closed = True
+            opening = list(self._opening)
+        for deadline in opening:
             deadline.cancel()
         self.drop_idle()
 
@@ -202,10 +207,17 @@ class Connections:
         if surplus is not None:
             surplus.close()
 
-    def _connect(self, route: Route, deadline: Deadline, allowed: Callable[[str], bool] | None) -> Connection:
+    def _connect(
+        self, route: Route, deadline: Deadline, allowed: Callable[[str], bool] | None, *, spares: bool = True
+    ) -> Connection:
+        """A new connection. `spares`: where no descriptor is free for it, what is open only to be used again goes."""
         if route.https and self._context is None:
             self._context = self._make_context()
-        sock = descriptors.opening(lambda: connect(route, self._context, deadline, allowed, self._patience))
+
+        def make() -> socket.socket:
+            return connect(route, self._context, deadline, allowed, self._patience)
+
+        sock = descriptors.opening(make) if spares else make()
         return Connection(sock, route.place, self._turn, self._patience.silence)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ....private_directory import PrivateDirectory
 from ....regular_file import Untrusted
@@ -177,14 +177,22 @@ class PackIndex:
             if self._beyond and 2 * sum(len(pack.entries) for pack in self._newest) < self._most:
                 self._beyond.clear()
 
-    def _read(self, names: Collection[str], until: float) -> None:
-        """Read the indexes of new packs, newest first, until it is time to stop."""
+    def _read(self, names: Sequence[str], until: float) -> None:
+        """Read the indexes of new packs, newest first, until it is time to stop. Where more is known than may be, not
+        of those that are older than what is known: a large directory has gigabytes of indexes."""
         found: list[Pack] = []
         self._is_complete = False
+        records, oldest = 0, self._oldest()
         try:
-            for name in names:
+            for n, name in enumerate(names):
+                if name < oldest or records > self._most:
+                    with self._lock:
+                        self._beyond.update(names[n:])
+                    self._is_complete = True
+                    break
                 if (pack := self._open(name)) is not None:
                     found.append(pack)
+                    records += len(pack.entries)
                 if self._clock() > until:
                     break
             else:
@@ -194,6 +202,11 @@ class PackIndex:
                 self._packs.update((pack.name, pack) for pack in found)
                 if found:
                     self._sort()
+
+    def _oldest(self) -> str:
+        """What older packs than this hold is too much to be known; "" where there is room."""
+        with self._lock:
+            return min(self._packs, default="") if self._beyond else ""
 
     def _open(self, name: str) -> Pack | None:
         try:
@@ -205,6 +218,8 @@ class PackIndex:
             self._damaged(name, (e.strerror or "") if isinstance(e, OSError) else str(e))
         except PermissionError:
             self._refused(name)
+        except BlockingIOError:  # somebody has a lease of it: Samba, an NFS server, or a member; perhaps later
+            return None
         with self._lock:
             self._useless.add(name)
         return None

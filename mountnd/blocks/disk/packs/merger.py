@@ -81,7 +81,7 @@ class Merger:
     def _groups(self) -> list[list[str]]:
         limit = self._limit()
         most = MERGED if limit is None else min(MERGED, limit // LIMIT_PART)
-        sizes = (PackSize(pack.name, pack.bytes, len(pack.entries)) for pack in self._index.packs)
+        sizes = (PackSize(pack.name, pack.bytes, len(pack.entries), pack.mode) for pack in self._index.packs)
         return to_merge(sizes, most)
 
     def _merge(self) -> None:

@@ -1,12 +1,14 @@
 """Packs become one: which (a pure policy), and how. Also how a pack loses some of what it holds.
 
 Small packs are many where nodes read slowly, one pack for each moment. They are merged by size: those of a tier, once
-there are many of it, so that each byte is written again some three times at most.
+there are many of it, so that each byte is written again some three times at most. Only packs of the same mode become
+one: whoever may not read a pack must not read in another what it holds.
 """
 
 from __future__ import annotations
 
 import errno
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -28,24 +30,26 @@ AT_ONCE = 4
 
 
 class PackSize(NamedTuple):
-    """A pack, its bytes and its records."""
+    """A pack, its bytes, its records, and its permission bits."""
 
     name: str
     bytes: int
     records: int
+    mode: int = 0
 
 
 def to_merge(packs: Iterable[PackSize], most: int = MERGED) -> list[list[str]]:
     """Which packs are to become one of up to `most` bytes each, by name. Pure."""
-    tiers: list[list[PackSize]] = [[] for _ in TIERS]
+    tiers: defaultdict[tuple[int, int], list[PackSize]] = defaultdict(list)
     for pack in packs:
         # What has half of the records that a pack may have is as large as it gets, however small these are.
         if pack.bytes >= most // 2 or pack.records >= MOST_RECORDS // 2:
             continue
         tier = next((n for n, bytes_ in enumerate(TIERS) if pack.bytes < bytes_), None)
         if tier is not None:
-            tiers[tier].append(pack)
-    groups = [group for tier in tiers if len(tier) > MANY for group in _cut(sorted(tier), most)]
+            tiers[tier, pack.mode].append(pack)
+    many = (tiers[key] for key in sorted(tiers) if len(tiers[key]) > MANY)
+    groups = [group for tier in many for group in _cut(sorted(tier), most)]
     return [[pack.name for pack in group] for group in groups if len(group) > 1][:AT_ONCE]
 
 
@@ -105,7 +109,10 @@ def merge(
 
 
 class _Merging:
-    """New packs that are being made of old ones. `read`: these; `damaged`: records that were left out for that."""
+    """New packs that are being made of old ones. `read`: these; `damaged`: records that were left out for that.
+
+    `_mode`: that of the first old one, and so of the new ones; what has another is left alone.
+    """
 
     def __init__(
         self, root: PrivateDirectory, now: float, keep: Callable[[ChunkIdentity], bool], go_on: Callable[[], bool]
@@ -114,6 +121,7 @@ class _Merging:
         self._new: list[NewPack] = []
         self._keys: set[int] = set()
         self._used = 0.0
+        self._mode: int | None = None
         self.read: list[str] = []
         self.damaged = 0
 
@@ -121,8 +129,12 @@ class _Merging:
         """Copy what a pack holds."""
         try:
             file = PackFile.open(name, self._root)
-        except (FileNotFoundError, IsADirectoryError, PermissionError, Untrusted):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, BlockingIOError, Untrusted):
             return  # gone, or not ours to merge
+        if self._mode is None:
+            self._mode = file.mode
+        elif self._mode != file.mode:
+            return  # it was replaced since it was looked at
         self._used = max(self._used, min(file.used, self._now))  # a wrong clock is not passed on to the others
         damaged = 0
         try:
@@ -144,7 +156,7 @@ class _Merging:
             return
         self._keys.add(key)
         if not self._new or self._new[-1].is_full or self._new[-1].bytes + len(raw) > MERGED:
-            self._new.append(NewPack(self._root, self._now))
+            self._new.append(NewPack(self._root, self._now, self._mode))
         self._new[-1].add(key, raw)
 
     def publish(self) -> list[Pack]:

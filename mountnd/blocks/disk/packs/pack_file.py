@@ -41,11 +41,12 @@ _BUFFER = 1 << 20
 
 
 class Pack(NamedTuple):
-    """A pack that is known: its name, its bytes, and its index."""
+    """A pack that is known: its name, its bytes, its index, and its permission bits."""
 
     name: str
     bytes: int
     entries: Entries
+    mode: int
 
 
 class Head(NamedTuple):
@@ -86,6 +87,11 @@ class PackFile:
         """When it was last used, seconds since the epoch."""
         return os.fstat(self._fd).st_mtime
 
+    @property
+    def mode(self) -> int:
+        """Its permission bits: who may read what it holds."""
+        return os.fstat(self._fd).st_mode & 0o777
+
     def look(self) -> Pack:
         """Read its index."""
         size = os.fstat(self._fd).st_size
@@ -94,7 +100,7 @@ class PackFile:
         if n > size:
             raise InvalidPack("cut")
         raw = tail[-n:] if n <= len(tail) else os.pread(self._fd, n, size - n)
-        return Pack(self.name, size, decode_index(raw, size))
+        return Pack(self.name, size, decode_index(raw, size), self.mode)
 
     def record(self, place: Place) -> Record:
         """A record that its checksum vouches for. Whose it is must be looked at."""
@@ -142,9 +148,10 @@ class NewPack:
 
     Args:
         now: seconds since the epoch by the file system's clock.
+        mode: its permission bits; None: as files have them that are made there.
     """
 
-    def __init__(self, root: PrivateDirectory, now: float) -> None:
+    def __init__(self, root: PrivateDirectory, now: float, mode: int | None = None) -> None:
         self._root = root
         seconds = min(max(0, int(now)), (1 << 40) - 1)
         self.name = f"{FOLDER}/{seconds:010x}-{secrets.token_hex(8)}.pack"
@@ -152,6 +159,12 @@ class NewPack:
         self._file = os.fdopen(root.create(self._temporary), "wb", buffering=_BUFFER)
         self._lengths: list[tuple[int, int]] = []
         self.bytes = 0
+        if mode is not None:
+            try:
+                os.fchmod(self._file.fileno(), mode)
+            except BaseException:
+                self.discard()
+                raise
 
     def __len__(self) -> int:
         return len(self._lengths)
@@ -178,12 +191,13 @@ class NewPack:
             if used is not None:
                 os.fsync(self._file.fileno())
                 os.utime(self._file.fileno(), (used, used))
+            mode = os.fstat(self._file.fileno()).st_mode & 0o777
             self._file.close()  # before the name: what was closed on one node is seen by whoever opens it on another
             self._root.rename(self._temporary, self.name)
         except BaseException:
             self.discard()
             raise
-        return Pack(self.name, self.bytes + len(raw), entries)
+        return Pack(self.name, self.bytes + len(raw), entries, mode)
 
     def discard(self) -> None:
         """Leave nothing of it. Never raises."""

@@ -25,7 +25,8 @@ TRIES = 4
 # A pack that was found and is gone was merged: how often what it held is looked for anew.
 ROUNDS = 3
 # And for how long: where there are thousands of packs to be known first, the source answers sooner, and who waits for
-# this would take the file system for one that hangs (`guard.PATIENCE_S`).
+# this would take the file system for one that hangs (`guard.PATIENCE_S`). It counts from when that was asked: where
+# hundreds look at once they wait for a thread of the guard's first.
 ROUNDS_S = 1.0
 
 
@@ -47,20 +48,22 @@ class PackReader:
         self.root, self.index, self.used, self.damaged = root, index, used, damaged
         self._crowded_said = False
 
-    def read(self, id: ObjectId, size: int, span: BlockRange) -> dict[int, memoryview]:
-        """What is held of `span`, blocks of an object of `size` bytes. Raises OSError."""
+    def read(self, id: ObjectId, size: int, span: BlockRange, asked: float) -> dict[int, memoryview]:
+        """What is held of `span`, blocks of an object of `size` bytes. Raises OSError.
+
+        `asked`: when somebody began to wait for it, monotonic seconds.
+        """
         reading = _Reading(self, id, size)
-        self._rounds(reading, span, reading.read)
+        self._rounds(reading, span, reading.read, asked + ROUNDS_S)
         return reading.found
 
-    def held(self, id: ObjectId, size: int) -> Collection[int]:
+    def held(self, id: ObjectId, size: int, asked: float) -> Collection[int]:
         """The blocks of which there is a record; that it holds, only reading tells. Raises OSError."""
         reading = _Reading(self, id, size)
-        self._rounds(reading, BlockRange(0, geometry.block_count(size)), reading.look)
+        self._rounds(reading, BlockRange(0, geometry.block_count(size)), reading.look, asked + ROUNDS_S)
         return set(reading.found)
 
-    def _rounds(self, reading: _Reading, span: BlockRange, look: Callable[[Iterable[int]], None]) -> None:
-        until = time.monotonic() + ROUNDS_S
+    def _rounds(self, reading: _Reading, span: BlockRange, look: Callable[[Iterable[int]], None], until: float) -> None:
         for left in reversed(range(ROUNDS)):
             look([i for i in range(*span) if i not in reading.found])
             if len(reading.found) == span.stop - span.first or not left or time.monotonic() > until:
@@ -116,9 +119,9 @@ class _Reading:
     def _open(self, name: str) -> PackFile | None:
         try:
             return PackFile.open(name, self._reader.root)
-        except (FileNotFoundError, Untrusted, IsADirectoryError):
+        except (FileNotFoundError, Untrusted, IsADirectoryError, NotADirectoryError):
             self._gone(name)
-        except PermissionError:
+        except (PermissionError, BlockingIOError):
             pass
         return None
 

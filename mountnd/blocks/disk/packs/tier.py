@@ -90,13 +90,16 @@ class PackTier:
         self._closed = True
         self._merger.close()
 
-    def read(self, id: ObjectId, size: int, span: BlockRange) -> dict[int, memoryview]:
-        """What is held of `span`, blocks of an object of `size` bytes. Raises OSError."""
-        return self._reader.read(id, size, span)
+    def read(self, id: ObjectId, size: int, span: BlockRange, asked: float) -> dict[int, memoryview]:
+        """What is held of `span`, blocks of an object of `size` bytes. Raises OSError.
 
-    def held(self, id: ObjectId, size: int) -> Collection[int]:
+        `asked`: when somebody began to wait for it, monotonic seconds.
+        """
+        return self._reader.read(id, size, span, asked)
+
+    def held(self, id: ObjectId, size: int, asked: float) -> Collection[int]:
         """The blocks of which there is a record; that it holds, only reading tells. Raises OSError."""
-        return self._reader.held(id, size)
+        return self._reader.held(id, size, asked)
 
     def save(self, id: ObjectId, size: int, blocks: PinnedBlocks, written: Callable[[], None] | None) -> None:
         """Pack blocks of an object of `size` bytes, soon. Never raises.

@@ -312,7 +312,7 @@ def test_a_read_only_directory_is_read_and_warned_about_once(tmpfs: Path, caplog
 
 def test_listing_clearing_and_the_default_limit(root: Path) -> None:
     assert contents.objects(str(root)) == []
-    assert contents.verify(str(root)) == (0, 0, 0, 0)
+    assert contents.verify(str(root)) == (0, 0, 0, 0, 0)
     assert contents.clear(str(root)) == (0, 0)
     with with_disk(root, limit=None) as harness:
         through(harness, DATA, "big")
@@ -323,7 +323,7 @@ def test_listing_clearing_and_the_default_limit(root: Path) -> None:
     big = listed["big"]
     assert (big.size, big.held, big.source) == (len(DATA), len(DATA), harness.store.source)
     assert len(DATA) <= big.disk <= len(DATA) + 3 * 3 * 4096
-    assert contents.verify(str(root)) == (-(-len(DATA) // CHUNK) + 1, -(-len(DATA) // BLOCK) + 1, 0, 0)
+    assert contents.verify(str(root)) == (-(-len(DATA) // CHUNK) + 1, -(-len(DATA) // BLOCK) + 1, 0, 0, 0)
     assert contents.clear(str(root), lambda source, key: key.startswith("dir/")) == (4096, 0)
     assert {e.key for e in contents.objects(str(root))} == {"big"}
     assert contents.clear(str(root)) == (big.disk, 0)

@@ -10,8 +10,9 @@ import pytest
 from mountnd.blocks.disk.packs import index
 from mountnd.blocks.disk.packs.format import FOLDER
 from mountnd.blocks.disk.packs.index import PackIndex
-from mountnd.blocks.disk.packs.pack_file import NewPack, Pack
+from mountnd.blocks.disk.packs.pack_file import NewPack, Pack, PackFile
 from mountnd.blocks.disk.place import CacheDirectory
+from mountnd.private_directory import PrivateDirectory
 from mountnd.shared_directory.directory import SharedPath
 from tests.support.waiting import Clock
 
@@ -166,6 +167,35 @@ def test_of_too_many_the_newest_are_known(top: Path) -> None:
         node.clock.now += 10
         node.index.refresh()
     assert [n for n in range(10) if node.has(10 * n)] == [4, 5, 6]  # there is room for others now
+
+
+@pytest.mark.parametrize("looks", ["one", "several"])
+def test_of_too_many_the_oldest_are_not_even_opened(top: Path, monkeypatch: pytest.MonkeyPatch, looks: str) -> None:
+    """All indexes of a directory of 1 TiB are half a GiB in 30,000 files; until they are read each look is slow."""
+    opened: list[str] = []
+
+    class Counted(PackFile):
+        @classmethod
+        def open(cls, name: str, within: CacheDirectory | PrivateDirectory) -> PackFile:
+            opened.append(name)
+            return PackFile.open(name, within)
+
+    monkeypatch.setattr(index, "PackFile", Counted)
+    for n in range(40):
+        add(top, *range(10 * n, 10 * n + 10), now=1e9 + n)
+    node = Node(top, most=35)
+    if looks == "several":
+        monkeypatch.setattr(index, "BUDGET_S", -1.0)  # one pack is read by each
+    for _ in range(10):
+        node.clock.now += 10
+        node.index.refresh()
+    assert node.index.is_complete and node.index.is_crowded
+    assert [n for n in range(40) if node.has(10 * n)] == [37, 38, 39]
+    assert len(opened) <= 6
+    add(top, 1000, now=2e9)
+    node.clock.now += 10
+    node.index.refresh()
+    assert node.has(1000)
 
 
 def test_what_is_no_pack_is_told_once(top: Path, tmp_path: Path) -> None:

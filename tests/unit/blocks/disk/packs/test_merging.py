@@ -12,12 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mountnd.blocks.disk import contents, directory
+from mountnd.blocks.disk.base import OWN
 from mountnd.blocks.disk.chunk_file import ChunkIdentity
+from mountnd.blocks.disk.packs import merger, merging
 from mountnd.blocks.disk.packs.format import FOLDER, MOST_RECORDS, encode_record, key_of
+from mountnd.blocks.disk.packs.index import PackIndex
 from mountnd.blocks.disk.packs.merging import AT_ONCE, MANY, MERGED, PackSize, merge, to_merge
 from mountnd.blocks.disk.packs.pack_file import NewPack, Pack, PackFile
+from mountnd.blocks.disk.place import CacheDirectory
 from mountnd.private_directory import PrivateDirectory
 from mountnd.shared_directory.directory import SharedPath
+from mountnd.stats import Stats
 from mountnd.stores.base import ObjectId
 from tests.support.threads import run_together
 
@@ -79,6 +84,10 @@ class TestPolicy:
         assert to_merge(PackSize(f"{n:04}", MERGED // 2, 5) for n in range(1000)) == []
         assert to_merge(PackSize(f"{n:04}", 5 * MIB, MOST_RECORDS) for n in range(1000)) == []
 
+    def test_packs_of_two_modes_do_not_become_one(self) -> None:
+        packs = [PackSize(f"{n:04}", 10 * KIB, 5, (0o600, 0o660)[n % 2]) for n in range(2 * MANY + 2)]
+        assert sorted(to_merge(packs)) == [[pack.name for pack in packs[n::2]] for n in (0, 1)]
+
     @given(st.lists(st.integers(30, 40 * MIB), max_size=120), st.integers(MIB, MERGED))
     def test_groups_are_bounded_and_nothing_is_in_two(self, sizes: list[int], most: int) -> None:
         packs = {f"{n:04}": PackSize(f"{n:04}", size, 1 + size // 1000) for n, size in enumerate(sizes)}
@@ -126,6 +135,31 @@ def test_a_time_in_the_future_is_not_passed_on(top: Path) -> None:
     os.utime(top / made[0].name, (3e9, 3e9))
     done = merge(root(top), [one.name for one in made], 2e9)
     assert (top / done.made[0].name).stat().st_mtime == 2e9
+
+
+def test_nobody_may_read_more_after_a_merge(top: Path) -> None:
+    """One user's mounts may have modes of their own (`--shared-mode`): 0600 for what only he may read."""
+    mine = [pack(top, key) for key in ("a", "b")]
+    for one in mine:
+        (top / one.name).chmod(0o600)
+    ours = pack(top, "c")
+    (made,) = merge(root(top), [one.name for one in (*mine, ours)], 1e9).made
+    assert made.mode == 0o600 == (top / made.name).stat().st_mode & 0o777
+    assert PackFile.open(made.name, root(top)).look().mode == 0o600
+    assert (top / ours.name).stat().st_mode & 0o777 == 0o660
+    assert held(top) == ["a", "b", "c"]
+
+
+def test_clearing_and_verifying_leave_modes_as_they_were(top: Path) -> None:
+    private = pack(top, "a", "b", "c")
+    raw = bytearray((top / private.name).read_bytes())
+    raw[raw.index(b"a.....")] ^= 1
+    (top / private.name).write_bytes(raw)
+    (top / private.name).chmod(0o600)
+    contents.verify(SharedPath(top))
+    contents.clear(SharedPath(top), lambda source, key: key == "b")
+    assert held(top) == ["c"]
+    assert [(top / FOLDER / name).stat().st_mode & 0o777 for name in names(top)] == [0o600]
 
 
 def test_what_is_damaged_is_dropped(top: Path) -> None:
@@ -229,6 +263,49 @@ class TestContents:
         contents.clear(SharedPath(top), lambda source, key: True)
         assert names(top) == []
 
+    @pytest.mark.parametrize("what", [None, "a"])
+    def test_what_is_cleared_does_not_come_back_by_a_merge(
+        self, top: Path, monkeypatch: pytest.MonkeyPatch, what: str | None
+    ) -> None:
+        for n in range(MANY + 1):
+            pack(top, "a" if n == 5 else f"b{n}")
+        has_read, go = threading.Event(), threading.Event()
+        publish = merging._Merging.publish
+
+        def late(one: merging._Merging) -> list[Pack]:
+            has_read.set()
+            go.wait(20)
+            return publish(one)
+
+        monkeypatch.setattr(merging._Merging, "publish", late)
+        place = CacheDirectory(SharedPath(top))
+        node = merger.Merger(place, PackIndex(place), Stats(), OWN, lambda: None)
+
+        def clear() -> None:
+            assert has_read.wait(20)
+            threading.Timer(0.3, go.set).start()
+            contents.clear(SharedPath(top), (lambda source, key: key == what) if what else None)
+
+        def run() -> None:
+            node.run()
+
+        run_together([run, clear])
+        assert "a" not in held(top)
+        assert len(held(top)) == (MANY if what else 0)
+        assert not (top / merger.LEASE).exists()
+
+    def test_clearing_waits_for_no_merge_without_end(self, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(contents, "MERGES_S", 0.2)
+        pack(top, "a")
+        (top / merger.LEASE).mkdir()
+        contents.clear(SharedPath(top))
+        assert held(top) == []
+        (top / merger.LEASE).rmdir()
+        pack(top, "a")
+        (top / merger.LEASE).write_bytes(b"another's")
+        contents.clear(SharedPath(top))
+        assert held(top) == [] and (top / merger.LEASE).exists()
+
     def test_verify_drops_what_is_damaged_and_keeps_the_rest(self, top: Path) -> None:
         one, other, third = pack(top, "a", "b"), pack(top, "c"), pack(top, "d")
         raw = bytearray((top / one.name).read_bytes())
@@ -238,7 +315,7 @@ class TestContents:
         found = contents.verify(SharedPath(top))
         assert (found.files, found.blocks, found.bad_blocks, found.bad_files) == (3, 3, 1, 1)
         assert held(top) == ["b", "c"]
-        assert contents.verify(SharedPath(top)) == (2, 2, 0, 0)
+        assert contents.verify(SharedPath(top)) == (2, 2, 0, 0, 0)
         assert (top / other.name).exists()
 
     def test_what_a_crash_left_is_removed_after_a_while(self, top: Path) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
+import signal
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mountnd.blocks.disk import contents, directory
 from mountnd.blocks.disk.chunk_file import ChunkFile, ChunkIdentity
-from mountnd.blocks.disk.packs import index, merger
+from mountnd.blocks.disk.packs import index, merger, reader
 from mountnd.blocks.disk.packs.format import FOLDER, PACKED, encode_record, key_of
 from mountnd.blocks.disk.packs.merging import MANY, merge
 from mountnd.blocks.disk.packs.pack_file import NewPack, PackFile
@@ -46,6 +49,7 @@ from ...harness import KIB, MIB, BlocksHarness, body
 from ..disk_harness import bulk_of, fetch, flush_shared, piece, shared_node, shared_nodes, through
 
 FILES = {f"sub-{n:03}/sub-{n:03}_bold.json": body(300 + 37 * n, n) for n in range(100)}
+FILES_A = body(5000)
 LARGER = body(200 * KIB + 7)
 
 
@@ -183,6 +187,27 @@ def test_what_lies_in_a_file_of_its_own_is_read(top: Path) -> None:
         assert len(load(node, id, len(LARGER))) == 4  # the rest lies in a pack
 
 
+def test_hundreds_who_look_while_looks_are_slow_do_not_wait_for_each_other(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else those who come last wait so long for a thread of the guard's that it takes the file system for one that
+    hangs: 200 did, where a mount had 2,000 indexes to read at first, and the cache was left out."""
+    monkeypatch.setattr(reader, "ROUNDS_S", 0.3)
+    looks: list[float] = []
+
+    def slow(self: index.PackIndex) -> bool:
+        time.sleep(0.2)
+        looks.append(time.monotonic())
+        return True
+
+    with shared_node(top) as node:
+        stats = [node.put(f"{n}", FILES_A) for n in range(30)]
+        tier(node)._guard._most = 2
+        monkeypatch.setattr(index.PackIndex, "refresh", slow)
+        run_together([partial(load, node, stat.id, stat.size) for stat in stats])
+        assert 0 < len(looks) < len(stats)
+
+
 def test_held_is_of_this_object(filled: Path) -> None:
     with shared_node(filled) as node:
         key, data = next(iter(FILES.items()))
@@ -257,6 +282,49 @@ class TestDamage:
             assert node.count(SHARED_KEPT) == MIB  # what is no matter of packs goes on
         assert list((tmp_path / "outside").iterdir()) == []
 
+    @pytest.mark.parametrize("when", ["before", "meanwhile"])
+    def test_a_pack_that_somebody_has_a_lease_of_keeps_no_other_from_being_read(self, top: Path, when: str) -> None:
+        with shared_node(top) as node:
+            put(node, "a", FILES_A)
+        (first,) = packs(top)
+        with shared_node(top) as node:
+            put(node, "b", FILES_A)
+        (newest,) = set(packs(top)) - {first}
+        newest = newest.rename(newest.with_name("f" * 10 + newest.name[10:]))
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        fd = os.open(newest, os.O_RDWR)
+        try:
+            with shared_node(top) as node:
+                if when == "meanwhile":
+                    through(node, FILES_A, "b")
+                    assert node.count(BYTES_FETCHED) == 0
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                ids = [node.put(key, FILES_A) for key in ("a", "b")]
+                assert [len(load(node, stat.id, stat.size)) for stat in ids] == [1, 0]
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+                wait_until(lambda: len(load(node, ids[1].id, ids[1].size)) == 1, "it is read again")
+        finally:
+            os.close(fd)
+            signal.signal(signal.SIGIO, before)
+
+    def test_a_folder_that_becomes_a_file(self, filled: Path) -> None:
+        """What lies in files of its own is read then as ever."""
+        with shared_node(filled) as node:
+            walk(node, dict([*FILES.items()][:1]))
+            folder = filled / "blocks" / FOLDER
+            folder.rename(filled / "elsewhere")
+            folder.write_text("mine")
+            stat = node.put("b", FILES_A)
+            identity = ChunkIdentity.of(stat.id, stat.size, 0)
+            held = root(filled)
+            held.make(identity.name[:2])
+            ChunkFile.create(held, identity, BlockRange(0, 1), [memoryview(FILES_A)])
+            key, data = [*FILES.items()][1]
+            one = node.put(key, data)
+            load(node, one.id, one.size)
+            assert len(load(node, stat.id, stat.size)) == 1
+            assert tier(node)._packs._index.packs == ()
+
     def test_another_objects_record_under_this_ones_key(self, top: Path) -> None:
         """Whole, with a right checksum, as whoever may write there can make it."""
         with shared_node(top) as node:
@@ -312,17 +380,17 @@ class TestOthersAtTheSameTime:
                     return found
 
                 place = CacheDirectory(SharedPath(filled / "blocks"))
-                reader = PackReader(place, index.PackIndex(place), lambda name: None, lambda name, why: None)
+                one = PackReader(place, index.PackIndex(place), lambda name: None, lambda name, why: None)
                 with monkeypatch.context() as patch:
                     patch.setattr(index, "_pack_names", merged_meanwhile)
-                    assert list(reader.read(id, len(data), BlockRange(0, 1))) == [0]
+                    assert list(one.read(id, len(data), BlockRange(0, 1), time.monotonic())) == [0]
 
     def test_a_pack_that_is_emptied_under_a_reader_is_not_called_damaged(self, filled: Path) -> None:
         with shared_node(filled) as node:
             key, data = next(iter(FILES.items()))
             id = node.put(key, data).id
             assert load(node, id, len(data)) == {0: data}
-            reader = tier(node)._packs._reader
+            one = tier(node)._packs._reader
             opened: list[PackFile] = []
             name = tier(node)._packs._index.packs[0].name
 
@@ -334,7 +402,7 @@ class TestOthersAtTheSameTime:
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(PackFile, "record", gone)
-                assert reader.read(id, len(data), BlockRange(0, 1)) == {}
+                assert one.read(id, len(data), BlockRange(0, 1), time.monotonic()) == {}
             assert opened and name
             assert node.count(SHARED_DAMAGED) == 0
 
@@ -518,6 +586,33 @@ def test_two_users_of_one_group_read_and_merge_each_others_packs() -> None:
         assert len(packs(where)) <= 4
         for path in packs(where):
             assert path.stat().st_gid == 54321
+
+
+def test_checking_what_others_keep_to_themselves_removes_nothing() -> None:
+    """Who may write a directory may remove what lies there, and verify took what it could not open for damaged."""
+
+    def check(where: Path) -> Callable[[], str]:
+        return lambda: str(tuple(contents.verify(SharedPath(where / "blocks"))))
+
+    with shared_place() as place:
+        where = place / "shared"
+        where.mkdir()
+        os.chown(where, 0, 54321)
+        where.chmod(0o2770)
+        with shared_node(where) as node:
+            put(node, "a", FILES_A)
+            put(node, "large", body(MIB))
+        files = [packs(where)[0], *(path for path in (where / "blocks").glob("??/*") if path.name != ".made")]
+        for mode, found in ((0o600, (0, 0, 0, 0, 2)), (0o640, (2, 1 + block_count(MIB), 0, 0, 0))):
+            for path in files:
+                path.chmod(mode)
+            assert as_stranger(check(where), uid=2001, groups=[54321]) == str(found)
+            assert all(path.exists() for path in files)
+        raw = bytearray(files[1].read_bytes())
+        raw[-1] ^= 1
+        files[1].write_bytes(raw)
+        assert as_stranger(check(where), uid=2001, groups=[54321]) == str((2, 1, 0, 1, 0))
+        assert [path.exists() for path in files] == [True, False]
 
 
 @pytest.fixture
