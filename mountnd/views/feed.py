@@ -21,7 +21,7 @@ PIECE = 1 << 20
 # Where nothing was fetched for so many seconds, TCP starts slowly: 2 MiB over one connection take eight round trips. So
 # small pieces come first, side by side, and larger ones from piece to piece: how many of which length.
 COLD_S = 1.0
-RAMP = ((16, 64 << 10), (8, 128 << 10), (8, 256 << 10), (8, 512 << 10))
+RAMP = ((32, 64 << 10), (8, 256 << 10), (8, 512 << 10))
 # Where the end of what is wanted is a guess, so much more is fetched: a second request costs a round trip. And where
 # that was too little, so much, and twice as much each time.
 SLACK, BEYOND = 64 << 10, 256 << 10

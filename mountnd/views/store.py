@@ -24,7 +24,7 @@ from .units import Units
 from .zlib_binding import library
 
 # GETs of compressed bytes at once, over all files of a store.
-GETS = 24
+GETS = 32
 # What a view takes of memory where nobody says how much: a half for units, so that readers who come in another order
 # than their bytes find them; three eighths for compressed bytes on their way; the rest for the beginnings of files.
 MEMORY = 96 << 20

@@ -55,8 +55,10 @@ class Place:
         return rundir.find(self.path)
 
     def daemon(self) -> rundir.Record:
-        assert self.record is not None
-        return self.record
+        record = self.record
+        there = sorted(path.name for path in (self.runtime / "mountnd").iterdir())
+        assert record is not None, f"mounted: {self.mounted}; in the run directory: {there}"
+        return record
 
 
 @pytest.fixture
