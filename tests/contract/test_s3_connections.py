@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import ssl
-import threading
 from pathlib import Path
 
 import pytest
 
 from mountnd.stores.base import ObjectId
-from mountnd.stores.deadline import Deadline
 from mountnd.stores.http import connections
 from mountnd.stores.s3 import S3Store, http_client
 
@@ -96,62 +92,6 @@ def test_connections_that_the_server_closed_are_opened_anew(monkeypatch: pytest.
             wait_until(lambda: opened(server) == http_client.AHEAD, "they are open again")
         finally:
             store.close()
-
-
-def test_for_a_connection_ahead_nothing_is_closed_where_no_descriptor_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would be closed for it is warm, and would be opened again: each second, as long as names are asked for."""
-    monkeypatch.setattr(connections, "PREPARE_S", 0.0)
-    tried: list[None] = []
-
-    def used_up(*_: object) -> None:
-        tried.append(None)
-        raise OSError(errno.EMFILE, "too many open files")
-
-    with raw_server() as server:
-        server.play(ANSWER, close=False)
-        client, route = connections.Connections(8, ssl.create_default_context), connections.Route.to(server.url)
-        try:
-            client.prepare(route, 2)
-            wait_until(lambda: opened(server) == 2 and not client._opening, "connections are open")
-            monkeypatch.setattr(connections, "connect", used_up)
-            client.prepare(route, 4)
-            wait_until(lambda: len(tried) == 2 and not client._opening, "others were tried")
-            assert len(client._idle) == 2
-        finally:
-            client.close()
-
-
-def test_none_are_opened_for_a_client_that_is_closed_just_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "connect", lambda *_: pytest.fail("it is closed"))
-    client, route = connections.Connections(8, ssl.create_default_context), connections.Route.to("http://127.0.0.1:9")
-    made: list[Deadline] = []
-
-    class Late(Deadline):
-        __slots__ = ()
-
-        def __init__(self, seconds: float) -> None:
-            super().__init__(seconds)
-            made.append(self)
-
-    class Turn:
-        """The lock; the client is closed just before `prepare` gets it."""
-
-        def __init__(self) -> None:
-            self.lock, self.is_first = threading.RLock(), True
-
-        def __enter__(self) -> None:
-            if self.is_first:
-                self.is_first = False
-                client.close()
-            self.lock.acquire()
-
-        def __exit__(self, *_: object) -> None:
-            self.lock.release()
-
-    monkeypatch.setattr(client, "_lock", Turn())
-    monkeypatch.setattr(connections, "Deadline", Late)
-    client.prepare(route, 3)
-    assert not made
 
 
 def test_a_server_that_takes_no_more_connections_is_asked_over_those_that_there_are(
