@@ -126,6 +126,9 @@ class Server:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 body = await reader.readexactly(int(_header(head, "content-length") or 0))
+                if self.listening is None:  # accepted just before it went down
+                    _cut(writer)
+                    return
                 if not await self.answer(head, body, writer):
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
