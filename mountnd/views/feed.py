@@ -56,7 +56,7 @@ class Allowance:
             self._left += count
 
 
-class Connections:
+class ConnectionUse:
     """Whether those over which all feeds fetch are fast, because they were in use lately. Thread-safe.
 
     Args:
@@ -92,7 +92,7 @@ class Feed:
         id: ObjectId,
         workers: Workers,
         allowance: Allowance,
-        connections: Connections,
+        connections: ConnectionUse,
         *,
         head: bytes = b"",
         start: int = 0,

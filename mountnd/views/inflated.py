@@ -23,7 +23,7 @@ from ..waits import GRACE_S, later
 from ..workers import Workers
 from .cursor import Cursor
 from .cursors import Cursors, Waiter, Working
-from .feed import SLACK, Allowance, Connections, Feed
+from .feed import SLACK, Allowance, ConnectionUse, Feed
 from .points import SPACING, Points, SeekPoint
 from .unfit import Unfit
 from .units import Units, start_of, unit_of
@@ -45,14 +45,14 @@ class Engine(NamedTuple):
 
     Attributes:
         store: gives the compressed bytes.
-        workers: fetch them, over `connections`.
+        workers: fetch them; `connections`: whether those were in use lately.
         units: what was inflated lately.
         turn: held while zlib works: as many at once as there are processors.
     """
 
     store: Store
     workers: Workers
-    connections: Connections
+    connections: ConnectionUse
     allowance: Allowance
     units: Units
     turn: AbstractContextManager[object]

@@ -12,7 +12,7 @@ from ..stores.base import Deadline, ObjectId, ObjectStat, Page, Store
 from ..stores.common import WrappingStore
 from ..workers import Workers
 from .blobs import Blobs, NoBlobs
-from .feed import Allowance, Connections
+from .feed import Allowance, ConnectionUse
 from .files import Files
 from .formats import FORMATS, Format
 from .identity import Stored, listed, measured, stored, view_source
@@ -56,7 +56,7 @@ class InflatedStore(WrappingStore):
         self._blobs = blobs or NoBlobs()
         self._workers = Workers(GETS, "compressed")
         turn = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
-        engine = Engine(store, self._workers, Connections(), Allowance(memory * 3 // 8), Units(memory // 2), turn)
+        engine = Engine(store, self._workers, ConnectionUse(), Allowance(memory * 3 // 8), Units(memory // 2), turn)
         self._sizes = Sizes(store, self._blobs, Heads(memory // 8), self._format_of, self._inflate_all)
         self._files = Files(engine, self._blobs, self._sizes.head, self._sizes.forget_head)
 

@@ -29,12 +29,7 @@ class LeaseFiles:
 
     def make(self, name: str) -> None:
         """Raises FileExistsError, OSError."""
-        try:
-            root = self._root.held()
-            root.make(FOLDER)
-        except FileNotFoundError:  # somebody has removed the whole cache
-            root = self._root.make()
-            root.make(FOLDER)
+        root = self._root.with_folder(FOLDER)
         fd = root.create(f"{FOLDER}/{name}")
         try:
             os.write(fd, self._owner.encode())

@@ -48,6 +48,16 @@ class CacheDirectory:
             held = self._held = found
         return held
 
+    def with_folder(self, name: str) -> PrivateDirectory:
+        """The directory, with a directory of this name in it; both are made where they are missing."""
+        try:
+            held = self.held()
+            held.make(name)
+        except FileNotFoundError:  # somebody has removed the whole cache
+            held = self.make()
+            held.make(name)
+        return held
+
     def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
         """As `PrivateDirectory.open_file`."""
         return self._ask(lambda held: held.open_file(name, flags))

@@ -136,8 +136,8 @@ class Fetcher:
         length = (need.stop - need.first) << SHIFT
         for gap in gaps:
             most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE)
-            long = cut and length > most
-            for piece in geometry.split(gap, most) if long else (self._widened(id, size, gap),):
+            is_cut = cut and length > most
+            for piece in geometry.split(gap, most) if is_cut else (self._widened(id, size, gap),):
                 new = Flight(id, size, piece, demand=True)
                 new.reserved, ahead = ahead, 0
                 self._start(new)

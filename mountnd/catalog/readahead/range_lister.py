@@ -172,6 +172,8 @@ class RangeLister:
                 self._running -= 1
                 if not listed.done:
                     self.failed = e
+                elif self.failed is None:
+                    self._fill()
             raise
 
     def _cancelled(self, listed: _ListedRange) -> None:
@@ -214,10 +216,11 @@ class RangeLister:
                 listed.done = True
             elif self.failed is None and self._granted > 0:
                 self._start(listed, demand=False)
-            if self.failed is None:
-                self._fill()
         if beyond or page.token is None:
             self._tell_next(listed, page)
+        with self._lock:
+            if self.failed is None:
+                self._fill()
 
     def _keep(self, listed: _ListedRange, keys: Sequence[ObjectStat], mark: RequestMark) -> None:
         """Cache the directories of a range that are complete, and count them and the keys that came for it."""

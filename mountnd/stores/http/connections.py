@@ -132,10 +132,9 @@ class Connections:
             raise
         self._release(route, connection)
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether a connection to a server that speaks TLS can be opened without loading certificates first."""
-        return self._context is not None
+    def is_ready(self, route: Route) -> bool:
+        """Whether a connection can be opened without loading certificates first."""
+        return not route.https or self._context is not None
 
     def prepare(self, route: Route, count: int) -> None:
         """Open connections ahead, so that `count` are idle; none through a proxy, which may count them. Returns at

@@ -168,7 +168,7 @@ class HttpClient:
         sent = {**self._headers, **headers}
         if signed:
             sent = self._sign(method, target, sent, subject, deadline)
-        if self._names.is_ready:
+        if self._names.is_ready(self._route):
             self._bytes.prepare(self._route, self._ahead)
         with self._names.ask(
             self._route, method, target, sent, subject, deadline, lambda error: translate(error, subject)

@@ -22,6 +22,7 @@ from mountnd.shared_directory.directory import SharedPath
 from mountnd.stats import BYTES_FETCHED, BYTES_FROM_SHARED, SHARED_DAMAGED, SHARED_KEPT, SHARED_MERGED, SHARED_PACKS
 from tests.support.cli import run_mountnd
 from tests.support.faulty_fs import FaultyFs, faulty_fs
+from tests.support.group import group_directory
 from tests.support.servers import script_server
 from tests.support.waiting import wait_until
 
@@ -44,10 +45,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    path = tmp_path / "shared"
-    path.mkdir()
-    path.chmod(0o2770)
-    return path
+    return group_directory(tmp_path)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from mountnd.stats import (
 )
 from tests.support.cli import MOUNTND, ROOT, run_mountnd
 from tests.support.faulty_fs import FaultyFs, faulty_fs
+from tests.support.group import group_directory
 from tests.support.mounts import Mounted, mountinfo
 from tests.support.servers import script_server
 from tests.support.strangers import KINDS, picture, plant_special
@@ -61,11 +62,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    """A directory as a group has it on a network's file system."""
-    path = tmp_path / "shared"
-    path.mkdir()
-    path.chmod(0o2770)
-    return path
+    return group_directory(tmp_path)
 
 
 def read(numbers: Sequence[int], *mounts: Mounted, seconds: float = 120.0) -> None:

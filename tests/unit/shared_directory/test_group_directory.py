@@ -14,16 +14,14 @@ from mountnd.shared_directory.blobs import Blobs, decoded, encoded
 from mountnd.shared_directory.directory import SharedDirectory, SharedPath, directory_mode
 from mountnd.shared_directory.file_clock import FileClock
 from mountnd.shared_directory.place import SharedPlace, remarks
+from tests.support.group import group_directory
 from tests.support.strangers import KINDS, plant_special
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
-    path = tmp_path / "shared"
-    path.mkdir()
-    path.chmod(0o2770)
-    return path
+    return group_directory(tmp_path)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate, islice
 
-from mountnd.views.feed import COLD_S, PIECE, Connections, piece_lengths
+from mountnd.views.feed import COLD_S, PIECE, ConnectionUse, piece_lengths
 
 
 def test_pieces_begin_small_on_cold_connections_and_grow() -> None:
@@ -21,7 +21,7 @@ def test_pieces_are_long_on_connections_that_were_in_use() -> None:
 
 def test_connections_are_fast_for_a_while_after_bytes_came() -> None:
     now = 100.0
-    connections = Connections(lambda: now)
+    connections = ConnectionUse(lambda: now)
     assert connections.are_cold
     connections.used()
     now += COLD_S

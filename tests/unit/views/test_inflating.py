@@ -496,7 +496,11 @@ class Damaging(MemoryStore):
         super().read(id, start, views, deadline=deadline)
         if self.times and start <= self.where < start + sum(map(len, views)):
             self.times -= 1
-            views[0][len(views[0]) // 2 :] = bytes(len(views[0]) - len(views[0]) // 2)
+            self.damage(views[0], self.where - start)
+
+    def damage(self, view: memoryview, at: int) -> None:
+        """What is read, in which that byte lies."""
+        view[len(view) // 2 :] = bytes(len(view) - len(view) // 2)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -538,16 +542,11 @@ def test_small_files_are_looked_at_again_as_well(body: bytes, times: int) -> Non
     view.close()
 
 
-class Flipping(MemoryStore):
-    """Gives a flipped byte at `where`, `times` times: within a stored block, nothing but the check sum tells of it."""
+class Flipping(Damaging):
+    """Gives a flipped byte: within a stored block, nothing but the check sum tells of it."""
 
-    times, where = 0, 2 * MIB
-
-    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
-        super().read(id, start, views, deadline=deadline)
-        if self.times and start <= self.where < start + sum(map(len, views)):
-            self.times -= 1
-            views[0][self.where - start] ^= 0xFF
+    def damage(self, view: memoryview, at: int) -> None:
+        view[at] ^= 0xFF
 
 
 @pytest.mark.parametrize("where", [2 * MIB, 40_000], ids=["inside", "in what comes with the size"])

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Protocol
 
-from ....private_directory import PrivateDirectory
 from ....regular_file import UntrustedDirectory
 from ....stats import SHARED_PACKS, Stats
 from ....stores.base import ObjectId
@@ -156,7 +155,7 @@ class PackTier:
         if not self._room.make(cost, self._index.forget):
             return False
         try:
-            new = NewPack(self._made(), self._root.now())
+            new = NewPack(self._root.with_folder(FOLDER), self._root.now())
         except (UntrustedDirectory, IsADirectoryError, NotADirectoryError) as e:  # something foreign has its name
             said, self._foreign_said = self._foreign_said, True
             if not said:
@@ -172,16 +171,6 @@ class PackTier:
         self._room.spend(cost)
         self._stats.add(SHARED_PACKS)
         return True
-
-    def _made(self) -> PrivateDirectory:
-        """The cache's directory, with a folder for packs in it."""
-        try:
-            root = self._root.held()
-            root.make(FOLDER)
-        except FileNotFoundError:  # somebody has removed the whole cache
-            root = self._root.make()
-            root.make(FOLDER)
-        return root
 
     def _damaged(self, name: str, why: str) -> None:
         self._stats.add(self._counters.damaged)

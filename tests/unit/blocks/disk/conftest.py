@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.group import group_directory
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -14,8 +16,4 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
-    """A directory that nodes share."""
-    path = tmp_path / "shared"
-    path.mkdir()
-    path.chmod(0o2770)
-    return path
+    return group_directory(tmp_path)
