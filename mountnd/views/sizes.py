@@ -13,6 +13,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -113,7 +114,7 @@ class Sizes:
         if (found := self.known(id)) is not None:
             return found
         try:
-            found = self._again_if_damaged(id, self._measured, deadline)
+            found = self._looked_twice(id, self._measured, deadline)
         except Unfit as e:
             found = Measure(-1, e.name, True)
         return self.note(id, found)
@@ -125,7 +126,7 @@ class Sizes:
             return found
         try:
             if id.size <= SMALL and found.size <= SMALL_INFLATED:
-                self._again_if_damaged(id, partial(self._check_small, found.size), deadline)
+                self._looked_twice(id, partial(self._check_small, found.size), deadline)
             else:
                 self._check_end(id, found.size, deadline)
             found = found._replace(checked=True)
@@ -150,14 +151,11 @@ class Sizes:
         """Those may have been damaged on their way."""
         self._heads.put(digest(id), b"")
 
-    def _again_if_damaged(self, id: ObjectId, look: Callable[[ObjectId, Deadline], T], deadline: Deadline) -> T:
-        """What a look tells; one more where it finds damage: bytes may have been damaged on their way, and what is said
-        of a version is remembered. Raises Unfit, StoreError."""
-        try:
+    def _looked_twice(self, id: ObjectId, look: Callable[[ObjectId, Deadline], T], deadline: Deadline) -> T:
+        """What a look tells; one more where it finds the file unfit: bytes may have been damaged on their way, which
+        looks like anything, and what is said of a version is remembered. Raises Unfit, StoreError."""
+        with suppress(Unfit):
             return look(id, deadline)
-        except Unfit as e:
-            if e.name not in unfit.LIKE_DAMAGE:
-                raise
         self.forget_head(id)
         return look(id, deadline)
 
@@ -194,7 +192,7 @@ class Sizes:
 
     def _check_end(self, id: ObjectId, size: int, deadline: Deadline) -> None:
         """Whether its end fits the size. Raises Unfit, StoreError."""
-        if not self._again_if_damaged(id, partial(self._is_end_of, size), deadline):
+        if not self._looked_twice(id, partial(self._is_end_of, size), deadline):
             self._inflate_all(id, size, deadline)
 
     def _is_end_of(self, size: int, id: ObjectId, deadline: Deadline) -> bool:

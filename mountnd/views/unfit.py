@@ -14,8 +14,6 @@ REASONS = {
     "damaged": "its compressed data are damaged",
     "gzip": "it is no gzip file",
 }
-# What bytes that were damaged on their way look like, too.
-LIKE_DAMAGE = ("damaged", "truncated", "trailing", "size")
 _NUMBERS = {name: number for number, name in enumerate(REASONS, 1)}
 _NAMES = tuple(REASONS)
 

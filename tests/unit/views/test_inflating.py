@@ -549,6 +549,17 @@ class Flipping(Damaging):
         view[at] ^= 0xFF
 
 
+@pytest.mark.parametrize("where", [0, 1, 3, 12, 20, 50, 200])
+def test_damage_in_what_the_header_is_read_from_condemns_no_file(where: int) -> None:
+    """It looks like no gzip, like no NIfTI, or like an image that cannot be."""
+    store = Flipping({"x.nii.gz": gzipped(LARGE, 0)})
+    store.times, store.where = 1, where
+    view = InflatedStore(store, ["nii"], Kept())
+    assert view.check(listed(view, "x.nii"), deadline=deadline()).size == len(LARGE)
+    assert not store.times
+    view.close()
+
+
 @pytest.mark.parametrize("where", [2 * MIB, 40_000], ids=["inside", "in what comes with the size"])
 @pytest.mark.parametrize("kept_points", [1, 16])
 def test_nothing_that_was_inflated_of_damaged_bytes_is_used_for_the_second_look(
