@@ -197,10 +197,10 @@ def rclone_server(directory: Path) -> Iterator[str]:
 @contextmanager
 def weed_server() -> Iterator[str]:
     """SeaweedFS's S3 server on temporary files; yields its endpoint URL. Writable by anybody."""
-    # SeaweedFS takes port + 10000 for gRPC beside each port, so the ports must be low enough.
-    ports = [port for port in (free_port() for _ in range(50)) if port < 50_000]
-    if len(ports) < 4:
-        ports = [23_000 + os.getpid() % 10_000 + i for i in range(4)]
+    # SeaweedFS takes port + 10000 for gRPC beside each port: it must be free as well.
+    candidates = [port for port in (free_port() for _ in range(50)) if port < 50_000]
+    candidates += range(23_000 + os.getpid() % 10_000, 33_900)
+    ports = [port for port in dict.fromkeys(candidates) if is_free(port) and is_free(port + 10_000)][:4]
     options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false", "-webdav=false", "-master.telemetry=false"]
     options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-metricsPort=0"]
     options += [f"-{name}.port={port}" for name, port in zip(("s3", "master", "volume", "filer"), ports, strict=False)]
@@ -216,10 +216,14 @@ def _can_write(client: Any) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        client.create_bucket(Bucket="is-it-ready")
+        try:
+            client.create_bucket(Bucket="is-it-ready")
+        except ClientError as error:
+            if "BucketAlready" not in str(error):
+                raise
         client.put_object(Bucket="is-it-ready", Key="k", Body=b"x")
-    except (BotoCoreError, ClientError) as error:
-        return "BucketAlready" in str(error)
+    except (BotoCoreError, ClientError):
+        return False
     return True
 
 
@@ -238,6 +242,15 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could take a port just now."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
