@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ..checks.digest import Told
-from ..errors import StoreError, Throttled
+from ..errors import StoreError, Throttled, TimedOut
 from .base import Deadline, ObjectId, ObjectStat, Page, Store
 from .common import WrappingStore
 from .object_versions import Marker, VersionsPage
@@ -21,6 +21,8 @@ BASE_S = 0.1
 THROTTLED_BASE_S = 1.0
 CAP_S = 8.0
 
+# An attempt that had less time than this, and came to nothing in it, tells less than the one before it.
+SHORT_S = 1.0
 # One attempt gets at most half of the default deadline, so that a server which trickles bytes for ever
 # does not use it all up. The stores themselves give up on a silent server sooner.
 ATTEMPT_S = 30.0
@@ -106,9 +108,13 @@ class Retrying(WrappingStore):
             subject = f"{self.url}: {what!r}" if what else self.url
             if (why := deadline.over(subject)) is not None:
                 raise why if last is None or deadline.cancelled else last  # which says more than that time is over
+            left = deadline.left()
             try:
                 return call(deadline.within(self._attempt_s))
             except StoreError as error:
+                is_over = isinstance(error, TimedOut) and not (deadline.cancelled or deadline.left())
+                if is_over and left < SHORT_S and last is not None:
+                    raise last from None
                 if deadline.cancelled and (why := deadline.over(subject)) is not None:
                     raise why from error
                 if not error.transient:

@@ -105,6 +105,23 @@ def test_one_attempt_gets_its_share_and_no_more() -> None:
     assert seen == pytest.approx([20, 20, 50 - 20 - 0.1 - 20 - 0.2])
 
 
+@pytest.mark.parametrize(("seconds", "error"), [(30.5, Unreachable), (45.0, TimedOut)])
+def test_what_an_attempt_that_is_cut_short_says_hides_nothing(seconds: float, error: type[StoreError]) -> None:
+    """Half a second before the end another attempt begins: that it is not answered by then tells nothing."""
+    time, store = Time(), MemoryStore({"k": b"1"})
+
+    def head(key: str, *, deadline: Deadline) -> object:
+        if time.now == 100.0:
+            time.now += 30.0 - BASE_S
+            raise Unreachable("refused")
+        time.now += deadline.left()
+        raise TimedOut("no answer in time")
+
+    store.head = head  # type: ignore[method-assign, assignment]
+    with pytest.raises(error):
+        time.retrying(store).head("k", deadline=time.deadline(seconds))
+
+
 def test_every_call_goes_through() -> None:
     error = Unreachable("x")
     time, store = Time(), failing(error)
