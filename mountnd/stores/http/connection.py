@@ -1,7 +1,8 @@
 """One connection: a request is sent, and the body of its answer received straight into views, or as a document.
 
-A plain body is received by blocking `recv` with MSG_WAITALL: one call and one wait for the GIL for each run of blocks,
-not one for each packet. The kernel keeps the time (SO_RCVTIMEO).
+Each call that waits gives the GIL away, and has to wait for it. So the kernel keeps the time (SO_RCVTIMEO, set when it
+changes), and a plain body is received by blocking `recv` with MSG_WAITALL: one call for each run of blocks, not one for
+each packet.
 
 TLS comes in records of 16 KiB, each with a call and a wait for the GIL of its own; two dozen threads at that spend half
 a second of processor time for 1 GiB on handing it from one to the next. So threads with long bodies take turns: the
@@ -23,7 +24,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ...errors import BadAnswer, TimedOut, Unreachable
 from ..deadline import Deadline
-from .answers import BoundedResponse
+from .answers import FIRST_BYTES, PlainResponse, answer_of, received
 from .connecting import shut
 from .timeouts import IDLE_S
 
@@ -48,23 +49,28 @@ class Connection:
 
     Attributes:
         was_shut: another thread ended it: it looks as if the server had.
+        is_new: nothing was asked for on it yet.
     """
 
     def __init__(self, sock: socket.socket, host: str, turn: threading.Lock, silence: float = IDLE_S) -> None:
-        self._http = http.client.HTTPConnection(host)
-        self._http.auto_open, self._http.sock, self._http.response_class = 0, sock, BoundedResponse
         self._socket, self._host, self._turn, self._silence = sock, host, turn, silence
+        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self._answer: http.client.HTTPResponse | None = None
-        self.was_shut = False
+        self.was_shut, self.is_new = False, True
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
+        self._waits = -1.0  # seconds, as the kernel was told
+        if self._tls is None:
+            sock.settimeout(None)
+            self._tell_kernel(socket.SO_SNDTIMEO, silence)
 
     def alive(self) -> bool:
         """Whether the server has neither closed it nor sent anything unrequested."""
         plain = socket.socket.recv  # of an SSL socket too: bytes of the network, whatever they mean
-        self._socket.setblocking(False)
+        if self._tls is not None:
+            self._tls.setblocking(False)
         try:
-            closed = not plain(self._socket, 1, socket.MSG_PEEK)
+            closed = not plain(self._socket, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return True
         except OSError:
@@ -73,9 +79,9 @@ class Connection:
 
     def _has_only_tickets(self) -> bool:
         """Whether nothing has come but what TLS 1.3 sends when a connection was opened (session tickets)."""
-        if isinstance(self._socket, ssl.SSLSocket):
+        if self._tls is not None:
             try:
-                self._socket.recv(1)
+                self._tls.recv(1)
             except ssl.SSLWantReadError:
                 return True
             except OSError:
@@ -113,16 +119,16 @@ class Connection:
             body: what is sent behind the headers; None: nothing, as most requests have none.
             silence: seconds that the server may take before it answers; None: as many as of silence later.
         """
-        self._socket.settimeout(self._time_left(deadline, silence))
-        self._http.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        self._http.putheader("Host", headers.get("Host", self._host))
-        for name, value in headers.items():
-            if name.lower() != "host":
-                self._http.putheader(name, value)
-        if body is not None:
-            self._http.putheader("Content-Length", str(len(body)))
-        self._http.endheaders(body)
-        self._answer = answer = self._http.getresponse()
+        self.is_new = False
+        self._wait_at_most(self._time_left(deadline, silence))
+        try:
+            self._socket.sendall(_request(method, target, self._host, headers, body))
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
+        first = received(self._socket, FIRST_BYTES)
+        if not first:
+            raise http.client.RemoteDisconnected("the server closed the connection without an answer")
+        self._answer = answer = answer_of(first, self._socket, method)
         if answer.length == 0:
             answer.close()  # nothing will come
         return answer
@@ -133,7 +139,7 @@ class Connection:
         while not answer.isclosed():
             if (answer.length or 0) + len(body) > most or len(body) > most:
                 raise BadAnswer(f"{subject}: an answer of more than {most >> 10} KiB", code="Body")
-            self._socket.settimeout(self._time_left(deadline))
+            self._wait_at_most(self._time_left(deadline))
             body += answer.read1(_PIECE)  # what is there, so that one that is too long is noticed
             if answer.length == 0:
                 answer.close()
@@ -150,9 +156,9 @@ class Connection:
             return
         short = sum(len(view) for view in views) <= _SHORT
         for view in _behind_head(answer, views, subject):
-            if isinstance(self._socket, ssl.SSLSocket):
+            if self._tls is not None:
                 turn = nullcontext() if short else self._turn
-                self._receive_records(self._socket, view, turn, subject, deadline)
+                self._receive_records(self._tls, view, turn, subject, deadline)
             else:
                 self._receive_plain(view, subject, deadline)
         answer.length = 0
@@ -165,8 +171,7 @@ class Connection:
 
     def close(self) -> None:
         if self._answer is not None:
-            self._answer.close()  # which holds the socket where the connection ends with it
-        self._http.close()
+            self._answer.close()
         self._socket.close()
 
     def _time_left(self, deadline: Deadline, silence: float | None = None) -> float:
@@ -176,7 +181,7 @@ class Connection:
 
     def _receive_plain(self, view: memoryview, subject: object, deadline: Deadline) -> None:
         while len(view):
-            self._set_receive_timeout(deadline)
+            self._wait_at_most(self._time_left(deadline))
             try:
                 got = self._socket.recv_into(view, len(view), socket.MSG_WAITALL)
             except BlockingIOError:
@@ -185,12 +190,17 @@ class Connection:
                 raise _broken(subject)
             view = view[got:]
 
-    def _set_receive_timeout(self, deadline: Deadline) -> None:
-        """Wait in the kernel from now on, as long as the deadline allows."""
-        seconds = self._time_left(deadline)
-        self._socket.settimeout(None)
+    def _wait_at_most(self, seconds: float) -> None:
+        """Whatever waits for the server does not wait longer from now on."""
+        if self._tls is not None:
+            self._tls.settimeout(seconds)
+        elif seconds != self._waits:
+            self._tell_kernel(socket.SO_RCVTIMEO, seconds)
+            self._waits = seconds
+
+    def _tell_kernel(self, option: int, seconds: float) -> None:
         self._socket.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+            socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), max(1, int(seconds % 1 * 1e6)))
         )
 
     def _receive_records(
@@ -231,18 +241,35 @@ class Connection:
         for view in views:
             at = 0
             while at < len(view):
-                self._socket.settimeout(self._time_left(deadline))
+                self._wait_at_most(self._time_left(deadline))
                 got = answer.readinto(view[at:])
                 if not got:
                     raise BadAnswer(f"{subject}: the body ended {len(view) - at} bytes early", code="Body")
                 at += got
-        self._socket.settimeout(self._time_left(deadline))
+        self._wait_at_most(self._time_left(deadline))
         if answer.read(1):  # which also takes the last, empty frame off the connection
             raise BadAnswer(f"{subject}: the body goes on past its range", code="Body")
 
 
+def _request(method: str, target: str, host: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """A request as it is sent. Raises ValueError and InvalidURL rather than let one line become two."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {headers.get('Host', host)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() != "host"]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    if not (target.isascii() and target.isprintable()) or " " in target:
+        raise http.client.InvalidURL(f"a URL cannot hold control characters: {target!r}")
+    head = "\r\n".join([*lines, "", ""])
+    if not head.count("\r") == head.count("\n") == len(lines) + 1:
+        raise ValueError("a header cannot hold line breaks")
+    return head.encode("iso-8859-1") + (body or b"")
+
+
 def _behind_head(answer: http.client.HTTPResponse, views: list[memoryview], subject: object) -> Iterator[memoryview]:
     """Fill `views` with what came together with the head of `answer`; yields what is left of them."""
+    if isinstance(answer, PlainResponse):
+        yield from (left for view in views if len(left := view[answer.take(view) :]))
+        return
     held = True  # in its buffer, until that gives less than was asked for
     for view in views:
         while held and len(view):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from email.utils import formatdate
+from functools import lru_cache
 
 from ..base import ObjectStat
 from ..facts import UNKNOWN_MTIME_NS, mtime_of
@@ -18,6 +19,7 @@ from ..facts import UNKNOWN_MTIME_NS, mtime_of
 NOTHING = '"d41d8cd98f00b204e9800998ecf8427e"'
 _NOTHING, _ZEROS = re.compile(rf'{NOTHING[:-1]}(?:-[0-9]+)?"'), re.compile(r'"[0-]+(?:-[0-9]+)?"')
 _MD5 = re.compile(r"[0-9A-Fa-f]{32}(?:-[0-9]+)?")
+DATES = 4096  # that are remembered as they are spelled here: each answer has one, and an object's are alike
 _LONGEST = 1024  # characters of an ETag that is kept, and sent in If-Match
 _MD5_LENGTH = 34  # in quotes
 # ETags that are made of the content: two objects may share one, if they are copies of each other.
@@ -136,6 +138,7 @@ def http_date(mtime_ns: int) -> str:
     return "" if mtime_ns == UNKNOWN_MTIME_NS else _spelled_date(mtime_ns // 10**9)
 
 
+@lru_cache(DATES)
 def canonical_date(modified: str) -> str:
     """A Last-Modified header as `http_date` spells it; as it stands (100 characters) where nobody can read it."""
     seconds = seconds_of(modified)
