@@ -90,6 +90,8 @@ class Blocks:
 
     def open(self, id: ObjectId, size: int) -> Stream:
         """A stream for one handle on an object of `size` bytes. Costs no I/O."""
+        if (latency := self._fetcher.store(id).latency) is not None:
+            self._fetcher.links[id.source].at_most(latency)
         usage = self.usage.handle(id, size)
         return Stream(self._fetcher, self._waiter, id, size, self._readahead(size), usage, self.usage.waits)
 
@@ -235,9 +237,11 @@ class Stream:
     def _read_on(self, offset: int, size: int) -> Sequence[Extent]:
         """With the lock held: tell the policy of a read; what to fetch ahead of the next."""
         share = self._fetcher.budget.share
-        return self._readahead.on_read(
-            offset, size, DISK_SHARE if self._misses.from_disk and share.ahead > DISK_SHARE.ahead else share
-        )
+        if self._misses.from_disk and share.ahead > DISK_SHARE.ahead:
+            share = DISK_SHARE
+        else:
+            share = Share(share.ahead, share.gets, self._fetcher.links[self.id.source].trip)
+        return self._readahead.on_read(offset, size, share)
 
     def _fetch_into(self, address: Callable[[], int], size: int, offset: int) -> None:
         """As `read_into`, where blocks are missing."""

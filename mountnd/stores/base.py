@@ -150,6 +150,8 @@ class Store(Protocol):
     remarks: what was found out of how the server answers, that a person should know: its ETags cannot be relied on, ...
     is_open: whether it is read without credentials, so that everybody may read what it gives; False where that is not
         known.
+    latency: seconds from a request to the beginning of its answer, the shortest that was seen; None before one, and
+        where nobody looks.
     via: how caching proxies are made use of; None where none were named.
     once: the same store with one attempt a call, for asking whether the store is there at all.
     renewals: how often its keys have changed.
@@ -182,6 +184,9 @@ class Store(Protocol):
 
     @property
     def remarks(self) -> tuple[str, ...]: ...
+
+    @property
+    def latency(self) -> float | None: ...
 
     @property
     def via(self) -> ViaUse | None: ...

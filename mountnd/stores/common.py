@@ -42,6 +42,10 @@ class StoreBase:
         return ()
 
     @property
+    def latency(self) -> float | None:
+        return None
+
+    @property
     def via(self) -> ViaUse | None:
         return None
 
@@ -126,6 +130,10 @@ class WrappingStore:
 
     def head_version(self, key: str, version: str, *, deadline: Deadline) -> ObjectStat:
         return self._store.head_version(key, version, deadline=deadline)
+
+    @property
+    def latency(self) -> float | None:
+        return self._store.latency
 
     @property
     def via(self) -> ViaUse | None:

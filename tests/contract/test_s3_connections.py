@@ -68,13 +68,14 @@ def test_who_asks_for_names_has_connections_for_bytes_opened_meanwhile(
                 assert opened(server) == http_client.AHEAD
             assert read(store, ObjectId(store.source, "k", ETAG), 0, len(BODY)) == BODY
             assert opened(server) == http_client.AHEAD - 1
-            assert kinds(server) == ["LLLL", "G"]
+            assert sorted(kinds(server)) == ["G", "LLLL"]
         finally:
             store.close()
         wait_until(lambda: not opened(server), "they are closed")
 
 
 def test_connections_that_the_server_closed_are_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "PREPARE_S", 0.0)  # one for the name may be among the first that were opened
     with raw_server() as server:
         server.play(ANSWER)  # each is closed behind its first answer
         store = S3Store("bkt", endpoint_url=server.url, region="us-east-1", anonymous=True, connections=64)

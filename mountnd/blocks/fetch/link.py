@@ -13,7 +13,7 @@ LATENCY_S, BYTES_PER_S = 0.03, 90e6
 # other or for TCP to start (as in N. Cardwell et al., BBR: congestion-based congestion control, ACM Queue 14(5), 2016).
 SAMPLES = 64
 # Answers up to the one size tell the latency, from the other size on the rate: TCP starts slowly, so that shorter ones
-# show a tenth of it.
+# show a tenth of it. Until a short one has come, all tell what the latency is at most.
 SHORT, LONG = 64 << 10, 1 << 20
 # So much of a round trip's bytes may be fetched that nobody may read; in bytes at least and at most.
 PART, SMALL_MIN, SMALL_MAX = 3, 256 << 10, 1 << 20
@@ -28,9 +28,10 @@ class Link:
         small: an object of up to so many bytes costs little more whole than its first block.
     """
 
-    __slots__ = ("_latencies", "_rates", "small", "trip")
+    __slots__ = ("_at_most", "_latencies", "_rates", "small", "trip")
 
     def __init__(self) -> None:
+        self._at_most = LATENCY_S
         self._latencies: deque[float] = deque(maxlen=SAMPLES)
         self._rates: deque[float] = deque(maxlen=SAMPLES)
         self._derive()
@@ -41,9 +42,14 @@ class Link:
             self._latencies.append(seconds)
         elif size >= LONG:
             self._rates.append(size / max(seconds - self.latency, 1e-3))
-        else:
-            return
+        self._at_most = min(self._at_most, seconds)
         self._derive()
+
+    def at_most(self, latency: float) -> None:
+        """Something else than a GET was answered so soon, in seconds. May be called without the lock."""
+        if latency < self._at_most:
+            self._at_most = latency
+            self._derive()
 
     @property
     def is_measured(self) -> bool:
@@ -53,7 +59,7 @@ class Link:
     @property
     def latency(self) -> float:
         """Seconds from a request to its answer."""
-        return min(self._latencies, default=LATENCY_S)
+        return min(self._latencies, default=self._at_most)
 
     @property
     def rate(self) -> float:

@@ -47,6 +47,9 @@ class Connections:
     context: gives the TLS context when the first connection needs it; may raise StoreError.
     others: whose idle connections are taken before a new one is opened.
     patience: how long connecting and silence may last.
+
+    Attributes:
+        shortest_wait: seconds from a request to the head of its answer, the fewest there were; infinite before one.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class Connections:
         self._idle: list[tuple[Route, Connection, float]] = []
         self._turn: threading.Lock = others._turn if others else threading.Lock()  # as their connections have it
         self._closed = False
+        self._lender: Connections | None = None
+        self.shortest_wait = float("inf")
         self._opening: set[Deadline] = set()  # ahead
         self._prepared = float("-inf")  # when that was last looked at
         descriptors.spare(self.drop_idle)
@@ -109,8 +114,10 @@ class Connections:
                 if connection is None:
                     connection, reused = self._connect(route, deadline, allowed), False
                 try:
+                    begun = time.monotonic()
                     with deadline.ending(connection.shut):
                         answer = connection.ask(method, target, headers, deadline, body=body, silence=silence)
+                    self.shortest_wait = min(self.shortest_wait, time.monotonic() - begun)
                     break
                 except _GONE:
                     if not reused or deadline.left() <= 0:
@@ -131,6 +138,10 @@ class Connections:
                 raise deadline.over(subject) or translate(error) from error
             raise
         self._release(route, connection)
+
+    def borrow(self, lender: Connections) -> None:
+        """Take an idle connection of these before opening one, if nothing was asked for on it yet."""
+        self._lender = lender
 
     def is_ready(self, route: Route) -> bool:
         """Whether a connection can be opened without loading certificates first."""
@@ -181,12 +192,16 @@ class Connections:
             self._idle.clear()
         _close_all(idle)
 
-    def _idle_connection(self, route: Route, allowed: Callable[[str], bool] | None) -> Connection | None:
+    def _idle_connection(
+        self, route: Route, allowed: Callable[[str], bool] | None, *, new: bool = False
+    ) -> Connection | None:
         """The idle connection used last (its TCP window is the widest), else one of the others; None when there is none
-        that lives."""
+        that lives. `new`: one of its own on which nothing was asked for yet."""
         while True:
             with self._lock:
-                at = next((i for i in range(len(self._idle) - 1, -1, -1) if self._idle[i][0] == route), None)
+                behind = range(len(self._idle) - 1, -1, -1)
+                fits = (i for i in behind if self._idle[i][0] == route and (not new or self._idle[i][1].is_new))
+                at = next(fits, None)
                 if at is None:
                     break
                 _, connection, since = self._idle.pop(at)
@@ -194,6 +209,10 @@ class Connections:
             if fresh and (allowed is None or route.proxy is not None or allowed(connection.peer)):
                 return connection
             connection.close()
+        if new:
+            return None
+        if self._lender is not None and (lent := self._lender._idle_connection(route, allowed, new=True)) is not None:
+            return lent
         return None if self._others is None else self._others._idle_connection(route, allowed)
 
     def _release(self, route: Route, connection: Connection) -> None:

@@ -35,7 +35,7 @@ from .translate import Subject, error_from_response, translate
 
 # Who asks for a name wants its bytes next, over several connections. So many are opened meanwhile, at most this part of
 # those that there may be.
-AHEAD, AHEAD_PART = 6, 8
+AHEAD, AHEAD_PART = 8, 8
 
 # An error's XML is under 1 KiB; what is longer is somebody's page.
 ERROR_BODY_MAX = 64 << 10
@@ -104,9 +104,10 @@ class HttpClient:
         # One for all connections: to load the system's certificates takes 25 ms.
         self.context = context or cache(access.trust.context)
         # Others than those for bytes, which are warm: a window that has grown is not for a short answer. But an idle
-        # one saves the round trips that opening one takes.
+        # one saves the round trips that opening one takes, and those that were opened ahead are warm for nobody yet.
         self._names = Connections(connections, self.context)
         self._bytes = Connections(connections, self.context, self._names)
+        self._names.borrow(self._bytes)
         self._ahead = min(AHEAD, connections // AHEAD_PART)
 
     def read(
@@ -176,6 +177,12 @@ class HttpClient:
             reply = _reply(connection, answer, most, subject, deadline)
         self._bytes.prepare(self._route, self._ahead)
         return reply
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from a request to the head of its answer, the shortest that was seen; None before one."""
+        shortest = min(self._names.shortest_wait, self._bytes.shortest_wait)
+        return shortest if shortest < float("inf") else None
 
     def close(self) -> None:
         """Drop the idle connections."""

@@ -117,6 +117,11 @@ class S3Store(StoreBase):
         return clients.access.notice if clients else ""
 
     @property
+    def latency(self) -> float | None:
+        clients = self._clients.made()
+        return clients.http.latency if clients else None
+
+    @property
     def keys(self) -> str:
         clients = self._clients.made()
         return clients.access.keys if clients else ""

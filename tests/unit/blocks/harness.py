@@ -121,6 +121,7 @@ class Endless:
     source = url = "memory://endless"
     root = ""
     flat = pins = True
+    latency = None
 
     def __init__(self, size: int) -> None:
         self.size, self.fetched = size, 0

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from mountnd.errors import Unreachable
 from mountnd.stores.deadline import Deadline
 from mountnd.stores.http import connections
 from tests.support.raw import raw_server, say
@@ -68,3 +69,30 @@ def test_none_are_opened_for_a_client_that_is_closed_just_then(monkeypatch: pyte
     monkeypatch.setattr(connections, "Deadline", Late)
     client.prepare(route, 3)
     assert not made
+
+
+def test_a_connection_is_borrowed_only_while_nothing_was_asked_for_on_it() -> None:
+    """Those of bytes are warm once they were used; one that was merely opened ahead saves a round trip."""
+    with raw_server() as server:
+        server.play(say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), close=False)
+        names, route = connections.Connections(8, ssl.create_default_context), connections.Route.to(server.url)
+        lent = connections.Connections(8, ssl.create_default_context)
+        names.borrow(lent)
+
+        def ask(client: connections.Connections) -> None:
+            with client.ask(route, "GET", "/", {}, "it", Deadline(10), lambda error: Unreachable(str(error))):
+                pass
+
+        try:
+            lent.prepare(route, 2)
+            wait_until(lambda: len(lent._idle) == 2, "two connections are open")
+            ask(lent)
+            ask(names)
+            assert len(server.connections()) == 2
+            names.drop_idle()
+            ask(names)
+            assert len(server.connections()) == 3
+            assert len(lent._idle) == 1
+        finally:
+            names.close()
+            lent.close()

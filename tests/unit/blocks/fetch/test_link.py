@@ -59,8 +59,26 @@ def test_answers_in_between_tell_nothing(size: int) -> None:
     assert (link.latency, link.rate) == (0.03, 90e6)
 
 
+@pytest.mark.parametrize("size", [SHORT + 1, 256 * KIB, LONG])
+def test_until_a_short_answer_has_come_the_latency_is_no_more_than_any_took(size: int) -> None:
+    link = Link()
+    link.record(size, 0.004)
+    assert link.latency == 0.004
+    assert not link.is_measured
+    link.record(1000, 0.01)
+    assert link.latency == 0.01
+
+
+def test_names_tell_what_it_is_at_most_too() -> None:
+    link = Link()
+    link.at_most(0.002)
+    assert (link.latency, link.trip, link.small) == (0.002, TRIP_MIN, SMALL_MIN)
+    link.at_most(0.5)
+    assert (link.latency, link.is_measured) == (0.002, False)
+
+
 def test_an_answer_faster_than_the_latency_is_no_infinite_rate() -> None:
     link = Link()
     link.record(MIB, 0.001)
     assert link.rate <= MIB / 1e-3
-    assert link.trip == TRIP_MAX
+    assert link.trip == MIB, "which comes in one round trip, as far as this one tells"
