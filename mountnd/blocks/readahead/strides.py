@@ -18,9 +18,9 @@ from ..geometry import Extent
 KIB = 1 << 10
 KERNEL_PAGE = 4 * KIB
 
-# Visits ahead: 32 after two equal distances, then 48. A visit costs a round trip, so the number in flight is what
-# makes them fast (8 at first took 0.1 s longer for 256); more small GETs at once brought nothing (30 ms, 2 cores).
-VISITS, VISITS_MAX = 32, 48
+# Visits ahead: 48 after two equal distances, then 96. A visit costs a round trip, so the number in flight is what
+# makes them fast (8 at first took 0.1 s longer for 256); `parallelism` has what more of them brought.
+VISITS, VISITS_MAX = 48, 96
 # Visits closer to each other than this are fetched together: at most three times the bytes, for a
 # fraction of the requests; in GETs of about PIECE, so that several connections share them ...
 MERGE_GAP = 128 * KIB
@@ -93,7 +93,7 @@ class StrideDetector:
             count = min(DENSE_FIRST << min(self._hits - 1, 8), math.ceil(DENSE_BYTES / max(stride, 1)))
             batch = min(count // 2, math.ceil(PIECE / max(stride, 1)))
         if not self._exact:  # the interval widens with the steps: guess no further than it was narrowed for
-            count = min(count, 2 * self._steps + 2)
+            count = min(count, VISITS, 2 * self._steps + 2)
         count = min(count, share // max(self._length, 1))
         first, stop = max(self._issued, self._steps) + 1, self._steps + count + 1
         if stop - first < batch:

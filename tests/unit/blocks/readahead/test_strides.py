@@ -32,7 +32,7 @@ def at(places: Iterable[int], length: int = LENGTH) -> list[Extent]:
 
 def test_the_numbers() -> None:
     """They were measured; a change of one must be meant."""
-    assert (VISITS, VISITS_MAX) == (32, 48)
+    assert (VISITS, VISITS_MAX) == (48, 96)
     assert (MERGE_GAP, PIECE) == (128 * KIB, 512 * KIB)
     assert (DENSE_FIRST, DENSE_BYTES) == (8, 8 * MIB)
     assert strides.KERNEL_PAGE == PAGE
@@ -212,7 +212,7 @@ def test_distances_that_the_kernel_rounds_to_pages(sign: int, more: int) -> None
         assert strides.hits == max(0, n - 1)
     assert returned[:4] == [0, 0, 6, 3]
     assert sum(e.size for e in fetched) <= 1.2 * len(fetched) * LENGTH
-    assert len(fetched) == 197 + VISITS_MAX
+    assert len(fetched) == 197 + VISITS, "no more than that many ahead, as no distance is certain to the byte"
 
 
 @pytest.mark.parametrize("sign", [1, -1])
