@@ -51,7 +51,17 @@ class Neighbourhood(NamedTuple):
 
 
 class KnownFiles(Tree, Protocol):
-    """What is known of a source, from memory: no call asks the store."""
+    """What is known of a source, from memory: no call asks the store.
+
+    Attributes:
+        listed_count: how many directories programs have listed so far.
+    """
+
+    listed_count: int
+
+    def listed_since(self, path: Path, count: int) -> bool:
+        """Whether a program has listed this directory since so many were listed."""
+        ...
 
     def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:
         """What lies within `reach` places of a file, None where its directory is not known."""

@@ -68,6 +68,7 @@ class Walk:
     Attributes:
         coming: what is predicted and not opened yet, nearest first: its number, what it counts in the budget.
         opens: how many opens it consists of; misses: opens elsewhere since the last one.
+        guessed: it predicts from its first open on, and no open has contradicted that yet.
     """
 
     def __init__(self, known: KnownFiles, path: Path, lately: Container[Path], taken: Container[Path]) -> None:
@@ -89,6 +90,11 @@ class Walk:
         self._numbers = self._reached = 0  # of predictions; of the farthest one that was right
         self.coming: OrderedDict[Path, tuple[int, int]] = OrderedDict()
         self.opens, self.misses = 1, 0
+        self.guessed = False
+
+    def guess(self, *, crossing: bool) -> None:
+        """It seems to be the first file of many. `crossing`: those of other directories, too."""
+        self.guessed, self._crossed = True, crossing
 
     def hit(self, path: Path, together: int) -> list[Path]:
         """`path`, one of those coming, is opened. Returns what is given up for it.
@@ -117,7 +123,7 @@ class Walk:
 
         Returns what is given up for it, None where it does not join. `together` as in `hit`.
         """
-        self._together = together
+        self._together, self.guessed = together, False
         ways = self._ways(path, orders)
         if not ways:
             return None
@@ -216,8 +222,8 @@ class Walk:
         """Whether it was last in the directory of `path`."""
         return self._front[:-1] == path[:-1]
 
-    def predict(self, most: int) -> list[Prediction]:
-        """What it opens next, as far as the budget and `most` bytes go, and enough was searched for now."""
+    def predict(self, most: int, files: int = STEPS) -> list[Prediction]:
+        """What it opens next, as far as budget, `most` bytes and so many files go, if enough was searched by now."""
         if self._ahead is None:
             if len(self.coming) > self._enough:
                 return []
@@ -226,7 +232,7 @@ class Walk:
         out: list[Prediction] = []
         directories = unknown = 0
         for _ in range(int(STEPS * self._patience)):
-            if left <= 0:
+            if left <= 0 or len(out) >= files:
                 return out
             if directories >= DIRECTORIES * self._patience:
                 break

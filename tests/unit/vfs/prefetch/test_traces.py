@@ -51,10 +51,7 @@ class Player:
         return Score(len(self.opened), sum(self.opened.values()), len(vain), sum(self.asked[path] for path in vain))
 
     def _list(self, place: str) -> None:
-        path = parts(place) if place else ()
-        if path in self.tree.listings:
-            self.tree.listings.remove(path)
-        self.tree.listings.append(path)
+        self.tree.list(parts(place) if place else ())
 
     def _open(self, handle: int, text: str, size: int) -> None:
         path = parts(text)
