@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email.message
+import http.client
+import socket
 from urllib.parse import quote
 
 from mountnd.catalog.cache import segment
@@ -15,6 +17,7 @@ from mountnd.stores.base import ObjectId, ObjectStat, Page
 from mountnd.stores.directory.http_backend import links
 from mountnd.stores.facts import SIZE_MAX, mtime_of, size_of
 from mountnd.stores.http import etags, ranges, versions
+from mountnd.stores.http.answers import FIRST_BYTES, PlainResponse, answer_of
 from mountnd.stores.s3.listing.page import parse
 from mountnd.stores.s3.listing.versions import parse_versions
 from mountnd.stores.s3.translate import Subject, error_from_response
@@ -144,6 +147,58 @@ def _refuse(fault: dict[str, str], headers: dict[str, str]) -> None:
         assert isinstance(error, StoreError)
 
 
+# -- the heads of answers
+
+
+def head_seeds() -> list[bytes]:
+    good = b'HTTP/1.1 206 Partial Content\r\nETag: "a"\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/9\r\n\r\nabcde'
+    lengths = [
+        good.replace(b"Length: 5", b"Length: " + number) for number in [*NUMBERS, b"5, 5", b"+5", b"5_0", b" 5 "]
+    ]
+    framings = [good.replace(b"ETag", b"%s\r\nETag" % line) for line in _FRAMINGS]
+    return [
+        good,
+        good.replace(b"\r\n", b"\n"),
+        good.replace(b"206", b"100"),
+        good.replace(b"206", b"204"),
+        *lengths,
+        *framings,
+    ]
+
+
+_FRAMINGS = (
+    b"Transfer-Encoding: chunked",
+    b"Connection: close",
+    b"Content-Length: 5",
+    b"Content-Length: 6",
+    b" folded",
+    b"x",
+)
+
+
+def read_head(data: bytes) -> None:
+    """What is taken apart by one expression, `http.client` takes apart in the same way."""
+    first = data[:FIRST_BYTES]
+    told: list[http.client.HTTPResponse] = []
+    # To HEAD, all are left to http.client; what its body is then, its headers tell.
+    for method in ("GET", "HEAD"):
+        client, server = socket.socketpair()
+        with client:
+            server.close()
+            try:
+                told.append(answer_of(first, client, method))
+            except http.client.HTTPException:
+                assert method == "GET" or not told, "one of them refuses it"
+    if told and isinstance(told[0], PlainResponse):
+        plain, known = told
+        assert (plain.status, plain.will_close, plain.length) == (
+            known.status, known.will_close, int(known.headers["Content-Length"])
+        )  # fmt: skip
+        assert [name.lower() for name, _ in plain.headers.items()] == [name.lower() for name in known.headers]
+        for name in known.headers:
+            assert plain.headers.get(name) == known.headers[name].strip(" \t")
+
+
 # -- pages of links
 
 
@@ -239,6 +294,9 @@ TARGETS = [
     Target("versions", versions_seeds, pure(read_versions), [b"<Version>", b"<DeleteMarker>", b"<VersionId>", b"&#x"]),
     Target("snapshot", snapshot_seeds, pure(read_snapshot), [b'"filename":', b"[", b"{", b"null", b"\\ud800"]),
     Target("listing", listing_seeds, pure(parse_listing), [b"<Contents>", b"<Key>", b"&#x", b"<![CDATA[", b"<!-- -->"]),
+    Target(
+        "head", head_seeds, pure(read_head), [b"\r\n", b"\n", b": ", b"HTTP/1.1 200 ", b"Content-Length: 7\r\n", b"\0"]
+    ),
     Target("headers", header_seeds, pure(read_headers), [b"bytes ", b'W/"', b'"', b"GMT", *NUMBERS[:4]]),
     Target("links_page", page_seeds, pure(read_links), [b"<a href=", b"<!", b"&#", b"%2F", b"//", b"'"]),
 ]

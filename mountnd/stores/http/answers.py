@@ -25,6 +25,7 @@ FIRST_BYTES = 16 << 10
 INTERIM_MAX = 100
 # Bytes of all lines before the body, interim answers' among them, where S3 sends less than 8 KiB; and after it.
 HEAD_MAX, TRAILER_MAX = 256 << 10, 64 << 10
+LINES_MAX = 100  # as http.client has it
 
 _LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
 # RFC 9112, sections 4 and 5, as servers write it.
@@ -62,7 +63,10 @@ def _plain_answer(first: bytes, sock: socket.socket) -> PlainResponse | None:
     found = _PLAIN_HEAD.match(first)
     if found is None:
         return None
-    headers = Headers(_LINE.findall(found[2].decode("iso-8859-1")))
+    lines = _LINE.findall(found[2].decode("iso-8859-1"))
+    if len(lines) > LINES_MAX:
+        return None
+    headers = Headers(lines)
     status, lengths = int(found[1]), headers.get_all("content-length", ())
     if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]) or int(lengths[0]) > SIZE_MAX or status in _BODILESS:
         return None

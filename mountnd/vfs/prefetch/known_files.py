@@ -64,8 +64,8 @@ class CatalogueFiles:
             oldest = next(iter(self._listed))
             del self._order[self._listed.pop(oldest)]
 
-    def listed_since(self, path: Path, count: int) -> bool:
-        return self._listed.get(path, -1) >= count
+    def listed_since(self, count: int) -> Iterator[Path]:
+        return (self._order[place] for place in range(count, self.listed_count) if place in self._order)
 
     def listed_after(self, path: Path) -> Iterator[Path]:
         place = self._listed.get(path)

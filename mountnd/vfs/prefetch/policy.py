@@ -7,7 +7,7 @@ line in `prefetcher.POLICIES`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from .names import Path
@@ -59,8 +59,8 @@ class KnownFiles(Tree, Protocol):
 
     listed_count: int
 
-    def listed_since(self, path: Path, count: int) -> bool:
-        """Whether a program has listed this directory since so many were listed."""
+    def listed_since(self, count: int) -> Iterator[Path]:
+        """The directories that programs have listed since so many were listed, in this order."""
         ...
 
     def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:

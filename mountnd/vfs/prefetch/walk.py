@@ -15,7 +15,7 @@ from itertools import islice, takewhile
 
 from .between import NEAR_DIRECTORIES, Way, orders_between, unknown_passed, way
 from .evidence import Evidence
-from .names import Path
+from .names import Path, extension
 from .orders import LISTING_ORDERS, ORDERS, File, Order, Sorting, Step, after
 from .passed import Passed
 from .policy import KnownFiles, Prediction
@@ -68,7 +68,7 @@ class Walk:
     Attributes:
         coming: what is predicted and not opened yet, nearest first: its number, what it counts in the budget.
         opens: how many opens it consists of; misses: opens elsewhere since the last one.
-        guessed: it predicts from its first open on, and no open has contradicted that yet.
+        guessed: it predicts files of its first one's kind from the first open on, and no open has contradicted that.
     """
 
     def __init__(self, known: KnownFiles, path: Path, lately: Container[Path], taken: Container[Path]) -> None:
@@ -90,7 +90,7 @@ class Walk:
         self._numbers = self._reached = 0  # of predictions; of the farthest one that was right
         self.coming: OrderedDict[Path, tuple[int, int]] = OrderedDict()
         self.opens, self.misses = 1, 0
-        self.guessed = False
+        self.guessed, self._kind = False, extension(path[-1])
 
     def guess(self, *, crossing: bool) -> None:
         """It seems to be the first file of many. `crossing`: those of other directories, too."""
@@ -273,6 +273,7 @@ class Walk:
             and file.path not in self.coming
             and file.path not in self._lately
             and self._evidence.wants(file.path)
+            and not (self.guessed and extension(file.path[-1]) != self._kind)
         )
 
     def _move_past(self, before: Sequence[Path]) -> list[Path]:

@@ -24,9 +24,9 @@ from .walk import AHEAD_BYTES, Walk, cost
 # doubles it, up to OPENS_NEEDED_MAX, and each right prediction halves it.
 OPENS_NEEDED, OPENS_NEEDED_MAX = 3, 192
 # How many files are guessed at a walk's first open, and how often such guesses may be wrong: each right one allows one
-# more. Names before the first file of a kind that are looked at.
+# more. Directories listed before the one of that open, and names before the first file of its kind, that are looked at.
 GUESSED_FILES, GUESSES, GUESSES_MAX = 4, 2, 4
-NAMES_BEFORE = 64
+DIRECTORIES_BEFORE, NAMES_BEFORE = 64, 64
 # Opens of files as a walk opens them that it had not predicted, since the last that it had.
 MISSES_TOLERATED = 8
 # Walks told apart: programs side by side, and opens that belong to none.
@@ -117,16 +117,24 @@ class WalkPolicy:
         return min(self._open, TOGETHER_MAX) if self._open >= TOGETHER else 0
 
     def _is_first_of_many(self, path: Path, listed_before: int) -> bool:
-        """Whether `path` is the first file of its kind in a directory that was listed since the last open."""
+        """Whether `path` is the first file of its kind in the directories that were listed since the last open."""
         if self._open > 1 or self._need > OPENS_NEEDED or self._guesses <= 0:
             return False
-        if not self._known.listed_since(path[:-1], listed_before):
-            return False
-        directory, kind = self._known.directory(path[:-1]), extension(path[-1])
-        if directory is None or (at := directory.position(path[-1], False)) > NAMES_BEFORE:
-            return False
-        before = islice(directory.children(), at)
-        return not any(not child.is_dir and extension(child.name) == kind for child in before)
+        kind = extension(path[-1])
+        for place in islice(self._known.listed_since(listed_before), DIRECTORIES_BEFORE):
+            found = self._first_of(place, kind)
+            if found is not None or place == path[:-1]:
+                return place == path[:-1] and found == path[-1]
+        return False
+
+    def _first_of(self, place: Path, kind: str) -> str | None:
+        """The first file of a kind among the first names of a directory, "" where these have none and others follow."""
+        directory = self._known.directory(place)
+        if directory is None:
+            return None
+        names = islice(directory.children(), NAMES_BEFORE)
+        found = (child.name for child in names if not child.is_dir and extension(child.name) == kind)
+        return next(found, "" if len(directory) > NAMES_BEFORE else None)
 
     def _is_worth_a_look(self) -> bool:
         """Whether to look for a walk of which an open is part that was not predicted."""

@@ -91,6 +91,7 @@ UNUSUAL = {
     "no body": HEAD.replace(b"206 Partial Content", b"204 No Content"),
     "nothing new": HEAD.replace(b"206 Partial Content", b"304 Not Modified"),
     "more body than it says": HEAD + b"abcdef",
+    "many lines": HEAD.replace(b"ETag:", b"A: b\r\n" * 100 + b"ETag:"),
     "no answer": b"\x15\x03\x01\x00\x02\x02\x46",
 }
 

@@ -102,8 +102,8 @@ class Tree:
         self._listed[path] = self.listed_count
         self.listed_count += 1
 
-    def listed_since(self, path: Path, count: int) -> bool:
-        return self._listed.get(path, -1) >= count
+    def listed_since(self, count: int) -> Iterator[Path]:
+        return (path for path in self.listings if self._listed.get(path, -1) >= count)
 
     def listed_after(self, path: Path) -> Iterator[Path]:
         start = self.listings.index(path) + 1 if path in self.listings else len(self.listings)
