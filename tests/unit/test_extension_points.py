@@ -203,7 +203,7 @@ class NextFile:
     code = (
         "dh = mount.vfs.opendir(mount.vfs.root)\n"
         "print(len(list(mount.vfs.readdir(dh, 0))))\n"
-        "mount.vfs.open(mount.vfs.resolve(b'/three'))\n"  # the first one would be guessed to begin a walk
+        "mount.vfs.open(mount.vfs.resolve(b'/one'))\n"
         "print(mount.stats.snapshot().get('test.files'))\n"
     )
     assert copy.use(code) == "5\n1\n"

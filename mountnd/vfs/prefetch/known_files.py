@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -48,7 +48,7 @@ class CatalogueFiles:
         self._directories: dict[Path, _Directory | None] = {}
         self._listed: dict[Path, int] = {}  # directory -> its place in the order of listing
         self._order: dict[int, Path] = {}
-        self.listed_count = 0
+        self._places = count()
 
     def path(self, key: str) -> Path:
         """The path of a key below the root."""
@@ -58,14 +58,11 @@ class CatalogueFiles:
         """A program lists the directory whose key prefix this is."""
         path = () if key == self._root else self.path(key.removesuffix("/"))
         self._order.pop(self._listed.pop(path, -1), None)
-        place, self.listed_count = self.listed_count, self.listed_count + 1
+        place = next(self._places)
         self._listed[path], self._order[place] = place, path
         if len(self._listed) > LISTED:
             oldest = next(iter(self._listed))
             del self._order[self._listed.pop(oldest)]
-
-    def listed_since(self, count: int) -> Iterator[Path]:
-        return (self._order[place] for place in range(count, self.listed_count) if place in self._order)
 
     def listed_after(self, path: Path) -> Iterator[Path]:
         place = self._listed.get(path)

@@ -7,7 +7,7 @@ line in `prefetcher.POLICIES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from .names import Path
@@ -51,17 +51,7 @@ class Neighbourhood(NamedTuple):
 
 
 class KnownFiles(Tree, Protocol):
-    """What is known of a source, from memory: no call asks the store.
-
-    Attributes:
-        listed_count: how many directories programs have listed so far.
-    """
-
-    listed_count: int
-
-    def listed_since(self, count: int) -> Iterator[Path]:
-        """The directories that programs have listed since so many were listed, in this order."""
-        ...
+    """What is known of a source, from memory: no call asks the store."""
 
     def neighbours(self, path: Path, reach: int) -> Neighbourhood | None:
         """What lies within `reach` places of a file, None where its directory is not known."""

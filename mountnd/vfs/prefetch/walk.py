@@ -15,7 +15,7 @@ from itertools import islice, takewhile
 
 from .between import NEAR_DIRECTORIES, Way, orders_between, unknown_passed, way
 from .evidence import Evidence
-from .names import Path, extension
+from .names import Path
 from .orders import LISTING_ORDERS, ORDERS, File, Order, Sorting, Step, after
 from .passed import Passed
 from .policy import KnownFiles, Prediction
@@ -68,7 +68,6 @@ class Walk:
     Attributes:
         coming: what is predicted and not opened yet, nearest first: its number, what it counts in the budget.
         opens: how many opens it consists of; misses: opens elsewhere since the last one.
-        guessed: it predicts files of its first one's kind from the first open on, and no open has contradicted that.
     """
 
     def __init__(self, known: KnownFiles, path: Path, lately: Container[Path], taken: Container[Path]) -> None:
@@ -90,11 +89,6 @@ class Walk:
         self._numbers = self._reached = 0  # of predictions; of the farthest one that was right
         self.coming: OrderedDict[Path, tuple[int, int]] = OrderedDict()
         self.opens, self.misses = 1, 0
-        self.guessed, self._kind = False, extension(path[-1])
-
-    def guess(self, *, crossing: bool) -> None:
-        """It seems to be the first file of many. `crossing`: those of other directories, too."""
-        self.guessed, self._crossed = True, crossing
 
     def hit(self, path: Path, together: int) -> list[Path]:
         """`path`, one of those coming, is opened. Returns what is given up for it.
@@ -123,7 +117,7 @@ class Walk:
 
         Returns what is given up for it, None where it does not join. `together` as in `hit`.
         """
-        self._together, self.guessed = together, False
+        self._together = together
         ways = self._ways(path, orders)
         if not ways:
             return None
@@ -222,8 +216,8 @@ class Walk:
         """Whether it was last in the directory of `path`."""
         return self._front[:-1] == path[:-1]
 
-    def predict(self, most: int, files: int = STEPS) -> list[Prediction]:
-        """What it opens next, as far as budget, `most` bytes and so many files go, if enough was searched by now."""
+    def predict(self, most: int) -> list[Prediction]:
+        """What it opens next, as far as the budget and `most` bytes go, and enough was searched for now."""
         if self._ahead is None:
             if len(self.coming) > self._enough:
                 return []
@@ -232,7 +226,7 @@ class Walk:
         out: list[Prediction] = []
         directories = unknown = 0
         for _ in range(int(STEPS * self._patience)):
-            if left <= 0 or len(out) >= files:
+            if left <= 0:
                 return out
             if directories >= DIRECTORIES * self._patience:
                 break
@@ -273,7 +267,6 @@ class Walk:
             and file.path not in self.coming
             and file.path not in self._lately
             and self._evidence.wants(file.path)
-            and not (self.guessed and extension(file.path[-1]) != self._kind)
         )
 
     def _move_past(self, before: Sequence[Path]) -> list[Path]:

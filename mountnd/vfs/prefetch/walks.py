@@ -1,32 +1,25 @@
 """Policy: programs walk the tree, so what they open next is what comes next in the order that they follow.
 
 An open that was predicted belongs to the walk that predicted it. Any other continues the walk from whose last open one
-of the orders leads to it, or begins one. A walk predicts from its third open on, or a few files from its first on where
-a program has just listed a directory and opens the first file of its kind in it: who wants one in particular seldom
-wants that. One of whose predictions none comes true any more ends, and then the next one takes more opens: opens at
-random soon lead to no predictions. What may be predicted in vain is earned.
+of the orders leads to it, or begins one. A walk predicts from its third open on; one of whose predictions none comes
+true any more ends, and then the next one takes more opens: opens at random soon lead to no predictions. What may be
+predicted in vain is earned.
 
 Pure but for its memory: no I/O, no clock. Each source has one; the caller serialises calls.
 """
 
 from __future__ import annotations
 
-from itertools import islice
-
 from cachetools import LRUCache
 
 from ...stats import PREFETCHED_IN_SEQUENCE
-from .names import Path, extension
+from .names import Path
 from .policy import Decision, KnownFiles, Prediction
 from .walk import AHEAD_BYTES, Walk, cost
 
 # Opens before the first prediction: two could be chance, and a third costs one round trip more. Each walk that fails
 # doubles it, up to OPENS_NEEDED_MAX, and each right prediction halves it.
 OPENS_NEEDED, OPENS_NEEDED_MAX = 3, 192
-# How many files are guessed at a walk's first open, and how often such guesses may be wrong: each right one allows one
-# more. Directories listed before the one of that open, and names before the first file of its kind, that are looked at.
-GUESSED_FILES, GUESSES, GUESSES_MAX = 4, 2, 4
-DIRECTORIES_BEFORE, NAMES_BEFORE = 64, 64
 # Opens of files as a walk opens them that it had not predicted, since the last that it had.
 MISSES_TOLERATED = 8
 # Walks told apart: programs side by side, and opens that belong to none.
@@ -68,12 +61,9 @@ class WalkPolicy:
         self._looks: float = FRUITLESS_MAX
         self._resting = False
         self._open = 0
-        self._guesses = GUESSES
-        self._listed_count = 0  # at the last open
 
     def opened(self, path: Path, size: int) -> Decision:
         """A program opened `path` (of `size` bytes)."""
-        listed_before, self._listed_count = self._listed_count, self._known.listed_count
         self._open += 1
         if path in self._lately:
             self._lately[path]  # it is the latest again
@@ -83,8 +73,6 @@ class WalkPolicy:
         if walk is not None:
             self._need = max(OPENS_NEEDED, self._need // 2)
             self._earn(counted + counted * CREDIT_OF_RIGHT)
-            if walk.guessed and walk.opens == 1:
-                self._guesses = min(GUESSES_MAX, self._guesses + 2)
             dropped = walk.hit(path, self._together)
         else:
             self._earn(self._given_up.pop(path, 0) * LATE + cost(self._known.wanted(path, size)) * CREDIT_OF_OTHERS)
@@ -94,10 +82,6 @@ class WalkPolicy:
             dropped += self._missed(path, walk)
             if looks and walk is None:
                 dropped += self._begin(path)
-                if self._is_first_of_many(path, listed_before):
-                    walk = self._walks[-1]
-                    walk.guess(crossing=next(self._known.listed_after(path[:-1]), None) is not None)
-                    self._guesses -= 1
         self._lately[path] = None
         self._forget(dropped)
         if walk is None:
@@ -105,7 +89,7 @@ class WalkPolicy:
         self._walks.remove(walk)
         self._walks.append(walk)
         need = max(self._need, min(self._together, TOGETHER_NEEDED))
-        return Decision(self._predict(walk) if walk.guessed or walk.opens >= need else (), dropped)
+        return Decision(self._predict(walk) if walk.opens >= need else (), dropped)
 
     def closed(self, path: Path, size: int, stop: int) -> None:
         """How much of it was read is seen to elsewhere (`habits.py`)."""
@@ -115,26 +99,6 @@ class WalkPolicy:
     def _together(self) -> int:
         """How many files threads of a program have open side by side; 0 where it seems to be one after the other."""
         return min(self._open, TOGETHER_MAX) if self._open >= TOGETHER else 0
-
-    def _is_first_of_many(self, path: Path, listed_before: int) -> bool:
-        """Whether `path` is the first file of its kind in the directories that were listed since the last open."""
-        if self._open > 1 or self._need > OPENS_NEEDED or self._guesses <= 0:
-            return False
-        kind = extension(path[-1])
-        for place in islice(self._known.listed_since(listed_before), DIRECTORIES_BEFORE):
-            found = self._first_of(place, kind)
-            if found is not None or place == path[:-1]:
-                return place == path[:-1] and found == path[-1]
-        return False
-
-    def _first_of(self, place: Path, kind: str) -> str | None:
-        """The first file of a kind among the first names of a directory, "" where these have none and others follow."""
-        directory = self._known.directory(place)
-        if directory is None:
-            return None
-        names = islice(directory.children(), NAMES_BEFORE)
-        found = (child.name for child in names if not child.is_dir and extension(child.name) == kind)
-        return next(found, "" if len(directory) > NAMES_BEFORE else None)
 
     def _is_worth_a_look(self) -> bool:
         """Whether to look for a walk of which an open is part that was not predicted."""
@@ -182,8 +146,7 @@ class WalkPolicy:
         return list(forgotten.coming)
 
     def _predict(self, walk: Walk) -> list[Prediction]:
-        files = {"files": GUESSED_FILES} if walk.opens == 1 else {}
-        predicted = walk.predict(int(self._credit), **files)
+        predicted = walk.predict(int(self._credit))
         for prediction in predicted:
             counted = walk.coming[prediction.path][1]
             self._coming[prediction.path] = walk, counted

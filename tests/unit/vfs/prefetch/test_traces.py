@@ -51,7 +51,10 @@ class Player:
         return Score(len(self.opened), sum(self.opened.values()), len(vain), sum(self.asked[path] for path in vain))
 
     def _list(self, place: str) -> None:
-        self.tree.list(parts(place) if place else ())
+        path = parts(place) if place else ()
+        if path in self.tree.listings:
+            self.tree.listings.remove(path)
+        self.tree.listings.append(path)
 
     def _open(self, handle: int, text: str, size: int) -> None:
         path = parts(text)

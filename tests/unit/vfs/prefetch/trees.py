@@ -73,7 +73,6 @@ class Tree:
         self.coming = {parts(text) for text in coming}
         self.unknown: set[Path] = set()
         self.listings: list[Path] = []
-        self.listed_count, self._listed = 0, dict[Path, int]()
         self.asked = 0
         self._salt = salt
         self.habits = Habits(lambda: 256 << 10)
@@ -93,17 +92,6 @@ class Tree:
     def directory(self, path: Path) -> Listed | None:
         self.asked += 1
         return None if path in self.unknown else self._directories.get(path)
-
-    def list(self, path: Path) -> None:
-        """A program lists a directory."""
-        if path in self.listings:
-            self.listings.remove(path)
-        self.listings.append(path)
-        self._listed[path] = self.listed_count
-        self.listed_count += 1
-
-    def listed_since(self, count: int) -> Iterator[Path]:
-        return (path for path in self.listings if self._listed.get(path, -1) >= count)
 
     def listed_after(self, path: Path) -> Iterator[Path]:
         start = self.listings.index(path) + 1 if path in self.listings else len(self.listings)
