@@ -39,6 +39,9 @@ STALLED_S = 1.0
 # How long a demand may be queued: a program notices more than that.
 TURN_S = 0.1
 
+# Idle threads beyond these end: a burst of small requests takes more of them than a mount needs from then on.
+IDLE_KEPT = 48
+
 _this_thread = threading.local()
 _ends = threading.Lock()  # what ends tasks that run
 
@@ -224,7 +227,7 @@ class Workers:
                     return self._begin(self._demand.popleft(), now, prefetch=False), False
                 if self._prefetch and free and self._prefetching < self._prefetch_max:
                     return self._begin(self._prefetch.popleft(), now, prefetch=True), True
-                if self._closed or self._idle >= self._max:
+                if self._closed or self._idle >= min(self._max, IDLE_KEPT):
                     self._threads -= 1
                     return None
                 self._wait(now)

@@ -301,3 +301,15 @@ def test_what_nobody_waits_for_any_more_is_cancelled() -> None:
     thread.join(WAIT)
     assert patient == [1]
     workers.close()
+
+
+def test_a_burst_leaves_no_more_threads_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_KEPT", 3)
+    workers = Workers(8, "burst")
+    for _ in range(3):  # and those that ended are made again
+        release, tasks = blocked(workers, 8)
+        release.set()
+        for task in tasks:
+            task.future.result(WAIT)  # type: ignore[attr-defined]
+        assert holds_within(lambda: sum(t.name.startswith("burst-") for t in threading.enumerate()) == 3, WAIT)
+    workers.close()
