@@ -237,11 +237,9 @@ class Stream:
     def _read_on(self, offset: int, size: int) -> Sequence[Extent]:
         """With the lock held: tell the policy of a read; what to fetch ahead of the next."""
         share = self._fetcher.budget.share
-        if self._misses.from_disk and share.ahead > DISK_SHARE.ahead:
-            share = DISK_SHARE
-        else:
-            share = Share(share.ahead, share.gets, self._fetcher.links[self.id.source].trip)
-        return self._readahead.on_read(offset, size, share)
+        return self._readahead.on_read(
+            offset, size, DISK_SHARE if self._misses.from_disk and share.ahead > DISK_SHARE.ahead else share
+        )
 
     def _fetch_into(self, address: Callable[[], int], size: int, offset: int) -> None:
         """As `read_into`, where blocks are missing."""

@@ -26,12 +26,10 @@ class Share(NamedTuple):
     Args:
         ahead: bytes that it may fetch past its reader.
         gets: GETs at once that its window is cut for.
-        trip: bytes that a connection brings in one round trip, as far as that was seen; 0: not known.
     """
 
     ahead: int
     gets: int
-    trip: int = 0
 
 
 class PrefetchBudget:

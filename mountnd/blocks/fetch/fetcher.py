@@ -266,7 +266,7 @@ class Fetcher:
             elif (id, i) not in lru:
                 todo.append(i)
         for gap in geometry.block_ranges(todo):
-            flight = Flight(id, size, gap, demand=False)  # as long as it is: to warm connections up costs more here
+            flight = Flight(id, size, gap, demand=False)
             if not self.budget.reserve(flight.bytes):
                 self.stats.add(PREFETCH_REFUSED)
                 return False

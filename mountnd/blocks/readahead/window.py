@@ -43,9 +43,9 @@ class Limits:
         head: a reader from the start that comes further does not want a header alone.
         tail: of a file of which its start is expected, somebody who begins so near its end (for the length that it
             inflates to, as indexed_gzip does) goes on there.
-        first_trips: the first window is what a connection brings in so many round trips at most, but `first_pieces`
-            pieces: where the server is near, a window soon has its size, and what nobody reads takes processor time
-            from what somebody waits for. (At 2 ms the first volume of a .nii.gz took twice as long with all of it.)
+        window_trips, window_least: a first window is at most what a connection brings in so many round trips, or so
+            many bytes: where the server is near, it soon grows, and what nobody reads takes processor time from what
+            somebody waits for. (At 2 ms the first volume of a .nii.gz took twice as long with a full window.)
         whole_sequential: an object up to this size is fetched whole once it is read sequentially.
         max_gap: reads this far past a reader's end still continue it: every block in between is touched anyway.
         max_back: so do reads this far before it: the kernel's threads deliver some late. Before that it is another one.
@@ -65,8 +65,8 @@ class Limits:
     at_once: int = MIB
     head: int = 64 * KIB
     tail: int = 128 * KIB
-    first_trips: int = 5
-    first_pieces: int = 4
+    window_trips: int = 5
+    window_least: int = 2 * MIB
     whole_sequential: int = 4 * MIB
     max_gap: int = BLOCK
     max_back: int = 8 * MIB
@@ -153,7 +153,7 @@ class WindowPolicy:
             if self._size <= lim.whole_sequential:
                 reader.window = self._size
             else:
-                reader.window = self._first_window(reader, share)
+                reader.window = self._first_window(reader)
             reader.grown = reader.pos
         elif reader.pos - reader.grown >= reader.window // lim.grow:
             reader.window = min(2 * reader.window, lim.gets * lim.piece_max)
@@ -195,13 +195,13 @@ class WindowPolicy:
         reader = _Reader(offset, offset + size)
         self._visit(offset, size)
         if not offset and lim.streaming <= size < self._size:
-            reader.window = self._most_at_first(share)
+            reader.window = self._longest_first_window
         elif not readers and offset <= lim.head and (soon := self._begin(reader, share)) is not None:
             readers.append(reader)
             return soon
         elif not readers and offset >= self._size - lim.tail and offset >= self._expected > lim.head:
             readers.append(reader)
-            return self._cut(0, min(max(self._expected, lim.at_once, share.trip), self._size), lim.piece)
+            return self._cut(0, min(max(self._expected, lim.at_once, self._trip), self._size), lim.piece)
         if readers:
             last = readers[-1]
             self._ended = [*self._ended[1:], last.pos - last.start]
@@ -214,34 +214,34 @@ class WindowPolicy:
             del readers[0]
         return self._pieces_ahead(reader, share) if reader.window else self._strides.next_extents(share.ahead)
 
-    def _most_at_first(self, share: Share) -> int:
-        """How long a first window may be."""
+    @property
+    def _longest_first_window(self) -> int:
         lim = self._limits
         most = lim.gets * lim.piece
-        return most if not share.trip else min(most, max(lim.first_pieces * lim.piece, lim.first_trips * share.trip))
+        return min(most, max(lim.window_least, lim.window_trips * self._trip)) if self._trip else most
 
     def _begin(self, reader: _Reader, share: Share) -> Sequence[Extent] | None:
         """The first reader begins near the start: what is expected of it. None where that is nothing."""
         lim = self._limits
         if self._expected > self._limits.at_once:
-            reader.window = self._most_at_first(share)
+            reader.window = self._longest_first_window
         elif self._expected > max(reader.pos, lim.head):
             reader.ahead = self._expected
             if self._expected == self._size:  # it comes with the first read, unless that found a part of it
                 return [Extent(reader.pos, self._expected)]
             return _pieces(reader.pos, self._expected, lim.piece_first)
         elif reader.start and self._trip:  # the kernel has what comes before: it goes on
-            reader.window = self._first_window(reader, share)
+            reader.window = self._first_window(reader)
         else:
             return None
         return self._pieces_ahead(reader, share)
 
-    def _first_window(self, reader: _Reader, share: Share) -> int:
+    def _first_window(self, reader: _Reader) -> int:
         """The window of a reader that goes on: what a round trip brings, if it reads on from the start."""
         lim = self._limits
         reads_on = reader.start <= lim.head and (reader.start > 0 or reader.pos > lim.head)
         trip = self._trip if reads_on else 0
-        return min(max(lim.piece, 4 * (reader.pos - reader.start), trip), self._most_at_first(share))
+        return min(max(lim.piece, 4 * (reader.pos - reader.start), trip), self._longest_first_window)
 
     def _visit(self, offset: int, size: int) -> None:
         previous, self._visited = self._visited, size

@@ -49,14 +49,13 @@ class Connection:
 
     Attributes:
         was_shut: another thread ended it: it looks as if the server had.
-        is_new: nothing was asked for on it yet.
     """
 
     def __init__(self, sock: socket.socket, host: str, turn: threading.Lock, silence: float = IDLE_S) -> None:
         self._socket, self._host, self._turn, self._silence = sock, host, turn, silence
         self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self._answer: http.client.HTTPResponse | None = None
-        self.was_shut, self.is_new = False, True
+        self.was_shut = False
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._waits = -1.0  # seconds, as the kernel was told
@@ -75,7 +74,7 @@ class Connection:
             return True
         except OSError:
             return False
-        return not closed and self._answer is None and self._has_only_tickets()
+        return not closed and self.is_new and self._has_only_tickets()
 
     def _has_only_tickets(self) -> bool:
         """Whether nothing has come but what TLS 1.3 sends when a connection was opened (session tickets)."""
@@ -87,6 +86,11 @@ class Connection:
             except OSError:
                 pass
         return False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was asked for on it yet."""
+        return self._answer is None
 
     @property
     def peer(self) -> str:
@@ -119,7 +123,6 @@ class Connection:
             body: what is sent behind the headers; None: nothing, as most requests have none.
             silence: seconds that the server may take before it answers; None: as many as of silence later.
         """
-        self.is_new = False
         self._wait_at_most(self._time_left(deadline, silence))
         try:
             self._socket.sendall(_request(method, target, self._host, headers, body))

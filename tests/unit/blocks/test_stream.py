@@ -243,7 +243,7 @@ def test_closing_drops_what_has_not_begun() -> None:
 
 
 def test_what_another_handle_wants_too_is_not_dropped() -> None:
-    data = body(2 * MIB)  # all of it is in both windows, however near the source turns out to be
+    data = body(8 * MIB)
     gate = Gate(lambda call: call.start >= 256 * KIB)
     with BlocksHarness(memory=256 * MIB, threads=3, reserved=2) as harness:
         one = harness.open("a", data)

@@ -180,3 +180,39 @@ def test_what_the_kernel_gave_up_waiting_for_is_a_time_out(ends: tuple[socket.so
         received(ends[0], 1)
     with pytest.raises(TimeoutError):
         answer_of(HEAD[:9], ends[0], "GET")
+
+
+def asked(target: str = "/k", headers: dict[str, str] | None = None, body: bytes | None = None) -> bytes:
+    """What is sent for a request. Raises what asking raises, once it is known that nothing was sent."""
+    client, server = socket.socketpair()
+    with client, server:
+        connection = Connection(client, "host:81", threading.Lock())
+        server.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        server.setblocking(False)
+        try:
+            connection.ask("GET", target, headers or {}, Deadline(10), body=body)
+        except Exception:
+            with pytest.raises(BlockingIOError):
+                server.recv(1)
+            raise
+        return server.recv(4096)
+
+
+def test_a_request_as_it_is_sent() -> None:
+    sent = b"GET /b/k?x=1 HTTP/1.1\r\nHost: host:81\r\nRange: bytes=0-4\r\n\r\n"
+    assert asked("/b/k?x=1", {"Range": "bytes=0-4"}) == sent
+    assert asked(headers={"host": "other"}) == b"GET /k HTTP/1.1\r\nHost: host:81\r\n\r\n"
+    assert asked(headers={"Host": "other"}) == b"GET /k HTTP/1.1\r\nHost: other\r\n\r\n"
+    assert asked(body=b"{}") == b"GET /k HTTP/1.1\r\nHost: host:81\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize("target", ["/a b", "/a\r\nX: y", "/a\n", "/a\0", "/\x7f", "/é"])
+def test_a_target_that_would_end_its_line_is_not_sent(target: str) -> None:
+    with pytest.raises(http.client.InvalidURL):
+        asked(target)
+
+
+@pytest.mark.parametrize("headers", [{"A": "b\r\nC: d"}, {"A": "b\n"}, {"A": "b\r"}, {"A\r\nB": "c"}, {"A": "€"}])
+def test_nor_is_a_header_that_would_be_two(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError):
+        asked(headers=headers)

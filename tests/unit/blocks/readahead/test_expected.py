@@ -90,7 +90,7 @@ def test_a_first_window_begins_with_small_pieces() -> None:
 def test_who_looks_at_the_end_of_a_compressed_file_goes_on_at_its_start(expected: int, reached: int) -> None:
     """indexed_gzip reads the length that it inflates to, then all from the start: meanwhile that is on its way."""
     policy = opened(SIZE, expected)
-    pieces = policy.on_read(SIZE - 4 * KIB, 4 * KIB, SHARE._replace(trip=TRIP))
+    pieces = policy.on_read(SIZE - 4 * KIB, 4 * KIB, SHARE)
     assert pieces[0] == Extent(0, DEFAULT.piece_first)
     assert reached <= pieces[-1].stop <= reached + BLOCK
     sizes = [piece.size for piece in pieces]
@@ -109,10 +109,10 @@ def test_nor_does_who_reads_elsewhere_or_of_whom_a_header_is_expected(expected: 
     ("trip", "window"),
     [
         (0, DEFAULT.gets * DEFAULT.piece),  # nothing is known
-        (TRIP, DEFAULT.first_trips * TRIP),  # 30 ms
+        (TRIP, DEFAULT.window_trips * TRIP),  # 30 ms
         (9_000_000, DEFAULT.gets * DEFAULT.piece),  # another continent
-        (512 * KIB, DEFAULT.first_trips * 512 * KIB),  # the same region
-        (100 * KIB, DEFAULT.first_pieces * DEFAULT.piece),
+        (512 * KIB, DEFAULT.window_trips * 512 * KIB),  # the same region
+        (100 * KIB, DEFAULT.window_least),
     ],
 )
 @pytest.mark.parametrize("first", [(0, 128 * KIB, 0), (0, 16 * KIB, SIZE)], ids=["by its length", "as expected"])
@@ -122,5 +122,5 @@ def test_a_first_window_is_no_longer_than_what_comes_in_a_few_round_trips(
     """Where the server is near, what nobody reads takes the processor from what somebody waits for."""
     offset, size, expected = first
     policy = opened(SIZE, expected, trip)
-    planned = reach(policy.on_read(offset, size, SHARE._replace(trip=trip))) - size
+    planned = reach(policy.on_read(offset, size, SHARE)) - size
     assert window - DEFAULT.piece < planned <= window
