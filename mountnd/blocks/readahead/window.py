@@ -65,7 +65,7 @@ class Limits:
     at_once: int = MIB
     head: int = 64 * KIB
     tail: int = 128 * KIB
-    window_trips: int = 5
+    window_trips: int = 6
     window_least: int = 2 * MIB
     whole_sequential: int = 4 * MIB
     max_gap: int = BLOCK

@@ -109,7 +109,8 @@ def test_nor_does_who_reads_elsewhere_or_of_whom_a_header_is_expected(expected: 
     ("trip", "window"),
     [
         (0, DEFAULT.gets * DEFAULT.piece),  # nothing is known
-        (TRIP, DEFAULT.window_trips * TRIP),  # 30 ms
+        (TRIP, DEFAULT.gets * DEFAULT.piece),  # 30 ms
+        (1_500_000, DEFAULT.window_trips * 1_500_000),  # 16 ms
         (9_000_000, DEFAULT.gets * DEFAULT.piece),  # another continent
         (512 * KIB, DEFAULT.window_trips * 512 * KIB),  # the same region
         (100 * KIB, DEFAULT.window_least),

@@ -70,7 +70,7 @@ def test_the_numbers() -> None:
         piece_first=128 * KIB,
         pieces_first=8,
         piece_max=4 * MIB,
-        window_trips=5,
+        window_trips=6,
         window_least=2 * MIB,
         tail=128 * KIB,
         streaming=128 * KIB,
