@@ -3,9 +3,9 @@
 Measured (30 ms round trip; the server's kernel uses BBR): on a connection that has given small answers only,
 each answer of 32 to 256 KiB takes 1.5 round trips, because the server has not learnt how fast the path is.
 After one of 256 KiB, asked for as the third, each takes 1.2; asked for as the first, when TCP has to start
-anyway, only 1.35; after 512 KiB at any time 1.15. So one GET over each connection is made that long, of those that readers wait for: of
-what is fetched ahead many are under way at once, and the bytes cost more than the round trips (600 visits at equal
-distances took 1.23 s and 63 MB with it, 1.16 s and 57 MB without).
+anyway, only 1.35; after 512 KiB at any time 1.15. So one GET over each connection is made that long, of those that
+readers wait for. Of what is fetched ahead many are under way at once, and the bytes cost more than the round trips: 600
+visits at equal distances took 1.23 s and 63 MB with it, 1.16 s and 57 MB without.
 
 Pure but for the clock it is given. The caller holds its lock around every method.
 """
