@@ -135,7 +135,8 @@ class Fetcher:
                 ahead = 0
         length = (need.stop - need.first) << SHIFT
         for gap in gaps:
-            most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE)
+            whole = gap == (0, geometry.block_count(size))
+            most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE, whole=whole)
             is_cut = cut and length > most
             for piece in geometry.split(gap, most) if is_cut else (self._widened(id, size, gap),):
                 new = Flight(id, size, piece, demand=True)

@@ -42,14 +42,15 @@ class ConnectionWarmup:
         self._forget_idle()
         return self._busy < len(self._answers) and self._answers[self._busy] == SMALL_ANSWERS
 
-    def cut(self, need: int, usual: int) -> int:
+    def cut(self, need: int, usual: int, *, whole: bool = False) -> int:
         """How long the GETs are that a read of `need` bytes is cut into, `usual` where connections are warm: while TCP
-        starts, 512 KiB take two round trips more than 128, so that several connections share them."""
+        starts, 512 KiB take two round trips more than 128, and 256 as many more than 64, so that several connections
+        share them. `whole`: it is all of an object; then one of 256 KiB is cut, too."""
         self._forget_idle()
         answers = self._answers[self._busy : self._busy + SIDE_BY_SIDE]
-        if need <= WARMUP_BYTES or (len(answers) == SIDE_BY_SIDE and min(answers) > SMALL_ANSWERS):
+        if need < WARMUP_BYTES + (not whole) or (len(answers) == SIDE_BY_SIDE and min(answers) > SMALL_ANSWERS):
             return usual
-        return min(usual, max(WARMUP_BYTES // 2, -(-need // SIDE_BY_SIDE)))
+        return min(usual, -(-need // (SIDE_BY_SIDE * BLOCK)) * BLOCK)
 
     def _forget_idle(self) -> None:
         if not self._busy and self._clock() - self._last > IDLE_S:

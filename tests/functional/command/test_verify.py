@@ -32,7 +32,9 @@ BOLD, T1 = "sub-01/func/sub-01_task-rest_bold.nii", "sub-01/anat/sub-01_T1w.nii.
 FILES = {
     "dataset_description.json": b'{"Name": "x", "BIDSVersion": "1.9.0"}',
     BOLD: tree.content(BOLD, 3 * MIB + 7),
-    T1: tree.content("t1", 200_000),
+    # Shorter than what comes by several GETs, all of which a proxy may spoil: an object's first bytes are compared
+    # under its ETag, and would tell that it means nothing.
+    T1: tree.content("t1", 150_000),
     "sub-02/anat/sub-02_T1w.nii.gz": tree.content("t2", 100_000),
     "sub-02/empty.txt": b"",
 }

@@ -80,9 +80,22 @@ def test_a_long_read_is_shared_by_several_connections_while_tcp_starts_on_them()
         assert len(harness.gets) == 1
 
 
+def test_so_is_an_object_of_256_kib_that_is_read_whole() -> None:
+    """As one chunk of an array: after the name, its bytes are all that a program waits for."""
+    with BlocksHarness() as harness:
+        read(harness.open("a", body(64 * MIB)), 30 * MIB, 256 * KIB)
+        assert harness.gets == [(30 * MIB, 30 * MIB + 256 * KIB)], "not a part of that length"
+        harness.store.calls.clear()
+        data = body(250_000)
+        assert read(harness.open("b", data), 0, len(data)) == data
+        assert len(harness.gets) == 4
+
+
 def test_how_long_its_pieces_are() -> None:
     usual, warmup = 512 * KIB, ConnectionWarmup(Clock())
     assert warmup.cut(WARMUP_BYTES, usual) == usual, "not of a short one"
+    assert warmup.cut(WARMUP_BYTES, usual, whole=True) == 64 * KIB, "but of an object that is no longer"
+    assert warmup.cut(WARMUP_BYTES - BLOCK, usual, whole=True) == usual
     assert warmup.cut(384 * KIB, usual) == warmup.cut(512 * KIB, usual) == 128 * KIB
     assert warmup.cut(MIB, usual) == 256 * KIB
     assert warmup.cut(8 * MIB, usual) == usual
