@@ -197,10 +197,7 @@ def rclone_server(directory: Path) -> Iterator[str]:
 @contextmanager
 def weed_server() -> Iterator[str]:
     """SeaweedFS's S3 server on temporary files; yields its endpoint URL. Writable by anybody."""
-    # SeaweedFS takes port + 10000 for gRPC beside each port: it must be free as well.
-    candidates = [port for port in (free_port() for _ in range(50)) if port < 50_000]
-    candidates += range(23_000 + os.getpid() % 10_000, 33_900)
-    ports = [port for port in dict.fromkeys(candidates) if is_free(port) and is_free(port + 10_000)][:4]
+    ports = _ports_with_twins(4)
     options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false", "-webdav=false", "-master.telemetry=false"]
     options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-metricsPort=0"]
     options += [f"-{name}.port={port}" for name, port in zip(("s3", "master", "volume", "filer"), ports, strict=False)]
@@ -210,6 +207,18 @@ def weed_server() -> Iterator[str]:
             client = s3_client(url)
             wait_until(lambda: _can_write(client), "weed takes an object", START_S)
             yield url
+
+
+def _ports_with_twins(count: int) -> list[int]:
+    """Free ports, for SeaweedFS: port + 10000 is free beside each, for gRPC, and none of the others."""
+    candidates = [port for port in (free_port() for _ in range(50)) if port < 50_000]
+    candidates += range(23_000 + os.getpid() % 10_000, 33_900)
+    found: list[int] = []
+    for port in dict.fromkeys(candidates):
+        taken = {twin for other in found for twin in (other - 10_000, other + 10_000)}
+        if len(found) < count and port not in taken and is_free(port) and is_free(port + 10_000):
+            found.append(port)
+    return found
 
 
 def _can_write(client: Any) -> bool:
