@@ -28,7 +28,7 @@ from .errors import MountError
 from .threads import start
 from .waits import Awaited, Waiter
 
-__all__ = ["Task", "Waiter", "Workers", "cancels"]
+__all__ = ["Slot", "Task", "Waiter", "Workers", "cancels"]
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,19 @@ class Task(Generic[T]):
             end()
 
 
+class Slot:
+    """What runs elsewhere and counts as one of the calls that run. `prefetch`: as one of the prefetches.
+
+    Attributes:
+        began: when, in monotonic seconds.
+    """
+
+    __slots__ = ("began", "prefetch")
+
+    def __init__(self, *, prefetch: bool) -> None:
+        self.prefetch, self.began = prefetch, 0.0
+
+
 def cancels(end: Callable[[], object]) -> None:
     """When the task that this thread runs is cancelled, `end()` ends what it waits for from now on.
 
@@ -143,8 +156,8 @@ class Workers:
         self._demand: deque[Task[Any]] = deque()
         self._prefetch: deque[Task[Any]] = deque()
         # Calls that run, in the order in which they began (True: as prefetch); and how many of both kinds have stalled.
-        self._running: dict[Task[Any], bool] = {}
-        self._stalled: dict[Task[Any], bool] = {}
+        self._running: dict[Task[Any] | Slot, bool] = {}
+        self._stalled: dict[Task[Any] | Slot, bool] = {}
         self._threads = self._idle = self._prefetching = self._prefetch_stalled = 0
         self._made = 0
         self._moved = float("-inf")  # when a call began or ended last
@@ -172,6 +185,27 @@ class Workers:
             task.queued = self._clock()
             self._demand.append(task)
             self._find_thread()
+
+    def occupy(self, slot: Slot) -> bool:
+        """Whether something may run elsewhere now, as one of the calls that do so here; until `vacate`."""
+        with self._lock:
+            now = self._clock()
+            self._set_stalled_aside(now)
+            waiting = self._demand or (slot.prefetch and self._prefetch)
+            full = len(self._running) >= self._max or (slot.prefetch and self._prefetching >= self._prefetch_max)
+            if self._closed or waiting or full:
+                return False
+            slot.began = self._moved = now
+            self._running[slot] = slot.prefetch
+            self._prefetching += slot.prefetch
+            return True
+
+    def vacate(self, slot: Slot) -> None:
+        """It has ended."""
+        with self._lock:
+            self._ended(slot, slot.prefetch)
+            if self._demand or self._prefetch:
+                self._find_thread()
 
     def nudge(self) -> None:
         """Make the threads that the system did not grant when they were needed, if it does now."""
@@ -274,7 +308,7 @@ class Workers:
         for task in late:
             self._stalled[task] = self._running.pop(task)
 
-    def _ended(self, task: Task[Any], prefetch: bool) -> None:
+    def _ended(self, task: Task[Any] | Slot, prefetch: bool) -> None:
         self._moved = self._clock()
         if self._running.pop(task, None) is not None:
             self._prefetching -= prefetch

@@ -153,6 +153,7 @@ class Blocks:
     def close(self) -> None:
         """Cancel the prefetches that wait, and close the disk tier. Idempotent."""
         self.cancel(self)
+        self._fetcher.close()
         if self._disk is not None:
             self._disk.close()
         if self._shared is not None:

@@ -13,7 +13,7 @@ to its provider exactly as the listing gave it: never normalised, never joined a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..checks.digest import Told
@@ -264,6 +264,28 @@ class Store(Protocol):
         exactly this version, or an error is raised (the views' content is then undefined):
         Changed when the object is no longer `id`, NotFound, Forbidden, Archived, BadAnswer (short or
         misplaced body), and every transient error.
+        """
+        ...
+
+    @property
+    def begins_reads(self) -> bool:
+        """Whether `begin_read` may be of any use."""
+        ...
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        """Begin what `read` does, for a short range, without a thread that waits. Never raises, never waits.
+
+        Returns False where that cannot be now; nothing was asked for then. Else `done` is called once, perhaps before
+        this returns, on a thread that it must not block: whether all views are filled with bytes of exactly this
+        version. If not, nothing is known: `read` does it, or tells why it cannot be done.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from ..checks.digest import NOTHING_TOLD, Told
@@ -52,6 +53,21 @@ class StoreBase:
     @property
     def once(self) -> Self:
         return self
+
+    @property
+    def begins_reads(self) -> bool:
+        return False
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        return False
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return NOTHING_TOLD
@@ -121,6 +137,21 @@ class WrappingStore:
     @property
     def region(self) -> str:
         return self._store.region
+
+    @property
+    def begins_reads(self) -> bool:
+        return False  # whoever wraps `read` says whether this can be done, too
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        return False
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._store.digests(id, deadline=deadline)

@@ -99,6 +99,21 @@ class Retrying(WrappingStore):
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._retry(lambda attempt: self._store.read(id, start, views, deadline=attempt), id.key, deadline)
 
+    @property
+    def begins_reads(self) -> bool:
+        return self._store.begins_reads
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        return self._store.begin_read(id, start, views, deadline=deadline.within(self._attempt_s), done=done)
+
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._retry(lambda attempt: self._store.digests(id, deadline=attempt), id.key, deadline)
 

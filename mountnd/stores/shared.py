@@ -7,7 +7,7 @@ other things of these than the others do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..checks.digest import Told
 from .base import Deadline, ObjectId, ObjectStat, Page, Store
@@ -52,6 +52,21 @@ class Shared(WrappingStore):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._of_version(id).read(id, start, views, deadline=deadline)
+
+    @property
+    def begins_reads(self) -> bool:
+        return any(store.begins_reads for store in self._by_root)
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        return self._of_version(id).begin_read(id, start, views, deadline=deadline, done=done)
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._of_version(id).digests(id, deadline=deadline)

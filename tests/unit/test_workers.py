@@ -11,7 +11,7 @@ import pytest
 from mountnd import workers as module
 from mountnd.errors import Cancelled, Interrupted, MountError, TimedOut
 from mountnd.threads import start
-from mountnd.workers import Waiter, Workers, cancels
+from mountnd.workers import Slot, Waiter, Workers, cancels
 from tests.support.waiting import Clock, holds_within
 
 WAIT = 20  # seconds; only ever reached by a failure
@@ -312,4 +312,46 @@ def test_a_burst_leaves_no_more_threads_than_are_kept(monkeypatch: pytest.Monkey
         for task in tasks:
             task.future.result(WAIT)  # type: ignore[attr-defined]
         assert holds_within(lambda: sum(t.name.startswith("burst-") for t in threading.enumerate()) == 3, WAIT)
+    workers.close()
+
+
+def test_what_runs_elsewhere_takes_a_slot() -> None:
+    workers = Workers(3, "t", reserved=1)
+    prefetches, demand = [Slot(prefetch=True) for _ in range(3)], Slot(prefetch=False)
+    assert [workers.occupy(slot) for slot in prefetches] == [True, True, False]
+    assert workers.occupy(demand) and not workers.occupy(Slot(prefetch=False))
+    waiting = workers.submit(int, demand=False)
+    assert not holds_within(waiting.future.done, 0.2), "all slots are taken"
+    workers.vacate(demand)
+    assert not holds_within(waiting.future.done, 0.2), "the one that is free is for demands"
+    workers.vacate(prefetches[0])
+    assert waiting.future.result(WAIT) == 0
+    workers.vacate(prefetches[1])
+    workers.close()
+    assert not workers.occupy(Slot(prefetch=False))
+
+
+def test_what_runs_elsewhere_goes_behind_what_waits() -> None:
+    workers = Workers(2, "t", reserved=1)
+    release, _ = blocked(workers, 1, demand=False)
+    waiting = workers.submit(int, demand=False)
+    assert not workers.occupy(Slot(prefetch=True))
+    demand = Slot(prefetch=False)
+    assert workers.occupy(demand)
+    release.set()
+    assert waiting.future.result(WAIT) == 0
+    workers.vacate(demand)
+    workers.close()
+
+
+def test_what_stalls_elsewhere_counts_no_more() -> None:
+    clock = Clock()
+    workers = Workers(2, "t", reserved=1, most=8, clock=clock)
+    slot, other = Slot(prefetch=True), Slot(prefetch=True)
+    assert workers.occupy(slot) and not workers.occupy(Slot(prefetch=True))
+    clock.now += module.STALLED_S
+    assert workers.occupy(other)
+    workers.vacate(slot)
+    workers.vacate(other)
+    assert not workers._running and not workers._stalled and not workers._prefetching and not workers._prefetch_stalled
     workers.close()

@@ -174,6 +174,11 @@ class DiskTier(Protocol):
         """Fill what it holds of `span`, one view a block; the indexes it filled. Never raises."""
         ...
 
+    def lacks(self, id: ObjectId, size: int, span: BlockRange) -> bool:
+        """Whether it has nothing of `span`, as far as can be told without reading blocks. No use is noted. Never
+        raises."""
+        ...
+
     def held(self, id: ObjectId, size: int) -> Collection[int]:
         """The indexes of the blocks that it has, as far as can be told without reading them. No use is noted."""
         ...

@@ -118,6 +118,18 @@ class DiskCache:
             self._stats.of(id.source).add(BYTES_FROM_DISK, sum(len(views[i - span.first]) for i in filled))
         return filled
 
+    def lacks(self, id: ObjectId, size: int, span: BlockRange) -> bool:
+        """Whether nothing of `span` is held, as far as can be told without reading blocks. Never raises."""
+        for chunk, part in chunks_of(span):
+            identity = ChunkIdentity.of(id, size, chunk)
+            file = self._file(identity.name, identity)
+            try:
+                if file is not None and file.linked and any(file.checksums(part)):
+                    return False
+            except OSError:
+                return False  # `load` says what is wrong
+        return True
+
     def held(self, id: ObjectId, size: int) -> Collection[int]:
         """The indexes of the blocks that have a checksum here; that it holds, only reading tells. Never raises."""
         found: set[int] = set()

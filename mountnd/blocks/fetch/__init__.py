@@ -1,7 +1,7 @@
 """Getting blocks: decides nothing about what will be read, only how it is fetched.
 
     fetcher   single flight per block, one GET for neighbours, demand before prefetch; the room's one lock
-    attempts  a flight on a worker's thread: memory for it, its GET, what follows
+    attempts  an attempt at a flight: memory for it, its GET (begun, or on a worker's thread), what follows
     loader    loads one flight's blocks: from the disk tier, the rest from the store
     hedging   when a GET is so late that a second one pays (pure)
     link      latency and rate of a source, as seen: what costs little (pure)
@@ -13,5 +13,5 @@
 
 `fetcher` uses all others; `attempts` uses `loader`, that uses `sharing`; `loader` and `budget` know `flight`; `turns`,
 `hedging`, `link` and `warmup` know nobody. Only `Fetcher.lock` guards them; attempts and the loader run on workers'
-threads without it.
+threads, and where a store ends what it has begun, without it.
 """

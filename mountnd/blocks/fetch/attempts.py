@@ -1,4 +1,5 @@
-"""Attempts at a flight, on workers' threads: the GET, and what follows from it.
+"""Attempts at a flight: the GET, and what follows from it. A short one is begun, where the store can, and nobody waits
+for it; others, and those that come to nothing, are made on workers' threads.
 
 Usually one. Where it stalls a second one is made beside it, and the first that brings the blocks counts.
 
@@ -11,38 +12,117 @@ import traceback
 from collections.abc import Callable
 from threading import Lock
 
+from ...errors import StoreError
 from ...stats import GETS_FAILED, PREFETCH_FAILED, PREFETCH_REFUSED, Stats
+from ...stores.base import Deadline
+from ...workers import Slot, Workers
 from .. import geometry
 from ..memory import Block, MemoryTier
 from .flight import Flight
 from .loader import Loader
 
 
+class Begun:
+    """A GET under way that no worker waits for."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def cancel(self) -> None:
+        """Nobody wants it any more."""
+        self._deadline.cancel()
+
+
 class Attempts:
     """Args:
     lock: the fetcher's.
+    workers: what is under way without them counts as theirs.
     learn: told of each GET: its source, how many bytes it brought, and the seconds that it took.
     finish: told that a flight is done, one way or another.
+    again: has a worker `run` a flight. May raise StoreError, once the workers are closed.
     """
 
     def __init__(
         self,
         lock: Lock,
+        workers: Workers,
         memory: MemoryTier,
         loader: Loader,
         stats: Stats,
         clock: Callable[[], float],
         learn: Callable[[str, int, float], None],
         finish: Callable[[Flight], None],
+        again: Callable[[Flight], None],
     ) -> None:
-        self._lock, self._memory, self._loader, self._stats, self._clock = lock, memory, loader, stats, clock
-        self._learn, self._finish = learn, finish
+        self._lock, self._workers, self._memory, self._loader = lock, workers, memory, loader
+        self._stats, self._clock = stats, clock
+        self._learn, self._finish, self._again = learn, finish, again
 
-    def run(self, flight: Flight) -> None:
-        """One attempt. The slower one of two changes nothing."""
+    def begin(self, flight: Flight) -> None:
+        """The first attempt, of a short one: without a thread that waits for it, else `run` is had to make it."""
         with self._lock:
             if flight.finished:
                 return
+            flight.started_at = self._clock()  # should the disk not answer, others go round it
+            slot = Slot(prefetch=not flight.demand)
+        if not (self._loader.may_begin(flight) and self._workers.occupy(slot)):
+            self._run_instead(flight)
+            return
+        started = self._start(flight)
+        if started is None:
+            self._workers.vacate(slot)
+            return
+        self._begin(flight, slot, *started[:2])
+
+    def _begin(self, flight: Flight, slot: Slot, blocks: list[Block], demand: bool) -> None:
+        begun: Begun | None = None
+        ended = False
+
+        def done(seconds: float | None) -> None:
+            nonlocal ended
+            ended = True
+            self._workers.vacate(slot)
+            got = blocks[:]
+            blocks.clear()  # nothing that is left of this may keep them
+            if seconds is not None:
+                self._succeeded(flight, got, seconds)
+                return
+            got.clear()
+            self._run_instead(flight, begun)
+
+        deadline = self._loader.begin(flight, blocks, demand=demand, done=done)
+        if deadline is None:
+            done(None)
+            return
+        begun = Begun(deadline)
+        with self._lock:
+            if not (ended or flight.finished):
+                flight.tasks.append(begun)
+
+    def _run_instead(self, flight: Flight, begun: Begun | None = None) -> None:
+        with self._lock:
+            flight.attempts -= 1
+            if flight.finished:
+                return
+            flight.started_at = None
+            flight.tasks = [task for task in flight.tasks if task is not begun]
+            if flight.attempts:
+                return
+            try:
+                self._again(flight)
+                return
+            except StoreError as e:  # the mount is closing
+                error = e
+                self._finish(flight)
+        error.__traceback__ = None
+        flight.future.set_exception(error)
+
+    def _start(self, flight: Flight) -> tuple[list[Block], bool, bool] | None:
+        """An attempt starts: blocks to fill, whether somebody waits for them, and whether to look on disk. None where
+        nothing is to be done any more."""
+        with self._lock:
+            if flight.finished:
+                return None
             disk = flight.started_at is None or flight.disk_answered  # else it may be what the first attempt waits for
             flight.started_at = self._clock()
             demand = flight.demand
@@ -55,7 +135,16 @@ class Attempts:
         if blocks is None:
             self._stats.add(PREFETCH_REFUSED)
             flight.future.set_result(None)
+            return None
+        return blocks, demand, disk
+
+    def run(self, flight: Flight) -> None:
+        """One attempt. The slower one of two changes nothing."""
+        began = self._start(flight)
+        if began is None:
             return
+        blocks, demand, disk = began
+        del began
         try:
             seconds = self._loader.load(flight, blocks, demand=demand, disk=disk)
         except BaseException as e:

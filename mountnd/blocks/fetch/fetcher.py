@@ -38,6 +38,9 @@ T = TypeVar("T")
 # A longer read is split: it waits for the slowest byte, and several connections bring it sooner. What a policy adds to
 # a shorter one comes with it by one GET.
 DEMAND_PIECE = 512 << 10
+# GETs up to so many bytes are begun, and received by one thread for all; longer ones are received side by side, which
+# takes several. And how many threads may hang at the disk before the rest waits.
+SHORT, BEGINNERS_MOST = 256 << 10, 16
 
 
 class Fetcher:
@@ -74,11 +77,19 @@ class Fetcher:
         self._hedging = {source: HedgePolicy() for source in stores}
         self.links = {source: Link() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
-        self._attempts = Attempts(self.lock, self.memory, self._loader, stats, clock, self._learn, self._finish)
+        self._attempts = Attempts(
+            self.lock, workers, self.memory, self._loader, stats, clock, self._learn, self._finish, self._run
+        )
+        # They begin short GETs, and look on disk before: one, unless it is kept waiting there.
+        self._beginners = Workers(1, "begin", most=BEGINNERS_MOST)
 
     def store(self, id: ObjectId) -> Store:
         """What the object is fetched from."""
         return self._loader.store(id)
+
+    def close(self) -> None:
+        """Begin no more. Idempotent."""
+        self._beginners.close()
 
     @property
     def is_busy(self) -> bool:
@@ -135,7 +146,7 @@ class Fetcher:
                 ahead = 0
         length = (need.stop - need.first) << SHIFT
         for gap in gaps:
-            whole = gap == (0, geometry.block_count(size))
+            whole = gap == (0, geometry.block_count(size)) and not self.links[id.source].is_near
             most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE, whole=whole)
             is_cut = cut and length > most
             for piece in geometry.split(gap, most) if is_cut else (self._widened(id, size, gap),):
@@ -158,7 +169,9 @@ class Fetcher:
                     if not flight.tasks:
                         self._submit(flight)
                     for task in flight.tasks:
-                        self._workers.promote(task)
+                        if isinstance(task, Task):
+                            self._beginners.promote(task)
+                            self._workers.promote(task)
         return parts
 
     def stop_waiting(self, flights: Iterable[Flight]) -> None:
@@ -204,12 +217,23 @@ class Fetcher:
 
     def _submit(self, flight: Flight) -> None:
         """Give the flight to a worker. Raises StoreError once the workers are closed."""
+        first = not flight.tasks
+        if first and flight.bytes <= SHORT and self._loader.store(flight.id).begins_reads:
+            self._have(self._beginners, self._attempts.begin, flight)
+        else:
+            self._run(flight)
+        if first:
+            self._long_prefetches.started(flight)
+
+    def _run(self, flight: Flight) -> None:
+        self._have(self._workers, self._attempts.run, flight)
+
+    def _have(self, workers: Workers, attempt: Callable[[Flight], None], flight: Flight) -> None:
+        """Have an attempt made. Raises StoreError once the workers are closed."""
         try:
-            task = self._workers.submit(self._attempts.run, flight, demand=flight.demand)
+            task = workers.submit(attempt, flight, demand=flight.demand)
         except RuntimeError:
             raise StoreError("the mount is closing") from None
-        if not flight.tasks:
-            self._long_prefetches.started(flight)
         flight.attempts += 1
         flight.tasks.append(task)
         # The workers closed before one of them took it.

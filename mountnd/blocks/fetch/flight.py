@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ...stores.base import ObjectId
-from ...workers import Task
 from .. import geometry
 from ..geometry import BlockRange
 from ..memory import Block
 
 # Prefetches from this many bytes on share the bandwidth (`budget.LongPrefetches`); shorter ones are round trips.
 LONG = 512 << 10
+
+
+class Cancellable(Protocol):
+    """What a worker has or will have of a flight, or a GET that was begun."""
+
+    def cancel(self) -> None: ...
 
 
 class Brought(NamedTuple):
@@ -35,7 +40,7 @@ class Flight:
     Attributes:
         span: the blocks that it brings.
         future: completes with the blocks, or None if a prefetch was given up.
-        tasks: what workers have or will have of it; emptied when it has finished (they refer back, and a cycle would
+        tasks: its attempts; emptied when it has finished (they refer back, and a cycle would
             keep the blocks until the next garbage collection).
         prefetch: it began as one.
         reserved: bytes of the prefetch budget that it holds until it has finished.
@@ -83,7 +88,7 @@ class Flight:
         self.reserved = self.bytes if self.prefetch else 0
         self.long_prefetch = self.prefetch and self.bytes >= LONG
         self.future: Future[list[Block] | None] = Future()
-        self.tasks: list[Task[None]] = []
+        self.tasks: list[Cancellable] = []
         self.owners: set[object] = set()
         self.waiters = self.attempts = 0
         self.started_at: float | None = None

@@ -20,6 +20,8 @@ SHORT, LONG = 64 << 10, 1 << 20
 # HDF5 files of up to 1 MB took 0.10 s with each of them whole, 0.17 by hops.)
 PART, UNNOTICED_S, SMALL_MIN, SMALL_MAX = 3, 0.01, 256 << 10, 1 << 20
 TRIP_MIN, TRIP_MAX = 512 << 10, 14 << 20
+# Nearer than this a round trip that TCP's start takes is no more than what a request more costs in processor time.
+NEAR_S = 0.005
 
 
 class Link:
@@ -62,6 +64,11 @@ class Link:
     def latency(self) -> float:
         """Seconds from a request to its answer."""
         return min(self._latencies, default=self._at_most)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether requests cost more than round trips."""
+        return self.latency < NEAR_S
 
     @property
     def rate(self) -> float:

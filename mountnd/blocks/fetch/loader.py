@@ -76,6 +76,28 @@ class Loader:
             load.get(gap, None)
         return load.seconds
 
+    def may_begin(self, flight: Flight) -> bool:
+        """Whether `begin` may be of use: no tier holds anything of the flight, and nobody else fetches it. May look at
+        the disk."""
+        id = flight.id
+        if self.shared is not None and self.shared.takes(id.source):
+            return False
+        if self.disk is not None and (self.disk.leases(id.source) or not self.disk.lacks(id, flight.size, flight.span)):
+            return False
+        flight.disk_answered = True
+        return True
+
+    def begin(
+        self, flight: Flight, blocks: Sequence[Block], *, demand: bool, done: Callable[[float | None], object]
+    ) -> Deadline | None:
+        """As `load`, of what no tier holds, without a thread that waits for the source.
+
+        Returns None where that cannot be; nothing was asked for then. Else the deadline of the GET, by which it can be
+        cancelled; `done` is called once, perhaps before this returns, with the seconds of the GET, or None where it
+        failed.
+        """
+        return _Load(self, flight, blocks, demand=demand).begin(done)
+
 
 class _Load:
     """One flight being loaded: what the node's own tier lacks. (No closures: what fails keeps its frames' functions,
@@ -139,22 +161,56 @@ class _Load:
         """Fetch `gap` by one GET, and have it saved. `holds` are shared until it is in the node's own tier, `shared`
         until it is in that of the nodes. Raises StoreError."""
         loader, flight = self._loader, self._flight
-        id, stats = flight.id, loader.stats.of(flight.id.source)
-        own = self._own(gap)
         flight.disk_answered = True
-        where = geometry.extent(gap, flight.size)
-        stats.add(GETS)
-        if self._demand:
-            stats.add(GETS_DEMAND)
+        start, views = self._wanted(gap)
+        self._count_get()
         began = loader.clock()
         deadline = Deadline(loader.timeout)
         cancels(deadline.cancel)
         try:
-            loader.store(id).read(id, where.start, loader.memory.views(self._blocks[own]), deadline=deadline)
+            loader.store(flight.id).read(flight.id, start, views, deadline=deadline)
         finally:
-            told = deadline.told
-            flight.brought = Brought(False, told.status, told.request_id, told.retries)
-        took = loader.clock() - began
+            self._tell(deadline)
+        self._came(gap, loader.clock() - began, holds, shared)
+
+    def begin(self, done: Callable[[float | None], object]) -> Deadline | None:
+        """As `fetch`, of all of it, without waiting; see `Loader.begin`."""
+        loader, flight = self._loader, self._flight
+        start, views = self._wanted(flight.span)
+        began = loader.clock()
+        deadline = Deadline(loader.timeout)
+
+        def came(whole: bool) -> None:
+            if whole or deadline.told.status:
+                self._count_get()
+            self._tell(deadline)
+            if whole:
+                self._came(flight.span, loader.clock() - began, (), None)
+            done(self.seconds if whole else None)
+
+        begun = loader.store(flight.id).begin_read(flight.id, start, views, deadline=deadline, done=came)
+        return deadline if begun else None
+
+    def _wanted(self, gap: BlockRange) -> tuple[int, list[memoryview]]:
+        """From which byte on `gap` is asked for, and into what."""
+        where = geometry.extent(gap, self._flight.size)
+        return where.start, self._loader.memory.views(self._blocks[self._own(gap)])
+
+    def _count_get(self) -> None:
+        stats = self._loader.stats.of(self._flight.id.source)
+        stats.add(GETS)
+        if self._demand:
+            stats.add(GETS_DEMAND)
+
+    def _tell(self, deadline: Deadline) -> None:
+        told = deadline.told
+        self._flight.brought = Brought(False, told.status, told.request_id, told.retries)
+
+    def _came(self, gap: BlockRange, took: float, holds: Holds, shared: Hold | None) -> None:
+        """`gap` has come by one GET, in so many seconds."""
+        loader, flight = self._loader, self._flight
+        id, stats = flight.id, loader.stats.of(flight.id.source)
+        own, where = self._own(gap), geometry.extent(gap, flight.size)
         self.seconds = took if gap == flight.span else 0.0
         stats.add(GET_TIME, round(took * 1e6))
         stats.get_times.record(took)

@@ -212,7 +212,9 @@ class WindowPolicy:
         readers.append(reader)
         if len(readers) > lim.readers:
             del readers[0]
-        return self._pieces_ahead(reader, share) if reader.window else self._strides.next_extents(share.ahead)
+        return (
+            self._pieces_ahead(reader, share) if reader.window else self._strides.next_extents(share.ahead, self._trip)
+        )
 
     @property
     def _longest_first_window(self) -> int:
@@ -258,7 +260,7 @@ class WindowPolicy:
             return None
         self._readers.remove(reader)
         self._readers.append(_Reader(offset, offset + size))
-        return self._strides.next_extents(share.ahead)
+        return self._strides.next_extents(share.ahead, self._trip)
 
     def _pieces_ahead(self, reader: _Reader, share: Share) -> Sequence[Extent]:
         """The pieces between what was asked for and the window's end; nothing until a whole piece fits."""

@@ -7,8 +7,10 @@
     etags          ETags in one spelling, which of them count, and what stands for the others   (pure)
     client         requests to plain URLs: signed links, files and pages of a web server
     web_requests   what a read by that client may ask
+    short_gets     GETs of short ranges that no thread waits for, where answers are as usual
     connections    the connections of one client, kept when idle; who asks and fails, and is asked again
     connection     one of them: a request, and the body of its answer into views, or as a document
+    event_loop     one thread for many exchanges: looks at whichever connection has received something
     connecting     host and port -> connected socket: name, TCP, tunnel, TLS
     answers        the head of an answer, within limits
     faults         what sockets and HTTP raise -> StoreError: the table of network failures     (pure)
@@ -21,8 +23,8 @@
     web_page       pages for people where data was asked for    (pure)
     timeouts       how long connecting and silence may last
 
-Who may call whom: `reading` > `etag_trust` | `versions` > `etag_samples` > `etags`; `web_requests` > `client` >
-`connections` > `connection` > `connecting` | `faults` > the rest. `s3/`, `directory/` and `links/` use all of it.
-Locks stand in `connections`, `connecting`, `etag_trust` (which takes those of `etag_samples`) and `reading`; no request
-is made under one.
+Who may call whom: `reading` > `etag_trust` | `versions` > `etag_samples` > `etags`; `web_requests` > `client` |
+`short_gets` > `connections` > `connection` | `event_loop` > `connecting` | `faults` > the rest. `s3/`, `directory/` and
+`links/` use all of it. Locks stand in `short_gets`, `event_loop`, `connections`, `connecting`, `etag_trust` (which
+takes those of `etag_samples`) and `reading`; no request is made under one.
 """

@@ -38,7 +38,7 @@ _BODILESS = (204, 304)
 def answer_of(first: bytes, sock: socket.socket, method: str) -> http.client.HTTPResponse:
     """The answer to a request by `method`, of which `first` has been received and the rest will be, from a socket that
     blocks or has a time-out. Raises HTTPException, and what sockets raise."""
-    plain = _plain_answer(first, sock) if method != "HEAD" else None
+    plain = plain_answer(first, sock) if method != "HEAD" else None
     if plain is not None:
         return plain
     response = BoundedResponse(_Replayed(first, sock), method=method)  # type: ignore[arg-type]
@@ -58,8 +58,9 @@ def received(sock: socket.socket, most: int) -> bytes:
         raise TimeoutError("timed out") from None
 
 
-def _plain_answer(first: bytes, sock: socket.socket) -> PlainResponse | None:
-    """None where it is not certain how long the body is, and that the connection goes on behind it."""
+def plain_answer(first: bytes, sock: socket.socket) -> PlainResponse | None:
+    """The answer to a request that is no HEAD, of which `first` has come. None where it is not certain how long its
+    body is, and that the connection goes on behind it."""
     found = _PLAIN_HEAD.match(first)
     if found is None:
         return None

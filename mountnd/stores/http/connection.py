@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ...errors import BadAnswer, TimedOut, Unreachable
 from ..deadline import Deadline
-from .answers import FIRST_BYTES, PlainResponse, answer_of, received
+from .answers import FIRST_BYTES, PlainResponse, answer_of, plain_answer, received
 from .connecting import shut
 from .timeouts import IDLE_S
 
@@ -135,6 +135,58 @@ class Connection:
         if answer.length == 0:
             answer.close()  # nothing will come
         return answer
+
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._socket.fileno()
+
+    def begin(self, method: str, target: str, headers: Mapping[str, str]) -> None:
+        """Send a request, as `ask` does, without waiting for anything: `head_now` and `receive_now` take its answer.
+
+        Raises ValueError and InvalidURL, and what sockets raise where it does not go out at once.
+        """
+        request = _request(method, target, self._host, headers, None)
+        if self._tls is not None:
+            self._tls.settimeout(0)
+            sent = self._tls.send(request)
+        else:
+            sent = self._socket.send(request, socket.MSG_DONTWAIT)
+        if sent < len(request):
+            raise BlockingIOError("a request does not go out at once")
+
+    def head_now(self) -> PlainResponse | None:
+        """The head of the answer to what was begun, if it has come. Raises HTTPException where it is not a plain one,
+        and whole, and what sockets raise."""
+        try:
+            first = self._socket.recv(FIRST_BYTES, 0 if self._tls is not None else socket.MSG_DONTWAIT)
+        except (BlockingIOError, *_NOT_YET):
+            return None
+        if not first:
+            raise http.client.RemoteDisconnected("the server closed the connection without an answer")
+        answer = plain_answer(first, self._socket)
+        if answer is None:
+            raise http.client.HTTPException("the head of an answer is not a plain one")
+        self._answer = answer
+        return answer
+
+    def receive_now(self, view: memoryview) -> int:
+        """Take of the body what has come, as much as `view` holds at most; how many bytes. Raises Unreachable at the
+        end, and what sockets raise."""
+        if self._tls is not None:
+            return self._receive_arrived(view, "a short GET")
+        try:
+            got = self._socket.recv_into(view, len(view), socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        if not got:
+            raise _broken("a short GET")
+        return got
+
+    def answer_ended(self) -> None:
+        """All of the body was taken by `receive_now`: another request can be sent."""
+        assert self._answer is not None
+        self._answer.length = 0
+        self._answer.close()
 
     def document(self, answer: http.client.HTTPResponse, most: int, subject: object, deadline: Deadline) -> bytes:
         """The whole body. Raises BadAnswer past `most` bytes, and what sockets raise."""

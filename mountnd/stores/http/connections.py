@@ -117,7 +117,7 @@ class Connections:
                     begun = time.monotonic()
                     with deadline.ending(connection.shut):
                         answer = connection.ask(method, target, headers, deadline, body=body, silence=silence)
-                    self.shortest_wait = min(self.shortest_wait, time.monotonic() - begun)
+                    self.answered_within(time.monotonic() - begun)
                     break
                 except _GONE:
                     if not reused or deadline.left() <= 0:
@@ -137,7 +137,15 @@ class Connections:
             if ended or not isinstance(error, StoreError) or error.transient:
                 raise deadline.over(subject) or translate(error) from error
             raise
-        self._release(route, connection)
+        self.release(route, connection)
+
+    def answered_within(self, seconds: float) -> None:
+        """The head of an answer came so long after its request."""
+        self.shortest_wait = min(self.shortest_wait, seconds)
+
+    def idle(self, route: Route) -> Connection | None:
+        """A connection to send one request on, if there is one idle: `release` it, or close it."""
+        return self._idle_connection(route, None)
 
     def borrow(self, lender: Connections) -> None:
         """Take an idle connection of these before opening one, if nothing was asked for on it yet."""
@@ -170,7 +178,7 @@ class Connections:
 
     def _open_ahead(self, route: Route, deadline: Deadline) -> None:
         try:
-            self._release(route, self._connect(route, deadline, None, spares=False))
+            self.release(route, self._connect(route, deadline, None, spares=False))
         except Exception as e:
             log.debug("%s: no connection ahead: %s", route.place, e)
         finally:
@@ -215,7 +223,8 @@ class Connections:
             return lent
         return None if self._others is None else self._others._idle_connection(route, allowed)
 
-    def _release(self, route: Route, connection: Connection) -> None:
+    def release(self, route: Route, connection: Connection) -> None:
+        """It is not used any more: kept if it can be, else closed."""
         surplus: Connection | None = connection
         if connection.reusable:
             with self._lock:

@@ -57,6 +57,7 @@ class EtagTrust:
         self._evidence = ""
         self._spelling = QUOTED
         self._remarks: list[str] = []
+        self._is_due = False  # something was learnt, and not written down
         self._samples: dict[str, ObjectStat] = {}
         self._reads, self._md5s = EtagSamples(), Md5Proof()
 
@@ -109,6 +110,8 @@ class EtagTrust:
 
     def settle(self, page: Page) -> Page:
         """A page of a listing whose objects have tokens to rely on. Looks for evidence, too."""
+        if self._is_due:
+            self._learnt(True)
         objects = page.objects
         if not objects:
             return page
@@ -137,16 +140,18 @@ class EtagTrust:
             self._keep()
         log.warning("%s: %s; there size and LastModified tell versions apart", self._url, what)
 
-    def saw(self, id: ObjectId, start: int, views: Sequence[memoryview], date: str) -> bool:
+    def saw(self, id: ObjectId, start: int, views: Sequence[memoryview], date: str, *, keep: bool = True) -> bool:
         """These bytes, from `start` on, were read of `id` by its ETag, in an answer with this Last-Modified.
 
         Returns False where other bytes were read of it before: then it was replaced, and its ETag tells nothing.
+
+        Args:
+            keep: write down what was learnt; else the next listing does, or `close`.
         """
         if self._evidence or not is_strong(id.etag):
             return True
         if self._md5s.saw(id, start, views):
-            with self._lock:
-                self._keep()
+            self._learnt(keep)
         first = first_bytes(id.size, start, views)
         if first is None:
             return True
@@ -155,9 +160,14 @@ class EtagTrust:
         if replaced or shared:
             self.note(SHARED)
         elif self._reads.due:
+            self._learnt(keep)
+        return not replaced
+
+    def _learnt(self, keep: bool) -> None:
+        self._is_due = not keep
+        if keep:
             with self._lock:
                 self._keep()
-        return not replaced
 
     def agrees(self, id: ObjectId, start: int, views: Sequence[memoryview]) -> bool:
         """Whether these bytes, from `start` on, are those that were read of `id` before, as far as that is remembered.

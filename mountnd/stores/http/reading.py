@@ -70,6 +70,34 @@ class Requests(Protocol):
         ...
 
 
+class Expected:
+    """One GET of a version, which is judged without another request.
+
+    Attributes:
+        if_match: the header as it stands; "" for none.
+    """
+
+    def __init__(self, id: ObjectId, known: Known | None, if_match: str, reads: VersionedReads) -> None:
+        self._id, self._known, self.if_match, self._reads = id, known, if_match, reads
+        self._answer: Answer | None = None
+
+    def accept(self, answer: Answer) -> None:
+        """Raises Doubt where the answer is not certainly of the version."""
+        match = compare(self._id, self._known, answer, by_date=False)
+        if match is not Match.SAME:
+            raise Doubt(match, answer)
+        self._reads._take(self._id, self._known, answer)
+        self._answer = answer
+
+    def came(self, start: int, views: Sequence[memoryview]) -> bool:
+        """These bytes, from `start` on, came with the answer: whether nothing gives away that its ETag means nothing.
+        No I/O."""
+        if self._answer is None or not self._reads._trust.saw(self._id, start, views, self._answer.date, keep=False):
+            return False
+        known = self._known
+        return known is None or not (known.date and self._answer.date and known.date != self._answer.date)
+
+
 class VersionedReads:
     """The reads of one source."""
 
@@ -118,6 +146,14 @@ class VersionedReads:
                 if first:
                     self._check(id, known, doubt, sent, requests, subject, by_date=by_date)
         raise Intercepted(f"{subject}: answers of many versions, none of which lasts", code="Version")
+
+    def expected(self, id: ObjectId) -> Expected | None:
+        """What one GET of exactly this version is sent with, and how its answer is judged; None where it may take more
+        than one GET."""
+        if not self._trust.relies_on(id):
+            return None
+        known = self._recall(id)
+        return Expected(id, known, self._trust.if_match(known.etag if known is not None else id.etag), self)
 
     def look_again(self, objects: Sequence[ObjectStat], requests_for: Callable[[str], Requests]) -> bool:
         """Objects of a listing: whether the ETags turn out to mean nothing, because one of them has other bytes under

@@ -19,13 +19,15 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
-from ...errors import Forbidden, NotFound, StoreError
+from ...errors import BadAnswer, Forbidden, NotFound, StoreError
 from ..base import Deadline
 from ..http.connecting import Route
 from ..http.connection import Connection
 from ..http.connections import Connections
 from ..http.faults import is_told_to_use_tls, tls_only
 from ..http.ranges import check_range
+from ..http.short_gets import ShortGet, ShortGets
+from ..http.timeouts import USUAL
 from ..http.versions import Answer, size_in
 from ..http.web_page import described, is_page
 from ..via.manner import Origin
@@ -36,6 +38,8 @@ from .translate import Subject, error_from_response, translate
 # Who asks for a name wants its bytes next, over several connections. So many are opened meanwhile, at most this part of
 # those that there may be.
 AHEAD, AHEAD_PART = 8, 8
+# Short GETs that nobody waits for may take as many connections as all others together: only where so many may be open.
+MANY = 64
 
 # An error's XML is under 1 KiB; what is longer is somebody's page.
 ERROR_BODY_MAX = 64 << 10
@@ -109,6 +113,7 @@ class HttpClient:
         self._bytes = Connections(connections, self.context, self._names)
         self._names.borrow(self._bytes)
         self._ahead = min(AHEAD, connections // AHEAD_PART)
+        self._short_gets = ShortGets(self._bytes, self._route, most=connections, silence=USUAL.silence)
 
     def read(
         self,
@@ -131,20 +136,52 @@ class HttpClient:
         """
         buffers = [view.cast("B") for view in views]
         stop = start + sum(len(buffer) for buffer in buffers)
-        headers = {"Range": f"bytes={start}-{stop - 1}", **self._headers}
-        if if_match:
-            headers["If-Match"] = if_match
         target = self._bucket + quoted(key, version)
-        headers = self._sign("GET", target, headers, subject, deadline)
+        headers = self._sign("GET", target, self._range_of(start, stop, if_match), subject, deadline)
         with self._bytes.ask(
             self._route, "GET", target, headers, subject, deadline, lambda error: translate(error, subject)
         ) as (connection, answer):
             if answer.status not in (200, 206):
                 raise _reply(connection, answer, ERROR_BODY_MAX, subject, deadline).error(subject)
-            content_range = answer.getheader("Content-Range")
-            accept(Answer.of(answer.headers, size_in(answer.status, content_range, answer.length)))
-            check_range(answer.status, content_range, answer.length, start, stop, subject)
+            _check(answer, accept, start, stop, subject)
             connection.receive(answer, buffers, subject, deadline)
+
+    def begin(
+        self,
+        key: str,
+        start: int,
+        views: Iterable[memoryview],
+        subject: Subject,
+        deadline: Deadline,
+        *,
+        version: str = "",
+        if_match: str,
+        accept: Callable[[Answer], object],
+        done: Callable[[bool], object],
+    ) -> bool:
+        """As `read`, without a thread that waits; see `Store.begin_read`. `accept` and `done` are called on the event
+        loop's thread, which they must not block."""
+        if not self._signer.is_ready:
+            return False
+        buffers = [view.cast("B") for view in views]
+        stop = start + sum(len(buffer) for buffer in buffers)
+        target = self._bucket + quoted(key, version)
+        try:
+            headers = self._sign("GET", target, self._range_of(start, stop, if_match), subject, deadline)
+        except StoreError:
+            return False
+
+        def take(answer: http.client.HTTPResponse) -> None:
+            if answer.status not in (200, 206):
+                raise BadAnswer(f"{subject}: HTTP {answer.status}", code=str(answer.status))
+            _check(answer, accept, start, stop, subject)
+
+        return self._short_gets.begin(ShortGet(target, headers, take, buffers, deadline, done))
+
+    def _range_of(self, start: int, stop: int, if_match: str) -> dict[str, str]:
+        """The headers of a GET, unsigned."""
+        headers = {"Range": f"bytes={start}-{stop - 1}", **self._headers}
+        return {**headers, "If-Match": if_match} if if_match else headers
 
     def ask(
         self,
@@ -185,9 +222,10 @@ class HttpClient:
         return shortest if shortest < float("inf") else None
 
     def close(self) -> None:
-        """Drop the idle connections."""
+        """Drop the idle connections, and end what was begun."""
         self._bytes.close()
         self._names.close()
+        self._short_gets.close()
 
     def _target(self, key: str) -> str:
         if not key:
@@ -203,6 +241,15 @@ class HttpClient:
             raise
         except Exception as error:
             raise translate(error, subject) from error
+
+
+def _check(
+    answer: http.client.HTTPResponse, accept: Callable[[Answer], object], start: int, stop: int, subject: Subject
+) -> None:
+    """The head of an answer that has bytes. Raises what `accept` does, and BadAnswer where it has not these."""
+    content_range = answer.headers.get("Content-Range")
+    accept(Answer.of(answer.headers, size_in(answer.status, content_range, answer.length)))
+    check_range(answer.status, content_range, answer.length, start, stop, subject)
 
 
 def quoted(key: str, version: str = "") -> str:

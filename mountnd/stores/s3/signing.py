@@ -23,6 +23,11 @@ class Signer:
         self._keys: Any = None
         self._auth: Any = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether `headers` need wait for nothing."""
+        return self._access.unsigned or self._access.credentials.kept() is not None
+
     def headers(self, method: str, url: str, headers: dict[str, str], deadline: Deadline) -> dict[str, str]:
         """`headers` with what signs a request for `url` (AWS Signature Version 4). Raises what botocore raises."""
         if self._access.unsigned:

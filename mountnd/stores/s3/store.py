@@ -36,6 +36,7 @@ from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
 from .clients import Clients, RenewingClients
 from .digests import ASKING, digests_in, etags_are_md5s
+from .http_client import MANY
 from .key_rules import is_valid_key
 from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
@@ -263,6 +264,29 @@ class S3Store(StoreBase):
                 self._reads.read(id, requests, requests.subject, deadline)
 
         self._clients.run(read, deadline)
+
+    @property
+    def begins_reads(self) -> bool:
+        return self._ring is None and self._options.connections >= MANY
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        clients, expected = self._clients.made(), self._reads.expected(id)
+        by_version_alone = bool(id.version) and not id.etag
+        if not self.begins_reads or clients is None or expected is None or by_version_alone or not is_valid_key(id.key):
+            return False
+        return clients.http.begin(
+            id.key, start, views, clients.subject(id.key), deadline,
+            version=id.version, if_match=expected.if_match, accept=expected.accept,
+            done=lambda whole: done(whole and expected.came(start, views)),
+        )  # fmt: skip
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         self._check(id.key)

@@ -122,6 +122,7 @@ class Endless:
     root = ""
     flat = pins = True
     latency = None
+    begins_reads = False
 
     def __init__(self, size: int) -> None:
         self.size, self.fetched = size, 0

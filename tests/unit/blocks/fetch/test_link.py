@@ -82,3 +82,10 @@ def test_an_answer_faster_than_the_latency_is_no_infinite_rate() -> None:
     link.record(MIB, 0.001)
     assert link.rate <= MIB / 1e-3
     assert link.trip == MIB, "which comes in one round trip, as far as this one tells"
+
+
+def test_near_is_where_requests_cost_more_than_round_trips() -> None:
+    link = Link()
+    assert not link.is_near, "the usual latency is assumed"
+    link.at_most(0.004)
+    assert link.is_near

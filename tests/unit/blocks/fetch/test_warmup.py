@@ -82,13 +82,17 @@ def test_a_long_read_is_shared_by_several_connections_while_tcp_starts_on_them()
 
 def test_so_is_an_object_of_256_kib_that_is_read_whole() -> None:
     """As one chunk of an array: after the name, its bytes are all that a program waits for."""
+    data = body(250_000)
+    with BlocksHarness() as harness:
+        assert read(harness.open("a", data), 0, len(data)) == data
+        assert len(harness.gets) == 4
+        harness.store.calls.clear()
+        assert harness.fetcher.links[harness.store.source].is_near, "that is known now"
+        assert read(harness.open("b", data), 0, len(data)) == data
+        assert len(harness.gets) == 1
     with BlocksHarness() as harness:
         read(harness.open("a", body(64 * MIB)), 30 * MIB, 256 * KIB)
         assert harness.gets == [(30 * MIB, 30 * MIB + 256 * KIB)], "not a part of that length"
-        harness.store.calls.clear()
-        data = body(250_000)
-        assert read(harness.open("b", data), 0, len(data)) == data
-        assert len(harness.gets) == 4
 
 
 def test_how_long_its_pieces_are() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mountnd.blocks.geometry import Extent
 from mountnd.blocks.readahead import strides
-from mountnd.blocks.readahead.strides import DENSE_BYTES, DENSE_FIRST, MERGE_GAP, PIECE, VISITS, VISITS_MAX
+from mountnd.blocks.readahead.strides import DENSE_BYTES, DENSE_FIRST, MERGE_GAP, PIECE, VISIT_TRIP, VISITS, VISITS_MAX
 from mountnd.blocks.readahead.strides import StrideDetector as Strides
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -33,6 +33,7 @@ def at(places: Iterable[int], length: int = LENGTH) -> list[Extent]:
 def test_the_numbers() -> None:
     """They were measured; a change of one must be meant."""
     assert (VISITS, VISITS_MAX) == (48, 96)
+    assert (strides.VISITS_NEAR, VISIT_TRIP) == (32, 28 * KIB)
     assert (MERGE_GAP, PIECE) == (128 * KIB, 512 * KIB)
     assert (DENSE_FIRST, DENSE_BYTES) == (8, 8 * MIB)
     assert strides.KERNEL_PAGE == PAGE
@@ -60,6 +61,19 @@ def test_so_many_visits_after_the_first_hit_and_more_after_the_second(start: int
     assert strides.next_extents(ALL) == at(start + n * way for n in range(3 + VISITS, 4 + VISITS_MAX))
     strides.visit(start + 4 * way, LENGTH, LENGTH)
     assert strides.next_extents(ALL) == at([start + (4 + VISITS_MAX) * way])
+
+
+@pytest.mark.parametrize(
+    ("trip", "visits"), [(1, 32), (512 * KIB, 32), (VISIT_TRIP * 64, 64), (VISIT_TRIP * 96, 96), (14 * MIB, VISITS_MAX)]
+)
+def test_fewer_visits_near_a_server(trip: int, visits: int) -> None:
+    strides = visited(n * MIB for n in range(3))
+    assert len(strides.next_extents(ALL, trip)) == min(VISITS, visits)
+    strides.visit(3 * MIB, LENGTH, LENGTH)
+    strides.next_extents(ALL, trip)
+    assert strides.next_extents(ALL, trip) == ()
+    strides.visit(4 * MIB, LENGTH, LENGTH)
+    assert strides.next_extents(ALL, trip) == at([(4 + visits) * MIB])
 
 
 def test_visits_that_were_passed_are_not_fetched() -> None:

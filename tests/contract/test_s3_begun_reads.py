@@ -1,0 +1,141 @@
+"""`begin_read` of buckets: exactly what `read` gives, without a thread that waits, or nothing at all."""
+
+from __future__ import annotations
+
+import queue
+import random
+from pathlib import Path
+
+import pytest
+
+from mountnd.stores.base import ObjectId
+from mountnd.stores.common import StoreBase
+from mountnd.stores.memory import MemoryStore
+from mountnd.stores.retry import Retrying
+from mountnd.stores.s3 import S3Store
+from mountnd.stores.shared import Shared
+
+from ..support.servers import Answer, Scripted
+from ..support.waiting import holds_within, wait_until
+from .reading import read, soon
+from .s3_stage import BYTE, ETAG, Make
+
+DATA = random.Random(20261127).randbytes(200_000)
+START, SIZE = 7, 150_000
+WHEN = "Mon, 12 Oct 2009 17:50:00 GMT"
+ID = ("k", ETAG, "", len(DATA))
+
+
+def part(etag: str = ETAG, status: int = 206, start: int = START, when: str = WHEN) -> Answer:
+    body = DATA[start : start + SIZE]
+    headers = {
+        "Content-Range": f"bytes {start}-{start + SIZE - 1}/{len(DATA)}",
+        "Content-Length": str(SIZE),
+        "ETag": etag,
+        "Last-Modified": when,
+    }
+    return Answer(status, headers, body)
+
+
+def begun(store: S3Store | Retrying | Shared, id: ObjectId, start: int = START) -> bytes | bool:
+    """The bytes; True where they did not come, False where nothing was begun."""
+    buffer, told = bytearray(SIZE), queue.SimpleQueue[bool]()
+    view = memoryview(buffer)
+    if not store.begin_read(id, start, [view[:1], view[1:]], deadline=soon(), done=told.put):
+        return False
+    return bytes(buffer) if told.get(timeout=30) else True
+
+
+def connected(store: S3Store, stage: Scripted, answer: Answer) -> ObjectId:
+    """The id, once a connection is idle and the server gives `answer`."""
+    stage.play({"GET /bkt/k": BYTE})
+    id = ObjectId(store.source, *ID)
+    read(store, ObjectId(store.source, "k", ETAG), 0, 1)
+    stage.play({"GET /bkt/k": answer})
+    return id
+
+
+@pytest.mark.parametrize("keys", ["none", "signed"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_same_bytes(
+    make: Make,
+    stage: Scripted,
+    tls_stage: Scripted,
+    private_ca: tuple[Path, Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    keys: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(private_ca[0]))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    server = tls_stage if scheme == "https" else stage
+    store = make(endpoint_url=server.url, anonymous=keys == "none", connections=64)
+    id = connected(store, server, part())
+    for _ in range(3):
+        assert begun(store, id) == DATA[START : START + SIZE]
+        wait_until(lambda: bool(store._clients.made().http._bytes._idle))  # type: ignore[union-attr]
+    log = server.log()
+    assert len(log) == 3
+    for _, _, headers in log:
+        assert headers["range"] == f"bytes={START}-{START + SIZE - 1}"
+        assert headers["if-match"] == ETAG
+        assert ("authorization" in headers) == (keys == "signed")
+    assert store.latency is not None
+    store.close()
+
+
+WRONG = {
+    "another version": part(etag='"u"'),
+    "another range": part(start=START + 1),
+    "the whole object": Answer(200, {"Content-Length": "5", "ETag": ETAG, "Last-Modified": WHEN}, b"hello"),
+    "no ETag": part(etag=""),
+    "replaced": Answer(412, {"Content-Length": "0"}),
+    "slow down": Answer(503, {"Content-Length": "0"}),
+    "not allowed": Answer(403, {"Content-Length": "0"}),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_no_bytes_that_are_not_of_the_version(make: Make, stage: Scripted, what: str) -> None:
+    store = make(anonymous=True, connections=64)
+    assert begun(store, connected(store, stage, WRONG[what])) is True
+    assert [method for method, _, _ in stage.log()] == ["GET"], "`read` finds out more"
+    store.close()
+
+
+def test_a_date_that_changes_under_one_etag_is_left_to_read(make: Make, stage: Scripted) -> None:
+    store = make(anonymous=True, connections=64)
+    id = connected(store, stage, part())
+    assert begun(store, id) == DATA[START : START + SIZE]
+    stage.play({"GET /bkt/k": part(when="Tue, 13 Oct 2009 17:50:00 GMT")})
+    assert holds_within(lambda: begun(store, id) is True)
+    store.close()
+
+
+def test_nothing_is_begun_where_it_may_take_more(make: Make, stage: Scripted) -> None:
+    store = make(anonymous=True, connections=64)
+    id = ObjectId(store.source, *ID)
+    assert begun(store, id) is False, "before the first request it is not known how the bucket is reached"
+    connected(store, stage, part())
+    assert begun(store, id._replace(etag="", version="v")) is False
+    assert begun(store, id._replace(key="\udcff")) is False
+    assert begun(store, id._replace(etag="100@Mon, 12 Oct 2009 17:50:00 GMT")) is False, "it goes by its date"
+    assert stage.log() == []
+    store.close()
+    assert begun(store, id) is False
+
+
+def test_who_wraps_and_who_cannot(make: Make, stage: Scripted) -> None:
+    few = make(anonymous=True, connections=32)
+    assert not few.begins_reads and begun(few, connected(few, stage, part())) is False
+    proxied = make(anonymous=True, connections=64, via=["http://127.0.0.1:9"])
+    assert not proxied.begins_reads
+    assert not MemoryStore().begins_reads and not StoreBase().begins_reads
+    store = make(anonymous=True, connections=64)
+    id = connected(store, stage, part())
+    for wrapped in (Retrying(store), Shared([Retrying(store)])):
+        assert wrapped.begins_reads
+        assert holds_within(lambda wrapped=wrapped: begun(wrapped, id) == DATA[START : START + SIZE])
+    for one in (few, proxied, store):
+        one.close()

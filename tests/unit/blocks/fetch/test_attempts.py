@@ -1,0 +1,160 @@
+"""Short GETs are begun by the store, without a worker that waits for them, where it can; else a worker makes them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from mountnd.blocks.disk.cache import DiskCache
+from mountnd.blocks.fetch.fetcher import SHORT
+from mountnd.blocks.geometry import BLOCK, BlockRange
+from mountnd.stats import GETS, GETS_DEMAND, GETS_FAILED, PREFETCHED, Stats
+from mountnd.stores.base import Deadline, ObjectId
+from mountnd.stores.memory import MemoryStore
+from mountnd.waits import GRACE_S
+from tests.support.waiting import wait_until
+from tests.unit.blocks.harness import MIB, BlocksHarness, body, read, until
+
+Done = Callable[[bool], object]
+
+
+class Beginning(MemoryStore):
+    """Begins reads. `mode`: "good", at once; "bad": they come to nothing; "never": it begins none; "held": `begun` has
+    them until the test ends them."""
+
+    begins_reads = True
+
+    def __init__(self, mode: str = "good") -> None:
+        super().__init__()
+        self.mode = mode
+        self.begun: list[tuple[Callable[[], None], Done, Deadline]] = []
+
+    def begin_read(
+        self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline, done: Done
+    ) -> bool:
+        if self.mode == "never":
+            return False
+        if self.mode == "held":
+            self.begun.append((lambda: self.read(id, start, views, deadline=deadline), done, deadline))
+            return True
+        if self.mode == "good":
+            self.read(id, start, views, deadline=deadline)
+        else:
+            deadline.told.status = 503
+        threading.Thread(target=done, args=(self.mode == "good",)).start()
+        return True
+
+
+def threads_of(room: BlocksHarness) -> int:
+    return room.workers._made
+
+
+def test_no_worker_waits_for_a_short_one() -> None:
+    data = body(300_000)
+    with BlocksHarness(store=Beginning()) as room:
+        stream = room.open("a", data)
+        assert read(stream, 200_000, 1000) == data[200_000:201_000]
+        room.blocks.prefetch(room.store.put("a", data).id, len(data), 0, 2 * BLOCK)
+        room.quiet()
+        assert threads_of(room) == 0
+        assert (room.count(GETS), room.count(GETS_DEMAND), room.count(PREFETCHED)) == (2, 1, 2 * BLOCK)
+        assert read(stream, 0, 100) == data[:100]
+        assert room.count(GETS) == 2
+        assert room.fetcher.links[room.store.source].is_measured
+
+
+@pytest.mark.parametrize("mode", ["bad", "never"])
+def test_where_that_comes_to_nothing_a_worker_makes_it(mode: str) -> None:
+    data = body(300_000)
+    with BlocksHarness(store=Beginning(mode)) as room:
+        stream = room.open("a", data)
+        assert read(stream, 200_000, 1000) == data[200_000:201_000]
+        assert threads_of(room) == 1
+        assert room.count(GETS) == (2 if mode == "bad" else 1)
+        assert room.count(GETS_FAILED) == 0
+        assert room.used == BLOCK
+
+
+def test_a_long_one_is_not_begun() -> None:
+    data = body(2 * MIB)
+    with BlocksHarness(store=Beginning()) as room:
+        stat = room.put("a", data)
+        room.blocks.prefetch(stat.id, stat.size, 0, SHORT + BLOCK)
+        room.quiet()
+        assert threads_of(room) == 1
+
+
+def test_who_comes_to_wait_for_one_that_is_under_way_gets_its_bytes() -> None:
+    data = body(300_000)
+    with BlocksHarness(store=Beginning("held")) as room:
+        stream, got = room.open("a", data), []
+        room.blocks.prefetch(stream.id, len(data), 0, BLOCK)
+        until(lambda: len(room.store.begun) == 1)
+        reader = threading.Thread(target=lambda: got.append(read(stream, 5, 100)))
+        reader.start()
+        until(lambda: any(flight.waiters for flight in list(room.fetcher._flights.values())))
+        fill, done, _ = room.store.begun[0]
+        fill()
+        done(True)
+        reader.join(20)
+        assert got == [data[5:105]]
+        assert threads_of(room) == 0
+
+
+def test_one_that_nobody_wants_any_more_is_cancelled() -> None:
+    data = body(300_000)
+    with BlocksHarness(store=Beginning("held")) as room:
+        stream = room.open("a", data)
+        room.blocks.prefetch(stream.id, len(data), 0, BLOCK)
+        until(lambda: len(room.store.begun) == 1)
+        room.blocks.cancel(room.blocks)
+        _, done, deadline = room.store.begun[0]
+        wait_until(lambda: deadline.cancelled, "it is cancelled", GRACE_S + 20)
+        done(False)
+        room.quiet()
+        assert threads_of(room) == 0 and room.used == 0
+
+
+def test_those_under_way_count_as_calls_of_the_workers() -> None:
+    data = body(10 * BLOCK)
+    with BlocksHarness(store=Beginning("held"), threads=3, reserved=1) as room:
+        stat = room.put("a", data)
+        for i in range(4):
+            room.blocks.prefetch(stat.id, stat.size, 2 * i * BLOCK, (2 * i + 1) * BLOCK)
+        until(lambda: len(room.store.begun) == 2 and len(room.workers._prefetch) == 2)
+        room.store.mode = "good"
+        for fill, done, _ in room.store.begun[:]:
+            fill()
+            done(True)
+        room.quiet()
+        assert room.count(PREFETCHED) == 4 * BLOCK
+
+
+def test_what_the_disk_holds_is_taken_from_there(tmp_path: Path) -> None:
+    data, stats = body(300_000), Stats()
+    disk = DiskCache(tmp_path / "cache", MIB, stats)
+    with BlocksHarness(store=Beginning(), disk=disk, stats=stats) as room:
+        stat = room.put("a", data)
+        assert read(room.blocks.open(stat.id, stat.size), 0, 100) == data[:100]
+        assert threads_of(room) == 0
+        assert disk.flush(20)
+        assert not disk.lacks(stat.id, stat.size, BlockRange(0, 1))
+        assert disk.lacks(stat.id, stat.size, BlockRange(2, 3))
+        with room.fetcher.lock:
+            room.fetcher.memory.lru.clear()
+        assert read(room.blocks.open(stat.id, stat.size), 0, 100) == data[:100]
+        assert read(room.blocks.open(stat.id, stat.size), 2 * BLOCK, 100) == data[2 * BLOCK :][:100]
+        assert room.count(GETS) == 2
+
+
+def test_nothing_is_begun_once_the_mount_closes() -> None:
+    data = body(300_000)
+    with BlocksHarness(store=Beginning("bad")) as room:
+        stream = room.open("a", data)
+        room.workers.close()
+        room.blocks.prefetch(stream.id, len(data), 0, BLOCK)
+        room.quiet()
+        assert room.used == 0
