@@ -26,10 +26,12 @@ from .daemon.holders import NoHolders
 from .daemon.unmount import named_holders
 from .errors import MountError, UsageError
 from .foreign_text import line
+from .gathering import Gathering
 from .jobs.desk import desks
 from .opening import opened
 from .parallelism import BYTE_RESERVED
 from .path_facts import explain
+from .stores.http.event_loop import event_loop
 from .threads import check_room
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ def _serve(config: MountConfig, ready: Callable[[], None], exporter: Exporter | 
     sys.setswitchinterval(SWITCH_S)
     threads = LoopThreads()
     session: Session | None = None
+    event_loop.on_many = Gathering()
 
     def wire_up(config: MountConfig) -> Mount:
         return build(config, reader=KernelReader, standing_in=threads.waiting, polled=threads.poll)

@@ -15,6 +15,7 @@ import os
 import select
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from ...threads import start
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 # How often it is looked for exchanges of which nothing was heard, and how many looks find none at all before the thread
 # ends.
 _TICK_S, _QUIET_TICKS = 0.5, 20
+# They are many from so many on that have ended within the first time, until fewer end within the second.
+MANY, MANY_S, FEW, FEW_S = 8, 0.03, 8, 0.1
 
 
 class Exchange(Protocol):
@@ -49,7 +52,13 @@ class Exchange(Protocol):
 
 
 class EventLoop:
-    """Exchanges under way. They advance, and end, on its thread."""
+    """Exchanges under way. They advance, and end, on its thread.
+
+    Attributes:
+        on_many: told, on its thread, when there begin to be many, and when there are not any more.
+    """
+
+    on_many: Callable[[bool], object] = staticmethod(lambda many: None)
 
     def __init__(self) -> None:
         self.reset()
@@ -60,6 +69,7 @@ class EventLoop:
         self._running: dict[int, Exchange] = {}
         self._poll: select.epoll | None = None
         self._has_thread = False
+        self._ended, self._counted_since, self._are_many = 0, 0.0, False
 
     def add(self, exchange: Exchange) -> None:
         """Look after it until it ends. Raises MountError or OSError where the system grants no thread or descriptor;
@@ -80,10 +90,11 @@ class EventLoop:
     def _work(self, poll: select.epoll) -> None:
         quiet, looked = 0, time.monotonic()
         while True:
-            for fd, _ in poll.poll(_TICK_S):
+            for fd, _ in poll.poll(FEW_S if self._are_many else _TICK_S):
                 if (exchange := self._running.get(fd)) is not None:
                     self._advance(poll, exchange)
             now = time.monotonic()
+            self._count(now)
             if now - looked < _TICK_S:
                 continue
             looked = now
@@ -96,6 +107,17 @@ class EventLoop:
                     self._has_thread = False
                     return
 
+    def _count(self, now: float) -> None:
+        """Look whether there are many."""
+        passed = now - self._counted_since
+        if passed < (FEW_S if self._are_many else MANY_S):
+            return
+        many = self._ended >= (FEW if self._are_many else MANY * passed / MANY_S)
+        self._ended, self._counted_since = 0, now
+        if many != self._are_many:
+            self._are_many = many
+            self.on_many(many)
+
     def _advance(self, poll: select.epoll, exchange: Exchange) -> None:
         try:
             good = exchange.advance()
@@ -107,6 +129,7 @@ class EventLoop:
                 self._end(poll, exchange, good=True)
 
     def _end(self, poll: select.epoll, exchange: Exchange, *, good: bool) -> None:
+        self._ended += 1
         poll.unregister(exchange.fd)
         del self._running[exchange.fd]
         try:

@@ -213,3 +213,29 @@ def test_the_thread_ends_when_there_is_nothing_to_do_and_comes_again(
         assert client.begin(memoryview(bytearray(len(BODY))))
         assert client.told(n) == [True] * n
         wait_until(lambda: not loop._has_thread, "the thread has ended")
+
+
+def test_that_there_are_many_is_told_once_and_that_there_are_not() -> None:
+    loop, told = event_loop.EventLoop(), []
+    loop.on_many = told.append
+    many, many_s, few, few_s = event_loop.MANY, event_loop.MANY_S, event_loop.FEW, event_loop.FEW_S
+
+    def pass_by(seconds: float, ended: int) -> None:
+        nonlocal now
+        now += seconds
+        loop._ended += ended
+        loop._count(now)
+
+    now = 1000.0
+    pass_by(0, 100)  # since the loop was made
+    pass_by(many_s, many - 1)
+    pass_by(10 * many_s, 10 * many - 1)
+    pass_by(many_s / 2, 2 * many)
+    assert told == []
+    pass_by(many_s, 0)
+    assert told == [True]
+    pass_by(few_s / 2, 0)
+    pass_by(few_s, few)
+    assert told == [True]
+    pass_by(few_s, few - 1)
+    assert told == [True, False]
