@@ -17,6 +17,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 # Names of threads that do long work beside all others.
 APART = "bytes-"
@@ -31,7 +32,7 @@ def processor() -> int:
 
 
 class Gathering:
-    """Where the threads of this process may run.
+    """Where the threads of this process may run: where the main one might, unless small work is done.
 
     Args:
         processor: that of the calling thread.
@@ -44,31 +45,42 @@ class Gathering:
         threads: Callable[[], Collection[tuple[int, bool]]] | None = None,
     ) -> None:
         self._processor, self._threads = processor, threads or _threads
-        self._usual: set[int] | None = None  # where they might run before
+        self._usual: set[int] = set()
+        self._here = -1  # where they are now
+        self._placed: set[int] = set()
 
     def __call__(self, small: bool) -> None:
-        """Small work begins, or has ended. Called by one thread. Never raises."""
-        if small == (self._usual is not None):
+        """There is small work (called again and again), or none any more. Called by one thread. Never raises."""
+        if not small:
+            self._let_go()
             return
-        try:
-            usual, self._usual = self._usual, None
-            if not small:
-                self._place(usual or set(), everybody=True)
-                return
-            allowed, here = os.sched_getaffinity(0), self._processor()
-            if here in allowed and len(allowed) > 1:
-                self._usual = allowed
-                self._place({here}, everybody=False)
-        except OSError:
-            pass  # where a thread may run is a matter of speed only
+        if self._here < 0:
+            self._here, self._usual = self._processor(), os.sched_getaffinity(os.getpid())
+        if self._here in self._usual and len(self._usual) > 1:
+            for number, may_move in self._threads():
+                if number not in self._placed:  # a new one runs where its maker does
+                    self._placed.add(number)
+                    _place(number, {self._here} if may_move else self._usual)
 
-    def _place(self, where: set[int], *, everybody: bool) -> None:
-        for number, may_move in self._threads():
-            if may_move or everybody:  # threads that were made meanwhile run where their makers did
-                try:
-                    os.sched_setaffinity(number, where)
-                except OSError:  # it has ended
-                    continue
+    def _let_go(self) -> None:
+        if not self._placed:
+            return
+        self._here, self._placed = -1, set()
+        known: set[int] = set()
+        while new := _numbers() - known:
+            known |= new
+            for number in new:
+                _place(number, self._usual)
+
+
+def _place(number: int, where: set[int]) -> None:
+    with suppress(OSError):  # it has ended, or may not: a matter of speed only
+        os.sched_setaffinity(number, where)
+
+
+def _numbers() -> set[int]:
+    """Of all threads of this process."""
+    return {int(number) for number in os.listdir("/proc/self/task")}
 
 
 def _threads() -> list[tuple[int, bool]]:

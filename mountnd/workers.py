@@ -159,6 +159,7 @@ class Workers:
         self._running: dict[Task[Any] | Slot, bool] = {}
         self._stalled: dict[Task[Any] | Slot, bool] = {}
         self._threads = self._idle = self._prefetching = self._prefetch_stalled = 0
+        self._slots = 0  # what runs elsewhere, stalled or not
         self._made = 0
         self._moved = float("-inf")  # when a call began or ended last
         self._watched = False  # one of the idle threads looks at the clock
@@ -198,11 +199,13 @@ class Workers:
             slot.began = self._moved = now
             self._running[slot] = slot.prefetch
             self._prefetching += slot.prefetch
+            self._slots += 1
             return True
 
     def vacate(self, slot: Slot) -> None:
         """It has ended."""
         with self._lock:
+            self._slots -= 1
             self._ended(slot, slot.prefetch)
             if self._demand or self._prefetch:
                 self._find_thread()
@@ -233,7 +236,7 @@ class Workers:
             self._ready.notify()
         # One that was woken counts as idle until it has taken its task: so compare, else a burst meets one thread.
         # Where all slots are taken, one thread more watches how long a demand waits.
-        if self._threads - len(self._stalled) < self._max:
+        if self._threads - len(self._stalled) + self._slots < self._max:
             wanted = len(self._demand) + len(self._prefetch) > self._idle
         else:
             wanted = bool(self._demand) and not self._idle

@@ -126,6 +126,20 @@ def test_nothing_is_begun_where_it_may_take_more(make: Make, stage: Scripted) ->
     assert begun(store, id) is False
 
 
+def test_a_proxy_that_wants_whole_urls_is_left_to_read(
+    make: Make, stage: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", stage.url)
+    store = make(endpoint_url="http://s3.example", anonymous=True, connections=64)
+    stage.play({"GET *": BYTE})
+    read(store, ObjectId(store.source, "k", ETAG), 0, 1)
+    assert stage.log()[0][1] == "http://s3.example/bkt/k"
+    stage.play({"GET *": part()})
+    assert begun(store, ObjectId(store.source, *ID)) is False
+    assert stage.log() == []
+    store.close()
+
+
 def test_who_wraps_and_who_cannot(make: Make, stage: Scripted) -> None:
     few = make(anonymous=True, connections=32)
     assert not few.begins_reads and begun(few, connected(few, stage, part())) is False

@@ -40,11 +40,15 @@ def test_all_but_those_of_long_answers_come_to_where_the_caller_runs(parties: li
         gathering(True)
         assert [allowed(thread) for thread in parties] == [{here}, usual]
         assert os.sched_getaffinity(0) == {here}
-        made = threading.Thread(target=lambda: gathering(False))  # it runs where its maker does, until then
-        made.start()
-        made.join()
+        late = threading.Thread(target=(go := threading.Event()).wait, args=(60,), name=f"{APART}2")
+        late.start()
+        assert allowed(late) == {here}, "it runs where its maker does"
+        gathering(True)
+        assert allowed(late) == usual
     finally:
         gathering(False)
+        go.set()
+        late.join()
     assert [allowed(thread) for thread in parties] == [usual, usual]
     assert os.sched_getaffinity(0) == usual
 

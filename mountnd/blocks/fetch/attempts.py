@@ -8,6 +8,7 @@ The fetcher's lock is taken here; what the fetcher gives to be called is called 
 
 from __future__ import annotations
 
+import random
 import traceback
 from collections.abc import Callable
 from threading import Lock
@@ -15,11 +16,15 @@ from threading import Lock
 from ...errors import StoreError
 from ...stats import GETS_FAILED, PREFETCH_FAILED, PREFETCH_REFUSED, Stats
 from ...stores.base import Deadline
+from ...waits import later
 from ...workers import Slot, Workers
 from .. import geometry
 from ..memory import Block, MemoryTier
 from .flight import Flight
 from .loader import Loader
+
+# A server that answers so means it: it is asked again after a random part of so many seconds, as `stores.retry` does.
+THROTTLED, THROTTLED_S = (429, 503), 1.0
 
 
 class Begun:
@@ -59,7 +64,8 @@ class Attempts:
         self._learn, self._finish, self._again = learn, finish, again
 
     def begin(self, flight: Flight) -> None:
-        """The first attempt, of a short one: without a thread that waits for it, else `run` is had to make it."""
+        """The first attempt at a short flight, without a thread that waits for it. Where that cannot be, or comes to
+        nothing, a worker runs one."""
         with self._lock:
             if flight.finished:
                 return
@@ -88,26 +94,35 @@ class Attempts:
                 self._succeeded(flight, got, seconds)
                 return
             got.clear()
-            self._run_instead(flight, begun)
+            if flight.brought is not None and flight.brought.status in THROTTLED:
+                later(random.random() * THROTTLED_S, lambda: self._run_instead(flight, begun))
+            else:
+                self._run_instead(flight, begun)
 
-        deadline = self._loader.begin(flight, blocks, demand=demand, done=done)
+        try:
+            deadline = self._loader.begin(flight, blocks, demand=demand, done=done)
+        except BaseException:
+            if not ended:
+                done(None)
+            raise
         if deadline is None:
             done(None)
             return
         begun = Begun(deadline)
         with self._lock:
+            in_vain = flight.finished and not ended
             if not (ended or flight.finished):
                 flight.tasks.append(begun)
+        if in_vain:
+            begun.cancel()
 
     def _run_instead(self, flight: Flight, begun: Begun | None = None) -> None:
         with self._lock:
             flight.attempts -= 1
-            if flight.finished:
+            flight.tasks = [task for task in flight.tasks if task is not begun]
+            if flight.finished or flight.attempts:
                 return
             flight.started_at = None
-            flight.tasks = [task for task in flight.tasks if task is not begun]
-            if flight.attempts:
-                return
             try:
                 self._again(flight)
                 return

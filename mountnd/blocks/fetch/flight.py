@@ -50,11 +50,11 @@ class Flight:
         waiters: how many threads wait now.
         owners: the streams that want it ahead; when the last one closes and nobody waits, it is cancelled (after a
             moment where it has started).
-        started_at: when a worker took it (the fetcher's clock), None before.
+        started_at: when an attempt began (the fetcher's clock), None before.
         disk_answered: the disk tier has said what it holds of it.
         held_back: another mount fetches some of it, and it waits for that.
         finished: it is done, one way or another.
-        attempts: workers that have it: two where it stalled and was hedged.
+        attempts: that are under way, or queued: two where it stalled and was hedged.
         brought: how its bytes came, or why they did not; None before. Of the attempt that ended last.
     """
 

@@ -28,7 +28,7 @@ COALESCE_GAP = 2
 
 
 class Loader:
-    """Loads a flight's blocks on the calling thread. Safe to use from many threads.
+    """Loads a flight's blocks, or begins to. Safe to use from many threads.
 
     Args:
         timeout: seconds one GET may take, retries included.
@@ -181,12 +181,16 @@ class _Load:
         deadline = Deadline(loader.timeout)
 
         def came(whole: bool) -> None:
-            if whole or deadline.told.status:
-                self._count_get()
-            self._tell(deadline)
-            if whole:
-                self._came(flight.span, loader.clock() - began, (), None)
-            done(self.seconds if whole else None)
+            seconds = None
+            try:
+                if whole or deadline.told.status:
+                    self._count_get()
+                self._tell(deadline)
+                if whole:
+                    self._came(flight.span, loader.clock() - began, (), None)
+                    seconds = self.seconds
+            finally:
+                done(seconds)
 
         begun = loader.store(flight.id).begin_read(flight.id, start, views, deadline=deadline, done=came)
         return deadline if begun else None

@@ -129,15 +129,17 @@ class EtagTrust:
             self.note(DOUBTFUL)
         return page._replace(objects=settled)
 
-    def note(self, what: str) -> None:
-        """Something speaks against the ETags; said once."""
+    def note(self, what: str, *, keep: bool = True) -> None:
+        """Something speaks against the ETags; said once. `keep`: as in `saw`."""
         with self._lock:
             if what in self._remarks:
                 return
             self._remarks.append(what)
             if what != DOUBTFUL:
                 self._evidence = self._evidence if self._evidence == UNSTABLE else what
-            self._keep()
+            if keep:
+                self._keep()
+            self._is_due = not keep
         log.warning("%s: %s; there size and LastModified tell versions apart", self._url, what)
 
     def saw(self, id: ObjectId, start: int, views: Sequence[memoryview], date: str, *, keep: bool = True) -> bool:
@@ -158,7 +160,7 @@ class EtagTrust:
         seconds = seconds_of(date) if date else None
         replaced, shared = self._reads.add(id, -1 if seconds is None else seconds, digest_of(first))
         if replaced or shared:
-            self.note(SHARED)
+            self.note(SHARED, keep=keep)
         elif self._reads.due:
             self._learnt(keep)
         return not replaced
@@ -200,7 +202,7 @@ class EtagTrust:
     def close(self) -> None:
         """Keep what was seen. Idempotent."""
         with self._lock:
-            if not self._evidence and not self._md5s.found:
+            if self._is_due or (not self._evidence and not self._md5s.found):
                 self._keep()
 
     def if_match(self, etag: str) -> str:

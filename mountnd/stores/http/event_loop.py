@@ -16,6 +16,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from ...threads import start
@@ -55,7 +56,7 @@ class EventLoop:
     """Exchanges under way. They advance, and end, on its thread.
 
     Attributes:
-        on_many: told, on its thread, when there begin to be many, and when there are not any more.
+        on_many: told, on its thread, that there are many, now and then, and once that there are not any more.
     """
 
     on_many: Callable[[bool], object] = staticmethod(lambda many: None)
@@ -80,32 +81,30 @@ class EventLoop:
             if not self._has_thread:
                 start(threading.Thread(target=self._work, args=(self._poll,), name="short-gets", daemon=True))
                 self._has_thread = True
-            self._running[exchange.fd] = exchange
-        try:
             self._poll.register(exchange.fd, select.EPOLLIN)
-        except BaseException:
-            del self._running[exchange.fd]
-            raise
+            self._running[exchange.fd] = exchange
 
     def _work(self, poll: select.epoll) -> None:
         quiet, looked = 0, time.monotonic()
         while True:
             for fd, _ in poll.poll(FEW_S if self._are_many else _TICK_S):
-                if (exchange := self._running.get(fd)) is not None:
-                    self._advance(poll, exchange)
+                self._advance(poll, fd)
             now = time.monotonic()
             self._count(now)
             if now - looked < _TICK_S:
                 continue
             looked = now
-            for exchange in list(self._running.values()):
-                if now - exchange.heard > exchange.silence:
-                    self._end(poll, exchange, good=False)
+            self._end_silent(poll, now)
             with self._lock:
                 quiet = 0 if self._running else quiet + 1
                 if quiet > _QUIET_TICKS:
                     self._has_thread = False
                     return
+
+    def _end_silent(self, poll: select.epoll, now: float) -> None:
+        for exchange in list(self._running.values()):
+            if now - exchange.heard > exchange.silence:
+                self._end(poll, exchange, good=False)
 
     def _count(self, now: float) -> None:
         """Look whether there are many."""
@@ -114,11 +113,17 @@ class EventLoop:
             return
         many = self._ended >= (FEW if self._are_many else MANY * passed / MANY_S)
         self._ended, self._counted_since = 0, now
-        if many != self._are_many:
+        if many or self._are_many:
             self._are_many = many
-            self.on_many(many)
+            try:
+                self.on_many(many)
+            except Exception:
+                log.exception("unexpected error")
 
-    def _advance(self, poll: select.epoll, exchange: Exchange) -> None:
+    def _advance(self, poll: select.epoll, fd: int) -> None:
+        exchange = self._running.get(fd)
+        if exchange is None:  # between its registration and its entry: the next look finds it
+            return
         try:
             good = exchange.advance()
         except Exception as e:  # whoever asked does so again, and is told why it fails
@@ -130,8 +135,10 @@ class EventLoop:
 
     def _end(self, poll: select.epoll, exchange: Exchange, *, good: bool) -> None:
         self._ended += 1
-        poll.unregister(exchange.fd)
-        del self._running[exchange.fd]
+        with self._lock:
+            del self._running[exchange.fd]
+            with suppress(OSError):  # should it be closed
+                poll.unregister(exchange.fd)
         try:
             exchange.end(good)
         except Exception:  # the thread must live on, for the others

@@ -12,7 +12,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import NamedTuple
 
 from ...errors import BadAnswer, MountError
@@ -23,7 +23,8 @@ from .connections import Connections
 from .event_loop import event_loop
 from .status import request_id_in
 
-# A server whose answers are not as usual so often in a row is left alone for so long.
+# A server whose answers are not as usual so often in a row is left alone for so long. (Refusals are as usual, and so is
+# that a connection was closed while it was idle.)
 FAILURES, OFF_S = 3, 60.0
 
 
@@ -84,13 +85,16 @@ class ShortGets:
             self._closed = True
             running = list(self._running)
         for exchange in running:
-            exchange.connection.shut()
+            with suppress(OSError):  # it has ended meanwhile
+                exchange.connection.shut()
 
     def _send(self, connection: Connection, get: ShortGet) -> bool:
         exchange = _Exchange(self, connection, get, self._silence)
         try:
             connection.begin("GET", get.target, get.headers)
             with self._lock:
+                if self._closed:
+                    raise ConnectionAbortedError("the client is closed")
                 self._running.add(exchange)
             exchange.watch.__enter__()
             event_loop.add(exchange)
@@ -107,7 +111,7 @@ class ShortGets:
         connection = exchange.connection
         with self._lock:
             self._running.discard(exchange)
-            self._failures = 0 if good else self._failures + (not exchange.get.deadline.cancelled)
+            self._failures = 0 if good else self._failures + exchange.is_unusual
             if self._failures >= FAILURES:
                 self._failures, self._off_until = 0, self._clock() + OFF_S
         if good and connection.reusable:
@@ -129,19 +133,27 @@ class _Exchange:
         self.begun = self.heard = time.monotonic()
         self.watch: AbstractContextManager[object] = get.deadline.ending(connection.shut)
         self._left: list[memoryview] | None = None  # of the views; None until the head has come
+        self.is_unusual = False
 
     def advance(self) -> bool:
         self.heard = time.monotonic()
         if self._left is None:
-            answer = self.connection.head_now()
+            try:
+                answer = self.connection.head_now()
+            except http.client.RemoteDisconnected:
+                raise
+            except http.client.HTTPException:
+                self.is_unusual = True
+                raise
             if answer is None:
                 return False
             self._gets.head_came(self.heard - self.begun)
             told = self.get.deadline.told
             told.status, told.request_id = answer.status, request_id_in(answer.headers.get)
-            self.get.accept(answer)
-            if answer.length != sum(map(len, self.get.views)):
+            if answer.status < 400 and answer.length != sum(map(len, self.get.views)):
+                self.is_unusual = True
                 raise BadAnswer("a body of another length", code="Body")
+            self.get.accept(answer)
             self._left = [left for view in self.get.views if len(left := view[answer.take(view) :])]
         while self._left:
             view = self._left[0]
@@ -156,5 +168,9 @@ class _Exchange:
     def end(self, good: bool) -> None:
         self.watch.__exit__(None, None, None)
         get, self._left = self.get, None
-        self._gets.ended(self, good and not self.connection.was_shut)
-        get.done(good)
+        good = good and not self.connection.was_shut
+        self.is_unusual = self.is_unusual or time.monotonic() - self.heard > self.silence
+        try:
+            self._gets.ended(self, good)
+        finally:
+            get.done(good)

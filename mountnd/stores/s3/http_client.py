@@ -161,7 +161,7 @@ class HttpClient:
     ) -> bool:
         """As `read`, without a thread that waits; see `Store.begin_read`. `accept` and `done` are called on the event
         loop's thread, which they must not block."""
-        if not self._signer.is_ready:
+        if not self._signer.is_ready or (self._route.proxy is not None and not self._route.tunnels):
             return False
         buffers = [view.cast("B") for view in views]
         stop = start + sum(len(buffer) for buffer in buffers)

@@ -6,6 +6,7 @@ soon.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -25,7 +26,7 @@ from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
 from ..http.exposure import is_exposed
-from ..http.reading import LOOK_AGAIN_S, VersionedReads
+from ..http.reading import LOOK_AGAIN_S, Expected, VersionedReads
 from ..http.trust import usual_context
 from ..http.versions import Answer
 from ..object_versions import NO_VERSIONS, Marker, VersionsPage
@@ -42,6 +43,8 @@ from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
 from .listing.versions import goes_on, parse_versions
 from .object_requests import ObjectRequests, is_about_heads
+
+log = logging.getLogger(__name__)
 
 
 class S3Store(StoreBase):
@@ -285,7 +288,7 @@ class S3Store(StoreBase):
         return clients.http.begin(
             id.key, start, views, clients.subject(id.key), deadline,
             version=id.version, if_match=expected.if_match, accept=expected.accept,
-            done=lambda whole: done(whole and expected.came(start, views)),
+            done=lambda whole: done(whole and _is_right(expected, start, views)),
         )  # fmt: skip
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
@@ -361,6 +364,14 @@ class S3Store(StoreBase):
                         said["content-length"] = str(found.size)
                     return said
             raise
+
+
+def _is_right(expected: Expected, start: int, views: Sequence[memoryview]) -> bool:
+    try:
+        return expected.came(start, views)
+    except Exception:
+        log.exception("unexpected error")
+        return False
 
 
 def _check_version(id: ObjectId, answer: Answer, subject: object) -> None:
