@@ -45,6 +45,7 @@ class Flight:
         prefetch: it began as one.
         reserved: bytes of the prefetch budget that it holds until it has finished.
         long_prefetch: and as a long one, of which only so many are under way.
+        begins: it may be begun, if it is short: without a worker that waits for it.
         demand: somebody waits for it.
         retryable: it runs as a prefetch: after a transient failure, whoever waits for it may fetch anew.
         waiters: how many threads wait now.
@@ -60,6 +61,7 @@ class Flight:
 
     __slots__ = (
         "attempts",
+        "begins",
         "brought",
         "bytes",
         "demand",
@@ -84,6 +86,7 @@ class Flight:
     def __init__(self, id: ObjectId, size: int, span: BlockRange, *, demand: bool) -> None:
         self.id, self.size, self.span, self.demand = id, size, span, demand
         self.prefetch = self.retryable = not demand
+        self.begins = True
         self.bytes = geometry.extent(span, size).size
         self.reserved = self.bytes if self.prefetch else 0
         self.long_prefetch = self.prefetch and self.bytes >= LONG

@@ -34,7 +34,7 @@ class Limits:
         piece: smallest piece. New connections are slow (TCP starts small: 256 KiB take 200 ms, 8 MiB
             540 ms), so many are opened at once with small pieces, and the pieces grow with the window.
         piece_first, pieces_first: so large and so many are the first pieces of a first window: what its reader
-            waits for first comes over new connections.
+            waits for first comes over new connections, where 64 KiB take three round trips and 128 four.
         piece_max: largest piece; from 4-8 MiB on a connection's full rate is reached.
         streaming: a first read at offset 0 at least this long comes from a program that reads 128 KiB or
             more at once, and so will go on (the kernel asks for 16-128 KiB on behalf of one that wants a header).
@@ -57,8 +57,8 @@ class Limits:
     gets: int = MAX_GETS
     grow: int = 3
     piece: int = 512 * KIB
-    piece_first: int = 128 * KIB
-    pieces_first: int = 8
+    piece_first: int = 64 * KIB
+    pieces_first: int = 16
     piece_max: int = 4 * MIB
     streaming: int = 128 * KIB
     whole: int = 128 * KIB

@@ -10,7 +10,7 @@ import pytest
 
 from mountnd.blocks.disk.cache import DiskCache
 from mountnd.blocks.fetch.fetcher import SHORT
-from mountnd.blocks.geometry import BLOCK, BlockRange
+from mountnd.blocks.geometry import BLOCK, BlockRange, Extent
 from mountnd.stats import GETS, GETS_DEMAND, GETS_FAILED, PREFETCHED, Stats
 from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.memory import MemoryStore
@@ -158,3 +158,21 @@ def test_nothing_is_begun_once_the_mount_closes() -> None:
         room.blocks.prefetch(stream.id, len(data), 0, BLOCK)
         room.quiet()
         assert room.used == 0
+
+
+def test_a_read_of_more_than_a_block_is_left_to_a_worker() -> None:
+    data = body(10 * BLOCK)
+    with BlocksHarness(store=Beginning()) as room:
+        assert read(room.open("a", data), 4 * BLOCK, 2 * BLOCK) == data[4 * BLOCK : 6 * BLOCK]
+        assert threads_of(room) == 1
+
+
+def test_short_pieces_of_a_window_with_long_ones_are_left_to_workers() -> None:
+    """They come before these, and so should their connections."""
+    data = body(2 * MIB)
+    with BlocksHarness(store=Beginning("held")) as room:
+        stat = room.put("a", data)
+        room.fetcher.prefetch(stat.id, stat.size, [Extent(0, BLOCK), Extent(BLOCK, MIB)], room)
+        room.quiet()
+        assert room.store.begun == [] and threads_of(room) >= 1
+        assert room.count(PREFETCHED) == MIB
