@@ -43,6 +43,10 @@ DEMAND_PIECE = 512 << 10
 # connections before what is fetched ahead takes them (gzip's first volume at 30 ms 0.175 s instead of 0.22). And how
 # many threads may hang at the disk before the rest waits.
 SHORT, SHORT_DEMAND, BEGINNERS_MOST = 256 << 10, 64 << 10, 16
+# While connections are new, what is fetched ahead of a reader comes block by block where it is no longer than this: a
+# block takes three round trips where TCP starts, two take four. (nibabel's first volume at 30 ms 0.155 s instead of
+# 0.18; but where all first pieces were so short, `tar` of a small data set took 1.37 s instead of 1.2.)
+COLD_PIECE = 128 << 10
 
 
 class Fetcher:
@@ -270,6 +274,8 @@ class Fetcher:
         """As `prefetch`, for an `owner` that reads: it has a share of the budget until it closes or pauses."""
         with self.lock:
             self.budget.activate(owner)
+        if self.links[id.source].starts_slowly:
+            extents = [part for e in extents for part in _in_blocks(e, size)]
         self.prefetch(id, size, extents, owner)
 
     def prefetch(self, id: ObjectId, size: int, extents: Sequence[Extent], owner: object) -> None:
@@ -336,6 +342,13 @@ class Fetcher:
         with self.lock:
             if not (flight.finished or flight.is_wanted):
                 self._drop(flight)
+
+
+def _in_blocks(e: Extent, size: int) -> Sequence[Extent]:
+    """The blocks of a short extent."""
+    if e.size > COLD_PIECE:
+        return (e,)
+    return [geometry.extent(b, size) for b in geometry.split(geometry.covering(e.start, e.stop, size), geometry.BLOCK)]
 
 
 def _blocks(ranges: Iterable[BlockRange]) -> int:

@@ -22,6 +22,10 @@ PART, UNNOTICED_S, SMALL_MIN, SMALL_MAX = 3, 0.01, 256 << 10, 1 << 20
 TRIP_MIN, TRIP_MAX = 512 << 10, 14 << 20
 # Nearer than this a round trip that TCP's start takes is no more than what a request more costs in processor time.
 NEAR_S = 0.005
+# Until so many GETs have ended most connections are new.
+FIRST_GETS = 16
+# Where a connection brings more than this in a round trip, the round trips that TCP's start takes are what counts.
+FAR_TRIP = 1 << 20
 
 
 class Link:
@@ -32,16 +36,17 @@ class Link:
         small: an object of up to so many bytes costs little more whole than its first block.
     """
 
-    __slots__ = ("_at_most", "_latencies", "_rates", "small", "trip")
+    __slots__ = ("_at_most", "_gets", "_latencies", "_rates", "small", "trip")
 
     def __init__(self) -> None:
-        self._at_most = LATENCY_S
+        self._at_most, self._gets = LATENCY_S, 0
         self._latencies: deque[float] = deque(maxlen=SAMPLES)
         self._rates: deque[float] = deque(maxlen=SAMPLES)
         self._derive()
 
     def record(self, size: int, seconds: float) -> None:
         """A GET of `size` bytes took so long."""
+        self._gets += 1
         if size <= SHORT:
             self._latencies.append(seconds)
         elif size >= LONG:
@@ -64,6 +69,11 @@ class Link:
     def latency(self) -> float:
         """Seconds from a request to its answer."""
         return min(self._latencies, default=self._at_most)
+
+    @property
+    def starts_slowly(self) -> bool:
+        """Whether connections are new, and far: what is waited for comes sooner over several of them."""
+        return self._gets < FIRST_GETS and self.trip > FAR_TRIP
 
     @property
     def is_near(self) -> bool:

@@ -34,9 +34,7 @@ class Limits:
         piece: smallest piece. New connections are slow (TCP starts small: 256 KiB take 200 ms, 8 MiB
             540 ms), so many are opened at once with small pieces, and the pieces grow with the window.
         piece_first, pieces_first: so large and so many are the first pieces of a first window: what its reader
-            waits for first comes over new connections, where 64 KiB take three round trips and 128 four.
-        piece_near: so large are these where a connection brings no more than `at_once` in a round trip: there a
-            request costs more than that. (`tar` of a small data set at 2 ms 0.26 s instead of 0.36.)
+            waits for first comes over new connections.
         piece_max: largest piece; from 4-8 MiB on a connection's full rate is reached.
         streaming: a first read at offset 0 at least this long comes from a program that reads 128 KiB or
             more at once, and so will go on (the kernel asks for 16-128 KiB on behalf of one that wants a header).
@@ -59,9 +57,8 @@ class Limits:
     gets: int = MAX_GETS
     grow: int = 3
     piece: int = 512 * KIB
-    piece_first: int = 64 * KIB
-    pieces_first: int = 16
-    piece_near: int = 128 * KIB
+    piece_first: int = 128 * KIB
+    pieces_first: int = 8
     piece_max: int = 4 * MIB
     streaming: int = 128 * KIB
     whole: int = 128 * KIB
@@ -225,11 +222,6 @@ class WindowPolicy:
         most = lim.gets * lim.piece
         return min(most, max(lim.window_least, lim.window_trips * self._trip)) if self._trip else most
 
-    @property
-    def _first_piece(self) -> int:
-        lim = self._limits
-        return max(lim.piece_first, lim.piece_near) if 0 < self._trip <= lim.at_once else lim.piece_first
-
     def _begin(self, reader: _Reader, share: Share) -> Sequence[Extent] | None:
         """The first reader begins near the start: what is expected of it. None where that is nothing."""
         lim = self._limits
@@ -239,7 +231,7 @@ class WindowPolicy:
             reader.ahead = self._expected
             if self._expected == self._size:  # it comes with the first read, unless that found a part of it
                 return [Extent(reader.pos, self._expected)]
-            return _pieces(reader.pos, self._expected, self._first_piece)
+            return _pieces(reader.pos, self._expected, lim.piece_first)
         elif reader.start and self._trip:  # the kernel has what comes before: it goes on
             reader.window = self._first_window(reader)
         else:
@@ -290,8 +282,8 @@ class WindowPolicy:
 
     def _cut(self, start: int, end: int, piece: int) -> list[Extent]:
         """What a reader waits for first is cut into shorter pieces."""
-        lim, first = self._limits, self._first_piece
-        near = min(end, start + lim.pieces_first * lim.piece_first) if first < piece else start
+        first = self._limits.piece_first
+        near = min(end, start + self._limits.pieces_first * first) if first < piece else start
         return _pieces(start, near, first) + _pieces(near, end, piece)
 
 

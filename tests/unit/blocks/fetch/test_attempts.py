@@ -176,3 +176,16 @@ def test_short_pieces_of_a_window_with_long_ones_are_left_to_workers() -> None:
         room.quiet()
         assert room.store.begun == [] and threads_of(room) >= 1
         assert room.count(PREFETCHED) == MIB
+
+
+def test_while_connections_are_new_and_far_short_prefetches_come_block_by_block() -> None:
+    data = body(2 * MIB)
+    with BlocksHarness() as room:
+        stat = room.put("a", data)
+        room.fetcher.read_ahead(stat.id, stat.size, [Extent(0, 2 * BLOCK), Extent(2 * BLOCK, 5 * BLOCK)], room)
+        room.quiet()
+        assert room.gets == [(0, BLOCK), (BLOCK, 2 * BLOCK), (2 * BLOCK, 5 * BLOCK)]
+        assert not room.fetcher.links[room.store.source].starts_slowly, "the store in memory is near"
+        room.fetcher.read_ahead(stat.id, stat.size, [Extent(8 * BLOCK, 10 * BLOCK)], room)
+        room.quiet()
+        assert room.gets[-1] == (8 * BLOCK, 10 * BLOCK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mountnd.blocks.fetch.link import LONG, SAMPLES, SHORT, SMALL_MAX, SMALL_MIN, TRIP_MAX, TRIP_MIN, Link
+from mountnd.blocks.fetch.link import FIRST_GETS, LONG, SAMPLES, SHORT, SMALL_MAX, SMALL_MIN, TRIP_MAX, TRIP_MIN, Link
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -89,3 +89,13 @@ def test_near_is_where_requests_cost_more_than_round_trips() -> None:
     assert not link.is_near, "the usual latency is assumed"
     link.at_most(0.004)
     assert link.is_near
+
+
+@pytest.mark.parametrize(("latency", "slowly"), [(0.03, True), (0.012, True), (0.011, False), (0.002, False)])
+def test_connections_start_slowly_while_they_are_new_and_far(latency: float, slowly: bool) -> None:
+    link = Link()
+    link.at_most(latency)
+    for _ in range(FIRST_GETS):
+        assert link.starts_slowly == slowly
+        link.record(SHORT, latency)
+    assert not link.starts_slowly

@@ -67,9 +67,8 @@ def test_the_numbers() -> None:
         gets=28,
         grow=3,
         piece=512 * KIB,
-        piece_first=64 * KIB,
-        pieces_first=16,
-        piece_near=128 * KIB,
+        piece_first=128 * KIB,
+        pieces_first=8,
         piece_max=4 * MIB,
         window_trips=6,
         window_least=2 * MIB,
@@ -186,13 +185,3 @@ def test_a_reader_that_goes_on_between_jumps_keeps_its_window() -> None:
         policy.on_read((16 + i) * MIB, MIB, SHARE)
     policy.on_cancel()
     assert policy.on_read(22 * MIB, MIB, SHARE)[-1].stop >= (23 + 50) * MIB
-
-
-@pytest.mark.parametrize(("trip", "piece"), [(3 * MIB, 64), (MIB + 1, 64), (MIB, 128), (512 * KIB, 128)])
-def test_the_first_pieces_are_longer_near_a_server(trip: int, piece: int) -> None:
-    policy = WindowPolicy(SIZE)
-    policy.on_open(900 * KIB, trip)
-    pieces = policy.on_read(0, 64 * KIB, SHARE)
-    assert pieces[0].start == 64 * KIB
-    assert {p.size for p in pieces[:-1]} == {piece * KIB}
-    assert pieces[-1].stop == 900 * KIB
