@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import descriptors, memory_limit
 from .blocks.disk.cache import DiskCache
+from .blocks.fetch.fetcher import BEGINNERS_MOST
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
 from .cache_directory import blocks_dir, kept_in, names_dir_of, usable, views_dir_of
@@ -121,7 +122,8 @@ def build(
     stats, usage, shares = Stats(), UsageLog(), descriptor_shares(byte_workers)
     names = make_workers("names", shares.names, NAME_RESERVED)
     bytes_ = make_workers("bytes", shares.bytes, BYTE_RESERVED)
-    waiter = Waiter(reader=reader, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge))
+    beginners = Workers(1, "begin", most=BEGINNERS_MOST)
+    waiter = Waiter(reader=reader, standing_in=standing_in, polled=(polled, names.nudge, bytes_.nudge, beginners.nudge))
     limit = memory_limit.limit()
     fitting = memory_limit.shares(limit, blocks=config.memory, sources=len(config.sources))
     on_disk = kept_in(config)
@@ -161,6 +163,7 @@ def build(
         by_identity(list(stores.values())),
         memory=config.memory,
         workers=bytes_,
+        beginners=beginners,
         waiter=waiter,
         timeout=config.timeout,
         stats=stats,
@@ -176,7 +179,7 @@ def build(
     vfs = Vfs(catalogues, blocks, owner, stats, single=len(config.sources) == 1, prefetcher=prefetcher)
     passed_by = tuple(name for name, store in stores.items() if place is not None and store.source not in shareable)
     memory = {**fitting._asdict(), **limit._asdict()}
-    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_), memory, place, passed_by)
+    return Mount(vfs, stats, catalogues, stores, blocks, (names, bytes_, beginners), memory, place, passed_by)
 
 
 def _disk_cache(root: PrivatePath, limit: int | None, stats: Stats, shares: descriptors.Shares) -> DiskCache:

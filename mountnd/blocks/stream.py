@@ -57,6 +57,7 @@ class Blocks:
         readahead: makes the readahead policy of a handle from the size of its object.
         clock: monotonic seconds.
         usage: told of what is read and fetched; None: one of its own.
+        beginners: see `Fetcher`.
     """
 
     def __init__(
@@ -73,11 +74,12 @@ class Blocks:
         clock: Callable[[], float] = time.monotonic,
         readahead: PolicyFactory,
         usage: UsageLog | None = None,
+        beginners: Workers | None = None,
     ) -> None:
         self.usage = usage or UsageLog()
         self._fetcher = Fetcher(
             stores, workers, stats, memory=memory, timeout=timeout, disk=disk, shared=shared, clock=clock,
-            usage=self.usage,
+            usage=self.usage, beginners=beginners,
         )  # fmt: skip
         self._waiter, self._disk, self._shared, self._readahead = waiter, disk, shared, readahead
         self.memory_limit = memory

@@ -55,6 +55,7 @@ class Fetcher:
     Args:
         memory: limit in bytes, for cached and in-flight blocks.
         timeout: seconds one GET may take, retries included.
+        beginners: who begins short GETs, with a thread or few; None: one of its own.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Fetcher:
         shared: SharedTier | None = None,
         clock: Callable[[], float] = time.monotonic,
         usage: UsageLog,
+        beginners: Workers | None = None,
     ) -> None:
         self.lock = Lock()
         self.memory = MemoryTier(memory, stats)
@@ -87,7 +89,7 @@ class Fetcher:
             self.lock, workers, self.memory, self._loader, stats, clock, self._learn, self._finish, self._run
         )
         # They begin short GETs, and look on disk before: one, unless it is kept waiting there.
-        self._beginners = Workers(1, "begin", most=BEGINNERS_MOST)
+        self._beginners = beginners or Workers(1, "begin", most=BEGINNERS_MOST)
 
     def store(self, id: ObjectId) -> Store:
         """What the object is fetched from."""
