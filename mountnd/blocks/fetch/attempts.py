@@ -69,7 +69,7 @@ class Attempts:
         with self._lock:
             if flight.finished:
                 return
-            flight.started_at = self._clock()  # should the disk not answer, others go round it
+            flight.started_at = flight.begun_at = self._clock()  # should the disk not answer, others go round it
             slot = Slot(prefetch=not flight.demand)
         if not (self._loader.may_begin(flight) and self._workers.occupy(slot)):
             self._run_instead(flight)

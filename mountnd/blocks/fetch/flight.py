@@ -46,6 +46,7 @@ class Flight:
         reserved: bytes of the prefetch budget that it holds until it has finished.
         long_prefetch: and as a long one, of which only so many are under way.
         begins: it may be begun, if it is short: without a worker that waits for it.
+        begun_at: when that was tried, None before: whoever waits for it has waited since.
         demand: somebody waits for it.
         retryable: it runs as a prefetch: after a transient failure, whoever waits for it may fetch anew.
         waiters: how many threads wait now.
@@ -62,6 +63,7 @@ class Flight:
     __slots__ = (
         "attempts",
         "begins",
+        "begun_at",
         "brought",
         "bytes",
         "demand",
@@ -87,6 +89,7 @@ class Flight:
         self.id, self.size, self.span, self.demand = id, size, span, demand
         self.prefetch = self.retryable = not demand
         self.begins = True
+        self.begun_at: float | None = None
         self.bytes = geometry.extent(span, size).size
         self.reserved = self.bytes if self.prefetch else 0
         self.long_prefetch = self.prefetch and self.bytes >= LONG

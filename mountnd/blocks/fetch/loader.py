@@ -165,7 +165,8 @@ class _Load:
         start, views = self._wanted(gap)
         self._count_get()
         began = loader.clock()
-        deadline = Deadline(loader.timeout)
+        spent = began - flight.begun_at if flight.begun_at is not None else 0.0
+        deadline = Deadline(max(loader.timeout - spent, loader.timeout / 4))
         cancels(deadline.cancel)
         try:
             loader.store(flight.id).read(flight.id, start, views, deadline=deadline)
