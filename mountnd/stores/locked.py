@@ -8,7 +8,7 @@ Lock order: none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..checks.digest import NOTHING_TOLD, Told, parsed
 from ..checks.kinds import LOCKFILE
@@ -62,10 +62,14 @@ class LockedStore(WrappingStore):
 
     def provider_id(self, id: ObjectId) -> ObjectId:
         """With the key that the lockfile names."""
-        if self._table.moved:
-            record = self.record(id.key)
-            id = id._replace(source=self._inner_source, key=id.key if record is None else record.key)
-        return self._store.provider_id(id)
+        return self._store.provider_id(self._inner(id))
+
+    def _inner(self, id: ObjectId) -> ObjectId:
+        """The version as `store` knows it."""
+        if not self._table.moved:
+            return id
+        record = self.record(id.key)
+        return id._replace(source=self._inner_source, key=id.key if record is None else record.key)
 
     def list_page(
         self,
@@ -122,9 +126,7 @@ class LockedStore(WrappingStore):
         """As of all stores; Changed also where the version is gone or refused."""
         if not is_pinned(id.version, id.etag):
             raise Changed(f"{self._table.path}: nothing says which version of {id.key!r} is meant", code="Version")
-        if self._table.moved:
-            record = self.record(id.key)
-            id = id._replace(source=self._inner_source, key=id.key if record is None else record.key)
+        id = self._inner(id)
         try:
             self._store.read(id, start, views, deadline=deadline)
         except NoSuchBucket:
@@ -136,15 +138,30 @@ class LockedStore(WrappingStore):
                 raise
             raise _gone(id, "is not to be had with these keys, or by nobody any more", error) from error
 
+    @property
+    def begins_reads(self) -> bool:
+        return self._store.begins_reads
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        if not is_pinned(id.version, id.etag):
+            return False
+        return self._store.begin_read(self._inner(id), start, views, deadline=deadline, done=done)
+
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         """What the lockfile says, and the provider."""
         record = self.record(id.key)
         digest = parsed(LOCKFILE, record.digest, f"lockfile {self._table.path.name}") if record is not None else None
         own = () if digest is None else (digest,)
-        if self._table.moved:
-            id = id._replace(source=self._inner_source, key=record.key if record is not None else id.key)
         try:
-            told = self._store.digests(id, deadline=deadline)
+            told = self._store.digests(self._inner(id), deadline=deadline)
         except StoreError:
             if not own:
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..checks.digest import Told
 from ..errors import NotFound
@@ -56,6 +56,22 @@ class OneObject(WrappingStore):
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
         self._store.read(id._replace(source=self._inner_source), start, views, deadline=deadline)
+
+    @property
+    def begins_reads(self) -> bool:
+        return self._store.begins_reads
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        id = id._replace(source=self._inner_source)
+        return self._store.begin_read(id, start, views, deadline=deadline, done=done)
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._store.digests(id._replace(source=self._inner_source), deadline=deadline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from mountnd.lockfile.header import Header
 from mountnd.lockfile.record import Locked
 from mountnd.lockfile.table import Table
 from mountnd.locking.listing import record
-from mountnd.stores.base import ObjectStat
+from mountnd.stores.base import Deadline, ObjectId, ObjectStat
 from mountnd.stores.locked import LockedStore
 from mountnd.stores.memory import Call, MemoryStore
 
@@ -201,3 +201,55 @@ def test_long_directories_are_listed_page_by_page(tmp_path: Path) -> None:
     after = {"start_after": "d/0700/x", "limit": 9, "deadline": soon()}
     assert keys(store.list_page("d/", **after).objects) == keys(memory.list_page("d/", **after).objects)
     assert store.list_page("d/", **after).prefixes == memory.list_page("d/", **after).prefixes
+
+
+class Beginning(MemoryStore):
+    """Begins reads, and notes of which versions."""
+
+    begins_reads = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[ObjectId] = []
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        self.begun.append(id)
+        return True
+
+
+def test_reads_are_begun_of_the_version_that_the_lockfile_names(tmp_path: Path) -> None:
+    inner = Beginning()
+    inner.put("k", BODY)
+    store = locked(inner, tmp_path / "data.lock")
+    stat = store.head("k", deadline=soon())
+    assert store.begins_reads
+    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), done=print)
+    assert inner.begun == [stat.id]
+
+
+def test_of_a_path_that_is_no_key_the_object_behind_it_is_asked_for(tmp_path: Path) -> None:
+    inner = Beginning()
+    behind = inner.put("elsewhere/k", BODY)
+    row = record(behind, "")._replace(path="shown", key="elsewhere/k")
+    writing.write(tmp_path / "data.lock", Header(source="s3://bkt", root=""), [row], overwrite=True)
+    store = LockedStore(inner, Table.load(tmp_path / "data.lock"))
+    stat = store.head("shown", deadline=soon())
+    assert stat.id.source != inner.source
+    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), done=print)
+    assert [(id.source, id.key) for id in inner.begun] == [(inner.source, "elsewhere/k")]
+
+
+def test_nothing_is_begun_of_what_no_version_is_named(tmp_path: Path) -> None:
+    inner = Beginning()
+    id = inner.put("k", BODY).id._replace(etag="", version="")
+    store = locked(inner, tmp_path / "data.lock")
+    assert not store.begin_read(id, 0, [memoryview(bytearray(1))], deadline=soon(), done=print)
+    assert inner.begun == []
