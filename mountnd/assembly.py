@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import descriptors, memory_limit
 from .blocks.disk.cache import DiskCache
-from .blocks.fetch.fetcher import BEGINNERS_MOST
+from .blocks.fetch.launching import BEGINNERS_MOST
 from .blocks.readahead.window import WindowPolicy
 from .blocks.stream import Blocks
 from .cache_directory import blocks_dir, kept_in, names_dir_of, usable, views_dir_of

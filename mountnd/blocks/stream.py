@@ -57,7 +57,7 @@ class Blocks:
         readahead: makes the readahead policy of a handle from the size of its object.
         clock: monotonic seconds.
         usage: told of what is read and fetched; None: one of its own.
-        beginners: see `Fetcher`.
+        beginners: see `Launcher`.
     """
 
     def __init__(

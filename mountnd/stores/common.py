@@ -12,7 +12,26 @@ from .base import Deadline, Notes, ObjectId, ObjectStat, Renewals, Sizes, Store,
 from .object_versions import NO_VERSIONS, Marker, VersionsPage
 
 
-class StoreBase:
+class BeginsNoReads:
+    """All reads are left to those who wait for them. Whoever wraps `read` says whether it can be begun, too."""
+
+    @property
+    def begins_reads(self) -> bool:
+        return False
+
+    def begin_read(
+        self,
+        id: ObjectId,
+        start: int,
+        views: Sequence[memoryview],
+        *,
+        deadline: Deadline,
+        done: Callable[[bool], object],
+    ) -> bool:
+        return False
+
+
+class StoreBase(BeginsNoReads):
     """What most stores have in common: no notice, no region, no keys, one attempt a call, nothing to learn or close."""
 
     renewals = Renewals()  # nobody counts here
@@ -53,21 +72,6 @@ class StoreBase:
     @property
     def once(self) -> Self:
         return self
-
-    @property
-    def begins_reads(self) -> bool:
-        return False
-
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        done: Callable[[bool], object],
-    ) -> bool:
-        return False
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return NOTHING_TOLD
@@ -111,7 +115,7 @@ class StoreBase:
         pass
 
 
-class WrappingStore:
+class WrappingStore(BeginsNoReads):
     """A store around a store, with its identity: caches fit both."""
 
     def __init__(self, store: Store) -> None:
@@ -137,21 +141,6 @@ class WrappingStore:
     @property
     def region(self) -> str:
         return self._store.region
-
-    @property
-    def begins_reads(self) -> bool:
-        return False  # whoever wraps `read` says whether this can be done, too
-
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        done: Callable[[bool], object],
-    ) -> bool:
-        return False
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._store.digests(id, deadline=deadline)

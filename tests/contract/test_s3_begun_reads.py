@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mountnd.stores.base import ObjectId
+from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.common import StoreBase
 from mountnd.stores.memory import MemoryStore
+from mountnd.stores.one_object import OneObject
 from mountnd.stores.retry import Retrying
 from mountnd.stores.s3 import S3Store
 from mountnd.stores.shared import Shared
@@ -37,7 +38,7 @@ def part(etag: str = ETAG, status: int = 206, start: int = START, when: str = WH
     return Answer(status, headers, body)
 
 
-def begun(store: S3Store | Retrying | Shared, id: ObjectId, start: int = START) -> bytes | bool:
+def begun(store: Store, id: ObjectId, start: int = START) -> bytes | bool:
     """The bytes; True where they did not come, False where nothing was begun."""
     buffer, told = bytearray(SIZE), queue.SimpleQueue[bool]()
     view = memoryview(buffer)
@@ -147,8 +148,12 @@ def test_who_wraps_and_who_cannot(make: Make, stage: Scripted) -> None:
     assert not MemoryStore().begins_reads and not StoreBase().begins_reads
     store = make(anonymous=True, connections=64)
     id = connected(store, stage, part())
-    for wrapped in (Retrying(store), Shared([Retrying(store)])):
+    one = OneObject(store, "k")
+    wrapping: list[tuple[Store, ObjectId]] = [(Retrying(store), id), (Shared([Retrying(store)]), id)]
+    for wrapped, shown in [*wrapping, (one, id._replace(source=one.source))]:
         assert wrapped.begins_reads
-        assert holds_within(lambda wrapped=wrapped: begun(wrapped, id) == DATA[START : START + SIZE])
-    for one in (few, proxied, store):
-        one.close()
+        assert holds_within(lambda wrapped=wrapped, shown=shown: begun(wrapped, shown) == DATA[START : START + SIZE]), (
+            type(wrapped)
+        )
+    for opened in (few, proxied, store):
+        opened.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from mountnd.gathering import APART, Gathering, processor
+from tests.support.children import run_program
 
 needs_two = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
 
@@ -83,3 +85,30 @@ def test_a_thread_that_has_ended_is_passed_by() -> None:
 
 def test_the_processor_is_one_of_those_that_are_allowed() -> None:
     assert processor() in os.sched_getaffinity(0)
+
+
+@pytest.mark.parametrize(("what", "gathers"), [("serve", True), ("opened_alone", False)])
+def test_only_a_daemon_gathers_its_threads(what: str, gathers: bool) -> None:
+    """In a process of its own, as a daemon sets much else for all of it. What would be mounted fails to open."""
+    code = f"""
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
+from mountnd import serve
+from mountnd.errors import MountError
+from mountnd.gathering import Gathering
+from mountnd.stores.http.event_loop import event_loop
+
+def refused(*_):
+    raise MountError("nothing is opened here")
+
+serve.opened = refused
+config = SimpleNamespace(metrics=None)
+with suppress(MountError):
+    if {what == "serve"}:
+        serve.serve(config, print, SimpleNamespace())
+    else:
+        with serve.opened_alone(config):
+            pass
+print(isinstance(event_loop.on_many, Gathering))
+"""
+    assert run_program([sys.executable, "-c", code]).split() == [str(gathers)]

@@ -27,17 +27,6 @@ from .loader import Loader
 THROTTLED, THROTTLED_S = (429, 503), 1.0
 
 
-class Begun:
-    """A GET under way that no worker waits for."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-
-    def cancel(self) -> None:
-        """Nobody wants it any more."""
-        self._deadline.cancel()
-
-
 class Attempts:
     """Args:
     lock: the fetcher's.
@@ -78,10 +67,11 @@ class Attempts:
         if started is None:
             self._workers.vacate(slot)
             return
-        self._begin(flight, slot, *started[:2])
+        blocks, demand, _ = started
+        self._begin(flight, slot, blocks, demand)
 
     def _begin(self, flight: Flight, slot: Slot, blocks: list[Block], demand: bool) -> None:
-        begun: Begun | None = None
+        deadline: Deadline | None = None
         ended = False
 
         def done(seconds: float | None) -> None:
@@ -95,9 +85,9 @@ class Attempts:
                 return
             got.clear()
             if flight.brought is not None and flight.brought.status in THROTTLED:
-                later(random.random() * THROTTLED_S, lambda: self._run_instead(flight, begun))
+                later(random.random() * THROTTLED_S, lambda: self._run_instead(flight, deadline))
             else:
-                self._run_instead(flight, begun)
+                self._run_instead(flight, deadline)
 
         try:
             deadline = self._loader.begin(flight, blocks, demand=demand, done=done)
@@ -108,18 +98,17 @@ class Attempts:
         if deadline is None:
             done(None)
             return
-        begun = Begun(deadline)
         with self._lock:
             in_vain = flight.finished and not ended
             if not (ended or flight.finished):
-                flight.tasks.append(begun)
+                flight.tasks.append(deadline)  # by which it is cancelled
         if in_vain:
-            begun.cancel()
+            deadline.cancel()
 
-    def _run_instead(self, flight: Flight, begun: Begun | None = None) -> None:
+    def _run_instead(self, flight: Flight, ended: Deadline | None = None) -> None:
         with self._lock:
             flight.attempts -= 1
-            flight.tasks = [task for task in flight.tasks if task is not begun]
+            flight.tasks = [task for task in flight.tasks if task is not ended]
             if flight.finished or flight.attempts:
                 return
             flight.started_at = None

@@ -24,10 +24,10 @@ from .. import geometry
 from ..disk.base import DiskTier, SharedTier
 from ..geometry import SHIFT, BlockRange, Extent
 from ..memory import Block, MemoryTier
-from .attempts import Attempts
 from .budget import LongPrefetches, PrefetchBudget
 from .flight import Flight, Owners
 from .hedging import HedgePolicy
+from .launching import SHORT, Launcher
 from .link import Link
 from .loader import Loader
 from .turns import DemandBudget
@@ -38,11 +38,6 @@ T = TypeVar("T")
 # A longer read is split: it waits for the slowest byte, and several connections bring it sooner. What a policy adds to
 # a shorter one comes with it by one GET.
 DEMAND_PIECE = 512 << 10
-# Prefetches up to so many bytes are begun, and received by one thread for all; longer ones are received side by side,
-# which takes several. Demands only up to a block: who reads more at once reads on, and should have one of the idle
-# connections before what is fetched ahead takes them (gzip's first volume at 30 ms 0.175 s instead of 0.22). And how
-# many threads may hang at the disk before the rest waits.
-SHORT, SHORT_DEMAND, BEGINNERS_MOST = 256 << 10, 64 << 10, 16
 # While connections are new, what is fetched ahead of a reader comes block by block where it is no longer than this: a
 # block takes three round trips where TCP starts, two take four. (nibabel's first volume at 30 ms 0.155 s instead of
 # 0.18; but where all first pieces were so short, `tar` of a small data set took 1.37 s instead of 1.2.)
@@ -55,7 +50,7 @@ class Fetcher:
     Args:
         memory: limit in bytes, for cached and in-flight blocks.
         timeout: seconds one GET may take, retries included.
-        beginners: who begins short GETs, with a thread or few; None: one of its own.
+        beginners: see `Launcher`.
     """
 
     def __init__(
@@ -85,11 +80,9 @@ class Fetcher:
         self._hedging = {source: HedgePolicy() for source in stores}
         self.links = {source: Link() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
-        self._attempts = Attempts(
-            self.lock, workers, self.memory, self._loader, stats, clock, self._learn, self._finish, self._run
+        self._launcher = Launcher(
+            self.lock, workers, beginners, self.memory, self._loader, stats, clock, self._learn, self._finish
         )
-        # They begin short GETs, and look on disk before: one, unless it is kept waiting there.
-        self._beginners = beginners or Workers(1, "begin", most=BEGINNERS_MOST)
 
     def store(self, id: ObjectId) -> Store:
         """What the object is fetched from."""
@@ -97,7 +90,7 @@ class Fetcher:
 
     def close(self) -> None:
         """Begin no more. Idempotent."""
-        self._beginners.close()
+        self._launcher.close()
 
     @property
     def is_busy(self) -> bool:
@@ -176,10 +169,7 @@ class Fetcher:
                     flight.demand = True
                     if not flight.tasks:
                         self._submit(flight)
-                    for task in flight.tasks:
-                        if isinstance(task, Task):
-                            self._beginners.promote(task)
-                            self._workers.promote(task)
+                    self._launcher.promote(flight)
         return parts
 
     def stop_waiting(self, flights: Iterable[Flight]) -> None:
@@ -224,29 +214,11 @@ class Fetcher:
             self._flights[flight.id, i] = flight
 
     def _submit(self, flight: Flight) -> None:
-        """Give the flight to a worker. Raises StoreError once the workers are closed."""
+        """Have an attempt made. Raises StoreError once the workers are closed."""
         first = not flight.tasks
-        short = flight.bytes <= (SHORT_DEMAND if flight.demand else SHORT)
-        if first and flight.begins and short and self._loader.store(flight.id).begins_reads:
-            self._have(self._beginners, self._attempts.begin, flight)
-        else:
-            self._run(flight)
+        self._launcher.launch(flight)
         if first:
             self._long_prefetches.started(flight)
-
-    def _run(self, flight: Flight) -> None:
-        self._have(self._workers, self._attempts.run, flight)
-
-    def _have(self, workers: Workers, attempt: Callable[[Flight], None], flight: Flight) -> None:
-        """Have an attempt made. Raises StoreError once the workers are closed."""
-        try:
-            task = workers.submit(attempt, flight, demand=flight.demand)
-        except RuntimeError:
-            raise StoreError("the mount is closing") from None
-        flight.attempts += 1
-        flight.tasks.append(task)
-        # The workers closed before one of them took it.
-        task.future.add_done_callback(lambda future: flight.future.cancel() if future.cancelled() else None)
 
     def _finish(self, flight: Flight) -> None:
         flight.finished = True

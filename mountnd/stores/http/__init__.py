@@ -1,6 +1,7 @@
 """HTTP as every store that speaks it needs it, and a client for plain URLs.
 
     reading        a ranged GET of one version: what does not fit is checked before it is believed
+    expected       one of these GETs: whether its answer may be believed   (pure but for what it tells)
     etag_trust     what was learnt of a server's ETags, and how it wants to see them
     etag_samples   what was read under which ETag: whether ETags stand for bytes
     versions       is an answer of the version that was asked for?   (pure)
@@ -23,8 +24,8 @@
     web_page       pages for people where data was asked for    (pure)
     timeouts       how long connecting and silence may last
 
-Who may call whom: `reading` > `etag_trust` | `versions` > `etag_samples` > `etags`; `web_requests` > `client` |
-`short_gets` > `connections` > `connection` | `event_loop` > `connecting` | `faults` > the rest. `s3/`, `directory/` and
-`links/` use all of it. Locks stand in `short_gets`, `event_loop`, `connections`, `connecting`, `etag_trust` (which
-takes those of `etag_samples`) and `reading`; no request is made under one.
+Who may call whom: `reading` > `expected` | `etag_trust` > `versions` | `etag_samples` > `etags`; `web_requests` >
+`client` | `short_gets` > `connections` > `connection` | `event_loop` > `connecting` | `faults` > the rest. `s3/`,
+`directory/` and `links/` use all of it. Locks stand in `short_gets`, `event_loop`, `connections`, `connecting`,
+`etag_trust` (which takes those of `etag_samples`) and `reading`; no request is made under one.
 """

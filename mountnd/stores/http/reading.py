@@ -14,15 +14,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from cachetools import LRUCache
 
-from ...errors import BadAnswer, Cancelled, Changed, Intercepted, NotFound, StoreError
+from ...errors import Cancelled, Changed, Intercepted, NotFound, StoreError
 from ..base import Deadline, ObjectId, ObjectStat
 from .etag_samples import FIRST
 from .etag_trust import DIFFERENT, UNSTABLE, EtagTrust
 from .etags import is_strong, normalised
+from .expected import Doubt, Expected
 from .versions import Answer, Known, Match, compare, fits, is_listed
 
 # Ids whose answers are remembered, some 500 bytes each; one that is forgotten is compared with its listing again.
@@ -31,14 +33,6 @@ REMEMBERED = 16_384
 _ATTEMPTS = 6
 # How long a listing may be kept waiting for first bytes that are looked at again.
 LOOK_AGAIN_S = 10.0
-
-
-class Doubt(BadAnswer):
-    """Raised by `accept` before a body is received: this answer is not certainly of the version asked for."""
-
-    def __init__(self, match: Match, answer: Answer) -> None:
-        super().__init__("an answer of another version", code="Version")
-        self.match, self.answer = match, answer
 
 
 class Requests(Protocol):
@@ -70,34 +64,6 @@ class Requests(Protocol):
         ...
 
 
-class Expected:
-    """One GET of a version, which is judged without another request.
-
-    Attributes:
-        if_match: the header as it stands; "" for none.
-    """
-
-    def __init__(self, id: ObjectId, known: Known | None, if_match: str, reads: VersionedReads) -> None:
-        self._id, self._known, self.if_match, self._reads = id, known, if_match, reads
-        self._answer: Answer | None = None
-
-    def accept(self, answer: Answer) -> None:
-        """Raises Doubt where the answer is not certainly of the version."""
-        match = compare(self._id, self._known, answer, by_date=False)
-        if match is not Match.SAME:
-            raise Doubt(match, answer)
-        self._reads._take(self._id, self._known, answer)
-        self._answer = answer
-
-    def came(self, start: int, views: Sequence[memoryview]) -> bool:
-        """These bytes, from `start` on, came with the answer: whether nothing gives away that its ETag means nothing.
-        No I/O."""
-        if self._answer is None or not self._reads._trust.saw(self._id, start, views, self._answer.date, keep=False):
-            return False
-        known = self._known
-        return known is None or not (known.date and self._answer.date and known.date != self._answer.date)
-
-
 class VersionedReads:
     """The reads of one source."""
 
@@ -119,23 +85,13 @@ class VersionedReads:
             if by_date and known is None and is_strong(id.etag):
                 # It was listed, and perhaps read, before the ETags turned out to mean nothing.
                 raise _changed(subject)
-            sent = self._trust.if_match(known.etag if known is not None else id.etag)
+            expected = self._expected(id, known, by_date=by_date)
+            sent = expected.if_match
             doubt: Doubt | None = None
-            taken: list[Answer] = []
-
-            def accept(
-                answer: Answer, known: Known | None = known, by_date: bool = by_date, taken: list[Answer] = taken
-            ) -> None:
-                match = compare(id, known, answer, by_date=by_date)
-                if match is not Match.SAME:
-                    raise Doubt(match, answer)
-                self._take(id, known, answer)
-                taken.append(answer)
-
             try:
-                is_its_own = requests.get(sent, accept)
-                if is_its_own and not by_date:
-                    self._look_at_bytes(id, known, taken[-1], requests, subject)
+                is_its_own = requests.get(sent, expected.accept)
+                if is_its_own and not by_date and expected.answer is not None:
+                    self._look_at_bytes(id, known, expected, expected.answer, requests, subject)
                 return
             except Doubt as error:
                 doubt = Doubt(error.match, error.answer)  # without the frames, which hold the views
@@ -150,10 +106,12 @@ class VersionedReads:
     def expected(self, id: ObjectId) -> Expected | None:
         """What one GET of exactly this version is sent with, and how its answer is judged; None where it may take more
         than one GET."""
-        if not self._trust.relies_on(id):
-            return None
-        known = self._recall(id)
-        return Expected(id, known, self._trust.if_match(known.etag if known is not None else id.etag), self)
+        return self._expected(id, self._recall(id), by_date=False) if self._trust.relies_on(id) else None
+
+    def _expected(self, id: ObjectId, known: Known | None, *, by_date: bool) -> Expected:
+        if_match = self._trust.if_match(known.etag if known is not None else id.etag)
+        saw = partial(self._trust.saw, keep=False)
+        return Expected(id, known, if_match, by_date=by_date, take=self._take, saw=saw)
 
     def look_again(self, objects: Sequence[ObjectStat], requests_for: Callable[[str], Requests]) -> bool:
         """Objects of a listing: whether the ETags turn out to mean nothing, because one of them has other bytes under
@@ -167,11 +125,17 @@ class VersionedReads:
         return False
 
     def _look_at_bytes(
-        self, id: ObjectId, known: Known | None, answer: Answer, requests: Requests, subject: object
+        self,
+        id: ObjectId,
+        known: Known | None,
+        expected: Expected,
+        answer: Answer,
+        requests: Requests,
+        subject: object,
     ) -> None:
         """Bytes came under the right ETag. Raises Changed where they, or the date, give away that it means nothing."""
         same = self._trust.saw(id, requests.start, requests.views, answer.date)
-        if same and known is not None and answer.date != known.date and answer.date and known.date:
+        if same and known is not None and expected.is_redated:
             if self._trust.may_be_another(id):
                 same = self._is_as_before(id, requests, answer.mtime_ns)
             if same:

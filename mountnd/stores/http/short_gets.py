@@ -35,6 +35,7 @@ class ShortGet(NamedTuple):
         target: path and query.
         accept: is told the head of the answer before the body is received, and may raise.
         views: exactly as long as the body is to be.
+        check: called once they are filled, on the loop's thread, and may raise.
         done: is told whether they are filled, on the loop's thread, which it must not block.
     """
 
@@ -42,6 +43,7 @@ class ShortGet(NamedTuple):
     headers: Mapping[str, str]
     accept: Callable[[http.client.HTTPResponse], object]
     views: Sequence[memoryview]
+    check: Callable[[], object]
     deadline: Deadline
     done: Callable[[bool], object]
 
@@ -163,6 +165,7 @@ class _Exchange:
                 return False
             del self._left[0]
         self.connection.answer_ended()
+        self.get.check()
         return True
 
     def end(self, good: bool) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -24,6 +24,7 @@ from ..base import Deadline
 from ..http.connecting import Route
 from ..http.connection import Connection
 from ..http.connections import Connections
+from ..http.expected import Expected
 from ..http.faults import is_told_to_use_tls, tls_only
 from ..http.ranges import check_range
 from ..http.short_gets import ShortGet, ShortGets
@@ -39,7 +40,7 @@ from .translate import Subject, error_from_response, translate
 # those that there may be.
 AHEAD, AHEAD_PART = 8, 8
 # Short GETs that nobody waits for may take as many connections as all others together: only where so many may be open.
-MANY = 64
+CONNECTIONS_TO_BEGIN = 64
 
 # An error's XML is under 1 KiB; what is longer is somebody's page.
 ERROR_BODY_MAX = 64 << 10
@@ -155,28 +156,28 @@ class HttpClient:
         deadline: Deadline,
         *,
         version: str = "",
-        if_match: str,
-        accept: Callable[[Answer], object],
+        expected: Expected,
         done: Callable[[bool], object],
     ) -> bool:
-        """As `read`, without a thread that waits; see `Store.begin_read`. `accept` and `done` are called on the event
-        loop's thread, which they must not block."""
+        """As `read`, without a thread that waits; see `Store.begin_read`. The answer is judged, and `done` called, on
+        the event loop's thread."""
         if not self._signer.is_ready or (self._route.proxy is not None and not self._route.tunnels):
             return False
         buffers = [view.cast("B") for view in views]
         stop = start + sum(len(buffer) for buffer in buffers)
         target = self._bucket + quoted(key, version)
         try:
-            headers = self._sign("GET", target, self._range_of(start, stop, if_match), subject, deadline)
+            headers = self._sign("GET", target, self._range_of(start, stop, expected.if_match), subject, deadline)
         except StoreError:
             return False
 
         def take(answer: http.client.HTTPResponse) -> None:
             if answer.status not in (200, 206):
                 raise BadAnswer(f"{subject}: HTTP {answer.status}", code=str(answer.status))
-            _check(answer, accept, start, stop, subject)
+            _check(answer, expected.accept, start, stop, subject)
 
-        return self._short_gets.begin(ShortGet(target, headers, take, buffers, deadline, done))
+        check = partial(expected.check, start, buffers)
+        return self._short_gets.begin(ShortGet(target, headers, take, buffers, check, deadline, done))
 
     def _range_of(self, start: int, stop: int, if_match: str) -> dict[str, str]:
         """The headers of a GET, unsigned."""

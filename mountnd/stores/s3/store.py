@@ -6,7 +6,6 @@ soon.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -26,7 +25,7 @@ from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
 from ..http.exposure import is_exposed
-from ..http.reading import LOOK_AGAIN_S, Expected, VersionedReads
+from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.trust import usual_context
 from ..http.versions import Answer
 from ..object_versions import NO_VERSIONS, Marker, VersionsPage
@@ -37,14 +36,12 @@ from .access.bucket_options import BucketOptions
 from .access.identity import Asked, is_on_ec2, settle
 from .clients import Clients, RenewingClients
 from .digests import ASKING, digests_in, etags_are_md5s
-from .http_client import MANY
+from .http_client import CONNECTIONS_TO_BEGIN
 from .key_rules import is_valid_key
 from .listing.lister import Lister
 from .listing.page import ParsedPage, parse
 from .listing.versions import goes_on, parse_versions
 from .object_requests import ObjectRequests, is_about_heads
-
-log = logging.getLogger(__name__)
 
 
 class S3Store(StoreBase):
@@ -270,7 +267,7 @@ class S3Store(StoreBase):
 
     @property
     def begins_reads(self) -> bool:
-        return self._ring is None and self._options.connections >= MANY
+        return self._ring is None and self._options.connections >= CONNECTIONS_TO_BEGIN
 
     def begin_read(
         self,
@@ -285,11 +282,10 @@ class S3Store(StoreBase):
         by_version_alone = bool(id.version) and not id.etag
         if not self.begins_reads or clients is None or expected is None or by_version_alone or not is_valid_key(id.key):
             return False
+        subject = clients.subject(id.key)
         return clients.http.begin(
-            id.key, start, views, clients.subject(id.key), deadline,
-            version=id.version, if_match=expected.if_match, accept=expected.accept,
-            done=lambda whole: done(whole and _is_right(expected, start, views)),
-        )  # fmt: skip
+            id.key, start, views, subject, deadline, version=id.version, expected=expected, done=done
+        )
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         self._check(id.key)
@@ -364,14 +360,6 @@ class S3Store(StoreBase):
                         said["content-length"] = str(found.size)
                     return said
             raise
-
-
-def _is_right(expected: Expected, start: int, views: Sequence[memoryview]) -> bool:
-    try:
-        return expected.came(start, views)
-    except Exception:
-        log.exception("unexpected error")
-        return False
 
 
 def _check_version(id: ObjectId, answer: Answer, subject: object) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from mountnd.errors import MountError
+from mountnd.errors import BadAnswer, MountError
 from mountnd.stores.deadline import Deadline
 from mountnd.stores.http import connections, event_loop, short_gets
 from mountnd.stores.http.short_gets import FAILURES, ShortGet, ShortGets
@@ -36,12 +36,15 @@ class Client:
         self.connections.prepare(self.route, count)
         wait_until(lambda: len(self.connections._idle) >= count, "connections are open")
 
-    def begin(self, *views: memoryview, deadline: Deadline | None = None) -> bool:
+    def begin(
+        self, *views: memoryview, deadline: Deadline | None = None, check: Callable[[], object] = lambda: None
+    ) -> bool:
         def accept(answer: http.client.HTTPResponse) -> None:
             if answer.status != 206:
                 raise ValueError("another status")
 
-        return self.gets.begin(ShortGet("/k", {}, accept, views, deadline or Deadline(30), self.outcomes.append))
+        deadline = deadline or Deadline(30)
+        return self.gets.begin(ShortGet("/k", {}, accept, views, check, deadline, self.outcomes.append))
 
     def told(self, count: int = 1) -> list[bool]:
         wait_until(lambda: len(self.outcomes) >= count, "the GETs have ended")
@@ -134,6 +137,17 @@ def test_what_is_not_as_usual_is_left_to_those_who_wait(server: Raw, client: Cli
     assert client.begin(memoryview(bytearray(len(BODY))))
     assert client.told() == [False]
     assert not client.connections._idle, "its connection is not used again"
+
+
+@pytest.mark.parametrize("error", [BadAnswer("of another version"), RuntimeError("a fault of ours")])
+def test_bytes_that_are_not_to_be_believed(server: Raw, client: Client, error: Exception) -> None:
+    def check() -> None:
+        raise error
+
+    server.play(say(GOOD), close=False)
+    client.open(1)
+    assert client.begin(memoryview(bytearray(len(BODY))), check=check)
+    assert client.told() == [False]
 
 
 def test_a_body_that_ends_early(server: Raw, client: Client) -> None:

@@ -9,27 +9,35 @@ from pathlib import Path
 import pytest
 
 from mountnd.blocks.disk.cache import DiskCache
-from mountnd.blocks.fetch.fetcher import SHORT
+from mountnd.blocks.fetch import attempts
+from mountnd.blocks.fetch.attempts import THROTTLED_S
+from mountnd.blocks.fetch.launching import SHORT
 from mountnd.blocks.geometry import BLOCK, BlockRange, Extent
 from mountnd.stats import GETS, GETS_DEMAND, GETS_FAILED, PREFETCHED, Stats
 from mountnd.stores.base import Deadline, ObjectId
 from mountnd.stores.memory import MemoryStore
 from mountnd.waits import GRACE_S
-from tests.support.waiting import wait_until
+from tests.support.waiting import Clock, wait_until
 from tests.unit.blocks.harness import MIB, BlocksHarness, body, read, until
 
 Done = Callable[[bool], object]
 
 
 class Beginning(MemoryStore):
-    """Begins reads. `mode`: "good", at once; "bad": they come to nothing; "never": it begins none; "held": `begun` has
-    them until the test ends them."""
+    """Begins reads.
+
+    Attributes:
+        mode: "good": at once; "bad": they come to nothing, with an answer of this `status`; "never": it begins none;
+            "held": the test ends them, which `begun` has.
+        left: seconds that each `read` was given.
+    """
 
     begins_reads = True
 
     def __init__(self, mode: str = "good") -> None:
         super().__init__()
-        self.mode = mode
+        self.mode, self.status = mode, 404
+        self.left: list[float] = []
         self.begun: list[tuple[Callable[[], None], Done, Deadline]] = []
 
     def begin_read(
@@ -43,9 +51,13 @@ class Beginning(MemoryStore):
         if self.mode == "good":
             self.read(id, start, views, deadline=deadline)
         else:
-            deadline.told.status = 503
+            deadline.told.status = self.status
         threading.Thread(target=done, args=(self.mode == "good",)).start()
         return True
+
+    def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
+        self.left.append(deadline.left())
+        super().read(id, start, views, deadline=deadline)
 
 
 def threads_of(room: BlocksHarness) -> int:
@@ -189,3 +201,36 @@ def test_while_connections_are_new_and_far_short_prefetches_come_block_by_block(
         room.fetcher.read_ahead(stat.id, stat.size, [Extent(8 * BLOCK, 10 * BLOCK)], room)
         room.quiet()
         assert room.gets[-1] == (8 * BLOCK, 10 * BLOCK)
+
+
+@pytest.mark.parametrize(("spent", "least", "most"), [(0.0, 19.0, 20.0), (12.0, 7.0, 8.0), (19.5, 4.0, 5.0)])
+def test_a_worker_that_goes_on_has_the_time_that_its_reader_has_left(spent: float, least: float, most: float) -> None:
+    """Else the reader's own time-out would come first, and hide what the server says; a quarter it has in any case."""
+    data, clock = body(2 * BLOCK), Clock()
+    with BlocksHarness(store=Beginning("held"), timeout=20.0, clock=clock) as room:
+        stat = room.put("a", data)
+        room.blocks.prefetch(stat.id, stat.size, 0, BLOCK)
+        until(lambda: len(room.store.begun) == 1)
+        clock.now += spent
+        room.store.begun[0][1](False)
+        room.quiet()
+        assert least <= room.store.left[0] <= most
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_is_asked_too_much_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    later: list[tuple[float, Callable[[], object]]] = []
+    monkeypatch.setattr(attempts, "later", lambda seconds, call: later.append((seconds, call)))
+    data = body(2 * BLOCK)
+    with BlocksHarness(store=Beginning("bad")) as room:
+        room.store.status = status
+        stat = room.put("a", data)
+        room.blocks.prefetch(stat.id, stat.size, 0, BLOCK)
+        until(lambda: len(later) == 1)
+        assert 0 <= later[0][0] <= THROTTLED_S
+        assert room.store.left == [] and room.fetcher.is_busy
+        later[0][1]()
+        room.quiet()
+        assert len(room.store.left) == 1 and room.count(PREFETCHED) == BLOCK
