@@ -111,11 +111,11 @@ def test_a_negative_answer_is_kept(fresh: Fresh, proxy: Proxy, dataset: tree.Buc
     door = fresh(proxy.url, f"s3://{dataset.name}")
     proxy.clear()
     assert errno_from(door.stat, "sub-01/anat/missing") == errno.ENOENT
-    asked = len(proxy.requests())
+    asked = len(proxy.settled())  # a listing that looks ahead may come a moment after the answer
     assert asked <= 4
     for _ in range(20):
         assert errno_from(door.stat, "sub-01/anat/missing") == errno.ENOENT
-    assert len(proxy.requests()) == asked
+    assert len(proxy.settled()) == asked
 
 
 def test_one_header_is_one_small_get(seen: Door, proxy: Proxy, dataset: tree.Bucket) -> None:
