@@ -138,6 +138,15 @@ class Workers:
             if self._demand or self._prefetch:
                 self._find_thread()
 
+    def demands(self) -> int:
+        """How many demands wait for a thread."""
+        return len(self._demand)
+
+    def has_demands(self) -> bool:
+        """Whether a demand waits, or runs."""
+        with self._lock:
+            return bool(self._demand) or not all(self._running.values())
+
     def nudge(self) -> None:
         """Make the threads that the system did not grant when they were needed, if it does now."""
         if self._starved:

@@ -272,6 +272,11 @@ class Store(Protocol):
         """Whether `begin_read` may be of any use."""
         ...
 
+    def connections_for(self, length: int) -> int:
+        """Over how many connections side by side `begin_read` would read so many bytes that it may share out, if it
+        were called now. 0 where there are none."""
+        ...
+
     def begin_read(
         self,
         id: ObjectId,
@@ -279,9 +284,14 @@ class Store(Protocol):
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
         """Begin what `read` does, for a short range, without a thread that waits. Never raises, never waits.
+
+        Args:
+            sharing: among how many reads the idle connections are shared out, this one among them, so that several
+                GETs side by side may bring it; 0: one GET is to bring it.
 
         Returns False where that cannot be now; nothing was asked for then. Else `done` is called once, perhaps before
         this returns, on a thread that it must not block: whether all views are filled with bytes of exactly this

@@ -19,6 +19,9 @@ class BeginsNoReads:
     def begins_reads(self) -> bool:
         return False
 
+    def connections_for(self, length: int) -> int:
+        return 0
+
     def begin_read(
         self,
         id: ObjectId,
@@ -26,6 +29,7 @@ class BeginsNoReads:
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
         return False

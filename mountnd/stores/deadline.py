@@ -129,12 +129,14 @@ class Told:
         status: HTTP status of the last answer, 0 before one, and where there are none.
         request_id: what the provider calls that request, "" where untold.
         retries: requests that failed and were made again.
+        gets: requests that were sent side by side for one read.
     """
 
-    __slots__ = ("request_id", "retries", "status")
+    __slots__ = ("gets", "request_id", "retries", "status")
 
     def __init__(self) -> None:
         self.status = self.retries = 0
+        self.gets = 1
         self.request_id = ""
 
 

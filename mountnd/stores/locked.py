@@ -142,6 +142,9 @@ class LockedStore(WrappingStore):
     def begins_reads(self) -> bool:
         return self._store.begins_reads
 
+    def connections_for(self, length: int) -> int:
+        return self._store.connections_for(length)
+
     def begin_read(
         self,
         id: ObjectId,
@@ -149,11 +152,12 @@ class LockedStore(WrappingStore):
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
         if not is_pinned(id.version, id.etag):
             return False
-        return self._store.begin_read(self._inner(id), start, views, deadline=deadline, done=done)
+        return self._store.begin_read(self._inner(id), start, views, deadline=deadline, sharing=sharing, done=done)
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         """What the lockfile says, and the provider."""

@@ -61,6 +61,9 @@ class OneObject(WrappingStore):
     def begins_reads(self) -> bool:
         return self._store.begins_reads
 
+    def connections_for(self, length: int) -> int:
+        return self._store.connections_for(length)
+
     def begin_read(
         self,
         id: ObjectId,
@@ -68,10 +71,11 @@ class OneObject(WrappingStore):
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
         id = id._replace(source=self._inner_source)
-        return self._store.begin_read(id, start, views, deadline=deadline, done=done)
+        return self._store.begin_read(id, start, views, deadline=deadline, sharing=sharing, done=done)
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._store.digests(id._replace(source=self._inner_source), deadline=deadline)

@@ -103,6 +103,9 @@ class Retrying(WrappingStore):
     def begins_reads(self) -> bool:
         return self._store.begins_reads
 
+    def connections_for(self, length: int) -> int:
+        return self._store.connections_for(length)
+
     def begin_read(
         self,
         id: ObjectId,
@@ -110,9 +113,12 @@ class Retrying(WrappingStore):
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
-        return self._store.begin_read(id, start, views, deadline=deadline.within(self._attempt_s), done=done)
+        return self._store.begin_read(
+            id, start, views, deadline=deadline.within(self._attempt_s), sharing=sharing, done=done
+        )
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._retry(lambda attempt: self._store.digests(id, deadline=attempt), id.key, deadline)

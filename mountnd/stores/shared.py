@@ -57,6 +57,9 @@ class Shared(WrappingStore):
     def begins_reads(self) -> bool:
         return any(store.begins_reads for store in self._by_root)
 
+    def connections_for(self, length: int) -> int:
+        return min((store.connections_for(length) for store in self._by_root), default=0)
+
     def begin_read(
         self,
         id: ObjectId,
@@ -64,9 +67,10 @@ class Shared(WrappingStore):
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
-        return self._of_version(id).begin_read(id, start, views, deadline=deadline, done=done)
+        return self._of_version(id).begin_read(id, start, views, deadline=deadline, sharing=sharing, done=done)
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._of_version(id).digests(id, deadline=deadline)

@@ -219,6 +219,7 @@ class Beginning(MemoryStore):
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
         self.begun.append(id)
@@ -231,7 +232,7 @@ def test_reads_are_begun_of_the_version_that_the_lockfile_names(tmp_path: Path) 
     store = locked(inner, tmp_path / "data.lock")
     stat = store.head("k", deadline=soon())
     assert store.begins_reads
-    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), done=print)
+    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), sharing=0, done=print)
     assert inner.begun == [stat.id]
 
 
@@ -243,7 +244,7 @@ def test_of_a_path_that_is_no_key_the_object_behind_it_is_asked_for(tmp_path: Pa
     store = LockedStore(inner, Table.load(tmp_path / "data.lock"))
     stat = store.head("shown", deadline=soon())
     assert stat.id.source != inner.source
-    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), done=print)
+    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), sharing=0, done=print)
     assert [(id.source, id.key) for id in inner.begun] == [(inner.source, "elsewhere/k")]
 
 
@@ -251,5 +252,5 @@ def test_nothing_is_begun_of_what_no_version_is_named(tmp_path: Path) -> None:
     inner = Beginning()
     id = inner.put("k", BODY).id._replace(etag="", version="")
     store = locked(inner, tmp_path / "data.lock")
-    assert not store.begin_read(id, 0, [memoryview(bytearray(1))], deadline=soon(), done=print)
+    assert not store.begin_read(id, 0, [memoryview(bytearray(1))], deadline=soon(), sharing=0, done=print)
     assert inner.begun == []

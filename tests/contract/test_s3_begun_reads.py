@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import queue
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from mountnd.errors import NotFound
 from mountnd.stores.base import ObjectId, Store
 from mountnd.stores.common import StoreBase
+from mountnd.stores.http.connection import Connection
 from mountnd.stores.memory import MemoryStore
 from mountnd.stores.one_object import OneObject
 from mountnd.stores.retry import Retrying
@@ -17,7 +20,7 @@ from mountnd.stores.s3 import S3Store
 from mountnd.stores.shared import Shared
 
 from ..support.servers import Answer, Scripted
-from ..support.waiting import holds_within
+from ..support.waiting import holds_within, wait_until
 from .reading import read, soon
 from .s3_stage import BYTE, ETAG, Make
 
@@ -27,22 +30,22 @@ WHEN = "Mon, 12 Oct 2009 17:50:00 GMT"
 ID = ("k", ETAG, "", len(DATA))
 
 
-def part(etag: str = ETAG, status: int = 206, start: int = START, when: str = WHEN) -> Answer:
-    body = DATA[start : start + SIZE]
+def part(etag: str = ETAG, status: int = 206, start: int = START, when: str = WHEN, size: int = SIZE) -> Answer:
+    body = DATA[start : start + size]
     headers = {
-        "Content-Range": f"bytes {start}-{start + SIZE - 1}/{len(DATA)}",
-        "Content-Length": str(SIZE),
+        "Content-Range": f"bytes {start}-{start + size - 1}/{len(DATA)}",
+        "Content-Length": str(size),
         "ETag": etag,
         "Last-Modified": when,
     }
     return Answer(status, headers, body)
 
 
-def begun(store: Store, id: ObjectId, start: int = START) -> bytes | bool:
+def begun(store: Store, id: ObjectId, start: int = START, sharing: int = 0) -> bytes | bool:
     """The bytes; True where they did not come, False where nothing was begun."""
     buffer, told = bytearray(SIZE), queue.SimpleQueue[bool]()
     view = memoryview(buffer)
-    if not store.begin_read(id, start, [view[:1], view[1:]], deadline=soon(), done=told.put):
+    if not store.begin_read(id, start, [view[:1], view[1:]], deadline=soon(), sharing=sharing, done=told.put):
         return False
     return bytes(buffer) if told.get(timeout=30) else True
 
@@ -110,6 +113,23 @@ def test_a_date_that_changes_under_one_etag_is_left_to_read(make: Make, stage: S
     assert begun(store, id) == DATA[START : START + SIZE]
     stage.play({"GET /bkt/k": part(when="Tue, 13 Oct 2009 17:50:00 GMT")})
     assert holds_within(lambda: begun(store, id) is True)
+    store.close()
+
+
+def test_parts_of_several_dates_are_left_to_read(make: Make, stage: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object is replaced under one ETag while two connections bring a part each."""
+    half = SIZE // 2
+    monkeypatch.setattr(Connection, "window", property(lambda self: half))
+    store = make(anonymous=True, connections=64)
+    stage.play({"GET *": BYTE, "HEAD *": BYTE})
+    with suppress(NotFound):
+        store.head("k", deadline=soon())
+    wait_until(lambda: store.connections_for(SIZE) == 2, "connections are idle")
+    later = "Tue, 13 Oct 2009 17:50:00 GMT"
+    stage.play({"GET /bkt/k": [part(size=half), part(start=START + half, size=half, when=later)]})
+    assert begun(store, ObjectId(store.source, *ID), sharing=1) is True
+    asked = [headers["range"] for _, _, headers in stage.log()]
+    assert sorted(asked) == sorted(f"bytes={start}-{start + half - 1}" for start in (START, START + half))
     store.close()
 
 

@@ -34,6 +34,7 @@ class Attempts:
     learn: told of each GET: its source, how many bytes it brought, and the seconds that it took.
     finish: told that a flight is done, one way or another.
     again: has a worker `run` a flight. May raise StoreError, once the workers are closed.
+    sharing: tells among how many flights idle connections are to be shared out, this one among them; 0: not at all.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Attempts:
         learn: Callable[[str, int, float], None],
         finish: Callable[[Flight], None],
         again: Callable[[Flight], None],
+        sharing: Callable[[Flight], int],
     ) -> None:
         self._lock, self._workers, self._memory, self._loader = lock, workers, memory, loader
         self._stats, self._clock = stats, clock
-        self._learn, self._finish, self._again = learn, finish, again
+        self._learn, self._finish, self._again, self._sharing = learn, finish, again, sharing
 
     def begin(self, flight: Flight) -> None:
         """The first attempt at a short flight, without a thread that waits for it. Where that cannot be, or comes to
@@ -69,6 +71,10 @@ class Attempts:
             return
         blocks, demand, _ = started
         self._begin(flight, slot, blocks, demand)
+
+    def hand_over(self, flight: Flight) -> None:
+        """Have a worker run it, now that those have begun which came before."""
+        self._run_instead(flight)
 
     def _begin(self, flight: Flight, slot: Slot, blocks: list[Block], demand: bool) -> None:
         deadline: Deadline | None = None
@@ -90,7 +96,8 @@ class Attempts:
                 self._run_instead(flight, deadline)
 
         try:
-            deadline = self._loader.begin(flight, blocks, demand=demand, done=done)
+            sharing = self._sharing(flight)
+            deadline = self._loader.begin(flight, blocks, demand=demand, sharing=sharing, done=done)
         except BaseException:
             if not ended:
                 done(None)

@@ -81,7 +81,16 @@ class Fetcher:
         self.links = {source: Link() for source in stores}
         self._warmup = {source: ConnectionWarmup(clock) for source in stores}
         self._launcher = Launcher(
-            self.lock, workers, beginners, self.memory, self._loader, stats, clock, self._learn, self._finish
+            self.lock,
+            workers,
+            beginners,
+            self.memory,
+            self._loader,
+            stats,
+            clock,
+            self._learn,
+            self._finish,
+            self.links,
         )
 
     def store(self, id: ObjectId) -> Store:
@@ -129,7 +138,7 @@ class Fetcher:
         """For each block of `need`: the block, or the flight that brings it.
 
         Starts GETs for what `wanted` lacks, or only for `need` where what is fetched ahead of readers leaves no room.
-        Long ones are cut, unless many more are under way beside them (`cut`).
+        Long ones are cut, unless many more are under way beside them (`cut`), or the store shares them out itself.
 
         The caller must pass every flight it was given to `stop_waiting`, once.
         """
@@ -149,7 +158,7 @@ class Fetcher:
         for gap in gaps:
             whole = gap == (0, geometry.block_count(size)) and not self.links[id.source].is_near
             most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE, whole=whole)
-            is_cut = cut and length > most
+            is_cut = cut and length > most and not self._launcher.shares(id, geometry.extent(gap, size).size)
             for piece in geometry.split(gap, most) if is_cut else (self._widened(id, size, gap),):
                 new = Flight(id, size, piece, demand=True)
                 new.reserved, ahead = ahead, 0

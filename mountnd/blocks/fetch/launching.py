@@ -3,26 +3,33 @@
 Short GETs are begun by one thread, which looks on disk before and waits for no server; more threads than one only where
 the disk keeps it waiting. All others, and those that could not be begun, are made by workers, which wait.
 
+Far from a server what somebody waits for is begun, too, even if it is longer: several connections may bring it. It has
+the idle ones before what is fetched ahead meanwhile.
+
 The caller holds the fetcher's lock around every method but `close`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 
 from ...errors import StoreError
 from ...stats import Stats
+from ...stores.base import ObjectId
 from ...workers import Task, Workers
+from .. import geometry
 from ..memory import MemoryTier
 from .attempts import Attempts
 from .flight import Flight
+from .link import LONG, Link
 from .loader import Loader
 
 # Prefetches up to so many bytes are begun, and received by one thread for all; longer ones are received side by side,
-# which takes several. Demands only up to a block: who reads more at once reads on, and should have one of the idle
-# connections before what is fetched ahead takes them (gzip's first volume at 30 ms 0.175 s instead of 0.22).
+# which takes several threads. Demands only up to a block near a server: who reads more at once reads on.
 SHORT, SHORT_DEMAND = 256 << 10, 64 << 10
+# Demands that several connections may bring; longer ones tell the rate of one (`link.LONG`).
+SHARED = LONG - 1
 # How many threads may hang at the disk before the rest waits.
 BEGINNERS_MOST = 16
 
@@ -44,18 +51,30 @@ class Launcher:
         clock: Callable[[], float],
         learn: Callable[[str, int, float], None],
         finish: Callable[[Flight], None],
+        links: Mapping[str, Link],
     ) -> None:
         self._workers, self._loader = workers, loader
         self._beginners = beginners or Workers(1, "begin", most=BEGINNERS_MOST)
-        self._attempts = Attempts(lock, workers, memory, loader, stats, clock, learn, finish, self._run)
+        self._links = links
+        self._attempts = Attempts(lock, workers, memory, loader, stats, clock, learn, finish, self._run, self._sharing)
 
     def launch(self, flight: Flight) -> None:
         """Have an attempt made: the first, or one more beside it. Raises StoreError once the workers are closed."""
-        short = flight.bytes <= (SHORT_DEMAND if flight.demand else SHORT)
+        if flight.demand:
+            short = flight.bytes <= (SHORT_DEMAND if self._links[flight.id.source].is_near else SHARED)
+        else:
+            short = flight.bytes <= SHORT
         if short and flight.begins and not flight.tasks and self._loader.store(flight.id).begins_reads:
             self._have(self._beginners, self._attempts.begin, flight)
+        elif not flight.demand and self._beginners.has_demands():
+            self._have(self._beginners, self._attempts.hand_over, flight)
         else:
             self._run(flight)
+
+    def shares(self, id: ObjectId, length: int) -> bool:
+        """Whether several connections would bring a demand of so many bytes, uncut."""
+        near = self._links[id.source].is_near
+        return not near and length <= SHARED and self._loader.store(id).connections_for(length) > 1
 
     def promote(self, flight: Flight) -> None:
         """Somebody waits for a flight that was launched as a prefetch."""
@@ -67,6 +86,15 @@ class Launcher:
     def close(self) -> None:
         """Begin no more. Idempotent."""
         self._beginners.close()
+
+    def _sharing(self, flight: Flight) -> int:
+        """Among how many flights the idle connections are to be shared out for this one; see `Store.begin_read`.
+
+        Who reads on beyond a longer one needs as many for what is fetched ahead, and no sooner than that comes."""
+        if not flight.demand or self._links[flight.id.source].is_near:
+            return 0
+        reads_on = flight.bytes > SHORT_DEMAND and flight.span.stop < geometry.block_count(flight.size)
+        return 1 + self._beginners.demands() + reads_on
 
     def _run(self, flight: Flight) -> None:
         self._have(self._workers, self._attempts.run, flight)

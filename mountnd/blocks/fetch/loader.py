@@ -88,7 +88,13 @@ class Loader:
         return True
 
     def begin(
-        self, flight: Flight, blocks: Sequence[Block], *, demand: bool, done: Callable[[float | None], object]
+        self,
+        flight: Flight,
+        blocks: Sequence[Block],
+        *,
+        demand: bool,
+        sharing: int,
+        done: Callable[[float | None], object],
     ) -> Deadline | None:
         """As `load`, of what no tier holds, without a thread that waits for the source.
 
@@ -96,7 +102,7 @@ class Loader:
         cancelled; `done` is called once, perhaps before this returns, with the seconds of the GET, or None where it
         failed.
         """
-        return _Load(self, flight, blocks, demand=demand).begin(done)
+        return _Load(self, flight, blocks, demand=demand).begin(sharing, done)
 
 
 class _Load:
@@ -163,7 +169,7 @@ class _Load:
         loader, flight = self._loader, self._flight
         flight.disk_answered = True
         start, views = self._wanted(gap)
-        self._count_get()
+        self._count_gets(1)
         began = loader.clock()
         spent = began - flight.begun_at if flight.begun_at is not None else 0.0
         deadline = Deadline(max(loader.timeout - spent, loader.timeout / 4))
@@ -174,7 +180,7 @@ class _Load:
             self._tell(deadline)
         self._came(gap, loader.clock() - began, holds, shared)
 
-    def begin(self, done: Callable[[float | None], object]) -> Deadline | None:
+    def begin(self, sharing: int, done: Callable[[float | None], object]) -> Deadline | None:
         """As `fetch`, of all of it, without waiting; see `Loader.begin`."""
         loader, flight = self._loader, self._flight
         start, views = self._wanted(flight.span)
@@ -185,7 +191,7 @@ class _Load:
             seconds = None
             try:
                 if whole or deadline.told.status:
-                    self._count_get()
+                    self._count_gets(deadline.told.gets)
                 self._tell(deadline)
                 if whole:
                     self._came(flight.span, loader.clock() - began, (), None)
@@ -193,7 +199,9 @@ class _Load:
             finally:
                 done(seconds)
 
-        begun = loader.store(flight.id).begin_read(flight.id, start, views, deadline=deadline, done=came)
+        begun = loader.store(flight.id).begin_read(
+            flight.id, start, views, deadline=deadline, sharing=sharing, done=came
+        )
         return deadline if begun else None
 
     def _wanted(self, gap: BlockRange) -> tuple[int, list[memoryview]]:
@@ -201,11 +209,11 @@ class _Load:
         where = geometry.extent(gap, self._flight.size)
         return where.start, self._loader.memory.views(self._blocks[self._own(gap)])
 
-    def _count_get(self) -> None:
+    def _count_gets(self, count: int) -> None:
         stats = self._loader.stats.of(self._flight.id.source)
-        stats.add(GETS)
+        stats.add(GETS, count)
         if self._demand:
-            stats.add(GETS_DEMAND)
+            stats.add(GETS_DEMAND, count)
 
     def _tell(self, deadline: Deadline) -> None:
         told = deadline.told

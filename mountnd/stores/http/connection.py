@@ -26,6 +26,7 @@ from ...errors import BadAnswer, TimedOut, Unreachable
 from ..deadline import Deadline
 from .answers import FIRST_BYTES, PlainResponse, answer_of, plain_answer, received
 from .connecting import shut
+from .side_by_side import window
 from .timeouts import IDLE_S
 
 # What is received in one turn, some 0.5 ms; and what is so short that it waits for none, as a reader may wait for it.
@@ -56,6 +57,8 @@ class Connection:
         self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self._answer: http.client.HTTPResponse | None = None
         self.was_shut = False
+        self._received = 0
+        self._segment = 0  # bytes; 0: not looked at yet
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._waits = -1.0  # seconds, as the kernel was told
@@ -91,6 +94,13 @@ class Connection:
     def is_new(self) -> bool:
         """Whether nothing was asked for on it yet."""
         return self._answer is None
+
+    @property
+    def window(self) -> int:
+        """Bytes of an answer's body that come in one round trip, about. Raises OSError where it is closed."""
+        if not self._segment:
+            self._segment = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        return window(self._segment, self._received)
 
     @property
     def peer(self) -> str:
@@ -132,6 +142,7 @@ class Connection:
         if not first:
             raise http.client.RemoteDisconnected("the server closed the connection without an answer")
         self._answer = answer = answer_of(first, self._socket, method)
+        self._received += answer.length or 0
         if answer.length == 0:
             answer.close()  # nothing will come
         return answer
@@ -167,6 +178,7 @@ class Connection:
         if answer is None:
             raise http.client.HTTPException("the head of an answer is not a plain one")
         self._answer = answer
+        self._received += answer.length or 0
         return answer
 
     def receive_now(self, view: memoryview) -> int:

@@ -147,6 +147,11 @@ class Connections:
         """A connection to send one request on, if there is one idle: `release` it, or close it."""
         return self._idle_connection(route, None)
 
+    def windows(self, route: Route) -> list[int]:
+        """Those of the idle connections (`Connection.window`), in the order in which `idle` takes them."""
+        with self._lock:
+            return [one.window for place, one, _ in reversed(self._idle) if place == route]
+
     def borrow(self, lender: Connections) -> None:
         """Take an idle connection of these before opening one, if nothing was asked for on it yet."""
         self._lender = lender

@@ -1,4 +1,5 @@
 """GETs of short ranges whose answers are as usual: sent at once on idle connections, and received by the event loop.
+Where connections are new several bring one range side by side (`side_by_side.py`).
 
 Whatever is not as usual ends such a GET, and its connection; who asked for it then asks again in the way that waits,
 which knows of everything else: it opens connections, asks again after a failure, tells why it fails.
@@ -21,31 +22,38 @@ from .connecting import Route
 from .connection import Connection
 from .connections import Connections
 from .event_loop import event_loop
+from .side_by_side import Parts, fewest, shares
 from .status import request_id_in
 
 # A server whose answers are not as usual so often in a row is left alone for so long. (Refusals are as usual, and so is
 # that a connection was closed while it was idle.)
 FAILURES, OFF_S = 3, 60.0
+# What may be shared out and is longer is left to the way that waits, if one connection brings it as soon as several.
+ALONE = 64 << 10
 
 
 class ShortGet(NamedTuple):
-    """What is asked for.
+    """What is asked for: the bytes from `start` on, as many as `views` hold.
 
     Attributes:
         target: path and query.
-        accept: is told the head of the answer before the body is received, and may raise.
-        views: exactly as long as the body is to be.
+        headers: those of the GET for the bytes `[start, stop)`.
+        accept: is told the head of an answer, and of which bytes, before its body is received, and may raise.
+        views: of bytes.
         check: called once they are filled, on the loop's thread, and may raise.
         done: is told whether they are filled, on the loop's thread, which it must not block.
+        sharing: reads that share the idle connections, this one among them; 0: one connection is to bring it.
     """
 
     target: str
-    headers: Mapping[str, str]
-    accept: Callable[[http.client.HTTPResponse], object]
+    headers: Callable[[int, int], Mapping[str, str]]
+    accept: Callable[[http.client.HTTPResponse, int, int], object]
+    start: int
     views: Sequence[memoryview]
     check: Callable[[], object]
     deadline: Deadline
     done: Callable[[bool], object]
+    sharing: int
 
 
 class ShortGets:
@@ -75,11 +83,40 @@ class ShortGets:
 
     def begin(self, get: ShortGet) -> bool:
         """Ask for it; False where that has to be done in the way that waits, and nothing was asked for. Never raises,
-        never waits. When the deadline passes, or is cancelled, the connection is closed."""
+        never waits. When the deadline passes, or is cancelled, its connections are closed."""
         if self._closed or self._clock() < self._off_until or len(self._running) >= self._most:
             return False
-        connection = self._connections.idle(self._route)
-        return connection is not None and self._send(connection, get)
+        length = sum(map(len, get.views))
+        connections = self._taken(length, get.sharing)
+        if not connections:
+            return False
+        parts = Parts(len(connections), get.check, get.deadline.cancel, get.done)
+        get.deadline.told.gets = len(connections)
+        start, views = get.start, list(get.views)
+        for connection, share in zip(connections, shares(length, [c.window for c in connections]), strict=True):
+            own, views = split(views, share)
+            part = _Part(get, parts, start, start + share, own)
+            start += share
+            if not self._send(connection, part):
+                if len(connections) == 1:
+                    return False
+                parts.ended(False)
+        return True
+
+    def _taken(self, length: int, sharing: int) -> list[Connection]:
+        """Idle connections to bring so many bytes."""
+        count = max(1, self.connections_for(length, sharing)) if sharing else 1
+        if count == 1 and sharing and length > ALONE:
+            return []
+        taken: list[Connection] = []
+        while len(taken) < count and (one := self._connections.idle(self._route)) is not None:
+            taken.append(one)
+        return taken
+
+    def connections_for(self, length: int, sharing: int) -> int:
+        """How many of the idle connections bring so many bytes soonest, where so many reads share them."""
+        windows = self._connections.windows(self._route)
+        return fewest(length, windows[: max(1, len(windows) // sharing)]) if windows else 0
 
     def close(self) -> None:
         """End those under way, and begin no more."""
@@ -90,10 +127,11 @@ class ShortGets:
             with suppress(OSError):  # it has ended meanwhile
                 exchange.connection.shut()
 
-    def _send(self, connection: Connection, get: ShortGet) -> bool:
-        exchange = _Exchange(self, connection, get, self._silence)
+    def _send(self, connection: Connection, part: _Part) -> bool:
+        get = part.get
+        exchange = _Exchange(self, connection, part, self._silence)
         try:
-            connection.begin("GET", get.target, get.headers)
+            connection.begin("GET", get.target, get.headers(part.start, part.stop))
             with self._lock:
                 if self._closed:
                     raise ConnectionAbortedError("the client is closed")
@@ -126,14 +164,24 @@ class ShortGets:
         self._connections.answered_within(seconds)
 
 
+class _Part(NamedTuple):
+    """What one connection brings of a short GET: the bytes `[start, stop)`, into `views`."""
+
+    get: ShortGet
+    parts: Parts
+    start: int
+    stop: int
+    views: Sequence[memoryview]
+
+
 class _Exchange:
     """One of them under way; see `event_loop.Exchange`."""
 
-    def __init__(self, gets: ShortGets, connection: Connection, get: ShortGet, silence: float) -> None:
-        self._gets, self.connection, self.get, self.silence = gets, connection, get, silence
+    def __init__(self, gets: ShortGets, connection: Connection, part: _Part, silence: float) -> None:
+        self._gets, self.connection, self.part, self.silence = gets, connection, part, silence
         self.fd = connection.fileno()
         self.begun = self.heard = time.monotonic()
-        self.watch: AbstractContextManager[object] = get.deadline.ending(connection.shut)
+        self.watch: AbstractContextManager[object] = part.get.deadline.ending(connection.shut)
         self._left: list[memoryview] | None = None  # of the views; None until the head has come
         self.is_unusual = False
 
@@ -150,13 +198,14 @@ class _Exchange:
             if answer is None:
                 return False
             self._gets.head_came(self.heard - self.begun)
-            told = self.get.deadline.told
-            told.status, told.request_id = answer.status, request_id_in(answer.headers.get)
-            if answer.status < 400 and answer.length != sum(map(len, self.get.views)):
+            part, told = self.part, self.part.get.deadline.told
+            if answer.status >= told.status:  # of several answers what tells of a failure
+                told.status, told.request_id = answer.status, request_id_in(answer.headers.get)
+            if answer.status < 400 and answer.length != part.stop - part.start:
                 self.is_unusual = True
                 raise BadAnswer("a body of another length", code="Body")
-            self.get.accept(answer)
-            self._left = [left for view in self.get.views if len(left := view[answer.take(view) :])]
+            part.get.accept(answer, part.start, part.stop)
+            self._left = [left for view in part.views if len(left := view[answer.take(view) :])]
         while self._left:
             view = self._left[0]
             got = self.connection.receive_now(view)
@@ -165,15 +214,30 @@ class _Exchange:
                 return False
             del self._left[0]
         self.connection.answer_ended()
-        self.get.check()
+        self.part.parts.came()
         return True
 
     def end(self, good: bool) -> None:
         self.watch.__exit__(None, None, None)
-        get, self._left = self.get, None
+        parts, self._left = self.part.parts, None
         good = good and not self.connection.was_shut
         self.is_unusual = self.is_unusual or time.monotonic() - self.heard > self.silence
         try:
             self._gets.ended(self, good)
         finally:
-            get.done(good)
+            parts.ended(good)
+
+
+def split(views: Sequence[memoryview], length: int) -> tuple[list[memoryview], list[memoryview]]:
+    """The first `length` bytes of what lies in views, and the others."""
+    before, behind = [], []
+    for view in views:
+        if length >= len(view):
+            before.append(view)
+        elif length:
+            before.append(view[:length])
+            behind.append(view[length:])
+        else:
+            behind.append(view)
+        length = max(0, length - len(view))
+    return before, behind

@@ -37,8 +37,8 @@ from .signing import Signer
 from .translate import Subject, error_from_response, translate
 
 # Who asks for a name wants its bytes next, over several connections. So many are opened meanwhile, at most this part of
-# those that there may be.
-AHEAD, AHEAD_PART = 8, 8
+# those that there may be. (With 16 twelve NWB files took 0.45 s at 30 ms, with 8 0.6: more of them share first reads.)
+AHEAD, AHEAD_PART = 16, 4
 # Short GETs that nobody waits for may take as many connections as all others together: only where so many may be open.
 CONNECTIONS_TO_BEGIN = 64
 
@@ -157,6 +157,7 @@ class HttpClient:
         *,
         version: str = "",
         expected: Expected,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
         """As `read`, without a thread that waits; see `Store.begin_read`. The answer is judged, and `done` called, on
@@ -164,20 +165,25 @@ class HttpClient:
         if not self._signer.is_ready or (self._route.proxy is not None and not self._route.tunnels):
             return False
         buffers = [view.cast("B") for view in views]
-        stop = start + sum(len(buffer) for buffer in buffers)
         target = self._bucket + quoted(key, version)
-        try:
-            headers = self._sign("GET", target, self._range_of(start, stop, expected.if_match), subject, deadline)
-        except StoreError:
-            return False
 
-        def take(answer: http.client.HTTPResponse) -> None:
+        def signed(start: int, stop: int) -> dict[str, str]:
+            return self._sign("GET", target, self._range_of(start, stop, expected.if_match), subject, deadline)
+
+        dates: set[str] = set()
+
+        def take(answer: http.client.HTTPResponse, start: int, stop: int) -> None:
             if answer.status not in (200, 206):
                 raise BadAnswer(f"{subject}: HTTP {answer.status}", code=str(answer.status))
             _check(answer, expected.accept, start, stop, subject)
+            dates.add(answer.headers.get("Last-Modified", ""))
+            if len(dates) > 1:  # replaced under the same ETag, perhaps, while several were under way
+                raise BadAnswer(f"{subject}: answers of several dates", code="Version")
 
         check = partial(expected.check, start, buffers)
-        return self._short_gets.begin(ShortGet(target, headers, take, buffers, check, deadline, done))
+        return self._short_gets.begin(
+            ShortGet(target, signed, take, start, buffers, check, deadline, done, sharing=sharing)
+        )
 
     def _range_of(self, start: int, stop: int, if_match: str) -> dict[str, str]:
         """The headers of a GET, unsigned."""
@@ -221,6 +227,10 @@ class HttpClient:
         """Seconds from a request to the head of its answer, the shortest that was seen; None before one."""
         shortest = min(self._names.shortest_wait, self._bytes.shortest_wait)
         return shortest if shortest < float("inf") else None
+
+    def connections_for(self, length: int) -> int:
+        """As `Store.connections_for`."""
+        return self._short_gets.connections_for(length, 1)
 
     def close(self) -> None:
         """Drop the idle connections, and end what was begun."""

@@ -269,6 +269,10 @@ class S3Store(StoreBase):
     def begins_reads(self) -> bool:
         return self._ring is None and self._options.connections >= CONNECTIONS_TO_BEGIN
 
+    def connections_for(self, length: int) -> int:
+        clients = self._clients.made() if self.begins_reads else None
+        return clients.http.connections_for(length) if clients is not None else 0
+
     def begin_read(
         self,
         id: ObjectId,
@@ -276,6 +280,7 @@ class S3Store(StoreBase):
         views: Sequence[memoryview],
         *,
         deadline: Deadline,
+        sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
         clients, expected = self._clients.made(), self._reads.expected(id)
@@ -284,7 +289,7 @@ class S3Store(StoreBase):
             return False
         subject = clients.subject(id.key)
         return clients.http.begin(
-            id.key, start, views, subject, deadline, version=id.version, expected=expected, done=done
+            id.key, start, views, subject, deadline, version=id.version, expected=expected, sharing=sharing, done=done
         )
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:

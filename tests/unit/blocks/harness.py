@@ -127,6 +127,9 @@ class Endless:
     def __init__(self, size: int) -> None:
         self.size, self.fetched = size, 0
 
+    def connections_for(self, length: int) -> int:
+        return 0
+
     @property
     def id(self) -> ObjectId:
         return ObjectId(self.source, "endless", '"1"')

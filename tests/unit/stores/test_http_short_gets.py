@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ import pytest
 from mountnd.errors import BadAnswer, MountError
 from mountnd.stores.deadline import Deadline
 from mountnd.stores.http import connections, event_loop, short_gets
+from mountnd.stores.http.connection import Connection
 from mountnd.stores.http.short_gets import FAILURES, ShortGet, ShortGets
 from tests.support.raw import HANG, Raw, Step, raw_server, say, trickle
 from tests.support.waiting import Clock, wait_until
 
 BODY = bytes(range(256)) * 512  # 128 KiB
+START = 1000
 HEAD = b"HTTP/1.1 206 Partial Content\r\nContent-Length: %d\r\nETag: x\r\n\r\n"
 GOOD = HEAD % len(BODY) + BODY
 
@@ -37,14 +40,22 @@ class Client:
         wait_until(lambda: len(self.connections._idle) >= count, "connections are open")
 
     def begin(
-        self, *views: memoryview, deadline: Deadline | None = None, check: Callable[[], object] = lambda: None
+        self,
+        *views: memoryview,
+        deadline: Deadline | None = None,
+        check: Callable[[], object] = lambda: None,
+        sharing: int = 0,
     ) -> bool:
-        def accept(answer: http.client.HTTPResponse) -> None:
+        def accept(answer: http.client.HTTPResponse, start: int, stop: int) -> None:
             if answer.status != 206:
                 raise ValueError("another status")
 
+        def headers(start: int, stop: int) -> dict[str, str]:
+            return {"Range": f"bytes={start}-{stop - 1}"}
+
         deadline = deadline or Deadline(30)
-        return self.gets.begin(ShortGet("/k", {}, accept, views, check, deadline, self.outcomes.append))
+        get = ShortGet("/k", headers, accept, START, views, check, deadline, self.outcomes.append, sharing)
+        return self.gets.begin(get)
 
     def told(self, count: int = 1) -> list[bool]:
         wait_until(lambda: len(self.outcomes) >= count, "the GETs have ended")
@@ -110,6 +121,98 @@ def test_many_side_by_side_by_one_thread(server: Raw, client: Client) -> None:
     assert {thread.name for thread in threading.enumerate()} - before == {"short-gets"}
     assert client.told(6) == [True] * 6
     assert all(buffer == BODY for buffer in buffers)
+
+
+QUARTER = len(BODY) // 4
+
+
+@pytest.fixture
+def new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections bring a quarter of the body in a round trip."""
+    monkeypatch.setattr(Connection, "window", property(lambda self: QUARTER))
+
+
+def ranges(server: Raw) -> list[tuple[int, int]]:
+    """The ranges that were asked for, `[start, stop)`, in order."""
+    heads = [head for one in server.connections() for head in one["heads"]]
+    found = (re.search(r"Range: bytes=(\d+)-(\d+)", head) for head in heads)
+    return sorted((int(one[1]), int(one[2]) + 1) for one in found if one)
+
+
+@pytest.mark.usefixtures("new")
+@pytest.mark.parametrize("sizes", [[len(BODY)], [1, 70_000, len(BODY) - 70_001]])
+def test_connections_that_are_new_bring_a_part_each(server: Raw, client: Client, sizes: list[int]) -> None:
+    server.play(say(HEAD % QUARTER + BODY[:QUARTER]), close=False)
+    client.open(6)
+    buffer, checked = bytearray(len(BODY)), []
+    assert client.begin(*views_of(buffer, *sizes), check=lambda: checked.append(bytes(buffer)), sharing=1)
+    assert client.told() == [True]
+    assert buffer == BODY and checked == [BODY], "once, when all have come"
+    assert ranges(server) == [(START + n * QUARTER, START + (n + 1) * QUARTER) for n in range(4)]
+    wait_until(lambda: len(client.connections._idle) == 6, "the connections are free")
+    assert client.outcomes == [True]
+
+
+@pytest.mark.usefixtures("new")
+def test_reads_share_the_idle_connections(server: Raw, client: Client) -> None:
+    half = len(BODY) // 2
+    server.play(trickle(b"", 0.1, 1), say(HEAD % half + BODY[:half]), close=False)
+    client.open(4)
+    first, second = bytearray(len(BODY)), bytearray(len(BODY))
+    assert client.begin(memoryview(first), sharing=2)
+    assert len(client.connections._idle) == 2
+    assert client.begin(memoryview(second), sharing=1)
+    assert client.told(2) == [True, True]
+    assert first == second == BODY
+
+
+@pytest.mark.usefixtures("new")
+def test_what_may_be_shared_out_and_is_not_is_left_to_those_who_wait(server: Raw, client: Client) -> None:
+    server.play(say(GOOD), close=False)
+    client.open(1)
+    assert not client.begin(memoryview(bytearray(len(BODY))), sharing=1)
+    assert len(client.connections._idle) == 1
+    assert client.begin(memoryview(bytearray(len(BODY))))
+    assert client.told() == [True]
+
+
+@pytest.mark.usefixtures("new")
+@pytest.mark.parametrize("what", ["refused", "shorter", "ends at once"])
+def test_a_part_that_is_not_as_usual_ends_all(server: Raw, client: Client, what: str) -> None:
+    """The other connections hang: they are not waited for."""
+    server.play(HANG, close=False)
+    client.open(3)
+    server.play(*UNUSUAL[what], close=what == "ends at once")
+    client.open(4)
+    deadline = Deadline(30)
+    assert client.begin(memoryview(bytearray(len(BODY))), deadline=deadline, sharing=1)
+    assert client.told() == [False]
+    assert not client.connections._idle, "none is used again"
+    assert deadline.told.gets == 4 and deadline.told.status == {"refused": 503, "shorter": 206}.get(what, 0)
+
+
+@pytest.mark.usefixtures("new")
+def test_all_parts_end_when_they_are_not_wanted_any_more(server: Raw, client: Client) -> None:
+    server.play(say((HEAD % QUARTER + BODY)[:500]), HANG, close=False)
+    client.open(4)
+    deadline = Deadline(30)
+    assert client.begin(memoryview(bytearray(len(BODY))), deadline=deadline, sharing=1)
+    deadline.cancel()
+    assert client.told() == [False]
+    wait_until(lambda: all(one["ended"] for one in server.connections()), "the connections are closed")
+    assert client.outcomes == [False]
+
+
+def test_a_connection_that_has_brought_much_brings_it_alone(server: Raw, client: Client) -> None:
+    server.play(say(GOOD), close=False)
+    client.open(4)
+    for n in (1, 2):
+        assert client.begin(memoryview(bytearray(len(BODY))), sharing=0)
+        assert client.told(n)[-1]
+        wait_until(lambda: len(client.connections._idle) == 4, "the connection is free")
+    assert max(client.connections.windows(client.route)) - min(client.connections.windows(client.route)) == 2 * len(
+        BODY
+    )
 
 
 def test_without_an_idle_connection_nothing_is_asked_for(server: Raw, client: Client) -> None:

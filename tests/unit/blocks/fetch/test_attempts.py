@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from mountnd.blocks.disk.cache import DiskCache
 from mountnd.blocks.fetch import attempts
 from mountnd.blocks.fetch.attempts import THROTTLED_S
+from mountnd.blocks.fetch.flight import Flight
 from mountnd.blocks.fetch.launching import SHORT
+from mountnd.blocks.fetch.link import NEAR_S
 from mountnd.blocks.geometry import BLOCK, BlockRange, Extent
 from mountnd.stats import GETS, GETS_DEMAND, GETS_FAILED, PREFETCHED, Stats
-from mountnd.stores.base import Deadline, ObjectId
+from mountnd.stores.base import Deadline, ObjectId, ObjectStat
 from mountnd.stores.memory import MemoryStore
 from mountnd.waits import GRACE_S
 from tests.support.waiting import Clock, wait_until
@@ -30,6 +33,9 @@ class Beginning(MemoryStore):
         mode: "good": at once; "bad": they come to nothing, with an answer of this `status`; "never": it begins none;
             "held": the test ends them, which `begun` has.
         left: seconds that each `read` was given.
+        connections: how many are idle.
+        shared: of each that was begun, from which byte on, how many, and among how many reads connections are shared.
+        gate: what begins waits for it.
     """
 
     begins_reads = True
@@ -38,11 +44,20 @@ class Beginning(MemoryStore):
         super().__init__()
         self.mode, self.status = mode, 404
         self.left: list[float] = []
+        self.connections = 0
+        self.shared: list[tuple[int, int, int]] = []
+        self.gate = threading.Event()
+        self.gate.set()
         self.begun: list[tuple[Callable[[], None], Done, Deadline]] = []
 
+    def connections_for(self, length: int) -> int:
+        return self.connections
+
     def begin_read(
-        self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline, done: Done
+        self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline, sharing: int, done: Done
     ) -> bool:
+        self.gate.wait(20)
+        self.shared.append((start, sum(map(len, views)), sharing))
         if self.mode == "never":
             return False
         if self.mode == "held":
@@ -172,9 +187,10 @@ def test_nothing_is_begun_once_the_mount_closes() -> None:
         assert room.used == 0
 
 
-def test_a_read_of_more_than_a_block_is_left_to_a_worker() -> None:
+def test_near_a_server_a_read_of_more_than_a_block_is_left_to_a_worker() -> None:
     data = body(10 * BLOCK)
     with BlocksHarness(store=Beginning()) as room:
+        room.fetcher.links[room.store.source].at_most(NEAR_S / 2)
         assert read(room.open("a", data), 4 * BLOCK, 2 * BLOCK) == data[4 * BLOCK : 6 * BLOCK]
         assert threads_of(room) == 1
 
@@ -234,3 +250,74 @@ def test_a_server_that_is_asked_too_much_is_left_alone_for_a_while(
         later[0][1]()
         room.quiet()
         assert len(room.store.left) == 1 and room.count(PREFETCHED) == BLOCK
+
+
+def test_what_somebody_waits_for_may_be_shared_out_and_what_is_fetched_ahead_not() -> None:
+    data = body(MIB)
+    with BlocksHarness(store=Beginning()) as room:
+        stream = room.open("a", data)
+        assert read(stream, 700_000, 1000) == data[700_000:701_000]
+        room.blocks.prefetch(stream.id, len(data), 0, BLOCK)
+        room.quiet()
+        assert room.store.shared == [(10 * BLOCK, BLOCK, 1), (0, BLOCK, 0)]
+
+
+def demand(room: BlocksHarness, stat: ObjectStat, blocks: int) -> int:
+    """Read so many blocks from the first one on; how many flights brought them."""
+    with room.fetcher.lock:
+        wanted = Extent(0, min(blocks * BLOCK, stat.size))
+        parts = room.fetcher.demand(stat.id, stat.size, BlockRange(0, blocks), wanted)
+    flights = {part for part in parts if isinstance(part, Flight)}
+    for flight in flights:
+        flight.future.result(20)
+    with room.fetcher.lock:
+        room.fetcher.stop_waiting(flights)
+    return len(flights)
+
+
+def test_near_a_server_nothing_is_shared_out() -> None:
+    data = body(MIB)
+    with BlocksHarness(store=Beginning()) as room:
+        room.store.connections = 8
+        room.fetcher.links[room.store.source].at_most(NEAR_S / 2)
+        stream = room.open("a", data)
+        assert demand(room, room.put("a", data), 8) == 4
+        assert room.store.shared == [], "and long ones are not begun"
+        assert read(stream, 700_000, 1000) == data[700_000:701_000]
+        assert room.store.shared == [(10 * BLOCK, BLOCK, 0)]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "connections", "expected"),
+    [
+        (8, 8, [(0, 8 * BLOCK, 2)]),  # its reader reads on
+        (16, 8, [(0, 16 * BLOCK - 1000, 1)]),  # there is no more
+        (8, 1, []),  # cut as ever, and not begun
+    ],
+)
+def test_a_demand_that_several_connections_bring_is_not_cut(
+    blocks: int, connections: int, expected: list[tuple[int, int, int]]
+) -> None:
+    data = body(16 * BLOCK - 1000)
+    with BlocksHarness(store=Beginning()) as room:
+        room.store.connections = connections
+        stat = room.put("a", data)
+        assert demand(room, stat, blocks) == (1 if expected else 4)
+        assert [one for one in room.store.shared if one[1] > 2 * BLOCK] == expected
+
+
+def test_what_is_fetched_ahead_comes_to_connections_after_what_somebody_waits_for() -> None:
+    data = body(4 * MIB)
+    with BlocksHarness(store=Beginning()) as room:
+        room.store.gate.clear()
+        stream = room.open("a", data)
+        reader = threading.Thread(target=read, args=(stream, 2 * MIB, 1000))
+        reader.start()
+        until(lambda: room.fetcher.is_busy)
+        room.blocks.prefetch(stream.id, len(data), 0, MIB)
+        time.sleep(0.2)
+        assert room.store.left == [], "the long one waits"
+        room.store.gate.set()
+        reader.join(20)
+        room.quiet()
+        assert room.count(PREFETCHED) == MIB
