@@ -138,14 +138,16 @@ class Workers:
             if self._demand or self._prefetch:
                 self._find_thread()
 
-    def demands(self) -> int:
+    def waiting_demands(self) -> int:
         """How many demands wait for a thread."""
         return len(self._demand)
 
-    def has_demands(self) -> bool:
-        """Whether a demand waits, or runs."""
+    def begins_demands(self) -> bool:
+        """Whether demands began a moment ago, and run yet: others may follow them shortly. Not where they hang."""
         with self._lock:
-            return bool(self._demand) or not all(self._running.values())
+            since = self._clock() - TURN_S
+            runs = any(not prefetch and task.began >= since for task, prefetch in self._running.items())
+            return runs or (bool(self._demand) and self._demand[0].queued >= since)
 
     def nudge(self) -> None:
         """Make the threads that the system did not grant when they were needed, if it does now."""

@@ -272,9 +272,9 @@ class Store(Protocol):
         """Whether `begin_read` may be of any use."""
         ...
 
-    def connections_for(self, length: int) -> int:
-        """Over how many connections side by side `begin_read` would read so many bytes that it may share out, if it
-        were called now. 0 where there are none."""
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
+        """Over how many connections side by side `begin_read` would read so many bytes, if it was called now; 0 where
+        it would not. Never raises, never waits."""
         ...
 
     def begin_read(

@@ -19,7 +19,7 @@ class BeginsNoReads:
     def begins_reads(self) -> bool:
         return False
 
-    def connections_for(self, length: int) -> int:
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return 0
 
     def begin_read(

@@ -126,7 +126,8 @@ class Told:
     """What the requests under a deadline have come to so far, for whoever explains how long they took.
 
     Attributes:
-        status: HTTP status of the last answer, 0 before one, and where there are none.
+        status: HTTP status of the last answer, 0 before one, and where there are none; of several side by side the
+            highest.
         request_id: what the provider calls that request, "" where untold.
         retries: requests that failed and were made again.
         gets: requests that were sent side by side for one read.

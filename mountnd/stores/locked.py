@@ -142,8 +142,8 @@ class LockedStore(WrappingStore):
     def begins_reads(self) -> bool:
         return self._store.begins_reads
 
-    def connections_for(self, length: int) -> int:
-        return self._store.connections_for(length)
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
+        return self._store.connections_for(self._inner(id), length, sharing) if is_pinned(id.version, id.etag) else 0
 
     def begin_read(
         self,

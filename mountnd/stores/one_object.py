@@ -61,8 +61,8 @@ class OneObject(WrappingStore):
     def begins_reads(self) -> bool:
         return self._store.begins_reads
 
-    def connections_for(self, length: int) -> int:
-        return self._store.connections_for(length)
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
+        return self._store.connections_for(id._replace(source=self._inner_source), length, sharing)
 
     def begin_read(
         self,

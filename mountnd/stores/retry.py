@@ -103,8 +103,8 @@ class Retrying(WrappingStore):
     def begins_reads(self) -> bool:
         return self._store.begins_reads
 
-    def connections_for(self, length: int) -> int:
-        return self._store.connections_for(length)
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
+        return self._store.connections_for(id, length, sharing)
 
     def begin_read(
         self,

@@ -57,8 +57,8 @@ class Shared(WrappingStore):
     def begins_reads(self) -> bool:
         return any(store.begins_reads for store in self._by_root)
 
-    def connections_for(self, length: int) -> int:
-        return min((store.connections_for(length) for store in self._by_root), default=0)
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
+        return self._of_version(id).connections_for(id, length, sharing)
 
     def begin_read(
         self,

@@ -34,6 +34,7 @@ def nothing_opened_ahead() -> Iterator[None]:
     """A raw server says over a connection what it was told to say when that was opened."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(http_client, "AHEAD", 0)
+        patched.setattr(http_client, "AHEAD_NEAR", 0)
         yield
 
 

@@ -124,7 +124,7 @@ def test_parts_of_several_dates_are_left_to_read(make: Make, stage: Scripted, mo
     stage.play({"GET *": BYTE, "HEAD *": BYTE})
     with suppress(NotFound):
         store.head("k", deadline=soon())
-    wait_until(lambda: store.connections_for(SIZE) == 2, "connections are idle")
+    wait_until(lambda: store.connections_for(ObjectId(store.source, *ID), SIZE, 1) == 2, "connections are idle")
     later = "Tue, 13 Oct 2009 17:50:00 GMT"
     stage.play({"GET /bkt/k": [part(size=half), part(start=START + half, size=half, when=later)]})
     assert begun(store, ObjectId(store.source, *ID), sharing=1) is True

@@ -31,7 +31,8 @@ class Attempts:
     """Args:
     lock: the fetcher's.
     workers: what is under way without them counts as theirs.
-    learn: told of each GET: its source, how many bytes it brought, and the seconds that it took.
+    learn: told of each GET, or several side by side: their source, how many bytes they brought, in how many seconds,
+        and how many they were.
     finish: told that a flight is done, one way or another.
     again: has a worker `run` a flight. May raise StoreError, once the workers are closed.
     sharing: tells among how many flights idle connections are to be shared out, this one among them; 0: not at all.
@@ -45,7 +46,7 @@ class Attempts:
         loader: Loader,
         stats: Stats,
         clock: Callable[[], float],
-        learn: Callable[[str, int, float], None],
+        learn: Callable[[str, int, float, int], None],
         finish: Callable[[Flight], None],
         again: Callable[[Flight], None],
         sharing: Callable[[Flight], int],
@@ -169,7 +170,7 @@ class Attempts:
     def _succeeded(self, flight: Flight, blocks: list[Block], seconds: float) -> None:
         with self._lock:
             if seconds:
-                self._learn(flight.id.source, flight.bytes, seconds)
+                self._learn(flight.id.source, flight.bytes, seconds, flight.brought.gets if flight.brought else 1)
             flight.attempts -= 1
             if flight.finished:  # the other attempt was faster
                 return

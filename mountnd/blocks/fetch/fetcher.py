@@ -158,9 +158,11 @@ class Fetcher:
         for gap in gaps:
             whole = gap == (0, geometry.block_count(size)) and not self.links[id.source].is_near
             most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE, whole=whole)
-            is_cut = cut and length > most and not self._launcher.shares(id, geometry.extent(gap, size).size)
+            shared = self._launcher.shares(id, size, gap)
+            is_cut = cut and length > most and not shared
             for piece in geometry.split(gap, most) if is_cut else (self._widened(id, size, gap),):
                 new = Flight(id, size, piece, demand=True)
+                new.shared = shared
                 new.reserved, ahead = ahead, 0
                 self._start(new)
         parts: list[Block | Flight] = []
@@ -218,7 +220,7 @@ class Fetcher:
     def _start(self, flight: Flight) -> None:
         if not self._long_prefetches.queue_if_full(flight):
             self._submit(flight)
-        self._warmup[flight.id.source].started(flight.bytes)
+        self._warmup[flight.id.source].started(0 if flight.shared else flight.bytes)
         for i in range(*flight.span):
             self._flights[flight.id, i] = flight
 
@@ -246,9 +248,10 @@ class Fetcher:
             except StoreError:
                 return  # the mount is closing
 
-    def _learn(self, source: str, size: int, seconds: float) -> None:
-        """A GET of `size` bytes took so long."""
-        self._hedging[source].record(size, seconds)
+    def _learn(self, source: str, size: int, seconds: float, gets: int) -> None:
+        """A GET of `size` bytes took so long, or several side by side."""
+        if gets == 1:
+            self._hedging[source].record(size, seconds)
         self.links[source].record(size, seconds)
 
     # -- without the lock -----------------------------------------------------------------------

@@ -25,13 +25,14 @@ class Brought(NamedTuple):
 
     Attributes:
         from_disk: all of them from the disk tier.
-        status, request_id, retries: as in `deadline.Told`, of its last GET.
+        status, request_id, retries, gets: as in `deadline.Told`, of its last GET.
     """
 
     from_disk: bool
     status: int = 0
     request_id: str = ""
     retries: int = 0
+    gets: int = 1
 
 
 class Flight:
@@ -45,6 +46,7 @@ class Flight:
         prefetch: it began as one.
         reserved: bytes of the prefetch budget that it holds until it has finished.
         long_prefetch: and as a long one, of which only so many are under way.
+        shared: several connections are to bring it, though it is long: so it is begun.
         begins: it may be begun, if it is short: without a worker that waits for it.
         begun_at: when that was tried, None before: whoever waits for it has waited since.
         demand: somebody waits for it.
@@ -78,6 +80,7 @@ class Flight:
         "prefetch",
         "reserved",
         "retryable",
+        "shared",
         "size",
         "span",
         "started_at",
@@ -88,7 +91,7 @@ class Flight:
     def __init__(self, id: ObjectId, size: int, span: BlockRange, *, demand: bool) -> None:
         self.id, self.size, self.span, self.demand = id, size, span, demand
         self.prefetch = self.retryable = not demand
-        self.begins = True
+        self.begins, self.shared = True, False
         self.begun_at: float | None = None
         self.bytes = geometry.extent(span, size).size
         self.reserved = self.bytes if self.prefetch else 0

@@ -6,7 +6,7 @@ the disk keeps it waiting. All others, and those that could not be begun, are ma
 Far from a server what somebody waits for is begun, too, even if it is longer: several connections may bring it. It has
 the idle ones before what is fetched ahead meanwhile.
 
-The caller holds the fetcher's lock around every method but `close`.
+The caller holds the fetcher's lock around every method that has no underscore, but `close`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ...stats import Stats
 from ...stores.base import ObjectId
 from ...workers import Task, Workers
 from .. import geometry
+from ..geometry import BlockRange
 from ..memory import MemoryTier
 from .attempts import Attempts
 from .flight import Flight
@@ -49,7 +50,7 @@ class Launcher:
         loader: Loader,
         stats: Stats,
         clock: Callable[[], float],
-        learn: Callable[[str, int, float], None],
+        learn: Callable[[str, int, float, int], None],
         finish: Callable[[Flight], None],
         links: Mapping[str, Link],
     ) -> None:
@@ -60,21 +61,21 @@ class Launcher:
 
     def launch(self, flight: Flight) -> None:
         """Have an attempt made: the first, or one more beside it. Raises StoreError once the workers are closed."""
-        if flight.demand:
-            short = flight.bytes <= (SHORT_DEMAND if self._links[flight.id.source].is_near else SHARED)
-        else:
-            short = flight.bytes <= SHORT
+        short = flight.shared or flight.bytes <= (SHORT_DEMAND if flight.demand else SHORT)
         if short and flight.begins and not flight.tasks and self._loader.store(flight.id).begins_reads:
             self._have(self._beginners, self._attempts.begin, flight)
-        elif not flight.demand and self._beginners.has_demands():
+        elif not flight.demand and self._is_far(flight.id) and self._beginners.begins_demands():
             self._have(self._beginners, self._attempts.hand_over, flight)
         else:
             self._run(flight)
 
-    def shares(self, id: ObjectId, length: int) -> bool:
-        """Whether several connections would bring a demand of so many bytes, uncut."""
-        near = self._links[id.source].is_near
-        return not near and length <= SHARED and self._loader.store(id).connections_for(length) > 1
+    def shares(self, id: ObjectId, size: int, span: BlockRange) -> bool:
+        """Whether several connections would bring a demand for these blocks of an object, of more than one."""
+        length = geometry.extent(span, size).size
+        if not SHORT_DEMAND < length <= SHARED or not (self._is_far(id) and self._loader.waits_for_none(id.source)):
+            return False
+        sharing = 1 + self._beginners.waiting_demands() + _leads_on(span, size)
+        return self._loader.store(id).connections_for(id, length, sharing) > 1
 
     def promote(self, flight: Flight) -> None:
         """Somebody waits for a flight that was launched as a prefetch."""
@@ -88,13 +89,13 @@ class Launcher:
         self._beginners.close()
 
     def _sharing(self, flight: Flight) -> int:
-        """Among how many flights the idle connections are to be shared out for this one; see `Store.begin_read`.
-
-        Who reads on beyond a longer one needs as many for what is fetched ahead, and no sooner than that comes."""
-        if not flight.demand or self._links[flight.id.source].is_near:
+        """Among how many flights the idle connections are to be shared out for this one; see `Store.begin_read`."""
+        if not (flight.demand and self._is_far(flight.id)):
             return 0
-        reads_on = flight.bytes > SHORT_DEMAND and flight.span.stop < geometry.block_count(flight.size)
-        return 1 + self._beginners.demands() + reads_on
+        return 1 + self._beginners.waiting_demands() + (flight.shared and _leads_on(flight.span, flight.size))
+
+    def _is_far(self, id: ObjectId) -> bool:
+        return not self._links[id.source].is_near
 
     def _run(self, flight: Flight) -> None:
         self._have(self._workers, self._attempts.run, flight)
@@ -108,3 +109,9 @@ class Launcher:
         flight.tasks.append(task)
         # The workers closed before one of them took it.
         task.future.add_done_callback(lambda future: flight.future.cancel() if future.cancelled() else None)
+
+
+def _leads_on(span: BlockRange, size: int) -> bool:
+    """Whether more of the object lies behind: its reader reads on, and what is fetched ahead needs as many connections,
+    as it comes no sooner than this."""
+    return span.stop < geometry.block_count(size)

@@ -76,13 +76,19 @@ class Loader:
             load.get(gap, None)
         return load.seconds
 
+    def waits_for_none(self, source: str) -> bool:
+        """Whether nobody else may be fetching the same of a source."""
+        if self.shared is not None and self.shared.takes(source):
+            return False
+        return self.disk is None or not self.disk.leases(source)
+
     def may_begin(self, flight: Flight) -> bool:
         """Whether `begin` may be of use: no tier holds anything of the flight, and nobody else fetches it. May look at
         the disk."""
         id = flight.id
-        if self.shared is not None and self.shared.takes(id.source):
+        if not self.waits_for_none(id.source):
             return False
-        if self.disk is not None and (self.disk.leases(id.source) or not self.disk.lacks(id, flight.size, flight.span)):
+        if self.disk is not None and not self.disk.lacks(id, flight.size, flight.span):
             return False
         flight.disk_answered = True
         return True
@@ -217,7 +223,7 @@ class _Load:
 
     def _tell(self, deadline: Deadline) -> None:
         told = deadline.told
-        self._flight.brought = Brought(False, told.status, told.request_id, told.retries)
+        self._flight.brought = Brought(False, told.status, told.request_id, told.retries, told.gets)
 
     def _came(self, gap: BlockRange, took: float, holds: Holds, shared: Hold | None) -> None:
         """`gap` has come by one GET, in so many seconds."""
@@ -225,8 +231,9 @@ class _Load:
         id, stats = flight.id, loader.stats.of(flight.id.source)
         own, where = self._own(gap), geometry.extent(gap, flight.size)
         self.seconds = took if gap == flight.span else 0.0
-        stats.add(GET_TIME, round(took * 1e6))
-        stats.get_times.record(took)
+        for _ in range(flight.brought.gets if flight.brought is not None else 1):
+            stats.add(GET_TIME, round(took * 1e6))
+            stats.get_times.record(took)
         stats.add(BYTES_FETCHED, where.size)
         loader.usage.fetched(id, flight.size, *where, ahead=flight.prefetch)
         for b in self._blocks[own]:

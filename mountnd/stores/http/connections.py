@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ... import descriptors
@@ -39,6 +39,8 @@ PREPARE_S, OPEN_S = 1.0, 10.0
 _GONE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 Translate = Callable[[Exception], StoreError]
+# A connection, where it leads, and since when it is idle, in monotonic seconds.
+Idle = tuple[Route, Connection, float]
 
 
 class Connections:
@@ -64,13 +66,13 @@ class Connections:
         self._patience = patience
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
-        self._idle: list[tuple[Route, Connection, float]] = []
+        self._idle: list[Idle] = []
         self._turn: threading.Lock = others._turn if others else threading.Lock()  # as their connections have it
         self._closed = False
         self._lender: Connections | None = None
         self.shortest_wait = float("inf")
         self._opening: set[Deadline] = set()  # ahead
-        self._prepared = float("-inf")  # when that was last looked at
+        self._prepared = float("-inf"), 0  # when it was looked last whether so many are idle
         descriptors.spare(self.drop_idle)
         # A request that outlives its mount may still leave one here, of clients that nobody else knows.
         weakref.finalize(self, _close_all, self._idle).atexit = False
@@ -147,10 +149,24 @@ class Connections:
         """A connection to send one request on, if there is one idle: `release` it, or close it."""
         return self._idle_connection(route, None)
 
-    def windows(self, route: Route) -> list[int]:
-        """Those of the idle connections (`Connection.window`), in the order in which `idle` takes them."""
+    def widest(self, route: Route, sharing: int, most: int) -> list[Idle]:
+        """The idle connections that bring most in a round trip (`Connection.window`), the widest one first: a part of
+        all of them, where so many share them, and so many at most. `release` each, close it, or `put_back` all."""
         with self._lock:
-            return [one.window for place, one, _ in reversed(self._idle) if place == route]
+            idle = sorted((one for one in self._idle if one[0] == route), key=lambda one: -one[1].window)
+            found = idle[: min(most, max(1, len(idle) // sharing))]
+            self._idle[:] = [one for one in self._idle if one not in found]
+        living = [one for one in found if _lives(one)]
+        _close_all([one for one in found if one not in living])
+        return living
+
+    def put_back(self, idle: Sequence[Idle]) -> None:
+        """Nothing was asked for on these."""
+        with self._lock:
+            if not self._closed:
+                self._idle[:0] = idle
+                return
+        _close_all(idle)
 
     def borrow(self, lender: Connections) -> None:
         """Take an idle connection of these before opening one, if nothing was asked for on it yet."""
@@ -164,9 +180,10 @@ class Connections:
         """Open connections ahead, so that `count` are idle; none through a proxy, which may count them. Returns at
         once. What fails is not told: whoever needs a connection opens one."""
         now = time.monotonic()
-        if now - self._prepared < PREPARE_S or route.proxy is not None:
+        since, before = self._prepared
+        if route.proxy is not None or (now - since < PREPARE_S and count <= before):
             return
-        self._prepared = now
+        self._prepared = now, count
         with self._lock:
             gone = [one for one in self._idle if not one[1].alive()]
             self._idle[:] = [one for one in self._idle if one not in gone]
@@ -217,9 +234,9 @@ class Connections:
                 at = next(fits, None)
                 if at is None:
                     break
-                _, connection, since = self._idle.pop(at)
-            fresh = time.monotonic() - since < IDLE_KEPT_S and connection.alive()
-            if fresh and (allowed is None or route.proxy is not None or allowed(connection.peer)):
+                found = self._idle.pop(at)
+            connection = found[1]
+            if _lives(found) and (allowed is None or route.proxy is not None or allowed(connection.peer)):
                 return connection
             connection.close()
         if new:
@@ -253,6 +270,12 @@ class Connections:
         return Connection(sock, route.place, self._turn, self._patience.silence)
 
 
-def _close_all(idle: list[tuple[Route, Connection, float]]) -> None:
+def _lives(idle: Idle) -> bool:
+    """Whether it may be used again."""
+    _, connection, since = idle
+    return time.monotonic() - since < IDLE_KEPT_S and connection.alive()
+
+
+def _close_all(idle: Sequence[Idle]) -> None:
     for _, connection, _ in idle:
         connection.close()

@@ -14,20 +14,23 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import NamedTuple
 
 from ...errors import BadAnswer, MountError
 from ..deadline import Deadline
 from .connecting import Route
 from .connection import Connection
-from .connections import Connections
+from .connections import Connections, Idle
 from .event_loop import event_loop
-from .side_by_side import Parts, fewest, shares
+from .side_by_side import MOST, Parts, fewest, shares
 from .status import request_id_in
 
 # A server whose answers are not as usual so often in a row is left alone for so long. (Refusals are as usual, and so is
 # that a connection was closed while it was idle.)
 FAILURES, OFF_S = 3, 60.0
+# So servers say that they have too many requests.
+THROTTLED = (429, 503)
 # What may be shared out and is longer is left to the way that waits, if one connection brings it as soon as several.
 ALONE = 64 << 10
 
@@ -37,11 +40,11 @@ class ShortGet(NamedTuple):
 
     Attributes:
         target: path and query.
-        headers: those of the GET for the bytes `[start, stop)`.
+        headers: those of the GET for the bytes `[start, stop)`; may raise.
         accept: is told the head of an answer, and of which bytes, before its body is received, and may raise.
         views: of bytes.
         check: called once they are filled, on the loop's thread, and may raise.
-        done: is told whether they are filled, on the loop's thread, which it must not block.
+        done: is told whether they are filled; it must not block.
         sharing: reads that share the idle connections, this one among them; 0: one connection is to bring it.
     """
 
@@ -80,43 +83,63 @@ class ShortGets:
         self._running: set[_Exchange] = set()
         self._closed = False
         self._failures, self._off_until = 0, 0.0
+        self._alone_until = 0.0  # nothing is shared out: the server has had too many requests
 
     def begin(self, get: ShortGet) -> bool:
         """Ask for it; False where that has to be done in the way that waits, and nothing was asked for. Never raises,
         never waits. When the deadline passes, or is cancelled, its connections are closed."""
         if self._closed or self._clock() < self._off_until or len(self._running) >= self._most:
             return False
-        length = sum(map(len, get.views))
-        connections = self._taken(length, get.sharing)
-        if not connections:
+        idle = self._taken(sum(map(len, get.views)), get.sharing)
+        connections, told = [connection for _, connection, _ in idle], get.deadline.told
+        try:
+            parts = self._parts(get, connections)
+        except (ValueError, MountError):
+            self._connections.put_back(idle)
             return False
-        parts = Parts(len(connections), get.check, get.deadline.cancel, get.done)
-        get.deadline.told.gets = len(connections)
-        start, views = get.start, list(get.views)
-        for connection, share in zip(connections, shares(length, [c.window for c in connections]), strict=True):
-            own, views = split(views, share)
-            part = _Part(get, parts, start, start + share, own)
-            start += share
+        for n, (connection, part) in enumerate(zip(connections, parts, strict=True)):
+            told.gets = n + 1
             if not self._send(connection, part):
-                if len(connections) == 1:
-                    return False
-                parts.ended(False)
-        return True
-
-    def _taken(self, length: int, sharing: int) -> list[Connection]:
-        """Idle connections to bring so many bytes."""
-        count = max(1, self.connections_for(length, sharing)) if sharing else 1
-        if count == 1 and sharing and length > ALONE:
-            return []
-        taken: list[Connection] = []
-        while len(taken) < count and (one := self._connections.idle(self._route)) is not None:
-            taken.append(one)
-        return taken
+                told.gets = max(1, n)
+                self._connections.put_back(idle[n + 1 :])
+                for unsent in parts[n:] if n else ():
+                    unsent.parts.ended(False)
+                return n > 0
+        return bool(parts)
 
     def connections_for(self, length: int, sharing: int) -> int:
-        """How many of the idle connections bring so many bytes soonest, where so many reads share them."""
-        windows = self._connections.windows(self._route)
-        return fewest(length, windows[: max(1, len(windows) // sharing)]) if windows else 0
+        """How many connections `begin` would share so many bytes out to, if it was called now; 0: it would not."""
+        idle = self._shared(length, sharing)
+        self._connections.put_back(idle)
+        return len(idle)
+
+    def _taken(self, length: int, sharing: int) -> list[Idle]:
+        """Idle connections to bring so many bytes."""
+        idle = self._shared(length, sharing) if sharing else []
+        if len(idle) > 1 or (idle and length <= ALONE):
+            return idle
+        self._connections.put_back(idle)
+        one = self._connections.idle(self._route) if not sharing or length <= ALONE else None
+        return [] if one is None else [(self._route, one, time.monotonic())]
+
+    def _shared(self, length: int, sharing: int) -> list[Idle]:
+        """The fewest idle connections that bring so many bytes soonest."""
+        if self._closed or self._clock() < max(self._off_until, self._alone_until):
+            return []
+        idle = self._connections.widest(self._route, sharing, MOST)
+        count = fewest(length, [connection.window for _, connection, _ in idle]) if idle else 0
+        self._connections.put_back(idle[count:])
+        return idle[:count]
+
+    def _parts(self, get: ShortGet, connections: Sequence[Connection]) -> list[_Part]:
+        """What each connection brings. Raises ValueError and MountError where the request cannot be made."""
+        whole = Parts(len(connections), get.check, get.deadline.cancel, partial(self._over, get))
+        at, views, out = get.start, list(get.views), list[_Part]()
+        for share in shares(sum(map(len, views)), [connection.window for connection in connections]):
+            own, views = split(views, share)
+            out.append(_Part(get, whole, get.headers(at, at + share), at, at + share, own))
+            at += share
+        return out
 
     def close(self) -> None:
         """End those under way, and begin no more."""
@@ -131,7 +154,7 @@ class ShortGets:
         get = part.get
         exchange = _Exchange(self, connection, part, self._silence)
         try:
-            connection.begin("GET", get.target, get.headers(part.start, part.stop))
+            connection.begin("GET", get.target, part.headers)
             with self._lock:
                 if self._closed:
                     raise ConnectionAbortedError("the client is closed")
@@ -146,14 +169,21 @@ class ShortGets:
             return False
         return True
 
+    def _over(self, get: ShortGet, good: bool, unusual: bool) -> None:
+        """All of it has come, or will not."""
+        with self._lock:
+            self._failures = 0 if good else self._failures + unusual
+            if self._failures >= FAILURES:
+                self._failures, self._off_until = 0, self._clock() + OFF_S
+        if get.deadline.told.status in THROTTLED:
+            self._alone_until = self._clock() + OFF_S
+        get.done(good)
+
     def ended(self, exchange: _Exchange, good: bool) -> None:
         """It is over, and its connection free, or to be closed."""
         connection = exchange.connection
         with self._lock:
             self._running.discard(exchange)
-            self._failures = 0 if good else self._failures + exchange.is_unusual
-            if self._failures >= FAILURES:
-                self._failures, self._off_until = 0, self._clock() + OFF_S
         if good and connection.reusable:
             self._connections.release(self._route, connection)
         else:
@@ -169,6 +199,7 @@ class _Part(NamedTuple):
 
     get: ShortGet
     parts: Parts
+    headers: Mapping[str, str]
     start: int
     stop: int
     views: Sequence[memoryview]
@@ -225,7 +256,7 @@ class _Exchange:
         try:
             self._gets.ended(self, good)
         finally:
-            parts.ended(good)
+            parts.ended(good, self.is_unusual)
 
 
 def split(views: Sequence[memoryview], length: int) -> tuple[list[memoryview], list[memoryview]]:

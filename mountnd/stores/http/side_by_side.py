@@ -13,12 +13,19 @@ from collections.abc import Callable, Sequence
 INITIAL_SEGMENTS = 10
 # Of that the head of the answer takes so many bytes, hardly more.
 HEAD_BYTES = 1 << 10
+# What a connection brings in one round trip does not grow for ever: no more is taken for granted.
+WINDOW_MAX = 1 << 20
+# Connections that one range is shared out to.
+MOST = 16
+# Nearer than this, in seconds, a round trip costs less than a request does.
+NEAR_S = 0.005
 
 
 def window(segment: int, received: int) -> int:
     """Bytes of a body that a connection brings in one round trip, with segments of so many bytes, after so many bytes
-    that were received on it: in TCP's slow start each byte that has arrived makes room for one more."""
-    return max(1, INITIAL_SEGMENTS * segment - HEAD_BYTES) + received
+    that were received on it: in TCP's slow start each byte that has arrived makes room for one more. (What a server
+    forgets of that while the connection is idle is not known.)"""
+    return min(WINDOW_MAX, max(1, INITIAL_SEGMENTS * segment - HEAD_BYTES) + received)
 
 
 def round_trips(length: int, room: int) -> int:
@@ -37,8 +44,7 @@ def fewest(length: int, windows: Sequence[int]) -> int:
 
 
 def shares(length: int, windows: Sequence[int]) -> list[int]:
-    """How much each connection brings of `length` bytes, so that all take about as many round trips; at least one byte
-    each where there are as many."""
+    """How much each connection brings of `length` bytes, so that all take about as many round trips."""
     total, out, at, before = sum(windows), [], 0, 0
     for one in windows:
         before += one
@@ -55,16 +61,21 @@ class Parts:
         count: how many there are.
         check: called once all their bytes have come, and may raise.
         cancel: ends those that are under way.
-        done: told whether all of them are good, once none is under way any more.
+        done: told, once none is under way any more, whether all of them are good, and whether the first that was not
+            came to something unusual.
     """
 
     def __init__(
-        self, count: int, check: Callable[[], object], cancel: Callable[[], object], done: Callable[[bool], object]
+        self,
+        count: int,
+        check: Callable[[], object],
+        cancel: Callable[[], object],
+        done: Callable[[bool, bool], object],
     ) -> None:
         self._lock = threading.Lock()
         self._check, self._cancel, self._done = check, cancel, done
         self._missing = self._running = count  # whose bytes have not come; which are not over
-        self._good = True
+        self._good, self._unusual = True, False
 
     def came(self) -> None:
         """The bytes of one have come. Raises what `check` raises."""
@@ -74,13 +85,14 @@ class Parts:
                 return
         self._check()
 
-    def ended(self, good: bool) -> None:
+    def ended(self, good: bool, unusual: bool = False) -> None:
         """One of them is over: its connection does not fill its views any more."""
         with self._lock:
             self._running -= 1
-            running, first = self._running, self._good and not good
-            self._good = good = self._good and good
+            running, fails = self._running, self._good and not good
+            if fails:
+                self._good, self._unusual = False, unusual
         if not running:
-            self._done(good)
-        elif first:
+            self._done(self._good, self._unusual)
+        elif fails:
             self._cancel()

@@ -28,6 +28,7 @@ from ..http.expected import Expected
 from ..http.faults import is_told_to_use_tls, tls_only
 from ..http.ranges import check_range
 from ..http.short_gets import ShortGet, ShortGets
+from ..http.side_by_side import NEAR_S
 from ..http.timeouts import USUAL
 from ..http.versions import Answer, size_in
 from ..http.web_page import described, is_page
@@ -36,9 +37,11 @@ from .access.connect import BucketAccess
 from .signing import Signer
 from .translate import Subject, error_from_response, translate
 
-# Who asks for a name wants its bytes next, over several connections. So many are opened meanwhile, at most this part of
-# those that there may be. (With 16 twelve NWB files took 0.45 s at 30 ms, with 8 0.6: more of them share first reads.)
-AHEAD, AHEAD_PART = 16, 4
+# Who asks for a name wants its bytes next, over several connections. So many are opened meanwhile where they share
+# first reads. (With 16 twelve NWB files took 0.45 s at 30 ms, with 8 0.6.)
+AHEAD = 16
+# Where they do not: near a server, or with few connections; then at most this part of those that there may be.
+AHEAD_NEAR, AHEAD_PART = 8, 8
 # Short GETs that nobody waits for may take as many connections as all others together: only where so many may be open.
 CONNECTIONS_TO_BEGIN = 64
 
@@ -113,7 +116,7 @@ class HttpClient:
         self._names = Connections(connections, self.context)
         self._bytes = Connections(connections, self.context, self._names)
         self._names.borrow(self._bytes)
-        self._ahead = min(AHEAD, connections // AHEAD_PART)
+        self._most = connections
         self._short_gets = ShortGets(self._bytes, self._route, most=connections, silence=USUAL.silence)
 
     def read(
@@ -162,7 +165,7 @@ class HttpClient:
     ) -> bool:
         """As `read`, without a thread that waits; see `Store.begin_read`. The answer is judged, and `done` called, on
         the event loop's thread."""
-        if not self._signer.is_ready or (self._route.proxy is not None and not self._route.tunnels):
+        if not self._begins:
             return False
         buffers = [view.cast("B") for view in views]
         target = self._bucket + quoted(key, version)
@@ -170,15 +173,15 @@ class HttpClient:
         def signed(start: int, stop: int) -> dict[str, str]:
             return self._sign("GET", target, self._range_of(start, stop, expected.if_match), subject, deadline)
 
-        dates: set[str] = set()
+        said = set[tuple[str, str, str]]()
 
         def take(answer: http.client.HTTPResponse, start: int, stop: int) -> None:
             if answer.status not in (200, 206):
                 raise BadAnswer(f"{subject}: HTTP {answer.status}", code=str(answer.status))
-            _check(answer, expected.accept, start, stop, subject)
-            dates.add(answer.headers.get("Last-Modified", ""))
-            if len(dates) > 1:  # replaced under the same ETag, perhaps, while several were under way
-                raise BadAnswer(f"{subject}: answers of several dates", code="Version")
+            told = _check(answer, expected.accept, start, stop, subject)
+            said.add((told.etag, told.date, told.version))
+            if len(said) > 1:  # replaced under one ETag, perhaps, while several were under way
+                raise BadAnswer(f"{subject}: answers of several versions", code="Version")
 
         check = partial(expected.check, start, buffers)
         return self._short_gets.begin(
@@ -214,12 +217,12 @@ class HttpClient:
         if signed:
             sent = self._sign(method, target, sent, subject, deadline)
         if self._names.is_ready(self._route):
-            self._bytes.prepare(self._route, self._ahead)
+            self._bytes.prepare(self._route, self._ahead())
         with self._names.ask(
             self._route, method, target, sent, subject, deadline, lambda error: translate(error, subject)
         ) as (connection, answer):
             reply = _reply(connection, answer, most, subject, deadline)
-        self._bytes.prepare(self._route, self._ahead)
+        self._bytes.prepare(self._route, self._ahead())
         return reply
 
     @property
@@ -228,15 +231,26 @@ class HttpClient:
         shortest = min(self._names.shortest_wait, self._bytes.shortest_wait)
         return shortest if shortest < float("inf") else None
 
-    def connections_for(self, length: int) -> int:
+    def connections_for(self, length: int, sharing: int) -> int:
         """As `Store.connections_for`."""
-        return self._short_gets.connections_for(length, 1)
+        return self._short_gets.connections_for(length, sharing) if self._begins else 0
 
     def close(self) -> None:
         """Drop the idle connections, and end what was begun."""
         self._bytes.close()
         self._names.close()
         self._short_gets.close()
+
+    @property
+    def _begins(self) -> bool:
+        """Whether a request can be made without waiting."""
+        return self._signer.is_ready and (self._route.proxy is None or self._route.tunnels)
+
+    def _ahead(self) -> int:
+        """How many connections are to be idle when a name has come."""
+        if self._most >= CONNECTIONS_TO_BEGIN and (self.latency or 0) >= NEAR_S:
+            return AHEAD
+        return min(AHEAD_NEAR, self._most // AHEAD_PART)
 
     def _target(self, key: str) -> str:
         if not key:
@@ -256,11 +270,13 @@ class HttpClient:
 
 def _check(
     answer: http.client.HTTPResponse, accept: Callable[[Answer], object], start: int, stop: int, subject: Subject
-) -> None:
+) -> Answer:
     """The head of an answer that has bytes. Raises what `accept` does, and BadAnswer where it has not these."""
     content_range = answer.headers.get("Content-Range")
-    accept(Answer.of(answer.headers, size_in(answer.status, content_range, answer.length)))
+    told = Answer.of(answer.headers, size_in(answer.status, content_range, answer.length))
+    accept(told)
     check_range(answer.status, content_range, answer.length, start, stop, subject)
+    return told
 
 
 def quoted(key: str, version: str = "") -> str:

@@ -24,6 +24,7 @@ from ..common import StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
 from ..http.etags import normalised, told
+from ..http.expected import Expected
 from ..http.exposure import is_exposed
 from ..http.reading import LOOK_AGAIN_S, VersionedReads
 from ..http.trust import usual_context
@@ -269,9 +270,17 @@ class S3Store(StoreBase):
     def begins_reads(self) -> bool:
         return self._ring is None and self._options.connections >= CONNECTIONS_TO_BEGIN
 
-    def connections_for(self, length: int) -> int:
-        clients = self._clients.made() if self.begins_reads else None
-        return clients.http.connections_for(length) if clients is not None else 0
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
+        begun = self._begun(id)
+        return 0 if begun is None else begun[0].http.connections_for(length, sharing)
+
+    def _begun(self, id: ObjectId) -> tuple[Clients, Expected] | None:
+        """Who would begin a read of this version, and how its answer would be judged; None where it is not begun."""
+        clients, expected = self._clients.made(), self._reads.expected(id)
+        by_version_alone = bool(id.version) and not id.etag
+        if not self.begins_reads or clients is None or expected is None or by_version_alone or not is_valid_key(id.key):
+            return None
+        return clients, expected
 
     def begin_read(
         self,
@@ -283,10 +292,10 @@ class S3Store(StoreBase):
         sharing: int,
         done: Callable[[bool], object],
     ) -> bool:
-        clients, expected = self._clients.made(), self._reads.expected(id)
-        by_version_alone = bool(id.version) and not id.etag
-        if not self.begins_reads or clients is None or expected is None or by_version_alone or not is_valid_key(id.key):
+        begun = self._begun(id)
+        if begun is None:
             return False
+        clients, expected = begun
         subject = clients.subject(id.key)
         return clients.http.begin(
             id.key, start, views, subject, deadline, version=id.version, expected=expected, sharing=sharing, done=done

@@ -127,7 +127,7 @@ class Endless:
     def __init__(self, size: int) -> None:
         self.size, self.fetched = size, 0
 
-    def connections_for(self, length: int) -> int:
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return 0
 
     @property

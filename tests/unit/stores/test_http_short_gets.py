@@ -35,7 +35,7 @@ class Client:
         self.outcomes: list[bool] = []
 
     def open(self, count: int) -> None:
-        self.connections._prepared = float("-inf")
+        self.connections._prepared = float("-inf"), 0
         self.connections.prepare(self.route, count)
         wait_until(lambda: len(self.connections._idle) >= count, "connections are open")
 
@@ -210,9 +210,10 @@ def test_a_connection_that_has_brought_much_brings_it_alone(server: Raw, client:
         assert client.begin(memoryview(bytearray(len(BODY))), sharing=0)
         assert client.told(n)[-1]
         wait_until(lambda: len(client.connections._idle) == 4, "the connection is free")
-    assert max(client.connections.windows(client.route)) - min(client.connections.windows(client.route)) == 2 * len(
-        BODY
-    )
+    first, *others = client.connections.widest(client.route, 1, 8)
+    client.connections.put_back([first, *others])
+    assert all(first[1].window - one[1].window == 2 * len(BODY) for one in others)
+    assert len(client.connections._idle) == 4
 
 
 def test_without_an_idle_connection_nothing_is_asked_for(server: Raw, client: Client) -> None:

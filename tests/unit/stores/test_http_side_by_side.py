@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mountnd.errors import BadAnswer
-from mountnd.stores.http.side_by_side import Parts, fewest, round_trips, shares, window
+from mountnd.stores.http.side_by_side import WINDOW_MAX, Parts, fewest, round_trips, shares, window
 
 ETHERNET, LOOPBACK = 1448, 65_483  # bytes in a segment
 KIB = 1 << 10
@@ -21,6 +21,7 @@ def test_a_window_grows_by_what_has_arrived() -> None:
     assert window(ETHERNET, 100_000) - window(ETHERNET, 0) == 100_000
     assert window(LOOPBACK, 0) > 600_000
     assert window(1, 0) > 0
+    assert window(ETHERNET, 1 << 40) == WINDOW_MAX
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,12 @@ def test_the_fewest_take_no_longer_than_all(length: int, idle: list[int]) -> Non
     assert count == 1 or round_trips(length, sum(idle[: count - 1])) > least
 
 
+@given(st.integers(1, 1 << 20), st.integers(1, 16), st.lists(st.integers(0, 1 << 30), min_size=16, max_size=16))
+def test_whoever_is_asked_has_something_to_bring(length: int, count: int, received: list[int]) -> None:
+    idle = sorted((window(ETHERNET, n) for n in received[:count]), reverse=True)
+    assert all(shares(length, idle[: fewest(length, idle)]))
+
+
 @given(st.integers(20, 1 << 20), windows)
 def test_shares_are_all_of_it_in_proportion(length: int, idle: list[int]) -> None:
     out = shares(length, idle)
@@ -69,7 +76,7 @@ class Told:
             self.calls.append("check")
             check()
 
-        self.parts = Parts(count, checked, lambda: self.calls.append("cancel"), self.calls.append)
+        self.parts = Parts(count, checked, lambda: self.calls.append("cancel"), lambda *told: self.calls.append(told))
 
 
 def test_parts_are_good_once_all_are() -> None:
@@ -81,17 +88,18 @@ def test_parts_are_good_once_all_are() -> None:
         told.parts.ended(True)
     assert told.calls == ["check"]
     told.parts.ended(True)
-    assert told.calls == ["check", True]
+    assert told.calls == ["check", (True, False)]
 
 
-def test_a_part_that_fails_ends_the_others_and_is_told_once_they_have_ended() -> None:
+@pytest.mark.parametrize("unusual", [True, False])
+def test_a_part_that_fails_ends_the_others_and_is_told_once_they_have_ended(unusual: bool) -> None:
     told = Told(3)
     told.parts.came()
     told.parts.ended(True)
-    told.parts.ended(False)
+    told.parts.ended(False, unusual)
     assert told.calls == ["cancel"]
-    told.parts.ended(False)
-    assert told.calls == ["cancel", False]
+    told.parts.ended(False, not unusual)
+    assert told.calls == ["cancel", (False, unusual)], "what the others end with is our doing"
 
 
 def test_bytes_that_are_not_to_be_believed_are_not_good() -> None:
@@ -102,4 +110,4 @@ def test_bytes_that_are_not_to_be_believed_are_not_good() -> None:
     with pytest.raises(BadAnswer):
         told.parts.came()
     told.parts.ended(False)
-    assert told.calls == ["check", False]
+    assert told.calls == ["check", (False, False)]

@@ -50,8 +50,8 @@ class Beginning(MemoryStore):
         self.gate.set()
         self.begun: list[tuple[Callable[[], None], Done, Deadline]] = []
 
-    def connections_for(self, length: int) -> int:
-        return self.connections
+    def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
+        return self.connections // sharing
 
     def begin_read(
         self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline, sharing: int, done: Done
