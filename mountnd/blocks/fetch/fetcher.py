@@ -138,7 +138,7 @@ class Fetcher:
         """For each block of `need`: the block, or the flight that brings it.
 
         Starts GETs for what `wanted` lacks, or only for `need` where what is fetched ahead of readers leaves no room.
-        Long ones are cut, unless many more are under way beside them (`cut`), or the store shares them out itself.
+        Long ones are cut, or shared out by the store, unless many more are under way beside them (`cut`).
 
         The caller must pass every flight it was given to `stop_waiting`, once.
         """
@@ -158,11 +158,11 @@ class Fetcher:
         for gap in gaps:
             whole = gap == (0, geometry.block_count(size)) and not self.links[id.source].is_near
             most = self._warmup[id.source].cut(min(length, _blocks([gap]) << SHIFT), DEMAND_PIECE, whole=whole)
-            shared = self._launcher.shares(id, size, gap)
+            shared = cut and self._launcher.shares(id, size, gap)
             is_cut = cut and length > most and not shared
             for piece in geometry.split(gap, most) if is_cut else (self._widened(id, size, gap),):
                 new = Flight(id, size, piece, demand=True)
-                new.shared = shared
+                new.alone, new.shared = not cut, shared
                 new.reserved, ahead = ahead, 0
                 self._start(new)
         parts: list[Block | Flight] = []

@@ -46,6 +46,7 @@ class Flight:
         prefetch: it began as one.
         reserved: bytes of the prefetch budget that it holds until it has finished.
         long_prefetch: and as a long one, of which only so many are under way.
+        alone: one connection is to bring it: many more are under way beside it.
         shared: several connections are to bring it, though it is long: so it is begun.
         begins: it may be begun, if it is short: without a worker that waits for it.
         begun_at: when that was tried, None before: whoever waits for it has waited since.
@@ -63,6 +64,7 @@ class Flight:
     """
 
     __slots__ = (
+        "alone",
         "attempts",
         "begins",
         "begun_at",
@@ -91,7 +93,7 @@ class Flight:
     def __init__(self, id: ObjectId, size: int, span: BlockRange, *, demand: bool) -> None:
         self.id, self.size, self.span, self.demand = id, size, span, demand
         self.prefetch = self.retryable = not demand
-        self.begins, self.shared = True, False
+        self.begins, self.alone, self.shared = True, False, False
         self.begun_at: float | None = None
         self.bytes = geometry.extent(span, size).size
         self.reserved = self.bytes if self.prefetch else 0

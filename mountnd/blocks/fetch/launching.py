@@ -90,7 +90,7 @@ class Launcher:
 
     def _sharing(self, flight: Flight) -> int:
         """Among how many flights the idle connections are to be shared out for this one; see `Store.begin_read`."""
-        if not (flight.demand and self._is_far(flight.id)):
+        if flight.alone or not (flight.demand and self._is_far(flight.id)):
             return 0
         return 1 + self._beginners.waiting_demands() + (flight.shared and _leads_on(flight.span, flight.size))
 

@@ -262,11 +262,11 @@ def test_what_somebody_waits_for_may_be_shared_out_and_what_is_fetched_ahead_not
         assert room.store.shared == [(10 * BLOCK, BLOCK, 1), (0, BLOCK, 0)]
 
 
-def demand(room: BlocksHarness, stat: ObjectStat, blocks: int) -> int:
+def demand(room: BlocksHarness, stat: ObjectStat, blocks: int, *, cut: bool = True) -> int:
     """Read so many blocks from the first one on; how many flights brought them."""
     with room.fetcher.lock:
         wanted = Extent(0, min(blocks * BLOCK, stat.size))
-        parts = room.fetcher.demand(stat.id, stat.size, BlockRange(0, blocks), wanted)
+        parts = room.fetcher.demand(stat.id, stat.size, BlockRange(0, blocks), wanted, cut=cut)
     flights = {part for part in parts if isinstance(part, Flight)}
     for flight in flights:
         flight.future.result(20)
@@ -304,6 +304,15 @@ def test_a_demand_that_several_connections_bring_is_not_cut(
         stat = room.put("a", data)
         assert demand(room, stat, blocks) == (1 if expected else 4)
         assert [one for one in room.store.shared if one[1] > 2 * BLOCK] == expected
+
+
+@pytest.mark.parametrize("blocks", [1, 8])
+def test_where_many_more_are_under_way_one_connection_brings_each(blocks: int) -> None:
+    data = body(16 * BLOCK)
+    with BlocksHarness(store=Beginning()) as room:
+        room.store.connections = 8
+        assert demand(room, room.put("a", data), blocks, cut=False) == 1
+        assert [sharing for *_, sharing in room.store.shared] == [0] * (blocks == 1)
 
 
 def test_what_is_fetched_ahead_comes_to_connections_after_what_somebody_waits_for() -> None:
