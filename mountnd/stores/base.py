@@ -131,6 +131,31 @@ class Sizes(Protocol):
         ...
 
 
+# Nearer than this, in seconds (`Store.latency`), a round trip costs less than the processor time of one more request.
+NEAR_S = 0.005
+# HTTP statuses by which servers say that they have too many requests.
+THROTTLED = (429, 503)
+
+
+class ShortRead(NamedTuple):
+    """What `Store.begin_read` is asked for.
+
+    Attributes:
+        id, start, views: as in `Store.read`.
+        deadline: by which it can be cancelled, too.
+        done: told whether all views are filled with bytes of exactly this version, on a thread that it must not block.
+        sharing: among how many reads the idle connections are shared out, this one among them, so that several GETs
+            side by side may bring it; 0: one GET is to bring it.
+    """
+
+    id: ObjectId
+    start: int
+    views: Sequence[memoryview]
+    deadline: Deadline
+    done: Callable[[bool], object]
+    sharing: int = 0
+
+
 class Store(Protocol):
     """One provider. Attributes:
 
@@ -277,25 +302,11 @@ class Store(Protocol):
         it would not. Never raises, never waits."""
         ...
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        """Begin what `read` does, for a short range, without a thread that waits. Never raises, never waits.
+    def begin_read(self, read: ShortRead) -> bool:
+        """Begin what `Store.read` does, for a short range, without a thread that waits. Never raises, never waits.
 
-        Args:
-            sharing: among how many reads the idle connections are shared out, this one among them, so that several
-                GETs side by side may bring it; 0: one GET is to bring it.
-
-        Returns False where that cannot be now; nothing was asked for then. Else `done` is called once, perhaps before
-        this returns, on a thread that it must not block: whether all views are filled with bytes of exactly this
-        version. If not, nothing is known: `read` does it, or tells why it cannot be done.
+        Returns False where that cannot be now; nothing was asked for then. Else `read.done` is called once, perhaps
+        before this returns. If that is told False, nothing is known: `Store.read` does it, or tells why it cannot be.
         """
         ...
 

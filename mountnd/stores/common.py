@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from ..checks.digest import NOTHING_TOLD, Told
 from ..errors import NotFound, StoreError
 from ..stats import Stats
-from .base import Deadline, Notes, ObjectId, ObjectStat, Renewals, Sizes, Store, ViaUse
+from .base import Deadline, Notes, ObjectId, ObjectStat, Renewals, ShortRead, Sizes, Store, ViaUse
 from .object_versions import NO_VERSIONS, Marker, VersionsPage
 
 
@@ -22,16 +21,7 @@ class BeginsNoReads:
     def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return 0
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
+    def begin_read(self, read: ShortRead) -> bool:
         return False
 
 

@@ -8,14 +8,14 @@ Lock order: none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..checks.digest import NOTHING_TOLD, Told, parsed
 from ..checks.kinds import LOCKFILE
 from ..errors import Changed, Forbidden, LinkExpired, NoCredentials, NoSuchBucket, NotFound, StoreError
 from ..lockfile.record import Locked, is_pinned
 from ..lockfile.table import Cursor, Table
-from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .base import Deadline, ObjectId, ObjectStat, Page, ShortRead, Store
 from .common import WrappingStore
 
 # Objects and common prefixes of a page, at most: a catalogue asks for no more.
@@ -145,19 +145,10 @@ class LockedStore(WrappingStore):
     def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return self._store.connections_for(self._inner(id), length, sharing) if is_pinned(id.version, id.etag) else 0
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        if not is_pinned(id.version, id.etag):
+    def begin_read(self, read: ShortRead) -> bool:
+        if not is_pinned(read.id.version, read.id.etag):
             return False
-        return self._store.begin_read(self._inner(id), start, views, deadline=deadline, sharing=sharing, done=done)
+        return self._store.begin_read(read._replace(id=self._inner(read.id)))
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         """What the lockfile says, and the provider."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..checks.digest import Told
 from ..errors import NotFound
-from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .base import Deadline, ObjectId, ObjectStat, Page, ShortRead, Store
 from .common import WrappingStore
 
 
@@ -64,18 +64,8 @@ class OneObject(WrappingStore):
     def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return self._store.connections_for(id._replace(source=self._inner_source), length, sharing)
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        id = id._replace(source=self._inner_source)
-        return self._store.begin_read(id, start, views, deadline=deadline, sharing=sharing, done=done)
+    def begin_read(self, read: ShortRead) -> bool:
+        return self._store.begin_read(read._replace(id=read.id._replace(source=self._inner_source)))
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._store.digests(id._replace(source=self._inner_source), deadline=deadline)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..checks.digest import Told
 from ..errors import StoreError, Throttled, TimedOut
-from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .base import Deadline, ObjectId, ObjectStat, Page, ShortRead, Store
 from .common import WrappingStore
 from .object_versions import Marker, VersionsPage
 
@@ -106,19 +106,8 @@ class Retrying(WrappingStore):
     def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return self._store.connections_for(id, length, sharing)
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        return self._store.begin_read(
-            id, start, views, deadline=deadline.within(self._attempt_s), sharing=sharing, done=done
-        )
+    def begin_read(self, read: ShortRead) -> bool:
+        return self._store.begin_read(read._replace(deadline=read.deadline.within(self._attempt_s)))
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._retry(lambda attempt: self._store.digests(id, deadline=attempt), id.key, deadline)

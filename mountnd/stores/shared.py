@@ -7,10 +7,10 @@ other things of these than the others do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..checks.digest import Told
-from .base import Deadline, ObjectId, ObjectStat, Page, Store
+from .base import Deadline, ObjectId, ObjectStat, Page, ShortRead, Store
 from .common import WrappingStore
 
 
@@ -60,17 +60,8 @@ class Shared(WrappingStore):
     def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return self._of_version(id).connections_for(id, length, sharing)
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        return self._of_version(id).begin_read(id, start, views, deadline=deadline, sharing=sharing, done=done)
+    def begin_read(self, read: ShortRead) -> bool:
+        return self._of_version(read.id).begin_read(read)
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         return self._of_version(id).digests(id, deadline=deadline)

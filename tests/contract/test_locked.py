@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from mountnd.lockfile.header import Header
 from mountnd.lockfile.record import Locked
 from mountnd.lockfile.table import Table
 from mountnd.locking.listing import record
-from mountnd.stores.base import Deadline, ObjectId, ObjectStat
+from mountnd.stores.base import ObjectId, ObjectStat, ShortRead
 from mountnd.stores.locked import LockedStore
 from mountnd.stores.memory import Call, MemoryStore
 
@@ -212,17 +212,8 @@ class Beginning(MemoryStore):
         super().__init__()
         self.begun: list[ObjectId] = []
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        self.begun.append(id)
+    def begin_read(self, read: ShortRead) -> bool:
+        self.begun.append(read.id)
         return True
 
 
@@ -232,7 +223,7 @@ def test_reads_are_begun_of_the_version_that_the_lockfile_names(tmp_path: Path) 
     store = locked(inner, tmp_path / "data.lock")
     stat = store.head("k", deadline=soon())
     assert store.begins_reads
-    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), sharing=0, done=print)
+    assert store.begin_read(ShortRead(stat.id, 0, [memoryview(bytearray(1))], soon(), print))
     assert inner.begun == [stat.id]
 
 
@@ -244,7 +235,7 @@ def test_of_a_path_that_is_no_key_the_object_behind_it_is_asked_for(tmp_path: Pa
     store = LockedStore(inner, Table.load(tmp_path / "data.lock"))
     stat = store.head("shown", deadline=soon())
     assert stat.id.source != inner.source
-    assert store.begin_read(stat.id, 0, [memoryview(bytearray(1))], deadline=soon(), sharing=0, done=print)
+    assert store.begin_read(ShortRead(stat.id, 0, [memoryview(bytearray(1))], soon(), print))
     assert [(id.source, id.key) for id in inner.begun] == [(inner.source, "elsewhere/k")]
 
 
@@ -252,5 +243,5 @@ def test_nothing_is_begun_of_what_no_version_is_named(tmp_path: Path) -> None:
     inner = Beginning()
     id = inner.put("k", BODY).id._replace(etag="", version="")
     store = locked(inner, tmp_path / "data.lock")
-    assert not store.begin_read(id, 0, [memoryview(bytearray(1))], deadline=soon(), sharing=0, done=print)
+    assert not store.begin_read(ShortRead(id, 0, [memoryview(bytearray(1))], soon(), print))
     assert inner.begun == []

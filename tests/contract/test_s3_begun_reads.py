@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mountnd.errors import NotFound
-from mountnd.stores.base import ObjectId, Store
+from mountnd.stores.base import ObjectId, ShortRead, Store
 from mountnd.stores.common import StoreBase
 from mountnd.stores.http.connection import Connection
 from mountnd.stores.memory import MemoryStore
@@ -45,7 +45,7 @@ def begun(store: Store, id: ObjectId, start: int = START, sharing: int = 0) -> b
     """The bytes; True where they did not come, False where nothing was begun."""
     buffer, told = bytearray(SIZE), queue.SimpleQueue[bool]()
     view = memoryview(buffer)
-    if not store.begin_read(id, start, [view[:1], view[1:]], deadline=soon(), sharing=sharing, done=told.put):
+    if not store.begin_read(ShortRead(id, start, [view[:1], view[1:]], soon(), told.put, sharing)):
         return False
     return bytes(buffer) if told.get(timeout=30) else True
 

@@ -165,6 +165,30 @@ def test_a_crowd_behind_calls_that_stall_while_it_is_queued(crowd: int) -> None:
     workers.close()
 
 
+def test_demands_that_begin_are_told_and_those_that_hang_are_not() -> None:
+    clock = Clock()
+    workers = Workers(1, "t", clock=clock)
+    assert not workers.begins_demands()
+    release, _ = blocked(workers, 1)
+    assert workers.begins_demands() and workers.waiting_demands() == 0
+    clock.now += 2 * module.TURN_S
+    assert not workers.begins_demands(), "it hangs"
+    workers.submit(lambda: None)
+    assert workers.begins_demands() and workers.waiting_demands() == 1
+    clock.now += 2 * module.TURN_S
+    assert not workers.begins_demands(), "as does what waits behind it"
+    release.set()
+    workers.close()
+
+
+def test_prefetches_are_no_demands_that_begin() -> None:
+    workers = Workers(2, "t")
+    release, _ = blocked(workers, 2, demand=False)
+    assert not workers.begins_demands()
+    release.set()
+    workers.close()
+
+
 def test_prefetches_that_hang_hold_up_no_prefetch_that_does_not() -> None:
     workers = Workers(4, "t", reserved=1, most=200)
     release = silent(workers, 3, demand=False)

@@ -15,7 +15,7 @@ from threading import Lock
 
 from ...errors import StoreError
 from ...stats import GETS_FAILED, PREFETCH_FAILED, PREFETCH_REFUSED, Stats
-from ...stores.base import Deadline
+from ...stores.base import THROTTLED, Deadline
 from ...waits import later
 from ...workers import Slot, Workers
 from .. import geometry
@@ -23,8 +23,9 @@ from ..memory import Block, MemoryTier
 from .flight import Flight
 from .loader import Loader
 
-# A server that answers so means it: it is asked again after a random part of so many seconds, as `stores.retry` does.
-THROTTLED, THROTTLED_S = (429, 503), 1.0
+# A server that has too many requests means it: it is asked again after a random part of so many seconds, as
+# `stores.retry` does.
+THROTTLED_S = 1.0
 
 
 class Attempts:

@@ -220,6 +220,7 @@ class Fetcher:
     def _start(self, flight: Flight) -> None:
         if not self._long_prefetches.queue_if_full(flight):
             self._submit(flight)
+        # Of what several connections share none gets warm.
         self._warmup[flight.id.source].started(0 if flight.shared else flight.bytes)
         for i in range(*flight.span):
             self._flights[flight.id, i] = flight

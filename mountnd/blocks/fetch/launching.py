@@ -74,8 +74,7 @@ class Launcher:
         length = geometry.extent(span, size).size
         if not SHORT_DEMAND < length <= SHARED or not (self._is_far(id) and self._loader.waits_for_none(id.source)):
             return False
-        sharing = 1 + self._beginners.waiting_demands() + _leads_on(span, size)
-        return self._loader.store(id).connections_for(id, length, sharing) > 1
+        return self._loader.store(id).connections_for(id, length, self._among(size, span)) > 1
 
     def promote(self, flight: Flight) -> None:
         """Somebody waits for a flight that was launched as a prefetch."""
@@ -92,7 +91,13 @@ class Launcher:
         """Among how many flights the idle connections are to be shared out for this one; see `Store.begin_read`."""
         if flight.alone or not (flight.demand and self._is_far(flight.id)):
             return 0
-        return 1 + self._beginners.waiting_demands() + (flight.shared and _leads_on(flight.span, flight.size))
+        return self._among(flight.size, flight.span)
+
+    def _among(self, size: int, span: BlockRange) -> int:
+        """The demands that wait to be begun, this one, and one more where it is long and more of its object lies
+        behind: its reader reads on, and what is fetched ahead needs as many connections, as it comes no sooner."""
+        reads_on = geometry.extent(span, size).size > SHORT_DEMAND and span.stop < geometry.block_count(size)
+        return 1 + self._beginners.waiting_demands() + reads_on
 
     def _is_far(self, id: ObjectId) -> bool:
         return not self._links[id.source].is_near
@@ -109,9 +114,3 @@ class Launcher:
         flight.tasks.append(task)
         # The workers closed before one of them took it.
         task.future.add_done_callback(lambda future: flight.future.cancel() if future.cancelled() else None)
-
-
-def _leads_on(span: BlockRange, size: int) -> bool:
-    """Whether more of the object lies behind: its reader reads on, and what is fetched ahead needs as many connections,
-    as it comes no sooner than this."""
-    return span.stop < geometry.block_count(size)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from ...stores.base import NEAR_S
+
 # What is believed until enough was seen: another region, and what S3 gives a connection (both measured).
 LATENCY_S, BYTES_PER_S = 0.03, 90e6
 # GETs of a kind that count. The fastest of them says what the link can do: others waited for the server, for each
@@ -20,8 +22,6 @@ SHORT, LONG = 64 << 10, 1 << 20
 # HDF5 files of up to 1 MB took 0.10 s with each of them whole, 0.17 by hops.)
 PART, UNNOTICED_S, SMALL_MIN, SMALL_MAX = 3, 0.01, 256 << 10, 1 << 20
 TRIP_MIN, TRIP_MAX = 512 << 10, 14 << 20
-# Nearer than this a round trip that TCP's start takes is no more than what a request more costs in processor time.
-NEAR_S = 0.005
 # Until so many GETs have ended most connections are new.
 FIRST_GETS = 16
 # Where a connection brings more than this in a round trip, the round trips that TCP's start takes are what counts.

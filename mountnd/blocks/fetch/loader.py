@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ...stats import BYTES_FETCHED, GET_TIME, GETS, GETS_DEMAND, NODE_VAIN, NODE_WAITS, PREFETCHED, Stats
-from ...stores.base import Deadline, ObjectId, Store
+from ...stores.base import Deadline, ObjectId, ShortRead, Store
 from ...usage.log import UsageLog
 from ...workers import cancels
 from .. import geometry
@@ -205,10 +205,8 @@ class _Load:
             finally:
                 done(seconds)
 
-        begun = loader.store(flight.id).begin_read(
-            flight.id, start, views, deadline=deadline, sharing=sharing, done=came
-        )
-        return deadline if begun else None
+        read = ShortRead(flight.id, start, views, deadline, came, sharing)
+        return deadline if loader.store(flight.id).begin_read(read) else None
 
     def _wanted(self, gap: BlockRange) -> tuple[int, list[memoryview]]:
         """From which byte on `gap` is asked for, and into what."""

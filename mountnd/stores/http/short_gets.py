@@ -17,8 +17,8 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import NamedTuple
 
-from ...errors import BadAnswer, MountError
-from ..deadline import Deadline
+from ...errors import BadAnswer, MountError, StoreError
+from ..base import THROTTLED, ShortRead
 from .connecting import Route
 from .connection import Connection
 from .connections import Connections, Idle
@@ -29,34 +29,24 @@ from .status import request_id_in
 # A server whose answers are not as usual so often in a row is left alone for so long. (Refusals are as usual, and so is
 # that a connection was closed while it was idle.)
 FAILURES, OFF_S = 3, 60.0
-# So servers say that they have too many requests.
-THROTTLED = (429, 503)
-# What may be shared out and is longer is left to the way that waits, if one connection brings it as soon as several.
-ALONE = 64 << 10
 
 
 class ShortGet(NamedTuple):
-    """What is asked for: the bytes from `start` on, as many as `views` hold.
+    """What is asked for.
 
     Attributes:
+        read: whose views are of bytes.
         target: path and query.
         headers: those of the GET for the bytes `[start, stop)`; may raise.
         accept: is told the head of an answer, and of which bytes, before its body is received, and may raise.
-        views: of bytes.
-        check: called once they are filled, on the loop's thread, and may raise.
-        done: is told whether they are filled; it must not block.
-        sharing: reads that share the idle connections, this one among them; 0: one connection is to bring it.
+        check: called once the views are filled, and may raise; it and `accept` on the loop's thread.
     """
 
+    read: ShortRead
     target: str
     headers: Callable[[int, int], Mapping[str, str]]
     accept: Callable[[http.client.HTTPResponse, int, int], object]
-    start: int
-    views: Sequence[memoryview]
     check: Callable[[], object]
-    deadline: Deadline
-    done: Callable[[bool], object]
-    sharing: int
 
 
 class ShortGets:
@@ -90,11 +80,13 @@ class ShortGets:
         never waits. When the deadline passes, or is cancelled, its connections are closed."""
         if self._closed or self._clock() < self._off_until or len(self._running) >= self._most:
             return False
-        idle = self._taken(sum(map(len, get.views)), get.sharing)
-        connections, told = [connection for _, connection, _ in idle], get.deadline.told
+        idle = self._taken(sum(map(len, get.read.views)), get.read.sharing)
+        if not idle:
+            return False
+        connections, told = [connection for _, connection, _ in idle], get.read.deadline.told
         try:
             parts = self._parts(get, connections)
-        except (ValueError, MountError):
+        except (ValueError, StoreError):
             self._connections.put_back(idle)
             return False
         for n, (connection, part) in enumerate(zip(connections, parts, strict=True)):
@@ -105,7 +97,7 @@ class ShortGets:
                 for unsent in parts[n:] if n else ():
                     unsent.parts.ended(False)
                 return n > 0
-        return bool(parts)
+        return True
 
     def connections_for(self, length: int, sharing: int) -> int:
         """How many connections `begin` would share so many bytes out to, if it was called now; 0: it would not."""
@@ -116,11 +108,9 @@ class ShortGets:
     def _taken(self, length: int, sharing: int) -> list[Idle]:
         """Idle connections to bring so many bytes."""
         idle = self._shared(length, sharing) if sharing else []
-        if len(idle) > 1 or (idle and length <= ALONE):
+        if idle or (one := self._connections.idle(self._route)) is None:
             return idle
-        self._connections.put_back(idle)
-        one = self._connections.idle(self._route) if not sharing or length <= ALONE else None
-        return [] if one is None else [(self._route, one, time.monotonic())]
+        return [(self._route, one, time.monotonic())]
 
     def _shared(self, length: int, sharing: int) -> list[Idle]:
         """The fewest idle connections that bring so many bytes soonest."""
@@ -132,9 +122,10 @@ class ShortGets:
         return idle[:count]
 
     def _parts(self, get: ShortGet, connections: Sequence[Connection]) -> list[_Part]:
-        """What each connection brings. Raises ValueError and MountError where the request cannot be made."""
-        whole = Parts(len(connections), get.check, get.deadline.cancel, partial(self._over, get))
-        at, views, out = get.start, list(get.views), list[_Part]()
+        """What each connection brings. Raises ValueError and StoreError where the request cannot be made."""
+        read, out = get.read, list[_Part]()
+        whole = Parts(len(connections), get.check, read.deadline.cancel, partial(self._over, read))
+        at, views = read.start, list(read.views)
         for share in shares(sum(map(len, views)), [connection.window for connection in connections]):
             own, views = split(views, share)
             out.append(_Part(get, whole, get.headers(at, at + share), at, at + share, own))
@@ -151,10 +142,9 @@ class ShortGets:
                 exchange.connection.shut()
 
     def _send(self, connection: Connection, part: _Part) -> bool:
-        get = part.get
         exchange = _Exchange(self, connection, part, self._silence)
         try:
-            connection.begin("GET", get.target, part.headers)
+            connection.begin("GET", part.get.target, part.headers)
             with self._lock:
                 if self._closed:
                     raise ConnectionAbortedError("the client is closed")
@@ -169,15 +159,15 @@ class ShortGets:
             return False
         return True
 
-    def _over(self, get: ShortGet, good: bool, unusual: bool) -> None:
+    def _over(self, read: ShortRead, good: bool, unusual: bool) -> None:
         """All of it has come, or will not."""
         with self._lock:
             self._failures = 0 if good else self._failures + unusual
             if self._failures >= FAILURES:
                 self._failures, self._off_until = 0, self._clock() + OFF_S
-        if get.deadline.told.status in THROTTLED:
+        if read.deadline.told.status in THROTTLED:
             self._alone_until = self._clock() + OFF_S
-        get.done(good)
+        read.done(good)
 
     def ended(self, exchange: _Exchange, good: bool) -> None:
         """It is over, and its connection free, or to be closed."""
@@ -212,7 +202,7 @@ class _Exchange:
         self._gets, self.connection, self.part, self.silence = gets, connection, part, silence
         self.fd = connection.fileno()
         self.begun = self.heard = time.monotonic()
-        self.watch: AbstractContextManager[object] = part.get.deadline.ending(connection.shut)
+        self.watch: AbstractContextManager[object] = part.get.read.deadline.ending(connection.shut)
         self._left: list[memoryview] | None = None  # of the views; None until the head has come
         self.is_unusual = False
 
@@ -229,7 +219,7 @@ class _Exchange:
             if answer is None:
                 return False
             self._gets.head_came(self.heard - self.begun)
-            part, told = self.part, self.part.get.deadline.told
+            part, told = self.part, self.part.get.read.deadline.told
             if answer.status >= told.status:  # of several answers what tells of a failure
                 told.status, told.request_id = answer.status, request_id_in(answer.headers.get)
             if answer.status < 400 and answer.length != part.stop - part.start:

@@ -17,8 +17,6 @@ HEAD_BYTES = 1 << 10
 WINDOW_MAX = 1 << 20
 # Connections that one range is shared out to.
 MOST = 16
-# Nearer than this, in seconds, a round trip costs less than a request does.
-NEAR_S = 0.005
 
 
 def window(segment: int, received: int) -> int:

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from ...errors import BadAnswer, Forbidden, NotFound, StoreError
-from ..base import Deadline
+from ..base import NEAR_S, Deadline, ShortRead
 from ..http.connecting import Route
 from ..http.connection import Connection
 from ..http.connections import Connections
@@ -28,7 +28,6 @@ from ..http.expected import Expected
 from ..http.faults import is_told_to_use_tls, tls_only
 from ..http.ranges import check_range
 from ..http.short_gets import ShortGet, ShortGets
-from ..http.side_by_side import NEAR_S
 from ..http.timeouts import USUAL
 from ..http.versions import Answer, size_in
 from ..http.web_page import described, is_page
@@ -116,7 +115,7 @@ class HttpClient:
         self._names = Connections(connections, self.context)
         self._bytes = Connections(connections, self.context, self._names)
         self._names.borrow(self._bytes)
-        self._most = connections
+        self._connections = connections
         self._short_gets = ShortGets(self._bytes, self._route, most=connections, silence=USUAL.silence)
 
     def read(
@@ -150,30 +149,17 @@ class HttpClient:
             _check(answer, accept, start, stop, subject)
             connection.receive(answer, buffers, subject, deadline)
 
-    def begin(
-        self,
-        key: str,
-        start: int,
-        views: Iterable[memoryview],
-        subject: Subject,
-        deadline: Deadline,
-        *,
-        version: str = "",
-        expected: Expected,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        """As `read`, without a thread that waits; see `Store.begin_read`. The answer is judged, and `done` called, on
-        the event loop's thread."""
+    def begin(self, read: ShortRead, expected: Expected, subject: Subject) -> bool:
+        """As `read`, without a thread that waits; see `Store.begin_read`. Answers are judged on the event loop's
+        thread."""
         if not self._begins:
             return False
-        buffers = [view.cast("B") for view in views]
-        target = self._bucket + quoted(key, version)
+        id, buffers = read.id, [view.cast("B") for view in read.views]
+        target = self._bucket + quoted(id.key, id.version)
+        said = set[tuple[str, str, str]]()
 
         def signed(start: int, stop: int) -> dict[str, str]:
-            return self._sign("GET", target, self._range_of(start, stop, expected.if_match), subject, deadline)
-
-        said = set[tuple[str, str, str]]()
+            return self._sign("GET", target, self._range_of(start, stop, expected.if_match), subject, read.deadline)
 
         def take(answer: http.client.HTTPResponse, start: int, stop: int) -> None:
             if answer.status not in (200, 206):
@@ -183,10 +169,8 @@ class HttpClient:
             if len(said) > 1:  # replaced under one ETag, perhaps, while several were under way
                 raise BadAnswer(f"{subject}: answers of several versions", code="Version")
 
-        check = partial(expected.check, start, buffers)
-        return self._short_gets.begin(
-            ShortGet(target, signed, take, start, buffers, check, deadline, done, sharing=sharing)
-        )
+        check = partial(expected.check, read.start, buffers)
+        return self._short_gets.begin(ShortGet(read._replace(views=buffers), target, signed, take, check))
 
     def _range_of(self, start: int, stop: int, if_match: str) -> dict[str, str]:
         """The headers of a GET, unsigned."""
@@ -248,9 +232,9 @@ class HttpClient:
 
     def _ahead(self) -> int:
         """How many connections are to be idle when a name has come."""
-        if self._most >= CONNECTIONS_TO_BEGIN and (self.latency or 0) >= NEAR_S:
+        if self._connections >= CONNECTIONS_TO_BEGIN and (self.latency or 0) >= NEAR_S:
             return AHEAD
-        return min(AHEAD_NEAR, self._most // AHEAD_PART)
+        return min(AHEAD_NEAR, self._connections // AHEAD_PART)
 
     def _target(self, key: str) -> str:
         if not key:

@@ -19,7 +19,7 @@ from typing import Any
 from ...checks.digest import Told
 from ...errors import BadAnswer, Changed, NotFound, ServerFault, StoreError
 from ...stats import Stats
-from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, ViaUse
+from ..base import Deadline, Notes, ObjectId, ObjectStat, Page, ShortRead, ViaUse
 from ..common import StoreBase
 from ..facts import mtime_of, size_of
 from ..http.etag_trust import EtagTrust
@@ -282,24 +282,12 @@ class S3Store(StoreBase):
             return None
         return clients, expected
 
-    def begin_read(
-        self,
-        id: ObjectId,
-        start: int,
-        views: Sequence[memoryview],
-        *,
-        deadline: Deadline,
-        sharing: int,
-        done: Callable[[bool], object],
-    ) -> bool:
-        begun = self._begun(id)
+    def begin_read(self, read: ShortRead) -> bool:
+        begun = self._begun(read.id)
         if begun is None:
             return False
         clients, expected = begun
-        subject = clients.subject(id.key)
-        return clients.http.begin(
-            id.key, start, views, subject, deadline, version=id.version, expected=expected, sharing=sharing, done=done
-        )
+        return clients.http.begin(read, expected, clients.subject(read.id.key))
 
     def digests(self, id: ObjectId, *, deadline: Deadline) -> Told:
         self._check(id.key)

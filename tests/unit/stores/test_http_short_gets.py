@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mountnd.errors import BadAnswer, MountError
+from mountnd.errors import BadAnswer, Forbidden, MountError
+from mountnd.stores.base import ObjectId, ShortRead
 from mountnd.stores.deadline import Deadline
 from mountnd.stores.http import connections, event_loop, short_gets
 from mountnd.stores.http.connection import Connection
@@ -20,12 +21,13 @@ from tests.support.waiting import Clock, wait_until
 
 BODY = bytes(range(256)) * 512  # 128 KiB
 START = 1000
+ID = ObjectId("memory://raw", "k", '"x"')
 HEAD = b"HTTP/1.1 206 Partial Content\r\nContent-Length: %d\r\nETag: x\r\n\r\n"
 GOOD = HEAD % len(BODY) + BODY
 
 
 class Client:
-    """Short GETs from one server. `outcomes`: what the `done` of each was told."""
+    """Short GETs from one server. `outcomes`: what the `done` of each was told; `unsigned`: why none can be signed."""
 
     def __init__(self, server: Raw, silence: float = 10.0) -> None:
         self.connections = connections.Connections(8, ssl.create_default_context)
@@ -33,6 +35,7 @@ class Client:
         self.clock = Clock()
         self.gets = ShortGets(self.connections, self.route, most=8, silence=silence, clock=self.clock)
         self.outcomes: list[bool] = []
+        self.unsigned: Exception | None = None
 
     def open(self, count: int) -> None:
         self.connections._prepared = float("-inf"), 0
@@ -51,11 +54,13 @@ class Client:
                 raise ValueError("another status")
 
         def headers(start: int, stop: int) -> dict[str, str]:
+            if self.unsigned:
+                raise self.unsigned
             return {"Range": f"bytes={start}-{stop - 1}"}
 
         deadline = deadline or Deadline(30)
-        get = ShortGet("/k", headers, accept, START, views, check, deadline, self.outcomes.append, sharing)
-        return self.gets.begin(get)
+        read = ShortRead(ID, START, views, deadline, self.outcomes.append, sharing)
+        return self.gets.begin(ShortGet(read, "/k", headers, accept, check))
 
     def told(self, count: int = 1) -> list[bool]:
         wait_until(lambda: len(self.outcomes) >= count, "the GETs have ended")
@@ -167,13 +172,52 @@ def test_reads_share_the_idle_connections(server: Raw, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("new")
-def test_what_may_be_shared_out_and_is_not_is_left_to_those_who_wait(server: Raw, client: Client) -> None:
+def test_the_only_idle_connection_brings_all_of_it(server: Raw, client: Client) -> None:
     server.play(say(GOOD), close=False)
     client.open(1)
+    buffer = bytearray(len(BODY))
+    assert client.gets.connections_for(len(BODY), 1) == 1
+    assert client.begin(memoryview(buffer), sharing=1)
+    assert client.told() == [True] and buffer == BODY
+
+
+@pytest.mark.usefixtures("new")
+@pytest.mark.parametrize("error", [Forbidden("no keys"), ValueError("a line break")])
+def test_a_request_that_cannot_be_made_takes_no_connection(server: Raw, client: Client, error: Exception) -> None:
+    server.play(HANG, close=False)
+    client.open(4)
+    client.unsigned = error
     assert not client.begin(memoryview(bytearray(len(BODY))), sharing=1)
-    assert len(client.connections._idle) == 1
-    assert client.begin(memoryview(bytearray(len(BODY))))
-    assert client.told() == [True]
+    assert len(client.connections._idle) == 4 and client.outcomes == []
+    assert not ranges(server)
+
+
+@pytest.mark.usefixtures("new")
+def test_a_server_that_throttles_is_asked_for_nothing_side_by_side_for_a_while(server: Raw, client: Client) -> None:
+    server.play(say(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n"), close=False)
+    client.open(4)
+    assert client.begin(memoryview(bytearray(len(BODY))), sharing=1)
+    assert client.told() == [False]
+    server.play(say(GOOD), close=False)
+    client.open(4)
+    assert client.gets.connections_for(len(BODY), 1) == 0
+    assert client.begin(memoryview(bytearray(len(BODY))), sharing=1)
+    assert client.told(2) == [False, True]
+    assert ranges(server) == [(START, START + len(BODY))]
+    client.clock.now += short_gets.OFF_S + 1
+    assert client.gets.connections_for(len(BODY), 1) == 4
+
+
+@pytest.mark.usefixtures("new")
+def test_a_read_that_comes_to_something_unusual_counts_once(server: Raw, client: Client) -> None:
+    for n in range(1, FAILURES + 1):
+        server.play(say(b"HTTP/1.0 206 OK\r\n\r\nwhole"), close=False)
+        client.connections.drop_idle()
+        client.open(4)
+        assert client.begin(memoryview(bytearray(len(BODY))), sharing=1)
+        assert client.told(n) == [False] * n
+    client.open(4)
+    assert not client.begin(memoryview(bytearray(5)))
 
 
 @pytest.mark.usefixtures("new")

@@ -14,10 +14,9 @@ from mountnd.blocks.fetch import attempts
 from mountnd.blocks.fetch.attempts import THROTTLED_S
 from mountnd.blocks.fetch.flight import Flight
 from mountnd.blocks.fetch.launching import SHORT
-from mountnd.blocks.fetch.link import NEAR_S
 from mountnd.blocks.geometry import BLOCK, BlockRange, Extent
 from mountnd.stats import GETS, GETS_DEMAND, GETS_FAILED, PREFETCHED, Stats
-from mountnd.stores.base import Deadline, ObjectId, ObjectStat
+from mountnd.stores.base import NEAR_S, Deadline, ObjectId, ObjectStat, ShortRead
 from mountnd.stores.memory import MemoryStore
 from mountnd.waits import GRACE_S
 from tests.support.waiting import Clock, wait_until
@@ -33,7 +32,7 @@ class Beginning(MemoryStore):
         mode: "good": at once; "bad": they come to nothing, with an answer of this `status`; "never": it begins none;
             "held": the test ends them, which `begun` has.
         left: seconds that each `read` was given.
-        connections: how many are idle.
+        connections: how many are idle; gets: how many GETs each that was begun is told to have been.
         shared: of each that was begun, from which byte on, how many, and among how many reads connections are shared.
         gate: what begins waits for it.
     """
@@ -44,7 +43,7 @@ class Beginning(MemoryStore):
         super().__init__()
         self.mode, self.status = mode, 404
         self.left: list[float] = []
-        self.connections = 0
+        self.connections, self.gets = 0, 1
         self.shared: list[tuple[int, int, int]] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -53,21 +52,24 @@ class Beginning(MemoryStore):
     def connections_for(self, id: ObjectId, length: int, sharing: int) -> int:
         return self.connections // sharing
 
-    def begin_read(
-        self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline, sharing: int, done: Done
-    ) -> bool:
+    def begin_read(self, read: ShortRead) -> bool:
         self.gate.wait(20)
-        self.shared.append((start, sum(map(len, views)), sharing))
+        self.shared.append((read.start, sum(map(len, read.views)), read.sharing))
         if self.mode == "never":
             return False
+
+        def fill() -> None:
+            self.read(read.id, read.start, read.views, deadline=read.deadline)
+
         if self.mode == "held":
-            self.begun.append((lambda: self.read(id, start, views, deadline=deadline), done, deadline))
+            self.begun.append((fill, read.done, read.deadline))
             return True
         if self.mode == "good":
-            self.read(id, start, views, deadline=deadline)
+            fill()
         else:
-            deadline.told.status = self.status
-        threading.Thread(target=done, args=(self.mode == "good",)).start()
+            read.deadline.told.status = self.status
+        read.deadline.told.gets = self.gets
+        threading.Thread(target=read.done, args=(self.mode == "good",)).start()
         return True
 
     def read(self, id: ObjectId, start: int, views: Sequence[memoryview], *, deadline: Deadline) -> None:
@@ -330,3 +332,13 @@ def test_what_is_fetched_ahead_comes_to_connections_after_what_somebody_waits_fo
         reader.join(20)
         room.quiet()
         assert room.count(PREFETCHED) == MIB
+
+
+def test_each_get_of_a_shared_read_counts_and_hedging_learns_of_none() -> None:
+    data = body(MIB)
+    with BlocksHarness(store=Beginning()) as room:
+        room.store.gets = 5
+        assert read(room.open("a", data), 700_000, 1000) == data[700_000:701_000]
+        assert room.count(GETS) == room.count(GETS_DEMAND) == 5
+        assert sum(room.stats.of(room.store.source).get_times.snapshot()[0]) == 5
+        assert room.fetcher.links[room.store.source].is_measured
