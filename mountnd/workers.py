@@ -40,6 +40,8 @@ TURN_S = 0.1
 
 # Idle threads beyond these end: a burst of small requests takes more of them than a mount needs from then on.
 IDLE_KEPT = 48
+# And beyond these once nothing was to be done for so many seconds: others may hang by then.
+IDLE_LEAST, IDLE_S = 8, 10.0
 
 
 class Slot:
@@ -195,6 +197,7 @@ class Workers:
     def _next(self) -> tuple[Task[Any], bool] | None:
         """What this thread does next, and whether that is a prefetch; None: it ends."""
         with self._lock:
+            quiet = False  # nothing was to be done for a while
             while True:
                 now = self._clock()
                 self._set_stalled_aside(now)
@@ -203,10 +206,11 @@ class Workers:
                     return self._begin(self._demand.popleft(), now, prefetch=False), False
                 if self._prefetch and free and self._prefetching < self._prefetch_max:
                     return self._begin(self._prefetch.popleft(), now, prefetch=True), True
-                if self._closed or self._idle >= min(self._max, IDLE_KEPT):
+                leaves = quiet and not (self._demand or self._prefetch)
+                if self._closed or self._idle >= min(self._max, IDLE_LEAST if leaves else IDLE_KEPT):
                     self._threads -= 1
                     return None
-                self._wait(now)
+                quiet = not self._wait(now)
 
     def _begin(self, task: Task[Any], now: float, *, prefetch: bool) -> Task[Any]:
         task.began = self._moved = now
@@ -216,16 +220,18 @@ class Workers:
             self._find_thread()  # for those behind it: slots may have become free by calls that were set aside
         return task
 
-    def _wait(self, now: float) -> None:
-        """Until there is something to do. While something is queued that may not run yet, one thread watches the clock:
-        its turn comes with time, or with a call that stalls."""
+    def _wait(self, now: float) -> bool:
+        """Until there is something to do; False where nothing was for IDLE_S. While something is queued that may not
+        run yet, one thread watches the clock: its turn comes with time, or with a call that stalls."""
         watches = bool(self._demand or self._prefetch) and not self._watched
         self._watched = self._watched or watches
         self._idle += 1
-        self._ready.wait(self._until_due(now) if watches else None)
+        patience = IDLE_S if self._idle > IDLE_LEAST else None
+        woken = self._ready.wait(self._until_due(now) if watches else patience)
         self._idle -= 1
         if watches:
             self._watched = False
+        return woken or watches
 
     def _is_due(self, now: float) -> bool:
         """Whether the first demand runs although all slots are taken."""

@@ -11,13 +11,13 @@ import pytest
 from mountnd import workers as module
 from mountnd.errors import Cancelled, Interrupted, MountError, TimedOut
 from mountnd.threads import start
-from mountnd.workers import Slot, Waiter, Workers, cancels
+from mountnd.workers import Slot, Task, Waiter, Workers, cancels
 from tests.support.waiting import Clock, holds_within
 
 WAIT = 20  # seconds; only ever reached by a failure
 
 
-def blocked(workers: Workers, n: int, *, demand: bool = True) -> tuple[threading.Event, list[object]]:
+def blocked(workers: Workers, n: int, *, demand: bool = True) -> tuple[threading.Event, list[Task[None]]]:
     """`n` threads of the pool busy until the event is set."""
     release, started = threading.Event(), threading.Semaphore(0)
 
@@ -28,7 +28,7 @@ def blocked(workers: Workers, n: int, *, demand: bool = True) -> tuple[threading
     tasks = [workers.submit(hold, demand=demand) for _ in range(n)]
     for _ in range(n):
         assert started.acquire(timeout=WAIT)
-    return release, list(tasks)
+    return release, tasks
 
 
 def test_demand_goes_before_prefetch_that_came_first() -> None:
@@ -162,6 +162,19 @@ def test_a_crowd_behind_calls_that_stall_while_it_is_queued(crowd: int) -> None:
     clock.now += 2 * module.STALLED_S
     assert well.future.result(WAIT / 2) == "well", "though nobody submits or ends anything meanwhile"
     release.set()
+    workers.close()
+
+
+def test_idle_threads_leave_but_a_few_once_nothing_was_to_be_done_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_S", 0.1)
+    workers = Workers(40, "t")
+    for _ in range(2):
+        release, tasks = blocked(workers, 40)
+        release.set()
+        assert all(task.future.result(WAIT) is None for task in tasks)
+        assert holds_within(lambda: workers._threads == module.IDLE_LEAST, WAIT)
+    time.sleep(0.3)
+    assert workers._threads == module.IDLE_LEAST
     workers.close()
 
 
